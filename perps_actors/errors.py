@@ -1,0 +1,94 @@
+"""Every error this package raises: one root, one subclass a room.
+
+```
+PerpsActorsError
+├── KernelError            an actor, an inbox or the supervisor
+│   ├── ActorUnavailable   nobody answers at that address (dead, stopped, never started)
+│   ├── AskRefused         an actor tried to wait for another actor
+│   ├── AskTimeout         no answer within the time allowed
+│   ├── Fenced             a thread whose lease is void tried to speak
+│   └── StartFailed        a child did not come up
+├── MarketError            a value that no market can have
+├── TransportError         a socket, an HTTP exchange, a limit of theirs
+├── VenueError             text of a venue that cannot be understood
+├── JournalError           the durable events
+│   ├── JournalFull        no space left; what was given is still with the caller
+│   └── JournalFenced      a newer writer has taken over
+├── SimulatorError         the synthetic or recorded venue
+└── SettingsError          a setting; names field, value and place
+```
+"""
+
+from __future__ import annotations
+
+
+class PerpsActorsError(Exception):
+    """Root of every error raised by this package."""
+
+
+class KernelError(PerpsActorsError):
+    """An actor, an inbox or the supervisor cannot do what was asked."""
+
+
+class ActorUnavailable(KernelError):
+    """Nobody answers at that address: the actor is dead, stopped or was never started."""
+
+
+class AskRefused(KernelError):
+    """An ask inside a handler: actors only tell. Send a message and handle the answer instead."""
+
+
+class AskTimeout(KernelError):
+    """No answer within the time allowed; the message may still be handled later."""
+
+
+class Fenced(KernelError):
+    """A thread whose lease is void tried to speak for an actor that has been replaced."""
+
+
+class StartFailed(KernelError):
+    """A child did not come up; the cause is chained."""
+
+
+class MarketError(PerpsActorsError, ValueError):
+    """A value that no market can have (not a number, crossed, out of range)."""
+
+
+class TransportError(PerpsActorsError):
+    """A socket or an HTTP exchange failed, or the other side broke a limit."""
+
+
+class VenueError(PerpsActorsError):
+    """Text of a venue that cannot be understood; names what was expected and what came."""
+
+
+class JournalError(PerpsActorsError):
+    """The journal cannot be opened, read or written."""
+
+
+class JournalFull(JournalError):
+    """No space left on the device; nothing of the given events was written, give them again."""
+
+
+class JournalFenced(JournalError):
+    """A newer writer has opened this journal; this one may not write any more."""
+
+
+class SimulatorError(PerpsActorsError):
+    """The synthetic or recorded venue cannot be served."""
+
+
+class SettingsError(PerpsActorsError, ValueError):
+    """A setting that cannot be used.
+
+    Attributes:
+        field: dotted name of the setting.
+        value: what was given, as text.
+        place: file, variable or call it came from.
+    """
+
+    def __init__(self, field: str, value: object, why: str, place: str) -> None:
+        super().__init__(f"{place}: {field} = {value!r}: {why}")
+        self.field = field
+        self.value = value
+        self.place = place

@@ -1,0 +1,58 @@
+"""Time as the kernel hands it out: one wall clock for stamps, one monotonic clock for ages."""
+
+from __future__ import annotations
+
+import time
+from typing import Protocol
+
+NS_PER_S = 1_000_000_000
+
+
+class Clock(Protocol):
+    """Two clocks in nanoseconds. Whoever needs time is given one of these."""
+
+    def time_ns(self) -> int:
+        """Wall time, nanoseconds since 1970; may step."""
+
+    def monotonic_ns(self) -> int:
+        """Time that only goes forward, from an arbitrary start."""
+
+
+class SystemClock:
+    """The clocks of the operating system."""
+
+    # Static methods of C functions: a stamp is taken on every read of a socket.
+    time_ns = staticmethod(time.time_ns)
+    monotonic_ns = staticmethod(time.monotonic_ns)
+
+
+class ManualClock:
+    """A clock that stands still until it is told to move: for simulations and tests."""
+
+    def __init__(self, *, wall_ns: int = 1_700_000_000_000_000_000, monotonic_ns: int = 0) -> None:
+        self._wall_ns = wall_ns
+        self._monotonic_ns = monotonic_ns
+
+    def time_ns(self) -> int:
+        """Return the wall time it was moved to."""
+        return self._wall_ns
+
+    def monotonic_ns(self) -> int:
+        """Return the monotonic time it was moved to."""
+        return self._monotonic_ns
+
+    def advance(self, ns: int) -> None:
+        """Move both clocks forward.
+
+        Raises:
+            ValueError: time does not run backwards here; use `step_wall` for that.
+        """
+        if ns < 0:
+            msg = f"Expected to move forward, was {ns} ns"
+            raise ValueError(msg)
+        self._wall_ns += ns
+        self._monotonic_ns += ns
+
+    def step_wall(self, ns: int) -> None:
+        """Set the wall clock forward or back, as an operator or NTP does; the monotonic clock does not notice."""
+        self._wall_ns += ns

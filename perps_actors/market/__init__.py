@@ -1,0 +1,1 @@
+"""Pure market values and rules: no threads, no clock, no I/O."""

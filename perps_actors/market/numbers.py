@@ -1,0 +1,67 @@
+"""Exact numbers from the outside, within limits, and back to plain text.
+
+A venue's numbers stay text (`DecimalText`) until somebody needs their value: a book of a thousand levels has two that anybody
+reads. Text is validated where it enters (ASCII digits, at most 30 of them, exponent within 20 either way), so that a hostile
+`1e999999` costs nothing and a full-width digit or an underscore is never taken for a number.
+"""
+
+from __future__ import annotations
+
+import re
+from decimal import Context, Decimal
+from typing import NewType
+
+from perps_actors.errors import MarketError
+
+DecimalText = NewType("DecimalText", str)
+"""A validated decimal number as the venue spelled it."""
+
+MAX_DIGITS = 30
+MAX_EXPONENT = 20
+
+_NUMBER = re.compile(r"-?(\d{1,30})(?:\.(\d{0,30}))?(?:[eE]([+-]?\d{1,2}))?", re.ASCII)
+# Wide enough that sums and halves of two numbers of 30 digits and exponents of 20 lose nothing; never the host's context.
+_EXACT = Context(prec=120)
+_HALF = Decimal("0.5")
+
+
+def decimal_text(text: object) -> DecimalText:
+    """Return `text` unchanged if it spells a number within the limits.
+
+    Raises:
+        MarketError: not a string, not a plain decimal number, or beyond 30 digits or an exponent of 20.
+    """
+    if type(text) is str:
+        found = _NUMBER.fullmatch(text)
+        if found is not None:
+            whole, fraction, exponent = found.groups()
+            if len(whole) + len(fraction or "") <= MAX_DIGITS and abs(int(exponent or 0)) <= MAX_EXPONENT:
+                return DecimalText(text)
+    msg = f"Expected a number of at most {MAX_DIGITS} digits, was {str(text)[:60]!r}"
+    raise MarketError(msg)
+
+
+def positive(text: object) -> DecimalText:
+    """Return `text` unchanged if it spells a number above zero.
+
+    Raises:
+        MarketError: not a number within the limits, or not above zero.
+    """
+    checked = decimal_text(text)
+    if Decimal(checked) <= 0:
+        msg = f"Expected a number above zero, was {checked!r}"
+        raise MarketError(msg)
+    return checked
+
+
+def mid(bid: str, ask: str) -> Decimal:
+    """Return (bid + ask) / 2, exactly, whatever decimal context the host has set."""
+    return _EXACT.multiply(_EXACT.add(Decimal(bid), Decimal(ask)), _HALF)
+
+
+def plain(value: Decimal | str) -> str:
+    """Return a number in plain notation without exponent and without trailing zeros (`0.00001`, never `1E-5`)."""
+    text = format(value if isinstance(value, Decimal) else Decimal(value), "f")
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return "0" if text in ("-0", "") else text

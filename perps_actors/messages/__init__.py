@@ -1,0 +1,1 @@
+"""What actors say to one another: frozen values, one module a conversation."""

@@ -1,0 +1,73 @@
+"""The conversation with the event recorder: events to keep, and what became of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+import msgspec
+
+from perps_actors.market.instrument import InstrumentId
+from perps_actors.market.mark import Provenance, Source
+
+Scalar = str | int | float | bool | None
+"""What a field of an event may hold; tuples of these nest."""
+
+
+class Event(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """One thing that happened, as the journal keeps it."""
+
+    kind: str
+    """Past-tense or noun, e.g. `ws_mark_update`, `stale_mark_price`."""
+    venue: str
+    symbol: str | None
+    """None for what concerns no single instrument."""
+    venue_time_ns: int | None
+    received_ns: int
+    """Wall time at which we learned of it, nanoseconds since 1970."""
+    source: Source | None
+    provenance: Provenance
+    data: tuple[tuple[str, Any], ...]
+    """The kind's own fields as (name, value) pairs; exact numbers are strings."""
+
+
+def event(
+    kind: str,
+    *,
+    venue: str,
+    received_ns: int,
+    provenance: Provenance,
+    instrument: InstrumentId | None = None,
+    venue_time_ns: int | None = None,
+    source: Source | None = None,
+    **data: Any,
+) -> Event:
+    """Return an event; keyword arguments beyond the common fields become its `data`."""
+    symbol = instrument.symbol if instrument is not None else None
+    return Event(kind, venue, symbol, venue_time_ns, received_ns, source, provenance, tuple(data.items()))
+
+
+@attrs.frozen
+class Record:
+    """Keep these events. Never conflated, never dropped."""
+
+    events: tuple[Event, ...]
+
+
+@attrs.frozen
+class Flush:
+    """Write what is waiting now; the answer is the sequence number of the last event that is safe on disk."""
+
+
+@attrs.frozen
+class JournalStatus:
+    """State of the journal, as the recorder answers it."""
+
+    recorded: int
+    """Events written since this process opened the journal."""
+    dropped: int
+    """Mark updates dropped beyond the recorder's bound, each accounted for by a hole event."""
+    waiting: int
+    last_sequence: int
+    failing: str | None
+    """Why the last commit failed; None while commits succeed."""

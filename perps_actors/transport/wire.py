@@ -1,0 +1,92 @@
+"""What passes between the inside and the transport: plans and exchanges, as plain values."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import attrs
+
+
+@attrs.frozen(kw_only=True)
+class ConnectionPlan:
+    """One WebSocket connection that a venue's adapter wants open."""
+
+    name: str
+    """Stable name within the venue, e.g. `public-0`."""
+    url: str
+    silence_limit_s: float = 20.0
+    """Close when nothing (no frame, ping or pong) came for so long; a ping is sent after half of it."""
+    max_age_s: float | None = None
+    """Replace the connection after so long, before the venue cuts it; None: never."""
+
+
+@attrs.frozen(kw_only=True)
+class HttpRequest:
+    """One REST request that an adapter wants made."""
+
+    url: str
+    """Full address with query."""
+    weight: int = 1
+    """What the venue charges for it against its rate limit."""
+    purpose: str
+    """What it is for, e.g. `depth`; tells the answer's reader how to read it."""
+    symbol: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class HttpAnswer:
+    """What became of a request: a body, or `error` saying why there is none."""
+
+    request: HttpRequest
+    status: int | None
+    body: bytes
+    error: str | None
+    received_ns: int
+    monotonic_ns: int
+    retry_after_s: float | None = None
+    """What the venue asked for with 418, 429 or 503."""
+
+
+class StreamListener(Protocol):
+    """Who hears of a connection. Called on the connection's own thread; must never block but in `wait_until_ready`."""
+
+    def wait_until_ready(self, timeout_s: float) -> bool:
+        """Wait while the inside is full; True when it may be given more. Called before each read of the socket."""
+
+    def opened(self, connection: str) -> None:
+        """The handshake is done."""
+
+    def frames(self, connection: str, frames: tuple[bytes, ...], received_ns: int, monotonic_ns: int) -> None:
+        """Data frames (text or binary) of one read of the socket, in order, with the time of that read."""
+
+    def closed(self, connection: str, reason: str, error: bool) -> None:
+        """The connection ended, for ever: at the other side's wish (`error` False) or for a fault. Told exactly once."""
+
+
+class Link(Protocol):
+    """A connection that was opened, as its owner sees it. Every call returns at once."""
+
+    def send(self, text: str) -> None:
+        """Send a text frame; a failure ends the connection and reaches the listener."""
+
+    def close(self, reason: str) -> None:
+        """End the connection; the listener's `closed` follows. Idempotent."""
+
+
+class AnswerListener(Protocol):
+    """Who hears of an HTTP exchange, on a worker's thread; must not block."""
+
+    def __call__(self, answer: HttpAnswer) -> None: ...
+
+
+class Network(Protocol):
+    """The seam to the outside: real sockets, or a test's or simulation's stand-in."""
+
+    def open(self, plan: ConnectionPlan, listener: StreamListener) -> Link:
+        """Start to open a connection and return at once; all news of it reaches the listener."""
+
+    def request(self, request: HttpRequest, listener: AnswerListener) -> None:
+        """Make a request on a worker and return at once; the listener gets exactly one answer, within the total deadline."""
+
+    def close(self, deadline_s: float) -> int:
+        """End every connection and worker; return how many threads did not end in time."""

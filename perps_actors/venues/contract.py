@@ -1,0 +1,88 @@
+"""What every venue adapter is: text in, outcomes out. It opens nothing, never sleeps and reads no clock."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import attrs
+
+from perps_actors.market.events import MarketEvent
+from perps_actors.market.instrument import Instrument
+from perps_actors.transport.wire import ConnectionPlan, HttpRequest
+
+
+@attrs.frozen(kw_only=True)
+class Endpoints:
+    """Where a venue lives: base addresses without trailing slash."""
+
+    stream: str
+    """`wss://host[:port]`; `ws://` on loopback only."""
+    rest: str
+    """`https://host[:port]`; `http://` on loopback only."""
+
+
+@attrs.frozen
+class SendFrame:
+    """A text frame the adapter wants sent on a connection."""
+
+    connection: str
+    text: str
+
+
+@attrs.frozen
+class Complaint:
+    """Input that could not be used, and why. It changes nothing but the counters."""
+
+    what: str
+    """One line: expectation, what came (shortened), where."""
+    symbol: str | None = None
+
+
+Outcome = MarketEvent | SendFrame | HttpRequest | Complaint
+"""What an adapter answers to a piece of input."""
+
+
+class StreamAdapter(Protocol):
+    """One venue's streams as a state machine. Never raises on input: bad input is a `Complaint`."""
+
+    def plan(self, symbols: Sequence[str]) -> tuple[ConnectionPlan, ...]:
+        """Return the connections that carry book, touch, trades and venue marks of `symbols`."""
+
+    def opened(self, connection: str) -> Sequence[Outcome]:
+        """A connection was opened."""
+
+    def closed(self, connection: str, received_ns: int) -> Sequence[Outcome]:
+        """A connection ended: books it fed are withdrawn."""
+
+    def frame(self, connection: str, data: bytes, received_ns: int) -> Sequence[Outcome]:
+        """A data frame came."""
+
+    def answer(self, request: HttpRequest, status: int | None, body: bytes, received_ns: int) -> Sequence[Outcome]:
+        """A request this adapter wanted was answered; `status` None: it failed and `body` is empty."""
+
+    def depth(self, symbol: str, levels: int) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+        """Return the best `levels` bids and asks as (price, size), best first; empty where there is no good book."""
+
+
+class RestAdapter(Protocol):
+    """One venue's REST answers. Stateless; bad input is a `Complaint`."""
+
+    def quotes(self, symbols: Sequence[str]) -> tuple[HttpRequest, ...]:
+        """Return the requests that fetch best bid and ask of `symbols`, as few as the venue allows."""
+
+    def instruments(self) -> HttpRequest:
+        """Return the request for the list of instruments."""
+
+    def request_for(self, url: str) -> HttpRequest:
+        """Return the request that an address of this venue stands for (a recording knows addresses only)."""
+
+    def read(self, request: HttpRequest, status: int | None, body: bytes, received_ns: int) -> Sequence[Outcome]:
+        """Return the market events in an answer."""
+
+    def read_instruments(self, body: bytes) -> tuple[Instrument, ...]:
+        """Return the listed instruments.
+
+        Raises:
+            VenueError: the answer is no such list.
+        """
