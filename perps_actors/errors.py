@@ -21,6 +21,8 @@ PerpsActorsError
 
 from __future__ import annotations
 
+import pykka
+
 
 class PerpsActorsError(Exception):
     """Root of every error raised by this package."""
@@ -30,16 +32,16 @@ class KernelError(PerpsActorsError):
     """An actor, an inbox or the supervisor cannot do what was asked."""
 
 
-class ActorUnavailable(KernelError):
-    """Nobody answers at that address: the actor is dead, stopped or was never started."""
+class ActorUnavailable(KernelError, pykka.ActorDeadError):
+    """Nobody answers at that address: the actor is dead, stopped or was never started. Also a `pykka.ActorDeadError`."""
 
 
 class AskRefused(KernelError):
     """An ask inside a handler: actors only tell. Send a message and handle the answer instead."""
 
 
-class AskTimeout(KernelError):
-    """No answer within the time allowed; the message may still be handled later."""
+class AskTimeout(KernelError, pykka.Timeout):
+    """No answer within the time allowed; the message may still be handled later. Also a `pykka.Timeout`."""
 
 
 class Fenced(KernelError):

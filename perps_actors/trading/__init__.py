@@ -1,0 +1,1 @@
+"""Pure rules of trading and its risks."""

@@ -1,0 +1,81 @@
+"""The base of every actor: a Pykka actor whose loop is ours.
+
+Pykka's users find what they know: `SomeActor.start(...)` returns an `ActorRef` that can be told, asked, proxied and stopped. A
+system installs the same class into a cell of its own instead, unregistered, so that a host's `ActorRegistry.stop_all` does not
+see it.
+
+Private surface of Pykka used by this package, all of it here and in `cell.py`, `address.py` and `inbox.py` by these names, with
+tests in `tests/kernel/test_pykka_surface.py`: `_create_actor_inbox`, `_create_future`, `_start_actor_loop`, `_handle_receive`,
+`_ActorStop`, `Envelope`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import pykka
+
+from perps_actors.errors import ActorUnavailable
+from perps_actors.kernel.address import Address
+from perps_actors.kernel.cell import Cell
+from perps_actors.kernel.future import Answer
+from perps_actors.kernel.inbox import InboxPolicy
+from perps_actors.kernel.lease import Lease
+from perps_actors.kernel.timers import Timer
+
+
+class Actor(pykka.ThreadingActor):
+    """An actor. Override `on_receive`, and `on_start`, `on_stop`, `on_failure` where needed; tell others, never wait for them.
+
+    A handler that works through a batch message sets `self.cursor` to the index of the item in hand, so that an error loses this
+    one item: `for self.cursor, mark in enumerate(batch.marks)`.
+    """
+
+    use_daemon_thread = True
+    inbox_policy: ClassVar[InboxPolicy] = InboxPolicy()
+    """The policy when the actor is started alone; a system gives its own."""
+
+    cursor = 0
+    actor_inbox: Lease
+
+    @staticmethod
+    def _create_actor_inbox() -> Lease:
+        return Lease()
+
+    @staticmethod
+    def _create_future() -> Answer:
+        return Answer()
+
+    def _start_actor_loop(self) -> None:
+        # Here, because a runtime runs cells and cells hold actors.
+        from perps_actors.kernel.runtime import ThreadedRuntime  # noqa: PLC0415
+
+        name = type(self).__name__
+        runtime = ThreadedRuntime(name=name, solitary=True)
+        runtime.cell(name, policy=self.inbox_policy).install(self)
+
+    def receive_envelope(self, message: Any) -> Any:
+        """Handle what came in an envelope of Pykka's: questions, and calls through a proxy."""
+        return self._handle_receive(message)
+
+    @property
+    def cell(self) -> Cell:
+        """The place this actor lives in.
+
+        Raises:
+            ActorUnavailable: it was built but not started.
+        """
+        cell = self.actor_inbox.cell
+        if cell is None:
+            msg = f"{type(self).__name__} was not started"
+            raise ActorUnavailable(msg)
+        return cell
+
+    @property
+    def address(self) -> Address:
+        """This actor's address, which outlives it."""
+        return self.cell.address
+
+    def after(self, delay_s: float, message: Any) -> Timer:
+        """Have `message` told to this incarnation after `delay_s` seconds; a later incarnation never sees it."""
+        return self.cell.runtime.after(delay_s, self.actor_inbox, message)

@@ -1,0 +1,302 @@
+"""A cell: the lasting place of one actor, with its name and inbox, and `step`, the only way in which an actor's code is run."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+import attrs
+import pykka
+from pykka._envelope import Envelope
+from pykka.messages import _ActorStop
+
+from perps_actors.errors import ActorUnavailable
+from perps_actors.kernel.address import Address
+from perps_actors.kernel.inbox import EMPTY, Inbox, InboxPolicy, InboxStatistics
+from perps_actors.kernel.lease import Lease, enter
+from perps_actors.kernel.traits import BATCH, traits_of, weight_of
+
+if TYPE_CHECKING:
+    from perps_actors.kernel.actor import Actor
+    from perps_actors.kernel.runtime import Runtime
+
+
+@attrs.frozen
+class Stop:
+    """End the actor, ahead of all data that waits."""
+
+    control = True
+
+
+@attrs.frozen
+class Drain:
+    """End the actor once it has handled what was told before this."""
+
+
+@attrs.frozen(kw_only=True)
+class DeadLetter:
+    """A message that killed its actor, or was in the hands of one that was fenced. It is never delivered again."""
+
+    actor: str
+    generation: int
+    message: Any
+    error: BaseException
+    items: int
+
+
+@attrs.frozen(kw_only=True)
+class CellStatistics:
+    """What a cell has done, over all its incarnations. What was taken was handled or is dead."""
+
+    name: str
+    generation: int
+    handled: int
+    """Items handled."""
+    dead: int
+    """Items that became dead letters."""
+    busy_ns: int
+    """Monotonic time spent in handlers."""
+    inbox: InboxStatistics
+
+
+class Watcher(Protocol):
+    """Who is told of a cell's life; called on the dispatcher's thread, must not block."""
+
+    def started(self, cell: Cell, generation: int) -> None:
+        """`on_start` is done."""
+
+    def died(self, cell: Cell, generation: int, error: BaseException, letter: DeadLetter | None) -> None:
+        """The incarnation ended by an error; the inbox waits for the next one."""
+
+    def stopped(self, cell: Cell, generation: int, left: int, error: BaseException | None) -> None:
+        """The incarnation ended as it was told to; the inbox is closed. `error`: what its `on_stop` raised."""
+
+
+class Verdict(Enum):
+    """What became of a turn."""
+
+    IDLE = "idle"
+    MORE = "more"
+    FENCED = "fenced"
+    """The incarnation was replaced while it was in a handler; the thread that ran it must not touch anything any more."""
+
+
+@attrs.frozen
+class _Start:
+    """The first step of an incarnation: its `on_start`."""
+
+
+_START: Final = _Start()
+
+
+class Cell:
+    """The place of one actor. Incarnations come and go; name, inbox, address and counters stay."""
+
+    def __init__(self, name: str, runtime: Runtime, group: str, policy: InboxPolicy) -> None:
+        self.name = name
+        self.runtime = runtime
+        self.group = group
+        self.inbox = Inbox(policy, self._schedule, self._left_over)
+        self.address = Address(self)
+        self.actor: Actor | None = None
+        self.generation = 0
+        self.watcher: Watcher | None = None
+        self.dead = self.busy_ns = 0
+        # What a handler holds right now. Whoever pops it (the thread that ran the handler, or the supervisor that fences that
+        # thread) accounts for it: list.pop is one instruction.
+        self._in_hand: list[Any] = []
+        self._first: _Start | None = None
+
+    def __repr__(self) -> str:
+        return f"<Cell {self.name} generation {self.generation}>"
+
+    def _schedule(self) -> None:
+        self.runtime.schedule(self)
+
+    def install(self, actor: Actor) -> None:
+        """Let an incarnation live here: its lease is bound, its `on_start` will be its first step."""
+        lease: Lease = actor.actor_inbox
+        lease.cell = self
+        self.generation += 1
+        self._in_hand = []
+        self._first = _START
+        self.actor = actor
+        self._schedule()
+
+    def turn(self, budget: int) -> Verdict:
+        """Handle up to `budget` messages on the present thread."""
+        actor = self.actor
+        if actor is None:
+            self.inbox.park()
+            return Verdict.IDLE
+        began_ns = self.runtime.clock.monotonic_ns()
+        before = enter(actor.actor_inbox)
+        try:
+            take, step = self.inbox.take, self.step
+            for _ in range(budget):
+                if self._first is not None:
+                    entry, self._first = self._first, None
+                else:
+                    entry = take()
+                if entry is EMPTY:
+                    return Verdict.IDLE
+                verdict = step(actor, entry)
+                if verdict is not None:
+                    return verdict
+        finally:
+            enter(before)
+            self.busy_ns += self.runtime.clock.monotonic_ns() - began_ns
+        return Verdict.MORE
+
+    def step(self, actor: Actor, entry: Any) -> Verdict | None:
+        """Handle one message: every error is the death of this actor alone, the reply is settled, the message accounted for."""
+        hand = self._in_hand
+        hand.append(entry)
+        message, reply = (entry.message, entry.reply_to) if entry.__class__ is Envelope else (entry, None)
+        cls = message.__class__
+        try:
+            if cls in _SPECIAL:
+                answer = None
+                if entry is _START:
+                    actor.on_start()
+            elif entry is message:
+                if traits_of(cls):
+                    actor.cursor = 0
+                answer = actor.on_receive(message)
+            else:
+                answer = actor.receive_envelope(message)
+        except BaseException as error:  # noqa: BLE001 - the one place where an actor's errors, SystemExit too, end
+            return self._ended_by(actor, hand, error, reply)
+        try:
+            hand.pop()
+        except IndexError:
+            return Verdict.FENCED
+        if reply is not None:
+            reply.set(answer)
+        if cls not in _SPECIAL:
+            self.inbox.taken += weight_of(message) if traits_of(cls) else 1
+            return None
+        return self._lived_through(actor, entry)
+
+    def _lived_through(self, actor: Actor, entry: Any) -> Verdict | None:
+        """Go on after a step of the life cycle: the start is told, an order to stop carried out."""
+        if entry is _START:
+            self._tell_watcher("started", self.generation)
+            return None
+        self.inbox.taken += 1
+        self._stop(actor)
+        return Verdict.IDLE
+
+    def _ended_by(self, actor: Actor, hand: list[Any], error: BaseException, reply: Any) -> Verdict:
+        try:
+            entry = hand.pop()
+        except IndexError:
+            return Verdict.FENCED
+        with suppress(BaseException):
+            actor.on_failure(type(error), error, error.__traceback__)
+        letter = None if entry is _START else self._set_aside(entry, actor.cursor, error)
+        if reply is not None:
+            reply.set_exception((type(error), error, error.__traceback__))
+        self._vacate(actor)
+        if self.watcher is None:
+            self.close()
+        self._tell_watcher("died", self.generation, error, letter)
+        return Verdict.IDLE
+
+    def _set_aside(self, entry: Any, cursor: int, error: BaseException) -> DeadLetter:
+        """Make a dead letter of what killed the actor; of a batch that is one item, and the rest goes back to the inbox."""
+        message = entry.message if entry.__class__ is Envelope else entry
+        items = weight_of(message)
+        if traits_of(message.__class__) & BATCH and entry is message and items > 0:
+            message, rest = message.split(cursor)
+            self.inbox.taken += cursor
+            items = 1
+            if rest is not None:
+                self.inbox.put_back(rest)
+        self.inbox.taken += items
+        self.dead += items
+        return DeadLetter(actor=self.name, generation=self.generation, message=message, error=error, items=items)
+
+    def fence(self, error: BaseException) -> bool:
+        """Give up the incarnation that hangs in a handler; return False when it came back by itself in the meantime."""
+        actor = self.actor
+        try:
+            entry = self._in_hand.pop()
+        except IndexError:
+            return False
+        assert actor is not None
+        actor.actor_inbox.void = True
+        letter = None if entry is _START else self._set_aside(entry, actor.cursor, error)
+        if entry.__class__ is Envelope and entry.reply_to is not None:
+            entry.reply_to.set_exception((type(error), error, None))
+        self._vacate(actor)
+        self.runtime.abandon_thread_of(self)
+        self._tell_watcher("died", self.generation, error, letter)
+        return True
+
+    def retire(self, error: BaseException) -> None:
+        """End whatever lives here without waiting for it: a handler that is running is fenced, a vacant cell stays vacant."""
+        actor = self.actor
+        if not self.fence(error) and actor is not None:
+            self._vacate(actor)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a handler is running."""
+        return bool(self._in_hand)
+
+    def _vacate(self, actor: Actor) -> None:
+        actor.actor_inbox.void = True
+        self.actor = None
+        actor.actor_stopped.set()
+        pykka.ActorRegistry.unregister(actor.actor_ref)
+        self.inbox.park()
+
+    def _stop(self, actor: Actor) -> None:
+        error: BaseException | None = None
+        try:
+            actor.on_stop()
+        except BaseException as caught:  # noqa: BLE001 - reported below; the actor ends all the same
+            error = caught
+        left = self.close()
+        self._vacate(actor)
+        self._tell_watcher("stopped", self.generation, left, error)
+
+    def _left_over(self, entry: Any) -> None:
+        """Settle what nobody will handle any more."""
+        if entry.__class__ is Envelope and entry.reply_to is not None:
+            if isinstance(entry.message, _ActorStop):
+                entry.reply_to.set(None)
+            else:
+                error = ActorUnavailable(f"{self.name} ended before it handled the message")
+                entry.reply_to.set_exception((ActorUnavailable, error, None))
+
+    def close(self) -> int:
+        """Take no more messages; return how many items were left over. For a cell that no incarnation will live in again."""
+        before = self.inbox.statistics().left
+        self.inbox.close()
+        return self.inbox.statistics().left - before
+
+    def _tell_watcher(self, news: str, *details: Any) -> None:
+        if self.watcher is not None:
+            before = enter(None)
+            try:
+                getattr(self.watcher, news)(self, *details)
+            finally:
+                enter(before)
+
+    def statistics(self) -> CellStatistics:
+        """Return the counters; exact when the cell is idle, at most one message behind when it is not."""
+        inbox = self.inbox.statistics()
+        return CellStatistics(
+            name=self.name,
+            generation=self.generation,
+            handled=inbox.taken - self.dead,
+            dead=self.dead,
+            busy_ns=self.busy_ns,
+            inbox=inbox,
+        )
+
+
+_SPECIAL = frozenset({Stop, Drain, _ActorStop, _Start})

@@ -1,0 +1,108 @@
+"""Who is speaking: the lease of an incarnation, and which lease the present thread works under.
+
+Every incarnation of an actor holds a lease. The threads that work for it (its dispatcher while it handles a message, its socket
+threads and workers) work *under* that lease. When the incarnation is replaced its lease is void, and whatever those threads
+still try to say is refused: a thread that cannot be stopped can at least not be heard.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from perps_actors.errors import ActorUnavailable, Fenced
+
+if TYPE_CHECKING:
+    from perps_actors.kernel.cell import Cell
+
+
+class Lease:
+    """An incarnation's right to its inbox. Also the `actor_inbox` that Pykka's `ActorRef` puts envelopes into.
+
+    It is created unbound by Pykka's constructor and bound to a cell before the loop starts.
+    """
+
+    __slots__ = ("cell", "void")
+
+    def __init__(self) -> None:
+        self.cell: Cell | None = None
+        self.void = False
+
+    def put(self, envelope: Any) -> None:
+        """Put an envelope of Pykka's into the inbox; after the incarnation's end its reply is settled with an error.
+
+        Raises:
+            ActorUnavailable: told (not asked), and nobody is there.
+        """
+        if self.cell is not None and not self.void and self.cell.inbox.put(envelope):
+            return
+        error = ActorUnavailable("This incarnation has ended" if self.void else "The actor was never started")
+        if envelope.reply_to is None:
+            raise error
+        envelope.reply_to.set_exception((ActorUnavailable, error, None))
+
+    def get(self) -> Any:
+        """Pykka's own loop would call this; ours never does.
+
+        Raises:
+            NotImplementedError: always.
+        """
+        raise NotImplementedError
+
+    def empty(self) -> bool:
+        """Return whether nothing waits."""
+        return self.cell is None or not len(self.cell.inbox)
+
+
+class _Here(threading.local):
+    lease: Lease | None = None
+
+
+_here = _Here()
+
+
+def current_lease() -> Lease | None:
+    """Return the lease the present thread works under; None in a host's thread."""
+    return _here.lease
+
+
+def refuse_fenced() -> None:
+    """Do nothing, unless the present thread works under a void lease.
+
+    Raises:
+        Fenced: it does; the actor it worked for has been replaced.
+    """
+    lease = _here.lease
+    if lease is not None and lease.void:
+        msg = "This thread works for an incarnation that has been replaced"
+        raise Fenced(msg)
+
+
+@contextmanager
+def under(lease: Lease | None) -> Iterator[None]:
+    """Work under `lease` in this block."""
+    before = _here.lease
+    _here.lease = lease
+    try:
+        yield
+    finally:
+        _here.lease = before
+
+
+def enter(lease: Lease | None) -> Lease | None:
+    """Set the present thread's lease and return the one before: `under` for loops that cannot afford a context manager."""
+    before = _here.lease
+    _here.lease = lease
+    return before
+
+
+def leased(lease: Lease, work: Callable[[], None]) -> Callable[[], None]:
+    """Return `work` wrapped so that the thread that runs it works under `lease`."""
+
+    def run() -> None:
+        with under(lease):
+            work()
+
+    return run

@@ -1,0 +1,169 @@
+"""What runs cells: threads here, one seeded thread in `simulated.py`. The actors are the same."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from itertools import count
+from queue import SimpleQueue
+from typing import Any, Protocol
+
+from perps_actors.kernel.cell import Cell, Verdict
+from perps_actors.kernel.clock import NS_PER_S, Clock, SystemClock
+from perps_actors.kernel.future import Answer
+from perps_actors.kernel.inbox import InboxPolicy
+from perps_actors.kernel.lease import Lease
+from perps_actors.kernel.timers import ThreadedTimers, Timer
+
+TURN = 64
+"""Messages a cell may handle before others of its dispatcher get their turn."""
+
+
+class Runtime(Protocol):
+    """Where cells live: who runs them, what time it is, how the host waits."""
+
+    @property
+    def clock(self) -> Clock:
+        """The clocks everything here goes by."""
+
+    def cell(self, name: str, *, group: str = "", policy: InboxPolicy | None = None) -> Cell:
+        """Return a new, vacant cell. Cells of one group share a thread."""
+
+    def schedule(self, cell: Cell) -> None:
+        """Have the cell run soon."""
+
+    def abandon_thread_of(self, cell: Cell) -> None:
+        """Leave the thread that hangs in a handler of `cell` behind; another one takes its other cells over."""
+
+    def after(self, delay_s: float, lease: Lease, message: Any) -> Timer:
+        """Set a timer."""
+
+    def wait(self, answer: Answer, timeout_s: float) -> Any:
+        """Wait, as the host, for an answer."""
+
+    def close(self, deadline_s: float) -> tuple[str, ...]:
+        """End all threads; return the names of those that did not end in time."""
+
+
+class Dispatcher:
+    """One thread that runs the cells of a group, turn by turn."""
+
+    def __init__(self, start_thread: Callable[[str, Callable[[], None]], threading.Thread], name: str) -> None:
+        self._start_thread = start_thread
+        self._name = name
+        self._ready: SimpleQueue[Cell | None] = SimpleQueue()
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._closed = False
+        self.schedule = self._ready.put
+        self._ensure_thread()
+
+    def _ensure_thread(self) -> None:
+        self._thread = self._start_thread(self._name, self._run)
+
+    def _run(self) -> None:
+        ready = self._ready
+        while True:
+            cell = ready.get()
+            if cell is None:
+                return
+            verdict = cell.turn(TURN)
+            if verdict is Verdict.MORE:
+                ready.put(cell)
+            elif verdict is Verdict.FENCED:
+                return
+
+    def replace_thread(self) -> None:
+        """Start another thread on the same cells; the one that hangs returns at once if it ever comes back."""
+        with self._lock:
+            if not self._closed:
+                self._ensure_thread()
+
+    def close(self) -> None:
+        """Let the thread end after its turn."""
+        with self._lock:
+            self._closed = True
+            self._ready.put(None)
+
+
+class ThreadedRuntime:
+    """Cells on real threads: one dispatcher thread a group, one for the timers. All are daemons; `close` ends them."""
+
+    def __init__(self, *, name: str, clock: Clock | None = None, solitary: bool = False) -> None:
+        self.name = name
+        self.clock: Clock = clock if clock is not None else SystemClock()
+        self._solitary = solitary
+        self._lock = threading.Lock()
+        self._dispatchers: dict[str, Dispatcher] = {}
+        self._threads: list[threading.Thread] = []
+        self._numbers = count()
+        self._timers = ThreadedTimers(self.clock, self.start_thread)
+        self.abandoned = 0
+
+    def start_thread(self, role: str, work: Callable[[], None]) -> threading.Thread:
+        """Start a daemon thread that `close` will wait for."""
+        name = f"{self.name}-{role}" if role else self.name
+        thread = threading.Thread(target=work, name=name, daemon=True)
+        self._threads = [t for t in self._threads if t.is_alive()]
+        self._threads.append(thread)
+        thread.start()
+        return thread
+
+    def cell(self, name: str, *, group: str = "", policy: InboxPolicy | None = None) -> Cell:
+        """Return a new, vacant cell on the group's dispatcher."""
+        with self._lock:
+            if group not in self._dispatchers:
+                self._dispatchers[group] = Dispatcher(self.start_thread, group)
+        cell = Cell(name, self, group, policy if policy is not None else InboxPolicy())
+        if self._solitary:
+            cell.watcher = _LastOneOut(self)
+        return cell
+
+    def schedule(self, cell: Cell) -> None:
+        """Put the cell in its dispatcher's queue."""
+        self._dispatchers[cell.group].schedule(cell)
+
+    def abandon_thread_of(self, cell: Cell) -> None:
+        """Give the cell's group a fresh thread and count the one left behind."""
+        self.abandoned += 1
+        self._dispatchers[cell.group].replace_thread()
+
+    def after(self, delay_s: float, lease: Lease, message: Any) -> Timer:
+        """Set a timer."""
+        return self._timers.after(delay_s, lease, message)
+
+    def wait(self, answer: Answer, timeout_s: float) -> Any:
+        """Wait for an answer on the present thread."""
+        return answer.get(timeout=timeout_s)
+
+    def close_soon(self) -> None:
+        """Let all threads end, without waiting for them."""
+        self._timers.close()
+        for dispatcher in self._dispatchers.values():
+            dispatcher.close()
+
+    def close(self, deadline_s: float) -> tuple[str, ...]:
+        """End all threads; return the names of those that did not end within `deadline_s` seconds."""
+        self.close_soon()
+        end_ns = self.clock.monotonic_ns() + int(deadline_s * NS_PER_S)
+        for thread in self._threads:
+            if thread is not threading.current_thread():
+                thread.join(max(0.0, (end_ns - self.clock.monotonic_ns()) / NS_PER_S))
+        return tuple(t.name for t in self._threads if t.is_alive() and t is not threading.current_thread())
+
+
+class _LastOneOut:
+    """Watches an actor that was started alone: when it ends, so does its runtime."""
+
+    def __init__(self, runtime: ThreadedRuntime) -> None:
+        self._runtime = runtime
+
+    def started(self, *_: object) -> None:
+        pass
+
+    def died(self, cell: Cell, *_: object) -> None:
+        cell.close()
+        self._runtime.close_soon()
+
+    def stopped(self, *_: object) -> None:
+        self._runtime.close_soon()

@@ -1,0 +1,110 @@
+"""The simulated runtime: the same cells and actors on one thread, in an order drawn from a seed, under a clock that only it moves."""
+
+from __future__ import annotations
+
+import hashlib
+from random import Random
+from typing import Any
+
+from perps_actors.errors import AskTimeout, KernelError
+from perps_actors.kernel.cell import Cell, Verdict
+from perps_actors.kernel.clock import NS_PER_S, ManualClock
+from perps_actors.kernel.future import Answer
+from perps_actors.kernel.inbox import InboxPolicy
+from perps_actors.kernel.lease import Lease
+from perps_actors.kernel.timers import Timer, TimerHeap
+
+
+class SimulatedRuntime:
+    """Runs cells one message at a time. Equal seed and equal input give an equal order, and so an equal `trace`.
+
+    Nothing happens by itself: `settle`, `advance` and the host's asks turn the wheel.
+    """
+
+    def __init__(self, *, seed: int = 0, max_steps: int = 1_000_000) -> None:
+        self.clock = ManualClock()
+        self.random = Random(seed)  # noqa: S311 - an order, not a secret
+        self._max_steps = max_steps
+        self._ready: dict[Cell, None] = {}
+        self._timers = TimerHeap()
+        self._trace = hashlib.sha256()
+        self.steps = 0
+        self.abandoned = 0
+
+    def cell(self, name: str, *, group: str = "", policy: InboxPolicy | None = None) -> Cell:
+        """Return a new, vacant cell."""
+        return Cell(name, self, group, policy if policy is not None else InboxPolicy())
+
+    def schedule(self, cell: Cell) -> None:
+        """Have the cell run when the seed chooses it."""
+        self._ready[cell] = None
+
+    def abandon_thread_of(self, cell: Cell) -> None:  # noqa: ARG002 - the one thread is the host's own
+        """Count it; there is no thread to leave behind."""
+        self.abandoned += 1
+
+    def after(self, delay_s: float, lease: Lease, message: Any) -> Timer:
+        """Set a timer."""
+        timer = Timer(self.clock.monotonic_ns() + int(delay_s * NS_PER_S), lease, message)
+        self._timers.add(timer)
+        return timer
+
+    def step(self) -> bool:
+        """Let one cell that the seed chooses handle one message; return False when none has any."""
+        if not self._ready:
+            return False
+        self.steps += 1
+        if self.steps > self._max_steps:
+            msg = f"Still busy after {self._max_steps} steps: do two actors tell each other without end?"
+            raise KernelError(msg)
+        cell = list(self._ready)[self.random.randrange(len(self._ready))]
+        del self._ready[cell]
+        self._trace.update(f"{self.clock.monotonic_ns()} {cell.name} {cell.generation} {cell.inbox.taken};".encode())
+        if cell.turn(1) is Verdict.MORE:
+            self._ready[cell] = None
+        return True
+
+    def settle(self) -> None:
+        """Run until nobody has anything to do at this moment."""
+        while self.step():
+            pass
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass, firing timers and running what they wake."""
+        until_ns = self.clock.monotonic_ns() + int(seconds * NS_PER_S)
+        self.settle()
+        while self._fire_next(until_ns):
+            self.settle()
+        self.clock.advance(until_ns - self.clock.monotonic_ns())
+
+    def _fire_next(self, until_ns: int) -> bool:
+        due_ns = self._timers.next_due_ns()
+        if due_ns is None or due_ns > until_ns:
+            return False
+        self.clock.advance(max(0, due_ns - self.clock.monotonic_ns()))
+        timer = self._timers.pop_due(self.clock.monotonic_ns())
+        assert timer is not None
+        timer.fire()
+        return True
+
+    def wait(self, answer: Answer, timeout_s: float) -> Any:
+        """Run, and let time pass, until the answer is settled.
+
+        Raises:
+            AskTimeout: not settled after `timeout_s` seconds of virtual time.
+        """
+        until_ns = self.clock.monotonic_ns() + int(timeout_s * NS_PER_S)
+        while not answer.settled():
+            if not self.step() and not self._fire_next(until_ns):
+                msg = f"No answer within {timeout_s} s of virtual time"
+                raise AskTimeout(msg)
+        return answer.get(timeout=0)
+
+    def trace(self) -> str:
+        """Return a hash of every step so far: which cell, when, how many messages in."""
+        return self._trace.hexdigest()
+
+    def close(self, deadline_s: float) -> tuple[str, ...]:  # noqa: ARG002 - nothing to wait for
+        """There are no threads to end."""
+        self._ready.clear()
+        return ()

@@ -1,0 +1,22 @@
+"""The window of marks: the newest N, oldest first, as an immutable tuple that anyone may hold."""
+
+from __future__ import annotations
+
+from perps_actors.market.mark import Mark
+
+Window = tuple[Mark, ...]
+
+EXTRA = 5
+"""Marks kept beyond the longer average, as the originals did: a fresh cross needs one more, the rest is margin."""
+
+
+def window_length(short: int, long: int) -> int:
+    """Return how many marks a window keeps for moving averages over `short` and `long` marks."""
+    return max(short, long) + EXTRA
+
+
+def pushed(window: Window, mark: Mark, length: int) -> Window:
+    """Return the window with `mark` as its newest, cut to the newest `length`."""
+    if len(window) < length:
+        return (*window, mark)
+    return (*window[len(window) - length + 1 :], mark)

@@ -1,0 +1,33 @@
+"""Staleness of marks: how old a mark may be before risk is told, and before nothing may be opened on it."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+import attrs
+
+NS_PER_S = 1_000_000_000
+
+
+class Freshness(IntEnum):
+    """How old a mark is, in the order of severity."""
+
+    FRESH = 0
+    AGEING = 1
+    """Beyond the soft limit: told, nothing is halted."""
+    STALE = 2
+    """Beyond the hard limit: no position may be opened or enlarged."""
+
+
+@attrs.frozen(kw_only=True)
+class StalenessLimits:
+    """Limits on a mark's age, in seconds. The hard limit defaults to twice the soft one."""
+
+    soft_s: float = 180.0
+    hard_s: float = 360.0
+
+    def judge(self, age_ns: int) -> Freshness:
+        """Return how a mark of that age counts; an age exactly at a limit is within it."""
+        if age_ns > self.hard_s * NS_PER_S:
+            return Freshness.STALE
+        return Freshness.AGEING if age_ns > self.soft_s * NS_PER_S else Freshness.FRESH
