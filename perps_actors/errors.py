@@ -13,7 +13,8 @@ PerpsActorsError
 ├── VenueError             text of a venue that cannot be understood
 ├── JournalError           the durable events
 │   ├── JournalFull        no space left; what was given is still with the caller
-│   └── JournalFenced      a newer writer has taken over
+│   ├── JournalFenced      a newer writer has taken over
+│   └── EventUnfit         an event holds what cannot be kept
 ├── SimulatorError         the synthetic or recorded venue
 └── SettingsError          a setting; names field, value and place
 ```
@@ -74,6 +75,18 @@ class JournalFull(JournalError):
 
 class JournalFenced(JournalError):
     """A newer writer has opened this journal; this one may not write any more."""
+
+
+class EventUnfit(JournalError):
+    """An event holds a value that cannot be kept; nothing was written, the others may be given again without it.
+
+    Attributes:
+        index: position of the event in what was given to be written.
+    """
+
+    def __init__(self, index: int, why: str) -> None:
+        super().__init__(why)
+        self.index = index
 
 
 class SimulatorError(PerpsActorsError):

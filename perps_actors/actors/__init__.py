@@ -1,0 +1,1 @@
+"""The actors: one a module, thin shells around plain rules of the rooms below."""

@@ -20,7 +20,7 @@ from perps_actors.kernel.address import Address
 from perps_actors.kernel.cell import Cell
 from perps_actors.kernel.future import Answer
 from perps_actors.kernel.inbox import InboxPolicy
-from perps_actors.kernel.lease import Lease
+from perps_actors.kernel.lease import Lease, Voice
 from perps_actors.kernel.timers import Timer
 
 
@@ -75,6 +75,10 @@ class Actor(pykka.ThreadingActor):
     def address(self) -> Address:
         """This actor's address, which outlives it."""
         return self.cell.address
+
+    def voice(self) -> Voice:
+        """Return how threads that work for this incarnation tell it things."""
+        return Voice(self.actor_inbox, self.cell.inbox.put)
 
     def after(self, delay_s: float, message: Any) -> Timer:
         """Have `message` told to this incarnation after `delay_s` seconds; a later incarnation never sees it."""

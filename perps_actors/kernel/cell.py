@@ -4,34 +4,26 @@ from __future__ import annotations
 
 from contextlib import suppress
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import attrs
 import pykka
 from pykka._envelope import Envelope
 from pykka.messages import _ActorStop
 
-from perps_actors.errors import ActorUnavailable
+from perps_actors.errors import ActorUnavailable, Fenced
 from perps_actors.kernel.address import Address
 from perps_actors.kernel.inbox import EMPTY, Inbox, InboxPolicy, InboxStatistics
 from perps_actors.kernel.lease import Lease, enter
+from perps_actors.kernel.orders import ORDERS, START, Start
+from perps_actors.kernel.timers import Timer
 from perps_actors.kernel.traits import BATCH, traits_of, weight_of
 
 if TYPE_CHECKING:
+    from pykka._types import OptExcInfo
+
     from perps_actors.kernel.actor import Actor
     from perps_actors.kernel.runtime import Runtime
-
-
-@attrs.frozen
-class Stop:
-    """End the actor, ahead of all data that waits."""
-
-    control = True
-
-
-@attrs.frozen
-class Drain:
-    """End the actor once it has handled what was told before this."""
 
 
 @attrs.frozen(kw_only=True)
@@ -70,7 +62,7 @@ class Watcher(Protocol):
         """The incarnation ended by an error; the inbox waits for the next one."""
 
     def stopped(self, cell: Cell, generation: int, left: int, error: BaseException | None) -> None:
-        """The incarnation ended as it was told to; the inbox is closed. `error`: what its `on_stop` raised."""
+        """The incarnation ended as it was told to. `error`: what its `on_stop` raised, or that it hung."""
 
 
 class Verdict(Enum):
@@ -80,14 +72,6 @@ class Verdict(Enum):
     MORE = "more"
     FENCED = "fenced"
     """The incarnation was replaced while it was in a handler; the thread that ran it must not touch anything any more."""
-
-
-@attrs.frozen
-class _Start:
-    """The first step of an incarnation: its `on_start`."""
-
-
-_START: Final = _Start()
 
 
 class Cell:
@@ -102,11 +86,13 @@ class Cell:
         self.actor: Actor | None = None
         self.generation = 0
         self.watcher: Watcher | None = None
+        self.lasting = False
+        """Whether the inbox stays open when the actor ends by itself, because another incarnation will follow."""
         self.dead = self.busy_ns = 0
         # What a handler holds right now. Whoever pops it (the thread that ran the handler, or the supervisor that fences that
         # thread) accounts for it: list.pop is one instruction.
         self._in_hand: list[Any] = []
-        self._first: _Start | None = None
+        self._first: Start | None = None
 
     def __repr__(self) -> str:
         return f"<Cell {self.name} generation {self.generation}>"
@@ -120,7 +106,7 @@ class Cell:
         lease.cell = self
         self.generation += 1
         self._in_hand = []
-        self._first = _START
+        self._first = START
         self.actor = actor
         self._schedule()
 
@@ -153,17 +139,19 @@ class Cell:
         """Handle one message: every error is the death of this actor alone, the reply is settled, the message accounted for."""
         hand = self._in_hand
         hand.append(entry)
+        message: Any
+        reply: Any
         message, reply = (entry.message, entry.reply_to) if entry.__class__ is Envelope else (entry, None)
         cls = message.__class__
+        if traits_of(cls):
+            actor.cursor = 0
         try:
-            if cls in _SPECIAL:
-                answer = None
-                if entry is _START:
-                    actor.on_start()
+            if cls in ORDERS:
+                answer = self._carry_out(actor, cls)
             elif entry is message:
-                if traits_of(cls):
-                    actor.cursor = 0
                 answer = actor.on_receive(message)
+            elif isinstance(reply, Timer) and reply.void:
+                answer = None
             else:
                 answer = actor.receive_envelope(message)
         except BaseException as error:  # noqa: BLE001 - the one place where an actor's errors, SystemExit too, end
@@ -171,52 +159,85 @@ class Cell:
         try:
             hand.pop()
         except IndexError:
-            return Verdict.FENCED
+            return _came_back_late(actor)
+        if cls in ORDERS:
+            return self._carried_out(actor, entry, answer)
+        self.inbox.taken += weight_of(message) if traits_of(cls) else 1
         if reply is not None:
             reply.set(answer)
-        if cls not in _SPECIAL:
-            self.inbox.taken += weight_of(message) if traits_of(cls) else 1
-            return None
-        return self._lived_through(actor, entry)
+        return None
 
-    def _lived_through(self, actor: Actor, entry: Any) -> Verdict | None:
-        """Go on after a step of the life cycle: the start is told, an order to stop carried out."""
-        if entry is _START:
+    def _carry_out(self, actor: Actor, order: type) -> BaseException | None:
+        """Run the hook that belongs to an order; of `on_stop` return the error, because the actor ends all the same."""
+        if order is Start:
+            actor.on_start()
+            return None
+        try:
+            actor.on_stop()
+        except BaseException as error:  # noqa: BLE001 - reported
+            return error
+        return None
+
+    def _carried_out(self, actor: Actor, entry: Any, error: BaseException | None) -> Verdict | None:
+        if entry is START:
             self._tell_watcher("started", self.generation)
             return None
-        self.inbox.taken += 1
-        self._stop(actor)
+        self._end(actor, entry, error)
         return Verdict.IDLE
 
+    def _end(self, actor: Actor, order: Any, error: BaseException | None) -> None:
+        """Let the incarnation go as it was told to; whoever waits for that learns it last."""
+        by_itself = order.__class__ is Envelope
+        left = 0 if by_itself and self.lasting else self.close()
+        self._vacate(actor)
+        if by_itself and order.reply_to is not None:
+            order.reply_to.set(None)
+        self._tell_watcher("stopped", self.generation, left, error)
+
     def _ended_by(self, actor: Actor, hand: list[Any], error: BaseException, reply: Any) -> Verdict:
+        # While it is in hand, because this hook may hang like any other.
+        with suppress(BaseException):
+            actor.on_failure(type(error), error, error.__traceback__)
         try:
             entry = hand.pop()
         except IndexError:
             return Verdict.FENCED
-        with suppress(BaseException):
-            actor.on_failure(type(error), error, error.__traceback__)
-        letter = None if entry is _START else self._set_aside(entry, actor.cursor, error)
-        if reply is not None:
-            reply.set_exception((type(error), error, error.__traceback__))
+        self._bury(actor, entry, error, reply)
+        return Verdict.IDLE
+
+    def _bury(self, actor: Actor, entry: Any, error: BaseException, reply: Any) -> None:
+        """Account for a death: the message is set aside, the asker told, then the watcher."""
+        letter = None if entry is START else self._set_aside(entry, actor.cursor, error)
         self._vacate(actor)
         if self.watcher is None:
             self.close()
+        if reply is not None:
+            reply.set_exception(self._for_asker(error))
         self._tell_watcher("died", self.generation, error, letter)
-        return Verdict.IDLE
+
+    def _for_asker(self, error: BaseException) -> OptExcInfo:
+        """Return the error as the asker gets it: what ends a thread or a process here must not do so there."""
+        if isinstance(error, Exception):
+            return type(error), error, error.__traceback__
+        unavailable = ActorUnavailable(f"{self.name} was ended by {error!r}")
+        unavailable.__cause__ = error
+        return ActorUnavailable, unavailable, None
 
     def _set_aside(self, entry: Any, cursor: int, error: BaseException) -> DeadLetter:
         """Make a dead letter of what killed the actor; of a batch that is one item, and the rest goes back to the inbox."""
         message = entry.message if entry.__class__ is Envelope else entry
-        items = weight_of(message)
-        if traits_of(message.__class__) & BATCH and entry is message and items > 0:
-            message, rest = message.split(cursor)
-            self.inbox.taken += cursor
-            items = 1
-            if rest is not None:
-                self.inbox.put_back(rest)
-        self.inbox.taken += items
-        self.dead += items
-        return DeadLetter(actor=self.name, generation=self.generation, message=message, error=error, items=items)
+        weight = dead = weight_of(message)
+        if traits_of(message.__class__) & BATCH and len(message):
+            # A batch that cannot even be taken apart is dead as a whole.
+            with suppress(Exception):
+                item, rest = message.split(cursor)
+                behind = 0 if rest is None else weight_of(rest)
+                message, dead, weight = item, 1, weight - behind
+                if rest is not None:
+                    self.inbox.put_back(rest)
+        self.inbox.taken += weight
+        self.dead += dead
+        return DeadLetter(actor=self.name, generation=self.generation, message=message, error=error, items=dead)
 
     def fence(self, error: BaseException) -> bool:
         """Give up the incarnation that hangs in a handler; return False when it came back by itself in the meantime."""
@@ -227,12 +248,14 @@ class Cell:
             return False
         assert actor is not None
         actor.actor_inbox.void = True
-        letter = None if entry is _START else self._set_aside(entry, actor.cursor, error)
-        if entry.__class__ is Envelope and entry.reply_to is not None:
-            entry.reply_to.set_exception((type(error), error, None))
-        self._vacate(actor)
+        reply = entry.reply_to if entry.__class__ is Envelope else None
+        message = entry.message if entry.__class__ is Envelope else entry
+        if entry is START or message.__class__ not in ORDERS:
+            self._bury(actor, entry, error, reply)
+        else:
+            self._end(actor, entry, error)
+        # Last: the fresh thread must not find this incarnation still in its place.
         self.runtime.abandon_thread_of(self)
-        self._tell_watcher("died", self.generation, error, letter)
         return True
 
     def retire(self, error: BaseException) -> None:
@@ -252,16 +275,6 @@ class Cell:
         actor.actor_stopped.set()
         pykka.ActorRegistry.unregister(actor.actor_ref)
         self.inbox.park()
-
-    def _stop(self, actor: Actor) -> None:
-        error: BaseException | None = None
-        try:
-            actor.on_stop()
-        except BaseException as caught:  # noqa: BLE001 - reported below; the actor ends all the same
-            error = caught
-        left = self.close()
-        self._vacate(actor)
-        self._tell_watcher("stopped", self.generation, left, error)
 
     def _left_over(self, entry: Any) -> None:
         """Settle what nobody will handle any more."""
@@ -299,4 +312,9 @@ class Cell:
         )
 
 
-_SPECIAL = frozenset({Stop, Drain, _ActorStop, _Start})
+def _came_back_late(actor: Actor) -> Verdict:
+    """Let an incarnation that was replaced while it hung release what it holds."""
+    error = Fenced("This incarnation was replaced while it was in a handler")
+    with suppress(BaseException):
+        actor.on_failure(Fenced, error, None)
+    return Verdict.FENCED

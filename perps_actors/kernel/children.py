@@ -23,7 +23,7 @@ class Restart(Enum):
     """Which children are started again."""
 
     PERMANENT = "permanent"
-    """Always."""
+    """Always, also when it ended by itself."""
     TRANSIENT = "transient"
     """Only when it died, not when it ended by itself."""
     TEMPORARY = "temporary"
@@ -86,7 +86,7 @@ class Incident:
     """Something the host should know of an actor's life."""
 
     kind: str
-    """`actor_died`, `actor_restarted`, `actor_given_up`, `actor_stop_failed`."""
+    """`actor_died`, `actor_restarted`, `actor_given_up`, `actor_stop_failed`, or `actor_ended`: it stopped by itself."""
     actor: str
     generation: int
     restarts: int
@@ -106,19 +106,30 @@ class Child:
         self.left = 0
         self.handled_before = 0
         self.up_since_ns = 0
+        self.ordered = False
+        """Whether it was told to stop."""
         self.letters: deque[DeadLetter] = deque(maxlen=100)
         self._deaths: deque[int] = deque()
         self._row = 0
         self._seen: tuple[int, int] = (0, 0)
-        self._seen_since_ns = 0
+        self._looked_ns = self._same_ns = 0
+
+    @property
+    def ended(self) -> bool:
+        """Whether no incarnation will follow."""
+        return self.state in {ChildState.STOPPED, ChildState.GIVEN_UP, ChildState.ABANDONED}
+
+    def end(self, state: ChildState) -> None:
+        """Let nothing follow; what still waits is left over."""
+        self.state = state
+        self.left += self.cell.close()
 
     def note_death(self, now_ns: int, letter: DeadLetter | None, policy: RestartPolicy) -> None:
         """Count a death; one after healthy time starts the backoff over."""
         if letter is not None:
             self.letters.append(letter)
-        if not self._deaths or now_ns - self._deaths[-1] > policy.healthy_s * NS_PER_S:
-            self._row = 0
-        self._row += 1
+        trouble_ns = max(self._deaths[-1], self.up_since_ns) if self._deaths else now_ns
+        self._row = 1 if now_ns - trouble_ns > policy.healthy_s * NS_PER_S else self._row + 1
         self._deaths.append(now_ns)
         while now_ns - self._deaths[0] > policy.period_s * NS_PER_S:
             self._deaths.popleft()
@@ -134,13 +145,19 @@ class Child:
         pause = min(policy.base_delay_s * 2.0 ** (self._row - 2), policy.max_delay_s)
         return pause * (1 + policy.jitter * (2 * random.random() - 1))
 
-    def hangs(self, now_ns: int) -> bool:
-        """Return whether the same message has been in hand for longer than allowed, over at least two looks."""
+    def hangs(self, now_ns: int, most_ns: int) -> bool:
+        """Return whether the same message has been in hand, look after look, for longer than allowed.
+
+        The time between two looks counts for at most `most_ns`: while the process itself is held up (a suspension, a debugger) no
+        handler could have come back.
+        """
         seen = (self.cell.generation, self.cell.inbox.taken)
+        passed_ns, self._looked_ns = min(now_ns - self._looked_ns, most_ns), now_ns
         if seen != self._seen or not self.cell.busy:
-            self._seen, self._seen_since_ns = seen, now_ns
+            self._seen, self._same_ns = seen, 0
             return False
-        return now_ns - self._seen_since_ns > self.spec.hang_after_s * NS_PER_S
+        self._same_ns += passed_ns
+        return self._same_ns > self.spec.hang_after_s * NS_PER_S
 
 
 @attrs.frozen(kw_only=True)
@@ -150,7 +167,7 @@ class StopReport:
     finished: tuple[str, ...]
     """Actors that ended as ordered."""
     drained: int
-    """Handled after the order was given."""
+    """Handled after the order to stop was given."""
     left: tuple[tuple[str, int], ...]
     """What was still waiting, by actor, where there was any."""
     abandoned: tuple[str, ...]

@@ -47,6 +47,8 @@ class Answer(pykka.ThreadingFuture[Any]):
         except AskTimeout:
             raise
         except pykka.Timeout as error:
+            if self.settled():
+                raise  # it is the answer
             msg = f"No answer within {timeout} s"
             raise AskTimeout(msg) from error
 

@@ -17,7 +17,8 @@ from typing import Any, Final
 import attrs
 from pykka._envelope import Envelope
 
-from perps_actors.kernel.traits import BATCH, CONTROL, MERGES, SHEDDABLE, traits_of, weight_of
+from perps_actors.kernel.timers import Timer
+from perps_actors.kernel.traits import CONTROL, MERGES, ORDER, SHEDDABLE, traits_of, weight_of
 
 
 class Overflow(Enum):
@@ -34,7 +35,7 @@ class InboxPolicy:
     """How an inbox behaves under pressure."""
 
     bound: int = 100_000
-    """Items that may wait; a batch counts its length."""
+    """Data items that may wait; a batch counts its length. Control, orders and timers, of which there are few, do not count."""
     conflate: bool = False
     """Whether classes with `merged_with` are merged while they wait."""
     overflow: Overflow = Overflow.REFUSE
@@ -42,7 +43,7 @@ class InboxPolicy:
 
 @attrs.frozen(kw_only=True)
 class InboxStatistics:
-    """Counters of one inbox, in items. What was told is taken, or dropped, or left, or still waiting."""
+    """Counters of one inbox, in items; orders are not counted. What was told is taken, or dropped, or left, or still waiting."""
 
     length: int
     taken: int
@@ -69,6 +70,20 @@ class _Slot:
 EMPTY: Final = object()
 
 
+def _unwrapped(entry: Any) -> Any:
+    return entry.message if entry.__class__ is Envelope else entry
+
+
+def _awaited(entry: Any) -> bool:
+    """Return whether someone waits for what becomes of the entry: an asker, or the actor that set a timer."""
+    return entry.__class__ is Envelope and entry.reply_to is not None
+
+
+def _is_timer(entry: Any) -> bool:
+    # A lost tick would end whatever sets its next timer on each.
+    return entry.__class__ is Envelope and isinstance(entry.reply_to, Timer)
+
+
 class Inbox:
     """Where an actor's messages wait. Any thread may put, one takes; it outlives the actor's incarnations."""
 
@@ -82,7 +97,7 @@ class Inbox:
         self._slots: dict[type, _Slot] = {}
         self._scheduled = False
         self._closed = False
-        self._relief: Callable[[], None] | None = None
+        self._reliefs: tuple[Callable[[], None], ...] = ()
         # Guards the counters that several threads write, all off the way of a single message. Re-entrant, because a signal handler
         # of the host runs between two instructions of whatever the main thread is doing.
         self._lock = threading.RLock()
@@ -95,16 +110,19 @@ class Inbox:
         """Return the number of items that wait, a batch counting its length."""
         return len(self._control) + len(self._data) + self._extra
 
+    @property
+    def closed(self) -> bool:
+        """Whether it takes no more."""
+        return self._closed
+
     def put(self, entry: Any) -> bool:
         """Take a message, or an envelope that holds one; return False when it was dropped or the inbox is closed."""
         message = entry.message if entry.__class__ is Envelope else entry
         traits = traits_of(message.__class__)
-        if traits & CONTROL:
-            self._control.append(entry)
-        elif (traits or len(self._data) >= self._bound or self._extra) and not self._put_carefully(entry, message, traits):
-            return False
-        elif not traits:
+        if not traits and not self._extra and len(self._data) < self._bound:
             self._data.append(entry)
+        elif not self._put_carefully(entry, message, traits):
+            return False
         if self._closed:
             self._empty()
             return False
@@ -114,40 +132,61 @@ class Inbox:
         return True
 
     def _put_carefully(self, entry: Any, message: Any, traits: int) -> bool:
-        """Append a batch, or anything that may meet the bound; a plain message that fits is left to the caller."""
+        """Append what has a lane or a weight of its own, or may meet the bound; return False when it was dropped."""
+        weight = weight_of(message)
         with self._lock:
-            weight = len(message) if traits & BATCH else 1
-            if traits & MERGES and self.policy.conflate and entry is message:
+            if traits & MERGES and self.policy.conflate and not _awaited(entry):
                 self._merge(message, weight)
                 return True
-            if len(self) + weight > self._bound and not self._make_room(traits, weight):
+            if not traits & (CONTROL | ORDER) and not _is_timer(entry) and not self._make_room(traits, weight):
                 self._dropped += weight
                 return False
             self._extra += weight - 1
-            if traits:
-                self._data.append(entry)
+            (self._control if traits & CONTROL else self._data).append(entry)
         return True
 
     def _merge(self, message: Any, weight: int) -> None:
-        slot = self._slots.get(message.__class__)
-        if slot is None:
-            self._slots[message.__class__] = slot = _Slot(message)
+        new = _Slot(message)
+        slot = self._slots.setdefault(message.__class__, new)
+        if slot is new:
             self._extra += weight - 1
             self._data.append(slot)
             return
-        before = weight_of(slot.message)
-        slot.message = slot.message.merged_with(message)
-        grown = weight_of(slot.message) - before
-        self._extra += grown
-        self._dropped += weight - grown
+        while True:
+            old = slot.message
+            merged = old.merged_with(message)
+            grown = weight_of(merged) - weight_of(old)
+            # A signal handler may have merged into the slot while `merged_with` ran; no call stands between this look and the write.
+            if slot.message is old:
+                slot.message = merged
+                self._extra += grown
+                self._dropped += weight - grown
+                return
 
     def _make_room(self, traits: int, weight: int) -> bool:
-        """Return whether a message may be taken although the bound is reached."""
-        if self.policy.overflow is Overflow.DROP_OLDEST:
-            while self._data and len(self) + weight > self._bound:
-                self._dropped += self._counted_out(self._data.popleft())[1]
+        """Return whether a data message may be taken, after dropping the oldest where that is the policy."""
+        if self._waiting() + weight <= self._bound:
             return True
-        return not traits & SHEDDABLE and len(self) + weight <= 2 * self._bound
+        if self.policy.overflow is Overflow.DROP_OLDEST:
+            while self._waiting() + weight > self._bound and self._data:
+                self._drop_oldest()
+            return True
+        return not traits & SHEDDABLE and self._waiting() + weight <= 2 * self._bound
+
+    def _waiting(self) -> int:
+        return len(self._data) + self._extra
+
+    def _drop_oldest(self) -> None:
+        try:
+            entry = self._data.popleft()
+        except IndexError:
+            return
+        if _awaited(entry) or (entry.__class__ is not _Slot and traits_of(_unwrapped(entry).__class__) & ORDER):
+            # It is next in turn either way; over there it takes no room.
+            self._control.append(entry)
+            return
+        weight = self._counted_out(entry)[1]
+        self._dropped += weight
 
     def take(self) -> Any:
         """Return the next message or envelope, control first; `EMPTY` when nothing waits."""
@@ -161,8 +200,8 @@ class Inbox:
             return self.take()
         if self._extra or self._slots:
             entry = self._counted_out(entry)[0]
-        if self._relief is not None:
-            self._relief()
+        for relief in self._reliefs:
+            relief()
         return entry
 
     def _counted_out(self, entry: Any) -> tuple[Any, int]:
@@ -177,8 +216,9 @@ class Inbox:
 
     def put_back(self, message: Any) -> None:
         """Put the rest of a batch whose handling ended early back to the front of the data lane."""
+        weight = weight_of(message)
         with self._lock:
-            self._extra += weight_of(message) - 1
+            self._extra += weight - 1
             self._data.appendleft(message)
         if self._closed:
             self._empty()
@@ -199,13 +239,14 @@ class Inbox:
             except IndexError:
                 return
             entry, weight = self._counted_out(entry)
-            with self._lock:
-                self._left += weight
+            if not traits_of(_unwrapped(entry).__class__) & ORDER:
+                with self._lock:
+                    self._left += weight
             self._on_left(entry)
 
-    def on_relief(self, relief: Callable[[], None] | None) -> None:
-        """Have `relief` called after each message taken: how an edge learns that it may read again."""
-        self._relief = relief
+    def on_relief(self, relief: Callable[[], None]) -> None:
+        """Have `relief` called after each message taken: how an edge learns that it may read again. It must not block or raise."""
+        self._reliefs = (*self._reliefs, relief)
 
     def statistics(self) -> InboxStatistics:
         """Return the counters: exact while nobody puts or takes."""

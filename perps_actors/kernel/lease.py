@@ -33,15 +33,28 @@ class Lease:
     def put(self, envelope: Any) -> None:
         """Put an envelope of Pykka's into the inbox; after the incarnation's end its reply is settled with an error.
 
+        What is told and dropped by the inbox's policy is counted there and no error, as with an address.
+
         Raises:
+            Fenced: called by a thread of an incarnation that has been replaced.
             ActorUnavailable: told (not asked), and nobody is there.
         """
-        if self.cell is not None and not self.void and self.cell.inbox.put(envelope):
-            return
-        error = ActorUnavailable("This incarnation has ended" if self.void else "The actor was never started")
+        refuse_fenced()
+        cell = self.cell
+        if cell is not None and not self.void:
+            if cell.inbox.put(envelope):
+                return
+            if envelope.reply_to is None and not cell.inbox.closed:
+                return
+        error = ActorUnavailable(self._why_not())
         if envelope.reply_to is None:
             raise error
         envelope.reply_to.set_exception((ActorUnavailable, error, None))
+
+    def _why_not(self) -> str:
+        if self.cell is None:
+            return "The actor was never started"
+        return "This incarnation has ended" if self.void or self.cell.inbox.closed else "The inbox is full"
 
     def get(self) -> Any:
         """Pykka's own loop would call this; ours never does.
@@ -106,3 +119,24 @@ def leased(lease: Lease, work: Callable[[], None]) -> Callable[[], None]:
             work()
 
     return run
+
+
+class Voice:
+    """How a thread that works for an incarnation (a socket's, a worker's) speaks: refused once the incarnation is replaced."""
+
+    __slots__ = ("_lease", "_put")
+
+    def __init__(self, lease: Lease, put: Callable[[Any], bool]) -> None:
+        self._lease = lease
+        self._put = put
+
+    def tell(self, message: Any) -> bool:
+        """Send a message; return False when it was dropped.
+
+        Raises:
+            Fenced: the incarnation has been replaced.
+        """
+        if self._lease.void:
+            msg = "This thread works for an incarnation that has been replaced"
+            raise Fenced(msg)
+        return self._put(message)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
-from itertools import count
 from queue import SimpleQueue
 from typing import Any, Protocol
 
@@ -14,6 +14,9 @@ from perps_actors.kernel.future import Answer
 from perps_actors.kernel.inbox import InboxPolicy
 from perps_actors.kernel.lease import Lease
 from perps_actors.kernel.timers import ThreadedTimers, Timer
+
+# Pykka's own, which it leaves to the host to configure: what its users look at when an actor that nobody supervises dies.
+_logger = logging.getLogger("pykka")
 
 TURN = 64
 """Messages a cell may handle before others of its dispatcher get their turn."""
@@ -93,10 +96,9 @@ class ThreadedRuntime:
         self.name = name
         self.clock: Clock = clock if clock is not None else SystemClock()
         self._solitary = solitary
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._dispatchers: dict[str, Dispatcher] = {}
         self._threads: list[threading.Thread] = []
-        self._numbers = count()
         self._timers = ThreadedTimers(self.clock, self.start_thread)
         self.abandoned = 0
 
@@ -104,9 +106,10 @@ class ThreadedRuntime:
         """Start a daemon thread that `close` will wait for."""
         name = f"{self.name}-{role}" if role else self.name
         thread = threading.Thread(target=work, name=name, daemon=True)
-        self._threads = [t for t in self._threads if t.is_alive()]
-        self._threads.append(thread)
-        thread.start()
+        with self._lock:
+            self._threads = [t for t in self._threads if t.is_alive()]
+            thread.start()
+            self._threads.append(thread)
         return thread
 
     def cell(self, name: str, *, group: str = "", policy: InboxPolicy | None = None) -> Cell:
@@ -146,14 +149,15 @@ class ThreadedRuntime:
         """End all threads; return the names of those that did not end within `deadline_s` seconds."""
         self.close_soon()
         end_ns = self.clock.monotonic_ns() + int(deadline_s * NS_PER_S)
-        for thread in self._threads:
-            if thread is not threading.current_thread():
-                thread.join(max(0.0, (end_ns - self.clock.monotonic_ns()) / NS_PER_S))
-        return tuple(t.name for t in self._threads if t.is_alive() and t is not threading.current_thread())
+        with self._lock:
+            others = [t for t in self._threads if t is not threading.current_thread()]
+        for thread in others:
+            thread.join(max(0.0, (end_ns - self.clock.monotonic_ns()) / NS_PER_S))
+        return tuple(t.name for t in others if t.is_alive())
 
 
 class _LastOneOut:
-    """Watches an actor that was started alone: when it ends, so does its runtime."""
+    """Watches an actor that was started alone: when it ends, so does its runtime. A death is logged where Pykka logs it."""
 
     def __init__(self, runtime: ThreadedRuntime) -> None:
         self._runtime = runtime
@@ -161,9 +165,12 @@ class _LastOneOut:
     def started(self, *_: object) -> None:
         pass
 
-    def died(self, cell: Cell, *_: object) -> None:
+    def died(self, cell: Cell, _: int, error: BaseException, __: object) -> None:
+        _logger.error("Unhandled exception in %s:", cell.name, exc_info=error)
         cell.close()
         self._runtime.close_soon()
 
-    def stopped(self, *_: object) -> None:
+    def stopped(self, cell: Cell, _: int, __: int, error: BaseException | None) -> None:
+        if error is not None:
+            _logger.error("Unhandled exception in %s:", cell.name, exc_info=error)
         self._runtime.close_soon()

@@ -22,6 +22,7 @@ class SimulatedRuntime:
     """
 
     def __init__(self, *, seed: int = 0, max_steps: int = 1_000_000) -> None:
+        """Set up; `max_steps` is how many steps may follow one another while virtual time stands still."""
         self.clock = ManualClock()
         self.random = Random(seed)  # noqa: S311 - an order, not a secret
         self._max_steps = max_steps
@@ -29,6 +30,7 @@ class SimulatedRuntime:
         self._timers = TimerHeap()
         self._trace = hashlib.sha256()
         self.steps = 0
+        self._steps_before = 0
         self.abandoned = 0
 
     def cell(self, name: str, *, group: str = "", policy: InboxPolicy | None = None) -> Cell:
@@ -50,12 +52,16 @@ class SimulatedRuntime:
         return timer
 
     def step(self) -> bool:
-        """Let one cell that the seed chooses handle one message; return False when none has any."""
+        """Let one cell that the seed chooses handle one message; return False when none has any.
+
+        Raises:
+            KernelError: `max_steps` steps were made and virtual time still stands.
+        """
         if not self._ready:
             return False
         self.steps += 1
-        if self.steps > self._max_steps:
-            msg = f"Still busy after {self._max_steps} steps: do two actors tell each other without end?"
+        if self.steps - self._steps_before > self._max_steps:
+            msg = f"Still busy after {self._max_steps} steps at one moment: do two actors tell each other without end?"
             raise KernelError(msg)
         cell = list(self._ready)[self.random.randrange(len(self._ready))]
         del self._ready[cell]
@@ -75,13 +81,19 @@ class SimulatedRuntime:
         self.settle()
         while self._fire_next(until_ns):
             self.settle()
-        self.clock.advance(until_ns - self.clock.monotonic_ns())
+        self._move_to(until_ns)
+
+    def _move_to(self, until_ns: int) -> None:
+        ahead_ns = until_ns - self.clock.monotonic_ns()
+        if ahead_ns > 0:
+            self.clock.advance(ahead_ns)
+            self._steps_before = self.steps
 
     def _fire_next(self, until_ns: int) -> bool:
         due_ns = self._timers.next_due_ns()
         if due_ns is None or due_ns > until_ns:
             return False
-        self.clock.advance(max(0, due_ns - self.clock.monotonic_ns()))
+        self._move_to(due_ns)
         timer = self._timers.pop_due(self.clock.monotonic_ns())
         assert timer is not None
         timer.fire()
@@ -96,6 +108,7 @@ class SimulatedRuntime:
         until_ns = self.clock.monotonic_ns() + int(timeout_s * NS_PER_S)
         while not answer.settled():
             if not self.step() and not self._fire_next(until_ns):
+                self._move_to(until_ns)
                 msg = f"No answer within {timeout_s} s of virtual time"
                 raise AskTimeout(msg)
         return answer.get(timeout=0)

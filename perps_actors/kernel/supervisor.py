@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from random import Random
 from typing import Any
 
@@ -10,9 +11,12 @@ import attrs
 
 from perps_actors.errors import KernelError, StartFailed
 from perps_actors.kernel.actor import Actor
-from perps_actors.kernel.cell import Cell, DeadLetter, Drain, Stop
-from perps_actors.kernel.children import Child, ChildState, Hung, Incident, RestartPolicy, StopReport
+from perps_actors.kernel.cell import DeadLetter
+from perps_actors.kernel.children import Child, ChildState, Hung, Incident, Restart, RestartPolicy, StopReport
+from perps_actors.kernel.clock import NS_PER_S
 from perps_actors.kernel.future import Answer
+from perps_actors.kernel.news import DeadlinePassed, Died, Look, Reporter, Revive, Started, Stopped
+from perps_actors.kernel.orders import Drain, Stop
 
 
 @attrs.frozen
@@ -25,7 +29,10 @@ class StartChildren:
 
 @attrs.frozen(kw_only=True)
 class StopChildren:
-    """Stop all children in reverse order within the deadline; `done` gets a `StopReport`. Repeated, it gets the same report."""
+    """Stop all children in reverse order within the deadline; `done` gets a `StopReport`.
+
+    Repeated, it gets the same report, and the earlier of the deadlines holds.
+    """
 
     control = True
     drain: bool
@@ -34,70 +41,13 @@ class StopChildren:
     done: Answer
 
 
-@attrs.frozen
-class _Started:
-    control = True
-    name: str
-    generation: int
-
-
-@attrs.frozen
-class _Died:
-    control = True
-    name: str
-    generation: int
-    error: BaseException
-    letter: DeadLetter | None
-
-
-@attrs.frozen
-class _Stopped:
-    control = True
-    name: str
-    generation: int
-    left: int
-    error: BaseException | None
-
-
-@attrs.frozen
-class _Revive:
-    control = True
-    name: str
-    generation: int
-
-
-@attrs.frozen
-class _Look:
-    control = True
-
-
-@attrs.frozen
-class _Deadline:
-    control = True
-
-
-class _Reporter:
-    """Turns what a dispatcher sees of a cell into messages to the supervisor."""
-
-    def __init__(self, tell: Callable[[Any], object]) -> None:
-        self._tell = tell
-
-    def started(self, cell: Cell, generation: int) -> None:
-        self._tell(_Started(cell.name, generation))
-
-    def died(self, cell: Cell, generation: int, error: BaseException, letter: DeadLetter | None) -> None:
-        self._tell(_Died(cell.name, generation, error, letter))
-
-    def stopped(self, cell: Cell, generation: int, left: int, error: BaseException | None) -> None:
-        self._tell(_Stopped(cell.name, generation, left, error))
-
-
 class Supervisor(Actor):
     """Keeps its children alive by OTP's rules: one for one, an intensity over a period, backoff with jitter.
 
     Takes: `StartChildren`, `StopChildren`, and the news of its children's cells. Tells: an `Incident` to `on_incident` for each
     death, restart, fencing and giving up. Inbox policy: everything is control. A child that exceeds the intensity is given up:
-    it stays dead, its inbox is closed, and the host learns it from the incident and `Child.state`; the others go on.
+    it stays dead, its inbox is closed, and the host learns it from the incident and `Child.state`; the others go on. What
+    `on_incident` raises is ignored: who watches over the others must not fall with a listener.
     """
 
     def __init__(
@@ -116,6 +66,7 @@ class Supervisor(Actor):
         self._on_incident = on_incident
         self._look_every_s = look_every_s
         self._starting: Answer | None = None
+        self._coming: Child | None = None
         self._stopping: StopChildren | None = None
         self._waiting_for_stop: list[Answer] = []
         self._report: StopReport | None = None
@@ -128,17 +79,17 @@ class Supervisor(Actor):
                 self._start(done)
             case StopChildren():
                 self._stop_all(message)
-            case _Started(name, generation):
+            case Started(name, generation):
                 self._child_started(name, generation)
-            case _Died():
+            case Died():
                 self._child_died(message)
-            case _Stopped():
+            case Stopped():
                 self._child_stopped(message)
-            case _Revive(name, generation):
+            case Revive(name, generation):
                 self._revive(name, generation)
-            case _Look():
+            case Look():
                 self._look()
-            case _Deadline():
+            case DeadlinePassed():
                 self._deadline_passed()
             case _:
                 return super().on_receive(message)
@@ -147,26 +98,29 @@ class Supervisor(Actor):
     # --- starting
 
     def _start(self, done: Answer) -> None:
+        if self._starting is not None or any(child.state is not ChildState.NEW for child in self._children.values()):
+            done.set_exception((StartFailed, StartFailed("The children can be started once, and not after a stop"), None))
+            return
         self._starting = done
-        self.after(self._look_every_s, _Look())
+        self.after(self._look_every_s, Look())
         self._start_next()
 
     def _start_next(self) -> None:
-        for child in self._children.values():
-            if child.state is ChildState.NEW:
-                self._bring_up(child)
-                return
-        if self._starting is not None:
+        self._coming = next((child for child in self._children.values() if child.state is ChildState.NEW), None)
+        if self._coming is not None:
+            self._bring_up(self._coming)
+        elif self._starting is not None:
             self._starting.set(None)
             self._starting = None
 
     def _bring_up(self, child: Child) -> None:
         child.state = ChildState.STARTING
-        child.cell.watcher = _Reporter(self.address.tell)
+        child.cell.watcher = Reporter(self.address.tell)
+        child.cell.lasting = child.spec.restart is Restart.PERMANENT
         try:
             actor = child.spec.factory()
-        except Exception as error:  # noqa: BLE001 - whatever a constructor raises is a failed start of this child
-            self.address.tell(_Died(child.name, child.cell.generation, error, None))
+        except BaseException as error:  # noqa: BLE001 - whatever a constructor raises, SystemExit too, is this child's failed start
+            self.address.tell(Died(child.name, child.cell.generation, error, None))
             return
         child.cell.install(actor)
 
@@ -174,33 +128,40 @@ class Supervisor(Actor):
         child = self._children[name]
         if generation != child.cell.generation or child.state is not ChildState.STARTING:
             return
-        child.state = ChildState.STOPPING if self._stopping else ChildState.RUNNING
+        child.state = ChildState.STOPPING if child.ordered else ChildState.RUNNING
         child.up_since_ns = self._now_ns()
-        if generation > 1:
+        if child.restarts:
             self._tell_incident("actor_restarted", child)
-        if self._starting is not None:
+        if child is self._coming:
             self._start_next()
 
     # --- dying
 
-    def _child_died(self, news: _Died) -> None:
+    def _child_died(self, news: Died) -> None:
         child = self._children[news.name]
-        if news.generation != child.cell.generation or child.state in {ChildState.STOPPED, ChildState.GIVEN_UP}:
+        if news.generation != child.cell.generation or child.ended:
             return
-        first_start = child.state is ChildState.STARTING and self._starting is not None
         child.note_death(self._now_ns(), news.letter, self._policy)
         self._tell_incident("actor_died", child, news.error, news.letter)
-        if first_start:
+        if child is self._coming:
             self._give_up_start(child, news.error)
-        elif not child.spec.restart.wants(died=True) or child.exhausted(self._policy):
+        else:
+            self._try_again(child, died=True)
+
+    def _try_again(self, child: Child, *, died: bool) -> None:
+        """Start a child again, now or after a pause, unless it died too often, is not to be restarted, or all are stopping."""
+        if self._stopping is not None and not self._stopping.drain:
+            child.end(ChildState.STOPPED)
+            self._stop_next()
+        elif not child.spec.restart.wants(died=died) or child.exhausted(self._policy):
             self._give_up(child)
         else:
             child.state = ChildState.BACKING_OFF
             delay_s = child.next_delay_s(self._policy, self._random)
             if delay_s == 0:
-                self._revive(news.name, news.generation)
+                self._revive(child.name, child.cell.generation)
             else:
-                self.after(delay_s, _Revive(news.name, news.generation))
+                self.after(delay_s, Revive(child.name, child.cell.generation))
 
     def _revive(self, name: str, generation: int) -> None:
         child = self._children[name]
@@ -209,30 +170,27 @@ class Supervisor(Actor):
             self._bring_up(child)
 
     def _give_up(self, child: Child) -> None:
-        child.state = ChildState.GIVEN_UP
-        child.left = child.cell.close()
+        child.end(ChildState.GIVEN_UP)
         self._tell_incident("actor_given_up", child)
-        if self._stopping is not None:
-            self._stop_next()
+        self._stop_next()
 
     def _give_up_start(self, child: Child, error: BaseException) -> None:
         """Undo a start that failed: what came up before is stopped in reverse, then the host is told."""
-        child.state = ChildState.GIVEN_UP
-        child.cell.close()
-        failure = StartFailed(f"{child.name} did not start: {type(error).__name__}: {error}")
-        failure.__cause__ = error
-        self._failure = failure
+        child.end(ChildState.GIVEN_UP)
+        self._failure = StartFailed(f"{child.name} did not start: {type(error).__name__}: {error}")
+        self._failure.__cause__ = error
         self._stop_all(StopChildren(drain=False, deadline_s=self._policy.undo_s, done=Answer()))
 
     # --- hanging
 
     def _look(self) -> None:
-        now_ns = self._now_ns()
+        if self._report is not None:
+            return
+        now_ns, most_ns = self._now_ns(), int(2 * self._look_every_s * NS_PER_S)
         for child in self._children.values():
-            if child.hangs(now_ns):
-                error = Hung(f"{child.name} was in one handler for more than {child.spec.hang_after_s} s")
-                child.cell.fence(error)
-        self.after(self._look_every_s, _Look())
+            if child.hangs(now_ns, most_ns):
+                child.cell.fence(Hung(f"{child.name} was in one handler for more than {child.spec.hang_after_s} s"))
+        self.after(self._look_every_s, Look())
 
     # --- stopping
 
@@ -241,38 +199,51 @@ class Supervisor(Actor):
             order.done.set(self._report)
             return
         self._waiting_for_stop.append(order.done)
+        self.after(order.deadline_s, DeadlinePassed())
         if self._stopping is None:
             self._stopping = order
+            self._coming = None
             for child in self._children.values():
                 child.handled_before = child.cell.statistics().handled
-            self.after(order.deadline_s, _Deadline())
             self._stop_next()
 
     def _stop_next(self) -> None:
         """Order the last child that lives to stop; those before it in the order wait until it has."""
-        assert self._stopping is not None
+        if self._stopping is None or self._report is not None:
+            return
         for child in reversed(self._children.values()):
-            if child.state in {ChildState.RUNNING, ChildState.STARTING}:
-                child.state = ChildState.STOPPING
-                child.cell.address.tell(Drain() if self._stopping.drain else Stop())
-                return
-            if child.state is ChildState.STOPPING:
-                return
-            if child.state is ChildState.BACKING_OFF and self._stopping.drain:
-                return
-            if child.state in {ChildState.BACKING_OFF, ChildState.NEW}:
-                child.state = ChildState.STOPPED
-                child.left = child.cell.close()
+            if child.ended:
+                continue
+            if child.state is ChildState.NEW or (child.state is ChildState.BACKING_OFF and not self._stopping.drain):
+                child.end(ChildState.STOPPED)
+                continue
+            if not child.ordered:
+                self._order_to_stop(child, Drain() if self._stopping.drain else Stop())
+            return
         self._finish()
 
-    def _child_stopped(self, news: _Stopped) -> None:
+    def _order_to_stop(self, child: Child, order: Stop | Drain) -> None:
+        """Tell a child to stop; one that is coming up or waits to be revived finds the order when it is up."""
+        child.ordered = True
+        if child.state is ChildState.RUNNING:
+            child.state = ChildState.STOPPING
+        child.cell.address.tell(order)
+
+    def _child_stopped(self, news: Stopped) -> None:
         child = self._children[news.name]
-        child.state = ChildState.STOPPED
-        child.left = news.left
+        if news.generation != child.cell.generation or child.ended:
+            return
         if news.error is not None:
             self._tell_incident("actor_stop_failed", child, news.error)
-        if self._stopping is not None:
-            self._stop_next()
+        if not child.ordered:
+            self._tell_incident("actor_ended", child)
+        if not child.cell.inbox.closed:
+            child.note_death(self._now_ns(), None, self._policy)
+            self._try_again(child, died=False)
+            return
+        child.left += news.left
+        child.end(ChildState.ABANDONED if isinstance(news.error, Hung) else ChildState.STOPPED)
+        self._stop_next()
 
     def _deadline_passed(self) -> None:
         """Abandon whatever has not stopped."""
@@ -280,31 +251,32 @@ class Supervisor(Actor):
             return
         error = KernelError("The deadline for stopping passed")
         for child in reversed(self._children.values()):
-            if child.state not in {ChildState.STOPPED, ChildState.GIVEN_UP}:
+            if not child.ended:
                 child.state = ChildState.ABANDONED
                 child.cell.retire(error)
-                child.left = child.cell.close()
+                child.end(ChildState.ABANDONED)
         self._finish()
 
     def _finish(self) -> None:
         self._report = StopReport.of(tuple(self._children.values()))
         for done in self._waiting_for_stop:
             done.set(self._report)
-        if self._starting is not None and self._failure is not None:
-            self._starting.set_exception((StartFailed, self._failure, None))
+        if self._starting is not None:
+            failure = self._failure or StartFailed("Stopped before all children had started")
+            self._starting.set_exception((StartFailed, failure, None))
             self._starting = None
 
     def _tell_incident(self, kind: str, child: Child, error: BaseException | None = None, letter: DeadLetter | None = None) -> None:
-        self._on_incident(
-            Incident(
-                kind=kind,
-                actor=child.name,
-                generation=child.cell.generation,
-                restarts=child.restarts,
-                error=None if error is None else f"{type(error).__name__}: {error}"[:300],
-                letter=letter,
-            )
+        incident = Incident(
+            kind=kind,
+            actor=child.name,
+            generation=child.cell.generation,
+            restarts=child.restarts,
+            error=None if error is None else f"{type(error).__name__}: {error}"[:300],
+            letter=letter,
         )
+        with suppress(Exception):
+            self._on_incident(incident)
 
     def _now_ns(self) -> int:
         return self.cell.runtime.clock.monotonic_ns()

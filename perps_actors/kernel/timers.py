@@ -6,14 +6,22 @@ import heapq
 import threading
 from collections.abc import Callable
 from itertools import count
-from typing import Any
+from typing import Any, Final, cast
+
+from pykka._envelope import Envelope
 
 from perps_actors.kernel.clock import NS_PER_S, Clock
 from perps_actors.kernel.lease import Lease
 
+_SWEEP_FROM: Final = 64
+
 
 class Timer:
-    """One message to come. `cancel` it, or let it fire; after the incarnation's end it fires into nothing."""
+    """One message to come. `cancel` it, or let it fire; cancelled, or after the incarnation's end, it is never handled.
+
+    While its message waits in the inbox the timer stands where the future of an answer would, so that a message which has fired
+    but was not handled yet is still ignored when it is void by then.
+    """
 
     __slots__ = ("_lease", "_message", "due_ns")
 
@@ -22,31 +30,48 @@ class Timer:
         self._lease: Lease | None = lease
         self._message = message
 
+    @property
+    def void(self) -> bool:
+        """Whether nobody wants the message any more."""
+        lease = self._lease
+        return lease is None or lease.void
+
     def cancel(self) -> None:
-        """Never fire. Idempotent."""
+        """Never be handled. Idempotent."""
         self._lease = None
 
     def fire(self) -> None:
         """Tell the message, if the incarnation still lives."""
-        lease, self._lease = self._lease, None
+        lease = self._lease
         if lease is not None and not lease.void and lease.cell is not None:
-            lease.cell.inbox.put(self._message)
+            lease.cell.inbox.put(Envelope(self._message, reply_to=cast("Any", self)))
+
+    def set(self, value: Any = None) -> None:
+        """Take the handler's answer, which nobody waits for."""
+
+    def set_exception(self, exc_info: Any = None) -> None:
+        """Take the handler's error; the actor's death tells it."""
 
 
 class TimerHeap:
-    """Timers by due time, and by order of setting where that is equal. Not locked."""
+    """Timers by due time, and by order of setting where that is equal. Void ones do not pile up. Not locked."""
 
     def __init__(self) -> None:
         self._heap: list[tuple[int, int, Timer]] = []
         self._order = count()
+        self._sweep_at = _SWEEP_FROM
 
     def __len__(self) -> int:
-        """Return how many timers were set and have not come up."""
+        """Return how many timers wait; of the void ones among them there are never more than of the others, or a few dozen."""
         return len(self._heap)
 
     def add(self, timer: Timer) -> None:
         """Set a timer."""
         heapq.heappush(self._heap, (timer.due_ns, next(self._order), timer))
+        if len(self._heap) > self._sweep_at:
+            self._heap = [entry for entry in self._heap if not entry[2].void]
+            heapq.heapify(self._heap)
+            self._sweep_at = max(_SWEEP_FROM, 2 * len(self._heap))
 
     def next_due_ns(self) -> int | None:
         """Return when the earliest timer is due; None without timers."""

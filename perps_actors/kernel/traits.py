@@ -1,8 +1,9 @@
 """What a message class declares about itself, read once a class.
 
 - `control = True`: it goes ahead of all data and is never dropped.
-- `__len__` and `split(index) -> (item, rest or None)`: it is a batch; it counts its length against bounds and in statistics, and an
-  error in one item loses that item alone.
+- `order = True`: it is about the actor's life; it is never refused or dropped, and counted nowhere.
+- `__len__` and `split(index) -> (item, rest or None)`: it is a batch; it counts its length against bounds and in statistics (at
+  least one), and an error in one item loses that item alone. Text is no batch, although it has both.
 - `merged_with(newer)`: it may be conflated; in a conflating inbox at most one of its class waits.
 - `sheddable = True`: it may be dropped when the inbox is full.
 """
@@ -12,25 +13,30 @@ from __future__ import annotations
 from typing import Any, Final
 
 from pykka._envelope import Envelope
+from pykka.messages import _ActorStop
 
 CONTROL: Final = 1
 BATCH: Final = 2
 MERGES: Final = 4
 SHEDDABLE: Final = 8
+ORDER: Final = 16
 
 # A cache of facts about classes, not state: it is the same for every system in the process.
-_TRAITS: dict[type, int] = {}
+_TRAITS: dict[type, int] = {_ActorStop: ORDER}
 
 
 def traits_of(cls: type) -> int:
     """Return the traits of a message class as flags."""
     traits = _TRAITS.get(cls)
     if traits is None:
+        text = issubclass(cls, str | bytes | bytearray)
+        # `is True`, because a field of that name is a descriptor on the class.
         traits = (
-            CONTROL * bool(getattr(cls, "control", False))
-            | BATCH * (hasattr(cls, "split") and hasattr(cls, "__len__"))
+            CONTROL * (getattr(cls, "control", False) is True)
+            | BATCH * (hasattr(cls, "split") and hasattr(cls, "__len__") and not text)
             | MERGES * hasattr(cls, "merged_with")
-            | SHEDDABLE * bool(getattr(cls, "sheddable", False))
+            | SHEDDABLE * (getattr(cls, "sheddable", False) is True)
+            | ORDER * (getattr(cls, "order", False) is True)
         )
         _TRAITS[cls] = traits
     return traits
@@ -39,4 +45,4 @@ def traits_of(cls: type) -> int:
 def weight_of(entry: Any) -> int:
     """Return how many items a message, or an envelope that holds one, counts for."""
     message = entry.message if entry.__class__ is Envelope else entry
-    return len(message) if traits_of(message.__class__) & BATCH else 1
+    return len(message) or 1 if traits_of(message.__class__) & BATCH else 1

@@ -6,6 +6,8 @@ from typing import Protocol
 
 import attrs
 
+from perps_actors.market.mark import Source
+
 
 @attrs.frozen(kw_only=True)
 class ConnectionPlan:
@@ -14,6 +16,10 @@ class ConnectionPlan:
     name: str
     """Stable name within the venue, e.g. `public-0`."""
     url: str
+    symbols: tuple[str, ...] = ()
+    """What it carries: the instruments ..."""
+    sources: tuple[Source, ...] = ()
+    """... and which sources of marks of each."""
     silence_limit_s: float = 20.0
     """Close when nothing (no frame, ping or pong) came for so long; a ping is sent after half of it."""
     max_age_s: float | None = None
@@ -59,7 +65,7 @@ class StreamListener(Protocol):
     def frames(self, connection: str, frames: tuple[bytes, ...], received_ns: int, monotonic_ns: int) -> None:
         """Data frames (text or binary) of one read of the socket, in order, with the time of that read."""
 
-    def closed(self, connection: str, reason: str, error: bool) -> None:
+    def closed(self, connection: str, reason: str, error: bool) -> None:  # noqa: FBT001 - told, never chosen by a caller
         """The connection ended, for ever: at the other side's wish (`error` False) or for a fault. Told exactly once."""
 
 
@@ -76,7 +82,8 @@ class Link(Protocol):
 class AnswerListener(Protocol):
     """Who hears of an HTTP exchange, on a worker's thread; must not block."""
 
-    def __call__(self, answer: HttpAnswer) -> None: ...
+    def __call__(self, answer: HttpAnswer) -> None:
+        """Hear what became of the request."""
 
 
 class Network(Protocol):

@@ -30,12 +30,16 @@ class SendFrame:
     text: str
 
 
+def _one_line(text: str) -> str:
+    return " ".join(text.encode("ascii", "backslashreplace").decode().split())[:200]
+
+
 @attrs.frozen
 class Complaint:
     """Input that could not be used, and why. It changes nothing but the counters."""
 
-    what: str
-    """One line: expectation, what came (shortened), where."""
+    what: str = attrs.field(converter=_one_line)
+    """One line of at most 200 characters: expectation, what came (shortened), where."""
     symbol: str | None = None
 
 

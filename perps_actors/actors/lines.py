@@ -1,0 +1,119 @@
+"""A consumer's connections over all their attempts. Plain bookkeeping: the consumer says what happened, this says what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from random import Random
+from typing import Any
+
+import attrs
+
+from perps_actors.kernel.gate import Gate
+from perps_actors.kernel.lease import Voice
+from perps_actors.messages.feeds import ConnectionClosed, ConnectionOpened, FramesArrived, Reconnect
+from perps_actors.transport.backoff import Backoff, BackoffPolicy
+from perps_actors.transport.wire import ConnectionPlan, Link, Network
+
+
+@attrs.define
+class Line:
+    """One connection of a plan."""
+
+    plan: ConnectionPlan
+    backoff: Backoff
+    session: int = 0
+    """Number of the present attempt; what earlier ones still say is ignored."""
+    link: Link | None = None
+    told_heard_ns: int | None = None
+
+
+class LineListener:
+    """Hears a connection on its own thread and only tells; the gate decides whether it may read on."""
+
+    def __init__(self, voice: Voice, gate: Gate | None, session: int) -> None:
+        self._tell = voice.tell
+        self._gate = gate
+        self._session = session
+
+    def wait_until_ready(self, timeout_s: float) -> bool:
+        """Wait while the inside is full."""
+        return self._gate is None or self._gate.wait(timeout_s)
+
+    def opened(self, connection: str) -> None:
+        """Tell the consumer."""
+        self._tell(ConnectionOpened(connection, self._session))
+
+    def frames(self, connection: str, frames: tuple[bytes, ...], received_ns: int, monotonic_ns: int) -> None:
+        """Tell the consumer, all frames of one read in one message."""
+        self._tell(FramesArrived(connection, self._session, frames, received_ns, monotonic_ns))
+
+    def closed(self, connection: str, reason: str, error: bool) -> None:  # noqa: FBT001 - the listener's protocol
+        """Tell the consumer."""
+        self._tell(ConnectionClosed(connection, self._session, reason, error))
+
+
+class Lines:
+    """All connections of one venue: opened, replaced before the venue cuts them, opened again when they end."""
+
+    def __init__(
+        self,
+        *,
+        network: Network,
+        gate: Gate | None,
+        backoff: BackoffPolicy,
+        random: Random,
+        after: Callable[[float, Any], object],
+    ) -> None:
+        self._network = network
+        self._gate = gate
+        self._backoff = backoff
+        self._random = random
+        self._after = after
+        self._lines: dict[str, Line] = {}
+        self.reconnects = 0
+
+    def open(self, plans: Iterable[ConnectionPlan], voice: Voice) -> None:
+        """Open every connection of the plans."""
+        for plan in plans:
+            line = self._lines[plan.name] = Line(plan, Backoff(self._backoff, self._random))
+            self._connect(line, voice)
+
+    def _connect(self, line: Line, voice: Voice) -> None:
+        line.session += 1
+        line.link = self._network.open(line.plan, LineListener(voice, self._gate, line.session))
+
+    def current(self, connection: str, session: int) -> Line | None:
+        """Return the line that speaks; None for what an attempt that was given up still says."""
+        line = self._lines.get(connection)
+        return line if line is not None and line.session == session else None
+
+    def opened(self, line: Line, now_ns: int) -> None:
+        """Note that the handshake is done, and when the connection has to be replaced."""
+        line.backoff.worked(now_ns)
+        if line.plan.max_age_s is not None:
+            self._after(line.plan.max_age_s, Reconnect(line.plan.name, line.session))
+
+    def closed(self, line: Line, now_ns: int) -> None:
+        """Note that the connection ended, and try again after a pause."""
+        line.link = None
+        self._after(line.backoff.next_pause_s(now_ns), Reconnect(line.plan.name, line.session))
+
+    def reconnect(self, line: Line, voice: Voice) -> None:
+        """Open a connection that has ended; one that has come of age is closed first and its end leads back here."""
+        if line.link is not None:
+            line.link.close("replaced before the venue cuts it")
+            return
+        self.reconnects += 1
+        self._connect(line, voice)
+
+    def send(self, connection: str, text: str) -> None:
+        """Send a text frame, if the connection is open."""
+        line = self._lines.get(connection)
+        if line is not None and line.link is not None:
+            line.link.send(text)
+
+    def close(self, reason: str) -> None:
+        """Close all."""
+        for line in self._lines.values():
+            if line.link is not None:
+                line.link.close(reason)

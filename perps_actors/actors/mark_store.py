@@ -1,0 +1,89 @@
+"""The mark store: the one writer of all windows of marks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal, InvalidOperation
+from typing import Any, ClassVar
+
+from perps_actors.actors.board import Board
+from perps_actors.kernel.actor import Actor
+from perps_actors.kernel.address import Teller
+from perps_actors.kernel.inbox import InboxPolicy
+from perps_actors.market.mark import Mark
+from perps_actors.market.window import pushed
+from perps_actors.messages.marks import (
+    GetMarkStatistics,
+    GetWindow,
+    MarkStatistics,
+    MarksUpdated,
+    RecordMarks,
+    SetWindowLength,
+    WindowView,
+)
+
+_ZERO = Decimal(0)
+_LIMIT = Decimal("1e20")
+
+
+def is_price(mark: Mark) -> bool:
+    """Return whether the mark is a price of something: finite, above zero, of an instrument with a symbol."""
+    try:
+        return _ZERO < mark.mark < _LIMIT and bool(mark.instrument.symbol)
+    except InvalidOperation:
+        return False
+
+
+class MarkStore(Actor):
+    """Keeps a window of marks an instrument and publishes them on the board.
+
+    Takes: `RecordMarks`, `GetWindow`, `GetMarkStatistics`, `SetWindowLength`. Tells: `MarksUpdated` to its listeners, with the
+    marks of each message in one. Inbox: *all* under a recording; live, waiting marks are merged, and conflated to the newest of
+    each instrument when they pile up. A restart loses nothing but the mark that killed it: windows come from the board, which was
+    written mark by mark; the count of rejected ones starts over.
+    """
+
+    inbox_policy: ClassVar[InboxPolicy] = InboxPolicy(bound=100_000)
+
+    def __init__(self, *, window_length: int, board: Board | None = None, listeners: Sequence[Teller] = ()) -> None:
+        super().__init__()
+        self._length = window_length
+        self._board = board if board is not None else Board()
+        self._listeners = tuple(listeners)
+        self._windows, self._counts = self._board.take_over()
+        self._rejected = 0
+
+    def on_receive(self, message: Any) -> Any:
+        """Handle one message."""
+        match message:
+            case RecordMarks():
+                self._record(message)
+            case GetWindow(instrument):
+                return WindowView(instrument, self._windows.get(instrument, ()), instrument in self._windows)
+            case GetMarkStatistics():
+                return MarkStatistics(tuple(self._counts.items()), self._rejected)
+            case SetWindowLength(length):
+                self._length = length
+                self._windows.update({i: window[-length:] for i, window in self._windows.items()})
+            case _:
+                return super().on_receive(message)
+        return None
+
+    def _record(self, message: RecordMarks) -> None:
+        windows, counts, length = self._windows, self._counts, self._length
+        kept: list[Mark] = []
+        try:
+            for self.cursor, mark in enumerate(message.marks):
+                if not is_price(mark):
+                    self._rejected += 1
+                    continue
+                instrument = mark.instrument
+                windows[instrument] = pushed(windows.get(instrument, ()), mark, length)
+                counts[instrument] = counts.get(instrument, 0) + 1
+                kept.append(mark)
+        finally:
+            # Also when one mark kills this actor: those before it are in their windows, and the listeners must know.
+            if kept:
+                updated = MarksUpdated(tuple(kept), message.provenance)
+                for listener in self._listeners:
+                    listener.tell(updated)

@@ -1,0 +1,111 @@
+"""The market monitor: the health of every feed, told when it changes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from perps_actors.actors.reporter import Reporter
+from perps_actors.kernel.actor import Actor
+from perps_actors.kernel.clock import NS_PER_S
+from perps_actors.kernel.inbox import InboxPolicy
+from perps_actors.kernel.published import Published
+from perps_actors.market.feed_state import FeedState, Health, Judgement
+from perps_actors.market.instrument import InstrumentId
+from perps_actors.messages.control import Tick
+from perps_actors.messages.feeds import BookSuspect, FeedDown, FeedHealth, FeedHeard, GetFeedHealth
+from perps_actors.messages.marks import MarksUpdated
+from perps_actors.messages.records import Event
+
+
+class MarketMonitor(Actor):
+    """Judges whether each instrument's marks arrive, and why not.
+
+    Takes: `MarksUpdated`, `FeedHeard`, `FeedDown`, `BookSuspect`, `GetFeedHealth`, its own `Tick`. Tells the recorder a
+    `feed_health` event for each change, and publishes
+    the `FeedHealth`. Inbox: *all*; ticks go ahead. A restart forgets the ages; they are known again with the
+    next marks, at the latest after the limit.
+    """
+
+    inbox_policy: ClassVar[InboxPolicy] = InboxPolicy(bound=100_000)
+
+    def __init__(
+        self,
+        *,
+        instruments: Sequence[InstrumentId],
+        report: Reporter,
+        health: Published[FeedHealth],
+        limit_s: float = 5.0,
+        look_every_s: float = 1.0,
+    ) -> None:
+        super().__init__()
+        self._report = report
+        self._health = health
+        self._clock = report.clock
+        self._limit_ns = int(limit_s * NS_PER_S)
+        self._look_every_s = look_every_s
+        armed_ns = self._clock.monotonic_ns()
+        self._feeds = {instrument: FeedState(self._limit_ns, armed_ns) for instrument in instruments}
+        self._heard_ns: int | None = None
+        self._down: dict[str, str] = {}
+
+    def on_start(self) -> None:
+        """Look for the first time."""
+        self.after(self._look_every_s, Tick())
+
+    def on_stop(self) -> None:
+        """Judge for the last time."""
+        self._judge_all()
+
+    def on_receive(self, message: Any) -> Any:
+        """Handle one message."""
+        match message:
+            case MarksUpdated(marks):
+                for instrument, marked_ns in {mark.instrument: mark.monotonic_ns for mark in marks}.items():
+                    self._feed(instrument).marked(marked_ns)
+            case FeedHeard(connection, monotonic_ns):
+                self._heard_ns = monotonic_ns
+                self._down.pop(connection, None)
+            case FeedDown(connection, cause):
+                self._down[connection] = cause
+                self._judge_all()
+            case BookSuspect(instrument, cause):
+                self._feed(instrument).withdrawn(cause)
+                self._judge_all()
+            case Tick():
+                self._judge_all()
+                self.after(self._look_every_s, Tick())
+            case GetFeedHealth():
+                self._judge_all()
+                return self._health.value
+            case _:
+                return super().on_receive(message)
+        return None
+
+    def _feed(self, instrument: InstrumentId) -> FeedState:
+        feed = self._feeds.get(instrument)
+        if feed is None:
+            feed = self._feeds[instrument] = FeedState(self._limit_ns, self._clock.monotonic_ns())
+        return feed
+
+    def _judge_all(self) -> None:
+        now_ns = self._clock.monotonic_ns()
+        down = next(iter(self._down.values()), None)
+        changes = []
+        for instrument, feed in self._feeds.items():
+            before = feed.last.health
+            after = feed.judge(now_ns, heard_ns=self._heard_ns, down=down)
+            if after.health is not before:
+                changes.append(self._change(instrument, before, after))
+        self._report.tell_all(changes)
+        self._health.value = FeedHealth(now_ns, tuple((instrument, feed.last) for instrument, feed in self._feeds.items()))
+
+    def _change(self, instrument: InstrumentId, before: Health, after: Judgement) -> Event:
+        return self._report.event(
+            "feed_health",
+            instrument,
+            health=after.health.value,
+            before=before.value,
+            cause=after.cause,
+            age_seconds=None if after.age_ns is None else round(after.age_ns / NS_PER_S, 3),
+        )

@@ -1,0 +1,122 @@
+"""The reader of the journal in SQLite: streams events while a writer writes, and after it was killed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Self
+
+from perps_actors.errors import JournalError
+from perps_actors.journal import schema
+from perps_actors.journal.blocks import Block, json_text
+from perps_actors.messages.records import Event
+
+_INT64_MAX = 2**63 - 1
+
+
+class SqliteJournalReader:
+    """Reads a journal and changes nothing in it. Used by one thread at a time; also a context manager.
+
+    Args:
+        path: the journal's file.
+
+    Raises:
+        JournalError: missing, unreadable, no journal, or one of a newer version; names the file.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self._path = Path(path)
+        with schema.journal_errors(self._path):
+            self._path.stat()
+            self._connection = schema.connect(self._path, "ro")
+            try:
+                schema.check(self._connection, self._path)
+            except BaseException:
+                self._connection.close()
+                raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def events(
+        self, kind: str | None = None, symbol: str | None = None, since_ns: int | None = None, after: int = 0
+    ) -> Iterator[tuple[int, Event]]:
+        """Yield sequence number and event, in order, as far as they are written when the end is reached.
+
+        Holds no lock between blocks, so an iterator left half-way keeps no writer from folding its log. Blocks in which nothing
+        can match are skipped unread; every block that is read is checked against the hash of the one before.
+
+        Args:
+            kind: only events of this kind.
+            symbol: only events of this symbol, in the venue's spelling.
+            since_ns: only events received at or after this wall time, nanoseconds since 1970.
+            after: only events with a higher sequence number.
+
+        Raises:
+            JournalError: a block is damaged (names file and block), or the file cannot be read.
+        """
+        for block, events in self._blocks(kind, symbol, since_ns, after):
+            for sequence, event in enumerate(events, block.first):
+                if (
+                    sequence > after
+                    and (kind is None or event.kind == kind)
+                    and (symbol is None or event.symbol == symbol)
+                    and (since_ns is None or event.received_ns >= since_ns)
+                ):
+                    yield sequence, event
+
+    def _blocks(self, kind: str | None, symbol: str | None, since_ns: int | None, after: int) -> Iterator[tuple[Block, tuple[Event, ...]]]:
+        matching, values = "", list[Any]()
+        if since_ns is not None:
+            matching += " AND latest_ns >= ?"
+            values.append(max(-_INT64_MAX, min(since_ns, _INT64_MAX)))
+        for column, text in (("kinds", kind), ("instruments", symbol)):
+            if text is not None:
+                matching += f" AND instr({column}, ?)"
+                values.append(json_text(text))
+        while True:
+            with self._errors(after):
+                block = schema.next_block(self._connection, after, matching, values)
+                if block is None:
+                    return
+                events = schema.events_of(self._connection, block)
+            yield block, events
+            after = block.last
+
+    @contextmanager
+    def _errors(self, after: int) -> Iterator[None]:
+        try:
+            with schema.journal_errors(f"after event {after}"):
+                yield
+        except JournalError as error:
+            msg = f"{self._path}: {error}"
+            raise JournalError(msg) from error
+
+    def _number(self, query: str) -> int:
+        with schema.journal_errors(self._path):
+            return int(self._connection.execute(query).fetchone()[0])
+
+    def last_sequence(self) -> int:
+        """Return the sequence number of the last event; 0 for none.
+
+        Raises:
+            JournalError: the file cannot be read.
+        """
+        return self._number("SELECT coalesce(max(last), 0) FROM blocks")
+
+    def count(self) -> int:
+        """Return how many events there are, counted block by block.
+
+        Raises:
+            JournalError: the file cannot be read.
+        """
+        return self._number("SELECT coalesce(sum(last - first + 1), 0) FROM blocks")
+
+    def close(self) -> None:
+        """Close the file; may be called again."""
+        with schema.journal_errors(self._path):
+            self._connection.close()

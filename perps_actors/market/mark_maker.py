@@ -1,0 +1,91 @@
+"""From market events to marks: the ladder of each instrument decides which source makes them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from perps_actors.market.events import BookTop, Touch, Trade
+from perps_actors.market.instrument import InstrumentId
+from perps_actors.market.ladder import LadderPolicy, RungChange, SourceLadder
+from perps_actors.market.mark import Mark, Source
+from perps_actors.market.numbers import mid
+
+
+def price_of(quote: Touch, source: Source, monotonic_ns: int) -> Mark | None:
+    """Return the mark in a quote: mid of bid and ask where both are there, else the last price; None where there is neither."""
+    if quote.bid is not None and quote.ask is not None:
+        mark = mid(quote.bid, quote.ask)
+    elif quote.last is not None:
+        mark = mid(quote.last, quote.last)
+    else:
+        return None
+    return Mark(quote.instrument, mark, source, quote.venue_time_ns, quote.received_ns, monotonic_ns)
+
+
+class MarkMaker:
+    """Makes at most one mark of each market event. Holds the ladders, nothing else; `changes` collects their moves."""
+
+    def __init__(self, policy: LadderPolicy, instruments: Sequence[InstrumentId], armed_ns: int) -> None:
+        self._policy = policy
+        self._armed_ns = armed_ns
+        self._ladders = {instrument: SourceLadder(policy, armed_ns) for instrument in instruments}
+        self.changes: list[tuple[InstrumentId, RungChange]] = []
+
+    def _ladder(self, instrument: InstrumentId) -> SourceLadder:
+        ladder = self._ladders.get(instrument)
+        if ladder is None:
+            ladder = self._ladders[instrument] = SourceLadder(self._policy, self._armed_ns)
+        return ladder
+
+    def _speaks(self, instrument: InstrumentId, source: Source, monotonic_ns: int, venue_time_ns: int | None) -> bool:
+        ladder = self._ladder(instrument)
+        speaks = ladder.offer(source, monotonic_ns, venue_time_ns)
+        if ladder.change is not None:
+            self._note(instrument, ladder)
+        return speaks
+
+    def _note(self, instrument: InstrumentId, ladder: SourceLadder) -> None:
+        change = ladder.take_change()
+        if change is not None:
+            self.changes.append((instrument, change))
+
+    def of_book(self, top: BookTop, monotonic_ns: int) -> Mark | None:
+        """Return the mark of a book message; None when a side is empty or another source speaks."""
+        bid, ask = top.bid, top.ask
+        if bid is None or ask is None or not self._speaks(top.instrument, "book", monotonic_ns, top.venue_time_ns):
+            return None
+        return Mark(top.instrument, mid(bid, ask), "book", top.venue_time_ns, top.received_ns, monotonic_ns)
+
+    def of_touch(self, touch: Touch, monotonic_ns: int) -> Mark | None:
+        """Return the mark of a touch; None when it has no price or another source speaks."""
+        if (touch.bid is None or touch.ask is None) and touch.last is None:
+            return None
+        if not self._speaks(touch.instrument, "touch", monotonic_ns, touch.venue_time_ns):
+            return None
+        return price_of(touch, "touch", monotonic_ns)
+
+    def of_trade(self, trade: Trade, monotonic_ns: int) -> Mark | None:
+        """Return the mark of a trade; None for history sent on subscription, or when another source speaks."""
+        if trade.backlog or not self._speaks(trade.instrument, "trades", monotonic_ns, trade.venue_time_ns):
+            return None
+        mark = mid(trade.price, trade.price)
+        return Mark(trade.instrument, mark, "trades", trade.venue_time_ns, trade.received_ns, monotonic_ns)
+
+    def admit(self, mark: Mark) -> bool:
+        """Return whether a mark made elsewhere (a polled quote) may stand: only while its source speaks."""
+        return self._speaks(mark.instrument, mark.source, mark.monotonic_ns, mark.venue_time_ns)
+
+    def fail(self, instrument: InstrumentId, source: Source, cause: str) -> None:
+        """Declare a source of an instrument failed."""
+        ladder = self._ladder(instrument)
+        ladder.fail(source, cause)
+        self._note(instrument, ladder)
+
+    def rungs(self) -> tuple[tuple[InstrumentId, Source], ...]:
+        """Return which source speaks for each instrument."""
+        return tuple((instrument, ladder.current) for instrument, ladder in self._ladders.items())
+
+    def take_changes(self) -> list[tuple[InstrumentId, RungChange]]:
+        """Return the moves since the last call."""
+        changes, self.changes = self.changes, []
+        return changes

@@ -1,0 +1,138 @@
+"""The conversation about feeds: what connections say to the consumer, what the consumer says to the market monitor."""
+
+from __future__ import annotations
+
+import attrs
+
+from perps_actors.market.feed_state import Judgement
+from perps_actors.market.instrument import InstrumentId
+from perps_actors.market.ladder import RungChange
+from perps_actors.messages.batch import split_at
+from perps_actors.transport.wire import HttpAnswer, HttpRequest
+
+
+@attrs.frozen
+class ConnectionOpened:
+    """A connection's handshake is done."""
+
+    control = True
+    connection: str
+    session: int
+    """Number of the attempt: what a connection that was given up still says is ignored."""
+
+
+@attrs.frozen
+class FramesArrived:
+    """Raw data frames of one read of a socket, in order."""
+
+    connection: str
+    session: int
+    frames: tuple[bytes, ...]
+    received_ns: int
+    monotonic_ns: int
+
+    def __len__(self) -> int:
+        """Return how many frames there are: what it counts for in an inbox."""
+        return len(self.frames)
+
+    def split(self, index: int) -> tuple[FramesArrived, FramesArrived | None]:
+        """Return the message with the one frame at `index`, and the one with all after it."""
+        return split_at(self, "frames", index)
+
+
+@attrs.frozen
+class ConnectionClosed:
+    """A connection ended. Not control: the frames that came before it are handled first."""
+
+    connection: str
+    session: int
+    reason: str
+    error: bool
+
+
+@attrs.frozen
+class AnswerArrived:
+    """A REST request was answered, or failed."""
+
+    answer: HttpAnswer
+
+
+@attrs.frozen
+class Reconnect:
+    """Open a connection (again); `session` is the attempt it replaces."""
+
+    control = True
+    connection: str
+    session: int
+
+
+@attrs.frozen
+class MakeRequest:
+    """Make a REST request that was put off."""
+
+    control = True
+    request: HttpRequest
+
+
+@attrs.frozen
+class FeedHeard:
+    """A venue's connection spoke; told at most once a second and connection."""
+
+    connection: str
+    monotonic_ns: int
+
+
+@attrs.frozen
+class FeedDown:
+    """A venue's connection is gone."""
+
+    connection: str
+    cause: str
+
+
+@attrs.frozen
+class BookSuspect:
+    """A book was withdrawn and is being resynchronised."""
+
+    instrument: InstrumentId
+    cause: str
+
+
+@attrs.frozen
+class RungChanged:
+    """Another source makes the marks of an instrument from now on."""
+
+    instrument: InstrumentId
+    change: RungChange
+
+
+@attrs.frozen
+class GetFeedHealth:
+    """Ask the market monitor for the health of all feeds; the answer is a `FeedHealth`."""
+
+
+@attrs.frozen
+class FeedHealth:
+    """Health by instrument."""
+
+    judged_ns: int
+    """Monotonic time of the judgement; 0 before the first."""
+    judgements: tuple[tuple[InstrumentId, Judgement], ...]
+
+
+@attrs.frozen
+class GetStreamStatistics:
+    """Ask the consumer for its counters; the answer is a `StreamStatistics`."""
+
+
+@attrs.frozen(kw_only=True)
+class StreamStatistics:
+    """Counters of one venue's streams."""
+
+    frames: int
+    complaints: int
+    """Input that could not be used."""
+    reconnects: int
+    rungs: tuple[tuple[InstrumentId, str], ...]
+    """The rung each instrument stands on."""
+    last_complaint: str | None

@@ -1,0 +1,162 @@
+"""A run from start to end: a system and, unless it runs on a live venue, the venue's process that it runs on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import attrs
+
+from perps_actors.errors import SettingsError, SimulatorError
+from perps_actors.market.mark import RUNGS
+from perps_actors.market.numbers import plain
+from perps_actors.settings import Settings, read_settings, settings_from
+from perps_actors.system import PerpsSystem, SystemReport
+
+if TYPE_CHECKING:
+    from perps_actors.simulator.process import VenueProcess
+
+
+@attrs.frozen(kw_only=True)
+class RunOptions:
+    """What `perps-actors run` is told; each field is one of its options."""
+
+    config: Path | None = None
+    venue: str | None = None
+    symbols: tuple[str, ...] = ()
+    source: str | None = None
+    recording: Path | None = None
+    speed: float | None = None
+    journal: Path | None = None
+
+    def table(self) -> dict[str, Any]:
+        """Return the settings: those of the file, overridden by those of the command line.
+
+        Raises:
+            SettingsError: the file cannot be used, or options that do not go together.
+        """
+        table: dict[str, Any] = read_settings(self.config) if self.config is not None else {}
+        if self.speed is not None and self.recording is None:
+            raise SettingsError(field="speed", value=self.speed, why="goes with --recording", place="--speed")
+        if self.source is not None:
+            if self.source not in RUNGS:
+                raise SettingsError(field="source", value=self.source, why=f"expected one of {', '.join(RUNGS)}", place="--source")
+            table["stream"] = {**table.get("stream", {}), "source": self.source}
+        if self.journal is not None:
+            table["journal"] = {**table.get("journal", {}), "path": str(self.journal)}
+        if self.venue is not None:
+            table["venue"] = self.venue
+        if self.symbols:
+            table["symbols"] = list(self.symbols)
+        return table
+
+
+class Session:
+    """A system with what it runs on. `open` starts both; `close` ends both and returns the summary.
+
+    On a live venue there is no process; a recording, or the synthetic venue that is used when no venue is named, is served by a
+    process of its own on loopback.
+    """
+
+    def __init__(self, system: PerpsSystem, process: VenueProcess | None) -> None:
+        self.system = system
+        self.process = process
+
+    @classmethod
+    def open(cls, options: RunOptions) -> Self:
+        """Start what the options ask for.
+
+        Raises:
+            SettingsError: an option or setting that cannot be used.
+            SimulatorError: the venue's process cannot be started, e.g. the recording cannot be read.
+            StartFailed: an actor did not come up, e.g. the journal cannot be opened.
+        """
+        table = options.table()
+        place = str(options.config) if options.config is not None else "command line"
+        live = options.recording is None and ("venue" in table or "endpoints" in table)
+        if live:
+            if "symbols" not in table:
+                raise SettingsError(
+                    field="symbols", value=None, why="is required on a live venue, e.g. --symbols BTCUSDT,ETHUSDT", place=place
+                )
+            return cls(PerpsSystem(settings_from(table, place)).start(), None)
+        process = _start_venue(options, table)
+        try:
+            return cls(PerpsSystem(_settings_on(process, table, place)).start(), process)
+        except BaseException:
+            process.stop()
+            raise
+
+    @property
+    def ended(self) -> str | None:
+        """Why there is nothing more to come: `finished` (all of a recording was sent) or `venue died`; None while there is."""
+        if self.process is None:
+            return None
+        if self.process.finished.is_set():
+            return "finished"
+        return None if self.process.running else "venue died"
+
+    def close(self, deadline_s: float = 10.0) -> dict[str, Any]:
+        """Drain the system, end the venue's process, and return the summary that `run --json` prints."""
+        report = self.system.drain(deadline_s)
+        if self.process is not None:
+            self.process.stop()
+        return summary(self.system, report)
+
+    def abort(self, deadline_s: float = 1.0) -> dict[str, Any]:
+        """Stop ahead of what is queued, kill the venue's process, and return the summary."""
+        report = self.system.stop(deadline_s)
+        if self.process is not None:
+            self.process.kill()
+            self.process.stop()
+        return summary(self.system, report)
+
+
+def summary(system: PerpsSystem, report: SystemReport) -> dict[str, Any]:
+    """Return what a run came to, as the command line's contract has it. `window` is how many marks are held now."""
+    symbols = {}
+    for symbol in system.settings.symbols:
+        mark, health = system.mark(symbol), system.health(symbol)
+        symbols[symbol] = {
+            "marks": system.count(symbol),
+            "window": len(system.window(symbol)),
+            "last_mark": None if mark is None else plain(mark.mark),
+            "health": None if health is None else health.health.value,
+        }
+    return {
+        "venue": system.settings.venue,
+        "symbols": symbols,
+        "marks_total": sum(s["marks"] for s in symbols.values()),
+        "events_recorded": system.journal().recorded,
+        "events_dropped": system.dropped,
+        "restarts": system.restarts,
+        "threads_left": len(report.threads_left),
+        "clean_stop": report.clean,
+    }
+
+
+def _start_venue(options: RunOptions, table: dict[str, Any]) -> VenueProcess:
+    try:
+        # Here, because only a run on a simulated venue needs the extra that serves one.
+        from perps_actors.simulator.process import VenueProcess  # noqa: PLC0415
+    except ImportError as error:
+        msg = f"the simulated venue needs the extra [sim]: {error}"
+        raise SimulatorError(msg) from error
+    arguments: list[str] = []
+    if options.recording is not None:
+        arguments += ["--recording", str(options.recording), "--speed", str(1.0 if options.speed is None else options.speed)]
+    if "venue" in table:
+        arguments += ["--venue", str(table["venue"])]
+    if table.get("symbols"):
+        arguments += ["--symbols", ",".join(table["symbols"])]
+    return VenueProcess.start(*arguments)
+
+
+def _settings_on(process: VenueProcess, table: dict[str, Any], place: str) -> Settings:
+    settings = settings_from({"venue": process.venue, "symbols": list(process.symbols), **table}, place)
+    return attrs.evolve(
+        settings,
+        endpoints=process.endpoints,
+        provenance=process.provenance,
+        lossless=process.provenance == "recording",
+    )

@@ -1,0 +1,135 @@
+"""A recording folder, read: which frame belongs to which stream, and what REST answered."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+import attrs
+import msgspec
+
+from perps_actors.errors import SimulatorError
+from perps_actors.simulator.sides import VenueSide, side_of
+
+_RAW_NAMES: Final = ("raw.jsonl.gz", "raw.jsonl")
+
+
+class _Line(msgspec.Struct):
+    dir: str
+    data: str
+    url: str = ""
+    t: float | None = None
+    enc: str | None = None
+
+
+class _Meta(msgspec.Struct):
+    venue: str | None = None
+    symbols: list[str] = []
+    perpetuals: list[str] = []
+
+
+class Frame(msgspec.Struct, frozen=True, gc=False):
+    """One recorded frame."""
+
+    line: int
+    """Its place in the file, from 0."""
+    due_s: float
+    """Seconds after the first frame at which it came."""
+    stream: str
+    data: bytes
+
+
+class Answer(msgspec.Struct, frozen=True, gc=False):
+    """One recorded REST answer."""
+
+    line: int
+    body: bytes
+
+
+@attrs.frozen
+class Recording:
+    """All that a recording holds, in memory once; connections only hold places in it.
+
+    Attributes:
+        frames: frames of a stream, in the order of the file.
+        answers: REST answers by what makes two requests the same one, in the order of the file.
+        gates: for a symbol, the line of its first recorded book snapshot: its later book frames wait until that was fetched.
+        symbols: all symbols in it; perpetuals: those that are perpetual.
+    """
+
+    side: VenueSide
+    frames: dict[str, list[Frame]]
+    answers: dict[tuple[str, ...], list[Answer]]
+    gates: dict[str, int]
+    symbols: tuple[str, ...]
+    perpetuals: tuple[str, ...]
+
+
+def read_recording(folder: Path, venue: str | None = None) -> Recording:
+    """Read `raw.jsonl.gz` or `raw.jsonl`, and `meta.json` where there is one; `venue` is for a recording whose meta does not say.
+
+    Raises:
+        SimulatorError: names file, place and what is wrong.
+    """
+    meta = _read_meta(folder)
+    side = side_of(venue or meta.venue or "binance_futures")
+    if meta.venue is not None and meta.venue != side.name:
+        msg = f"venue = {side.name!r}: {folder / 'meta.json'} is a recording of {meta.venue!r}"
+        raise SimulatorError(msg)
+    frames: dict[str, list[Frame]] = {}
+    answers: dict[tuple[str, ...], list[Answer]] = {}
+    gates: dict[str, int] = {}
+    first_t = latest_t = None
+    for number, line, data in _lines(folder):
+        if line.dir == "ws":
+            latest_t = line.t if line.t is not None else latest_t
+            first_t = latest_t if first_t is None else first_t
+            stream = side.streams.stream_of(data)
+            if stream is not None:
+                frames.setdefault(stream, []).append(Frame(number, (latest_t or 0) - (first_t or 0), stream, data))
+        elif line.dir == "http":
+            url = urlsplit(line.url)
+            answers.setdefault(side.rest.request_key(url.path, url.query), []).append(Answer(number, data))
+            symbol = side.rest.snapshot_symbol(url.path, url.query)
+            if symbol is not None:
+                gates.setdefault(symbol, number)
+    symbols = tuple(meta.symbols) or tuple(sorted({side.streams.symbol_of(stream) for stream in frames}))
+    perpetuals = tuple(meta.perpetuals) or tuple(symbol for symbol in symbols if "_" not in symbol)
+    return Recording(side, frames, answers, gates, symbols, perpetuals)
+
+
+def _bytes(line: _Line) -> bytes:
+    return base64.b64decode(line.data, validate=True) if line.enc == "base64" else line.data.encode()
+
+
+def _read_meta(folder: Path) -> _Meta:
+    path = folder / "meta.json"
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=_Meta)
+    except FileNotFoundError:
+        return _Meta()
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
+        msg = f"{path}: cannot be read: {error}"
+        raise SimulatorError(msg) from error
+
+
+def _lines(folder: Path) -> Iterator[tuple[int, _Line, bytes]]:
+    path = next((folder / name for name in _RAW_NAMES if (folder / name).is_file()), None)
+    if path is None:
+        msg = f"recording = {str(folder)!r}: expected a folder with {' or '.join(_RAW_NAMES)}"
+        raise SimulatorError(msg)
+    number, decode = 0, msgspec.json.Decoder(_Line).decode
+    try:
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+            for number, text in enumerate(file):
+                if text.strip():
+                    line = decode(text)
+                    yield number, line, _bytes(line)
+    except (OSError, EOFError, zlib.error, msgspec.DecodeError, ValueError) as error:
+        msg = f"{path}: line {number}: cannot be read: {error}"
+        raise SimulatorError(msg) from error

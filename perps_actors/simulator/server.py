@@ -1,0 +1,219 @@
+"""The venue's sockets: WebSocket and REST on one port of the loopback interface, for any source, with faults on request."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+import random
+from typing import Final, Self
+
+from aiohttp import WSMessage, WSMsgType, web
+
+from perps_actors.errors import SimulatorError, VenueError
+from perps_actors.kernel.clock import Clock
+from perps_actors.simulator.faults import FaultPlan, Kind
+from perps_actors.simulator.sides import VenueSide
+from perps_actors.simulator.source import Source
+from perps_actors.venues.binance_futures.serve import StreamSession
+from perps_actors.venues.binance_futures.serve_rest import RestAnswer
+
+HOST: Final = "127.0.0.1"
+CLOSE_HANDSHAKE_S: Final = 5.0
+PING_EVERY_S: Final = 180.0
+"""Binance pings every three minutes; sources differ, so nobody is cut for a pong that does not come."""
+
+_MAX_REQUEST_FRAME: Final = 65_536
+
+
+class Faults:
+    """The plan of faults, held against the time since the start of the venue; garbage comes out of a seed."""
+
+    def __init__(self, plan: FaultPlan, clock: Clock, seed: int) -> None:
+        self._plan = plan
+        self._clock = clock
+        self._started_ns = clock.monotonic_ns()
+        self._rng = random.Random(seed)  # noqa: S311 - noise, not a secret
+
+    def remaining_s(self, kind: Kind) -> float:
+        """Return for how many seconds a fault still holds; 0 while it does not."""
+        return self._plan.remaining_s(kind, self._elapsed_s())
+
+    async def silence(self) -> None:
+        """Wait until no silence holds; yields to the loop's other tasks in any case."""
+        await asyncio.sleep(self.remaining_s("silence"))
+
+    def garbage(self, frame: bytes) -> bytes | None:
+        """Return what is to be sent before a frame while garbage holds: noise, or a piece of the frame."""
+        if self.remaining_s("garbage") <= 0:
+            return None
+        return self._rng.randbytes(40) if self._rng.random() < 0.5 else frame[: self._rng.randrange(len(frame))]
+
+    async def each(self, kind: Kind) -> None:
+        """Wait for the next start of a fault; forever if there is none."""
+        elapsed = self._elapsed_s()
+        coming = [start for start in self._plan.starts_s(kind) if start > elapsed]
+        await asyncio.sleep(coming[0] - elapsed if coming else math.inf)
+
+    def _elapsed_s(self) -> float:
+        return (self._clock.monotonic_ns() - self._started_ns) / 1e9
+
+
+class ClientConnection:
+    """One client's WebSocket: what it is sent passes the faults."""
+
+    def __init__(self, ws: web.WebSocketResponse, request: web.Request, session: StreamSession, side: VenueSide, faults: Faults) -> None:
+        self.stirred = asyncio.Event()
+        self._ws = ws
+        self._request = request
+        self._session = session
+        self._side = side
+        self._faults = faults
+
+    def streams(self) -> tuple[str, ...]:
+        """Return the streams it is subscribed to, on the path that carries them."""
+        return self._session.streams()
+
+    async def send(self, stream: str, frame: bytes) -> None:
+        """Send a frame; waits while the client does not read, or silence holds."""
+        # Also what gives the loop's other tasks their turn: a write that fits the socket's buffer does not yield.
+        await self._faults.silence()
+        if self._side.streams.channel_of(stream) == "book" and self._faults.remaining_s("gap") > 0:
+            return
+        garbage = self._faults.garbage(frame)
+        if garbage is not None:
+            await self._ws.send_bytes(garbage)
+        await self._ws.send_frame(self._session.dress(frame), WSMsgType.TEXT)
+
+    def abort(self) -> None:
+        """Cut the connection without a close frame."""
+        if self._request.transport is not None:
+            self._request.transport.abort()
+
+    async def listen(self) -> None:
+        """Answer the client's pings and subscriptions until it is gone."""
+        async for message in self._ws:
+            if self._faults.remaining_s("silence") > 0:
+                continue
+            await self._answer(message)
+
+    async def _answer(self, message: WSMessage) -> None:
+        if message.type is WSMsgType.PING:
+            await self._ws.pong(message.data)
+        elif message.type is WSMsgType.TEXT:
+            await self._ws.send_str(self._session.receive(message.data))
+            self.stirred.set()
+
+    async def ping(self) -> None:
+        """Ping the client now and then, until cancelled."""
+        while True:
+            await asyncio.sleep(PING_EVERY_S)
+            await self._ws.ping()
+
+    async def close(self, reason: str) -> None:
+        """Send a close frame behind everything else and wait for the client's, at most five seconds."""
+        await self._ws.close(code=1000, message=reason.encode())
+
+
+class VenueServer:
+    """Serves a source on loopback. An async context manager: inside, `port` is bound and connections are served."""
+
+    def __init__(self, source: Source, side: VenueSide, clock: Clock, *, plan: FaultPlan, seed: int, port: int = 0) -> None:
+        self.port = port
+        self._source = source
+        self._side = side
+        self._clock = clock
+        self._faults = Faults(plan, clock, seed)
+        self._weights = side.rest.WeightAccount()
+        self._connections: set[ClientConnection] = set()
+        self._tasks: list[asyncio.Task[None]] = []
+        app = web.Application()
+        app.router.add_get("/{path:.*}", self._handle)
+        self._runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.5)
+
+    async def __aenter__(self) -> Self:
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, HOST, self.port)
+        try:
+            await site.start()
+        except (OSError, OverflowError) as error:
+            await self._runner.cleanup()
+            msg = f"port = {self.port}: cannot be bound on {HOST}: {error}"
+            raise SimulatorError(msg) from error
+        self.port = self._runner.addresses[0][1]
+        self._tasks = [asyncio.create_task(self._source.run()), asyncio.create_task(self._drop_when_due())]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for connection in self._connections:
+            connection.abort()
+        await self._runner.cleanup()
+
+    async def wait(self) -> None:
+        """Wait until the source's own work is done; raises what it raised."""
+        await self._tasks[0]
+
+    async def _handle(self, request: web.Request) -> web.StreamResponse:
+        if request.headers.get("Upgrade", "").lower() == "websocket":
+            return await self._stream(request)
+        return await self._rest(request)
+
+    async def _rest(self, request: web.Request) -> web.StreamResponse:
+        path, query, now_ns = request.path, request.rel_url.raw_query_string, self._clock.time_ns()
+        await self._faults.silence()
+        refused = self._faults.remaining_s("refuse_rest")
+        answer = self._side.rest.too_many(math.ceil(refused)) if refused > 0 else self._weights.charge(path, query, now_ns)
+        served = answer is None
+        response = self._response(answer or self._source.answer(path, query))
+        await response.prepare(request)
+        await response.write_eof()
+        if served:
+            self._source.answered(path, query)
+        return response
+
+    def _response(self, answer: RestAnswer) -> web.Response:
+        headers = self._weights.headers()
+        if answer.retry_after_s is not None:
+            headers["Retry-After"] = str(answer.retry_after_s)
+        return web.Response(status=answer.status, body=answer.body, content_type="application/json", headers=headers)
+
+    async def _stream(self, request: web.Request) -> web.StreamResponse:
+        try:
+            session = self._side.streams.StreamSession(request.path, request.rel_url.raw_query_string)
+        except VenueError as error:
+            return web.Response(status=404, text=str(error))
+        if self._faults.remaining_s("drop_connection") > 0:
+            return web.Response(status=503)
+        ws = web.WebSocketResponse(timeout=CLOSE_HANDSHAKE_S, autoping=False, compress=False, max_msg_size=_MAX_REQUEST_FRAME)
+        await ws.prepare(request)
+        connection = ClientConnection(ws, request, session, self._side, self._faults)
+        self._connections.add(connection)
+        try:
+            await self._converse(connection)
+        finally:
+            self._connections.discard(connection)
+            self._source.ended(connection)
+        return ws
+
+    async def _converse(self, connection: ClientConnection) -> None:
+        playing = asyncio.create_task(self._source.play(connection))
+        beside = [asyncio.create_task(connection.listen()), asyncio.create_task(connection.ping())]
+        try:
+            await asyncio.wait([playing, *beside], return_when=asyncio.FIRST_COMPLETED)
+            # A client that is gone shows as an OSError of whatever was being sent to it.
+            with contextlib.suppress(OSError):
+                if playing.done():
+                    await connection.close(playing.result())
+        finally:
+            for task in (playing, *beside):
+                task.cancel()
+            await asyncio.gather(playing, *beside, return_exceptions=True)
+
+    async def _drop_when_due(self) -> None:
+        while True:
+            await self._faults.each("drop_connection")
+            for connection in self._connections:
+                connection.abort()

@@ -1,0 +1,141 @@
+"""Stand-ins for tests, ours and hosts': a probe to be told, a clock to be moved, a network that a test speaks for.
+
+Each keeps the contract of the real thing; `tests/transport/test_network_contract.py` holds both to it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+
+from perps_actors.kernel.clock import Clock, ManualClock
+from perps_actors.kernel.simulated import SimulatedRuntime
+from perps_actors.transport.wire import AnswerListener, ConnectionPlan, HttpAnswer, HttpRequest, StreamListener
+
+__all__ = ["FakeNetwork", "ManualClock", "Probe", "SimulatedRuntime"]
+
+
+class Probe:
+    """Can be told, and remembers: put it where an address is wanted."""
+
+    def __init__(self) -> None:
+        self.told: list[Any] = []
+
+    def tell(self, message: Any) -> bool:
+        """Remember the message."""
+        self.told.append(message)
+        return True
+
+    def of(self, kind: type) -> list[Any]:
+        """Return what was told of that class."""
+        return [message for message in self.told if isinstance(message, kind)]
+
+
+@attrs.define
+class FakeLink:
+    """A connection of a `FakeNetwork`."""
+
+    plan: ConnectionPlan
+    listener: StreamListener
+    network: FakeNetwork
+    sent: list[str] = attrs.Factory(list)
+    open: bool = True
+
+    def send(self, text: str) -> None:
+        """Remember the frame."""
+        self.sent.append(text)
+
+    def close(self, reason: str) -> None:
+        """End, and tell the listener so."""
+        self.network.end(self, reason, error=False)
+
+
+class FakeNetwork:
+    """A network without sockets or threads: a test opens, feeds and breaks its connections and answers its requests.
+
+    Connections are accepted at once unless `refuse` is set; requests wait in `requests` until they are answered.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self.links: list[FakeLink] = []
+        self.requests: list[tuple[HttpRequest, AnswerListener]] = []
+        self.refuse: str | None = None
+
+    # --- the network's side
+
+    def open(self, plan: ConnectionPlan, listener: StreamListener) -> FakeLink:
+        """Accept the connection, or refuse it."""
+        link = FakeLink(plan, listener, self)
+        self.links.append(link)
+        if self.refuse is None:
+            listener.opened(plan.name)
+        else:
+            self.end(link, self.refuse, error=True)
+        return link
+
+    def request(self, request: HttpRequest, listener: AnswerListener) -> None:
+        """Let the request wait for its answer."""
+        self.requests.append((request, listener))
+
+    def close(self, deadline_s: float) -> int:  # noqa: ARG002 - nothing to wait for
+        """End everything; every request that waits is answered with an error."""
+        for link in self.links:
+            self.end(link, "closed", error=False)
+        for request, listener in self._take_requests():
+            listener(self._answer(request, None, b"", "closed"))
+        return 0
+
+    # --- the test's side
+
+    def link(self, connection: str) -> FakeLink:
+        """Return the open connection of that name.
+
+        Raises:
+            LookupError: there is none.
+        """
+        for link in reversed(self.links):
+            if link.plan.name == connection and link.open:
+                return link
+        msg = f"No open connection {connection!r}"
+        raise LookupError(msg)
+
+    def deliver(self, connection: str, *frames: bytes) -> None:
+        """Let frames arrive in one read."""
+        now_ns, monotonic_ns = self._clock.time_ns(), self._clock.monotonic_ns()
+        self.link(connection).listener.frames(connection, frames, now_ns, monotonic_ns)
+
+    def end(self, link: FakeLink, reason: str, *, error: bool) -> None:
+        """End a connection, once."""
+        if link.open:
+            link.open = False
+            link.listener.closed(link.plan.name, reason, error)
+
+    def answer(self, purpose: str, body: bytes, *, status: int | None = 200, symbol: str | None = None, error: str | None = None) -> None:
+        """Answer the first waiting request of that purpose (and symbol).
+
+        Raises:
+            LookupError: none waits.
+        """
+        for index, (request, listener) in enumerate(self.requests):
+            if request.purpose == purpose and symbol in (None, request.symbol):
+                del self.requests[index]
+                listener(self._answer(request, status, body, error))
+                return
+        msg = f"No request for {purpose!r} of {symbol!r} waits"
+        raise LookupError(msg)
+
+    def _take_requests(self) -> list[tuple[HttpRequest, AnswerListener]]:
+        waiting, self.requests = self.requests, []
+        return waiting
+
+    def _answer(self, request: HttpRequest, status: int | None, body: bytes, error: str | None) -> HttpAnswer:
+        return HttpAnswer(
+            request=request,
+            status=status,
+            body=body,
+            error=error,
+            received_ns=self._clock.time_ns(),
+            monotonic_ns=self._clock.monotonic_ns(),
+        )

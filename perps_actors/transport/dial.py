@@ -1,0 +1,224 @@
+"""From an address to a connected socket, under one deadline: look-up, TCP, the proxy's tunnel, TLS."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import ssl
+import threading
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any
+from urllib.parse import urlsplit
+
+from perps_actors.errors import TransportError
+from perps_actors.transport.address import Address, is_loopback
+from perps_actors.transport.limits import Limits
+from perps_actors.transport.waiting import READABLE, WRITABLE, Patience
+
+MAX_HEAD_BYTES = 16 * 2**10
+"""Bytes that the head of a handshake's or a proxy's answer may have."""
+
+_Found = list[tuple[Any, ...]]
+LookUp = Callable[..., _Found]
+
+
+class _LookUp:
+    """One look-up under way, for all who want to know."""
+
+    def __init__(self) -> None:
+        self.found: _Found | None = None
+        self.error: OSError | None = None
+        self.wakes: list[Callable[[], None]] = []
+        self.done = False
+
+
+class Resolver:
+    """Finds the addresses of names on threads of their own, because the operating system's look-up cannot be interrupted.
+
+    Look-ups of one name share a thread, so that a resolver which hangs holds at most one thread a name.
+    """
+
+    def __init__(self, look_up: LookUp = socket.getaddrinfo, thread_prefix: str = "") -> None:
+        self._look_up = look_up
+        self._prefix = thread_prefix
+        self._lock = threading.Lock()
+        self._running: dict[tuple[str, int], tuple[_LookUp, threading.Thread]] = {}
+
+    def addresses(self, host: str, port: int, patience: Patience) -> _Found:
+        """Return the stream addresses of a host as `socket.getaddrinfo` does.
+
+        Raises:
+            TransportError: no such name, or not found in time.
+        """
+        try:
+            return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+        except OSError:
+            look_up = self._start(host, port, patience.waiter.wake)
+        while not look_up.done:
+            patience.wait(None, 0)
+        if look_up.found is None:
+            msg = f"no address of {host}: {look_up.error}"
+            raise TransportError(msg)
+        return look_up.found
+
+    def threads(self) -> list[threading.Thread]:
+        """Return the threads of look-ups that have not ended."""
+        with self._lock:
+            return [thread for _, thread in self._running.values()]
+
+    def _start(self, host: str, port: int, wake: Callable[[], None]) -> _LookUp:
+        with self._lock:
+            running = self._running.get((host, port))
+            if running is not None:
+                running[0].wakes.append(wake)
+                return running[0]
+            look_up = _LookUp()
+            look_up.wakes.append(wake)
+            name = f"{self._prefix}perps-lookup:{host}"
+            thread = threading.Thread(target=self._run, args=(look_up, host, port), name=name, daemon=True)
+            self._running[host, port] = (look_up, thread)
+            thread.start()
+            return look_up
+
+    def _run(self, look_up: _LookUp, host: str, port: int) -> None:
+        try:
+            look_up.found = self._look_up(host, port, type=socket.SOCK_STREAM)
+        except (OSError, UnicodeError) as error:
+            look_up.error = OSError(str(error))
+        with self._lock:
+            del self._running[host, port]
+        look_up.done = True
+        for wake in look_up.wakes:
+            wake()
+
+
+class Dialer:
+    """Opens connections the way the limits say."""
+
+    def __init__(self, limits: Limits, resolver: Resolver) -> None:
+        self._limits = limits
+        self._resolver = resolver
+
+    @cached_property
+    def _tls(self) -> ssl.SSLContext:
+        try:
+            return ssl.create_default_context(cafile=self._limits.ca_file)
+        except OSError as error:
+            msg = f"the certificates in {self._limits.ca_file} cannot be read: {error}"
+            raise TransportError(msg) from error
+
+    def dial(self, address: Address, patience: Patience) -> socket.socket:
+        """Return a non-blocking socket to `address`: through the proxy if there is one, over TLS if it says so.
+
+        Raises:
+            TransportError, OSError: not reached in time, not trusted, refused, or stopped.
+        """
+        if not address.tls:
+            return self.connect(address.host, address.port, patience, loopback_only=True)
+        proxy = self._limits.proxy
+        near = address if proxy is None else _proxy_address(proxy)
+        sock = self.connect(near.host, near.port, patience)
+        try:
+            if proxy is not None:
+                _tunnel(sock, address, patience)
+            return self._encrypted(sock, address, patience)
+        except BaseException:
+            sock.close()
+            raise
+
+    def connect(self, host: str, port: int, patience: Patience, *, loopback_only: bool = False) -> socket.socket:
+        """Return a non-blocking TCP connection to the first address of `host` that answers, each given its share of the time.
+
+        Raises:
+            TransportError, OSError: not reached in time, refused, or stopped.
+        """
+        found = self._resolver.addresses(host, port, patience)
+        if loopback_only:
+            found = [entry for entry in found if is_loopback(entry[4][0])]
+        failure: Exception = TransportError(f"no address of {host} is usable")
+        for left, (family, kind, protocol, _, where) in zip(range(len(found), 0, -1), found, strict=True):
+            share_ns = int(patience.left_s() / left * 1e9)
+            sock = socket.socket(family, kind, protocol)
+            try:
+                _connect(sock, where, patience, share_ns)
+            except OSError as error:
+                sock.close()
+                failure = error
+            except BaseException:
+                sock.close()
+                raise
+            else:
+                return sock
+        raise failure
+
+    def _encrypted(self, sock: socket.socket, address: Address, patience: Patience) -> socket.socket:
+        wrapped = self._tls.wrap_socket(sock, server_hostname=address.host, do_handshake_on_connect=False)
+        try:
+            patience.step(wrapped, READABLE, wrapped.do_handshake)
+        except BaseException:
+            wrapped.close()
+            raise
+        return wrapped
+
+
+def _connect(sock: socket.socket, where: Any, patience: Patience, share_ns: int) -> None:
+    sock.setblocking(False)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    until_ns = patience.waiter.clock.monotonic_ns() + share_ns
+    code = sock.connect_ex(where)
+    while code == errno.EINPROGRESS:
+        if patience.wait(sock, WRITABLE, until_ns):
+            code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        elif patience.waiter.clock.monotonic_ns() >= until_ns:
+            code = errno.ETIMEDOUT
+    if code:
+        raise OSError(code, os.strerror(code))
+
+
+def _proxy_address(proxy: str) -> Address:
+    parts = urlsplit(proxy)
+    return Address(parts.hostname or "", parts.port or 0, tls=False)
+
+
+def _tunnel(sock: socket.socket, address: Address, patience: Patience) -> None:
+    """Have the proxy connect us through (RFC 9110, section 9.3.6)."""
+    request = f"CONNECT {address.authority} HTTP/1.1\r\nHost: {address.authority}\r\n\r\n".encode()
+    send_all(sock, request, patience)
+    status = read_head(sock, patience).split(b"\r\n", 1)[0].split(b" ", 2)
+    if status[1:2] != [b"200"]:
+        msg = f"the proxy answered {b' '.join(status)[:80].decode('ascii', 'backslashreplace')!r} to CONNECT"
+        raise TransportError(msg)
+
+
+def send_all(sock: socket.socket, data: bytes, patience: Patience) -> None:
+    """Send all of `data` on a non-blocking socket.
+
+    Raises:
+        TransportError, OSError: not taken in time, refused, or stopped.
+    """
+    rest = memoryview(data)
+    while rest:
+        sent = patience.step(sock, WRITABLE, lambda rest=rest: sock.send(rest))  # type: ignore[misc]
+        rest = rest[sent:]
+
+
+def read_head(sock: socket.socket, patience: Patience) -> bytes:
+    """Return the head of an HTTP answer with its empty line, and not one byte beyond it.
+
+    Raises:
+        TransportError, OSError: not whole in time, longer than `MAX_HEAD_BYTES`, ended before, or stopped.
+    """
+    head = bytearray()
+    while not head.endswith(b"\r\n\r\n"):
+        if len(head) >= MAX_HEAD_BYTES:
+            msg = f"the answer's head is longer than {MAX_HEAD_BYTES} bytes"
+            raise TransportError(msg)
+        # One byte at a time: what follows is not ours to take.
+        byte = patience.step(sock, READABLE, lambda: sock.recv(1))
+        if not byte:
+            msg = f"the connection ended after {len(head)} bytes of the answer's head"
+            raise TransportError(msg)
+        head += byte
+    return bytes(head)

@@ -1,0 +1,46 @@
+"""When a REST request may be made: within the venue's rate limit, and not at once again after a failure. Pure."""
+
+from __future__ import annotations
+
+from random import Random
+
+from perps_actors.transport.backoff import Backoff, BackoffPolicy
+from perps_actors.transport.budget import RateBudget
+from perps_actors.transport.wire import HttpAnswer, HttpRequest
+
+NS_PER_S = 1_000_000_000
+
+_REFUSALS = frozenset({418, 429})
+"""Too many requests, and banned for having gone on (Binance, `venues.md`)."""
+
+
+class Etiquette:
+    """Good manners towards one venue's REST interface, for one asker."""
+
+    def __init__(self, budget: RateBudget, policy: BackoffPolicy, random: Random) -> None:
+        self._budget = budget
+        self._policy = policy
+        self._random = random
+        self._backoffs: dict[tuple[str, str | None], Backoff] = {}
+        self._not_before_ns: dict[tuple[str, str | None], int] = {}
+
+    def pause_s(self, request: HttpRequest, now_ns: int) -> float:
+        """Return 0.0 and spend the request's weight if it may be made now, else how many seconds to wait and ask again."""
+        wait_ns = self._not_before_ns.get((request.purpose, request.symbol), 0) - now_ns
+        if wait_ns <= 0:
+            wait_ns = self._budget.take(request.weight, now_ns)
+        return max(0.0, wait_ns / NS_PER_S)
+
+    def answered(self, answer: HttpAnswer) -> None:
+        """Note how a request went: a failure puts the next one like it off, a refusal puts all off."""
+        key = (answer.request.purpose, answer.request.symbol)
+        now_ns = answer.monotonic_ns
+        backoff = self._backoffs.setdefault(key, Backoff(self._policy, self._random))
+        if answer.status == 200:
+            self._not_before_ns.pop(key, None)
+            backoff.worked(now_ns)
+            return
+        self._not_before_ns[key] = now_ns + int(backoff.next_pause_s(now_ns) * NS_PER_S)
+        if answer.status in _REFUSALS:
+            pause_s = answer.retry_after_s if answer.retry_after_s is not None else self._policy.max_s
+            self._budget.block(now_ns + int(pause_s * NS_PER_S))

@@ -1,0 +1,133 @@
+"""How a thread waits for its socket without being out of reach: a deadline bounds it, and any other thread can wake or stop it."""
+
+from __future__ import annotations
+
+import contextlib
+import select
+import socket
+import ssl
+import threading
+from collections.abc import Callable
+from typing import Final, TypeVar
+
+from perps_actors.errors import TransportError
+from perps_actors.kernel.clock import NS_PER_S, Clock
+
+R = TypeVar("R")
+
+READABLE: Final = select.POLLIN
+WRITABLE: Final = select.POLLOUT
+_NS_PER_MS: Final = NS_PER_S // 1000
+
+
+class Waiter:
+    """The waiting of one thread. `wake` and `stop` may be called from every thread, also after `close`; the rest from its own."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self.stopped: str | None = None
+        """Why this thread shall end; None while it shall not."""
+        self._lock = threading.Lock()
+        self._inner, self._outer = socket.socketpair()
+        self._inner.setblocking(False)
+        self._outer.setblocking(False)
+        self._poll = select.poll()
+        self._poll.register(self._inner, READABLE)
+        self._watched: tuple[int, int] | None = None
+
+    def wake(self) -> None:
+        """End the present or the next `wait`."""
+        # The lock keeps the byte from a descriptor that `close` has just given back.
+        with self._lock, contextlib.suppress(BlockingIOError):
+            if self._outer.fileno() >= 0:
+                self._outer.send(b"\0")
+
+    def stop(self, reason: str) -> None:
+        """Have the thread end; the first reason stands."""
+        if self.stopped is None:
+            self.stopped = reason
+        self.wake()
+
+    def wait(self, sock: socket.socket | None, events: int, until_ns: int) -> bool:
+        """Return True once `sock` is ready for one of `events` or has failed; False when woken, or at `until_ns` (monotonic)."""
+        self._watch(sock, events)
+        left_ms = max(0, until_ns - self.clock.monotonic_ns()) / _NS_PER_MS
+        ready = False
+        for fd, _ in self._poll.poll(left_ms):
+            if fd == self._inner.fileno():
+                self._inner.recv(4096)
+            else:
+                ready = True
+        return ready
+
+    def _watch(self, sock: socket.socket | None, events: int) -> None:
+        wanted = None if sock is None else (sock.fileno(), events)
+        if wanted == self._watched:
+            return
+        if self._watched is not None:
+            self._poll.unregister(self._watched[0])
+        if wanted is not None:
+            self._poll.register(*wanted)
+        self._watched = wanted
+
+    def close(self) -> None:
+        """Give the descriptors back."""
+        with self._lock:
+            self._inner.close()
+            self._outer.close()
+
+
+class Patience:
+    """The deadline of several steps together, each of which may have to wait.
+
+    Args:
+        waiter: how this thread waits.
+        seconds: time for all steps.
+        what: what they are, for the error.
+    """
+
+    def __init__(self, waiter: Waiter, seconds: float, what: str) -> None:
+        self.waiter = waiter
+        self.deadline_ns = waiter.clock.monotonic_ns() + int(seconds * NS_PER_S)
+        self._late = f"{what} took longer than {seconds:g} s"
+
+    def left_s(self) -> float:
+        """Return the seconds that are left.
+
+        Raises:
+            TransportError: none, or the thread was stopped.
+        """
+        left_ns = self.deadline_ns - self.waiter.clock.monotonic_ns()
+        if self.waiter.stopped is not None or left_ns <= 0:
+            raise TransportError(self.waiter.stopped or self._late)
+        return left_ns / NS_PER_S
+
+    def wait(self, sock: socket.socket | None, events: int, until_ns: int | None = None) -> bool:
+        """Wait as `Waiter.wait`, until `until_ns` if that is earlier than the deadline.
+
+        Raises:
+            TransportError: the deadline has passed, or the thread was stopped.
+        """
+        until_ns = self.deadline_ns if until_ns is None else min(until_ns, self.deadline_ns)
+        ready = self.waiter.wait(sock, events, until_ns)
+        self.left_s()
+        return ready
+
+    def step(self, sock: socket.socket, events: int, call: Callable[[], R]) -> R:
+        """Return what `call` returns once the non-blocking `sock` is ready for it; `events` is what it waits for without TLS.
+
+        Raises:
+            TransportError: the deadline has passed, or the thread was stopped.
+            OSError: the call failed.
+        """
+        while True:
+            self.left_s()
+            try:
+                return call()
+            except ssl.SSLWantReadError:
+                needed = READABLE
+            except ssl.SSLWantWriteError:
+                needed = WRITABLE
+            except BlockingIOError:
+                needed = events
+            self.wait(sock, needed)

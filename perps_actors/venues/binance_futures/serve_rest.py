@@ -1,0 +1,256 @@
+"""Binance USD-M futures' REST answers from the venue's side. Opens nothing, reads no clock.
+
+Weights, limits and error codes as documented for `/fapi/v1` in 2026 (2400 of weight a minute an address; codes -1003, -1102, -1121,
+-4021, -5000). An answer that cannot be known yet is -1001 with status 503, never an empty one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final, Protocol
+from urllib.parse import parse_qsl
+
+import attrs
+import msgspec
+
+from perps_actors.market.events import Funding, Touch, VenueMark
+from perps_actors.market.instrument import Instrument
+from perps_actors.market.numbers import plain
+from perps_actors.venues.binance_futures.serve import NS_PER_MS, Depth
+
+WEIGHT_LIMIT: Final = 2400
+
+_MINUTE: Final = 60_000_000_000
+_DEPTH_WEIGHTS: Final = {5: 2, 10: 2, 20: 2, 50: 2, 100: 5, 500: 10, 1000: 20}
+_BESIDE_THE_POINT: Final = ("limit", "timestamp", "recvWindow", "signature")
+_PERPETUAL_DELIVERY_MS: Final = 4_133_404_800_000
+
+_encode = msgspec.json.Encoder().encode
+
+
+class MarketView(Protocol):
+    """What answers are made of. None: not known (yet), which is not the same as empty."""
+
+    def instruments(self) -> Sequence[Instrument]:
+        """Return what is listed."""
+
+    def depth(self, symbol: str) -> Depth | None:
+        """Return the whole book, best levels first."""
+
+    def touch(self, symbol: str) -> Touch | None:
+        """Return the latest best bid and ask."""
+
+    def venue_mark(self, symbol: str) -> tuple[VenueMark, Funding] | None:
+        """Return the venue's latest mark with its funding."""
+
+
+@attrs.frozen
+class RestAnswer:
+    """An HTTP answer with a JSON body."""
+
+    status: int
+    body: bytes
+    retry_after_s: int | None = None
+
+
+class _Refusal(Exception):
+    def __init__(self, status: int, code: int, msg: str) -> None:
+        super().__init__(msg)
+        self.answer = RestAnswer(status, _encode({"code": code, "msg": msg}))
+
+
+class _Snapshot(msgspec.Struct):
+    lastUpdateId: int  # noqa: N815 - the venue's own spelling
+    bids: tuple[tuple[str, str], ...]
+    asks: tuple[tuple[str, str], ...]
+    T: int = 0
+
+
+def request_key(path: str, query: str) -> tuple[str, ...]:
+    """Return what makes two requests the same one: path and parameters, but for those that only shape or sign the answer."""
+    params = sorted((name, value) for name, value in parse_qsl(query) if name not in _BESIDE_THE_POINT)
+    return (path, *(f"{name}={value.upper()}" for name, value in params))
+
+
+def snapshot_symbol(path: str, query: str) -> str | None:
+    """Return the symbol whose book a request asks for; None if it asks for something else."""
+    return dict(parse_qsl(query)).get("symbol", "").upper() or None if path == "/fapi/v1/depth" else None
+
+
+def read_snapshot(symbol: str, body: bytes) -> Depth:
+    """Return the book in a depth answer; `msgspec.DecodeError` if it is none."""
+    book = msgspec.json.decode(body, type=_Snapshot)
+    return Depth(symbol, book.lastUpdateId, book.bids, book.asks, book.T * NS_PER_MS)
+
+
+class WeightAccount:
+    """What one address has used of its weight, a minute at a time."""
+
+    def __init__(self) -> None:
+        self._minute = 0
+        self._used = 0
+
+    def charge(self, path: str, query: str, now_ns: int) -> RestAnswer | None:
+        """Charge a request's weight; return the refusal where it goes beyond the limit of the minute."""
+        minute, into = divmod(now_ns, _MINUTE)
+        self._used = _weight(path, dict(parse_qsl(query))) + (self._used if minute == self._minute else 0)
+        self._minute = minute
+        if self._used <= WEIGHT_LIMIT:
+            return None
+        return too_many(1 + (_MINUTE - into) // 1_000_000_000)
+
+    def headers(self) -> dict[str, str]:
+        """Return the headers that every answer carries."""
+        return {"X-MBX-USED-WEIGHT-1M": str(self._used)}
+
+
+def answer(path: str, query: str, market: MarketView, now_ns: int) -> RestAnswer:
+    """Return the answer to a GET request; an error answer if it asks for what is not there."""
+    try:
+        return RestAnswer(200, _encode(_body(path, dict(parse_qsl(query)), market, now_ns)))
+    except _Refusal as refusal:
+        return refusal.answer
+
+
+def too_many(retry_after_s: int, status: int = 429) -> RestAnswer:
+    """Return the refusal of a request beyond the rate limit (429), of a banned address (418) or of a venue that is down (503)."""
+    code, msg = (-1003, "Too many requests.") if status != 503 else (-1008, "Server is currently overloaded. Please try again later.")
+    return RestAnswer(status, _encode({"code": code, "msg": msg}), retry_after_s)
+
+
+def _weight(path: str, params: dict[str, str]) -> int:
+    one = "symbol" in params
+    match path:
+        case "/fapi/v1/depth":
+            limit = params.get("limit", "500")
+            return _DEPTH_WEIGHTS.get(int(limit) if limit.isdecimal() else 0, 1)
+        case "/fapi/v1/ticker/bookTicker":
+            return 2 if one else 5
+        case "/fapi/v1/premiumIndex":
+            return 1 if one else 10
+        case _:
+            return 1
+
+
+def _body(path: str, params: dict[str, str], market: MarketView, now_ns: int) -> Any:
+    match path:
+        case "/fapi/v1/ping":
+            return {}
+        case "/fapi/v1/time":
+            return {"serverTime": now_ns // NS_PER_MS}
+        case "/fapi/v1/exchangeInfo":
+            return _exchange_info(market.instruments(), now_ns)
+        case "/fapi/v1/depth":
+            return _depth(_listed(params, market), params.get("limit", "500"), market)
+        case "/fapi/v1/ticker/bookTicker":
+            return _one_or_all(params, market, _book_ticker)
+        case "/fapi/v1/premiumIndex":
+            return _one_or_all(params, market, _premium_index)
+        case _:
+            raise _Refusal(404, -5000, f"Path {path[:80]}, Method GET is invalid")
+
+
+def _listed(params: dict[str, str], market: MarketView) -> str:
+    symbol = params.get("symbol", "").upper()
+    if not symbol:
+        raise _Refusal(400, -1102, "Mandatory parameter 'symbol' was not sent, was empty/null, or malformed.")
+    if all(symbol != instrument.id.symbol for instrument in market.instruments()):
+        raise _Refusal(400, -1121, "Invalid symbol.")
+    return symbol
+
+
+class _RowMaker(Protocol):
+    def __call__(self, symbol: str, market: MarketView) -> dict[str, Any] | None: ...
+
+
+def _one_or_all(params: dict[str, str], market: MarketView, row_of: _RowMaker) -> Any:
+    if "symbol" in params:
+        row = row_of(_listed(params, market), market)
+        if row is None:
+            raise _unknown()
+        return row
+    rows = (row_of(instrument.id.symbol, market) for instrument in market.instruments())
+    return [row for row in rows if row is not None]
+
+
+def _unknown() -> _Refusal:
+    return _Refusal(503, -1001, "Internal error; unable to process your request. Please try again.")
+
+
+def _depth(symbol: str, limit: str, market: MarketView) -> dict[str, Any]:
+    if not limit.isdecimal() or int(limit) not in _DEPTH_WEIGHTS:
+        raise _Refusal(400, -4021, f"{limit[:20]} is not valid depth limit")
+    book, most = market.depth(symbol), int(limit)
+    if book is None:
+        raise _unknown()
+    ms = book.venue_time_ns // NS_PER_MS
+    return {"lastUpdateId": book.last, "E": ms, "T": ms, "bids": book.bids[:most], "asks": book.asks[:most]}
+
+
+def _book_ticker(symbol: str, market: MarketView) -> dict[str, Any] | None:
+    touch = market.touch(symbol)
+    if touch is None:
+        return None
+    return {
+        "symbol": symbol,
+        "bidPrice": touch.bid,
+        "bidQty": touch.bid_size,
+        "askPrice": touch.ask,
+        "askQty": touch.ask_size,
+        "time": (touch.venue_time_ns or 0) // NS_PER_MS,
+    }
+
+
+def _premium_index(symbol: str, market: MarketView) -> dict[str, Any] | None:
+    known = market.venue_mark(symbol)
+    if known is None:
+        return None
+    mark, funding = known
+    return {
+        "symbol": symbol,
+        "markPrice": mark.mark,
+        "indexPrice": mark.index,
+        "estimatedSettlePrice": mark.index,
+        "lastFundingRate": funding.rate,
+        "interestRate": "0.00010000",
+        "nextFundingTime": (funding.next_time_ns or 0) // NS_PER_MS,
+        "time": (mark.venue_time_ns or 0) // NS_PER_MS,
+    }
+
+
+def _exchange_info(instruments: Sequence[Instrument], now_ns: int) -> dict[str, Any]:
+    return {
+        "timezone": "UTC",
+        "serverTime": now_ns // NS_PER_MS,
+        "futuresType": "U_MARGINED",
+        "rateLimits": [{"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1, "limit": WEIGHT_LIMIT}],
+        "exchangeFilters": [],
+        "assets": [{"asset": margin, "marginAvailable": True} for margin in sorted({listed.margin for listed in instruments})],
+        "symbols": [_symbol(instrument) for instrument in instruments],
+    }
+
+
+def _symbol(listed: Instrument) -> dict[str, Any]:
+    tick, lot = plain(listed.tick), plain(listed.lot)
+    return {
+        "symbol": listed.id.symbol,
+        "pair": f"{listed.base}{listed.quote}",
+        "contractType": "PERPETUAL" if listed.perpetual else "CURRENT_QUARTER",
+        "deliveryDate": _PERPETUAL_DELIVERY_MS,
+        "onboardDate": 0,
+        "status": "TRADING" if listed.trading else "SETTLING",
+        "baseAsset": listed.base,
+        "quoteAsset": listed.quote,
+        "marginAsset": listed.margin,
+        "pricePrecision": len(tick.partition(".")[2]),
+        "quantityPrecision": len(lot.partition(".")[2]),
+        "underlyingType": "COIN",
+        "filters": [
+            {"filterType": "PRICE_FILTER", "minPrice": tick, "maxPrice": "1000000", "tickSize": tick},
+            {"filterType": "LOT_SIZE", "minQty": lot, "maxQty": "1000000", "stepSize": lot},
+            {"filterType": "MARKET_LOT_SIZE", "minQty": lot, "maxQty": "1000000", "stepSize": lot},
+            {"filterType": "MIN_NOTIONAL", "notional": "5"},
+        ],
+        "orderTypes": ["LIMIT", "MARKET"],
+        "timeInForce": ["GTC", "IOC", "FOK", "GTX"],
+    }

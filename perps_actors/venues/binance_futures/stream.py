@@ -1,0 +1,199 @@
+"""Binance USD-M's streams: books, touch, trades, venue marks and liquidations.
+
+Source: developers.binance.com/docs/derivatives/usds-margined-futures (market streams), read 2026-10. Since 2026-04-23 the streams
+live on two paths: `/public` (depth, bookTicker) and `/market` (aggTrade, markPrice, forceOrder); on the wrong one a stream is
+mute. The venue cuts a connection after 24 h. Pages of different age allow 200 to 1,024 streams a connection: 200 always works.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+from urllib.parse import quote
+
+import msgspec
+
+from perps_actors.errors import MarketError, SettingsError, VenueError
+from perps_actors.market.book import check_levels
+from perps_actors.market.instrument import InstrumentId
+from perps_actors.market.mark import Source
+from perps_actors.transport.wire import ConnectionPlan, HttpRequest
+from perps_actors.venues.binance_futures.messages import (
+    EVENT_NAMES,
+    AggTrade,
+    BookTicker,
+    Combined,
+    DepthAnswer,
+    DepthUpdate,
+    Event,
+    ForceOrder,
+    MarkPrice,
+    Unused,
+)
+from perps_actors.venues.binance_futures.readings import check_symbol, liquidation_of, marks_of, touch_of, trade_of
+from perps_actors.venues.binance_futures.rest import LIVE, VENUE, BinanceFuturesRest, status_trouble
+from perps_actors.venues.binance_futures.synced_book import SyncedBook
+from perps_actors.venues.contract import Complaint, Endpoints, Outcome
+
+CHANNELS: Final = frozenset({"book", "touch", "trades", "marks", "liquidations"})
+STREAMS_PER_CONNECTION: Final = 200
+MAX_AGE_S: Final = 23.5 * 3600
+MAX_SYMBOLS: Final = 5_000
+"""Symbols tracked where nothing was planned."""
+
+_ROUTES: Final = {
+    "public": {"book": "depth@100ms", "touch": "bookTicker"},
+    "market": {"trades": "aggTrade", "marks": "markPrice@1s", "liquidations": "forceOrder"},
+}
+_SOURCES: Final[dict[str, tuple[Source, ...]]] = {"public": ("book", "touch"), "market": ("trades",)}
+_READINGS: Final[dict[type, Callable[[InstrumentId, Any, int], Sequence[Outcome]]]] = {
+    BookTicker: touch_of,
+    AggTrade: trade_of,
+    MarkPrice: marks_of,
+    ForceOrder: liquidation_of,
+}
+
+
+class BinanceFuturesStream:
+    """A `StreamAdapter` for Binance USD-M. Once `plan` was called, other symbols are complained of.
+
+    Args:
+        endpoints: where the venue lives.
+        channels: which of `CHANNELS` to subscribe.
+
+    Raises:
+        SettingsError: a channel that is none of `CHANNELS`.
+    """
+
+    def __init__(self, endpoints: Endpoints = LIVE, channels: frozenset[str] = CHANNELS) -> None:
+        for channel in sorted(channels - CHANNELS):
+            raise SettingsError(field="channels", value=channel, why=f"expected some of {', '.join(sorted(CHANNELS))}", place=VENUE)
+        self._base = endpoints.stream
+        self._rest = BinanceFuturesRest(endpoints)
+        self._channels = channels
+        self._planned = False
+        self._books: dict[str, SyncedBook] = {}
+        self._combined = msgspec.json.Decoder(Combined).decode
+        self._single: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
+        self._unused = msgspec.json.Decoder(Unused)
+        self._depth_answer = msgspec.json.Decoder(DepthAnswer)
+
+    def plan(self, symbols: Sequence[str]) -> tuple[ConnectionPlan, ...]:
+        """Return the connections that carry the channels of `symbols`, at most 200 streams on each.
+
+        Raises:
+            SettingsError: a symbol that no venue can have.
+        """
+        wanted = tuple(dict.fromkeys(symbols))
+        for symbol in wanted:
+            try:
+                check_symbol(symbol)
+            except VenueError as error:
+                raise SettingsError(field="symbols", value=symbol, why=str(error), place=VENUE) from error
+        self._planned = True
+        kept = self._books
+        self._books = {symbol: kept.get(symbol) or self._new_book(symbol) for symbol in wanted}
+        return tuple(plan for route in _ROUTES for plan in self._route(route, wanted))
+
+    def opened(self, connection: str) -> Sequence[Outcome]:  # noqa: ARG002 - the address subscribes, nothing is to be sent
+        """A connection was opened."""
+        return ()
+
+    def closed(self, connection: str, received_ns: int) -> Sequence[Outcome]:
+        """A connection ended: books it fed are withdrawn."""
+        fed = [book for book in self._books.values() if book.connection == connection]
+        return [outcome for book in fed for outcome in book.lose(f"connection {connection} ended", received_ns)]
+
+    def frame(self, connection: str, data: bytes, received_ns: int) -> Sequence[Outcome]:
+        """Return what a frame says; combined (`stream`, `data`) or bare."""
+        try:
+            event = self._combined(data).data
+        except Exception as error:  # noqa: BLE001 - whatever hostile text does to the decoder is a complaint
+            return self._not_combined(connection, data, received_ns, error)
+        return self._event(event, connection, received_ns)
+
+    def answer(self, request: HttpRequest, status: int | None, body: bytes, received_ns: int) -> Sequence[Outcome]:
+        """Take a depth snapshot, asked for or not; any other answer gives nothing."""
+        if request.purpose != "depth":
+            return ()
+        try:
+            book = self._book(request.symbol or "")
+        except VenueError as error:
+            return (Complaint(str(error)),)
+        trouble = status_trouble(request, status)
+        if trouble is None:
+            try:
+                snapshot = self._depth_answer.decode(body)
+                check_levels(snapshot.bids)
+                check_levels(snapshot.asks)
+                return book.snapshot(snapshot, received_ns)
+            except Exception as error:  # noqa: BLE001 - whatever hostile text does to the decoder is a complaint
+                trouble = Complaint(f"Expected a depth snapshot, was {body[:60]!r}: {error}", request.symbol)
+        book.no_snapshot()
+        return (trouble,)
+
+    def depth(self, symbol: str, levels: int) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+        """Return the best `levels` bids and asks as (price, size), best first; empty where there is no good book."""
+        book = self._books.get(symbol)
+        return book.depth(levels) if book is not None else ([], [])
+
+    def _route(self, route: str, symbols: Sequence[str]) -> list[ConnectionPlan]:
+        suffixes = [stream for channel, stream in _ROUTES[route].items() if channel in self._channels]
+        per_connection = STREAMS_PER_CONNECTION // max(len(suffixes), 1)
+        shards = [symbols[at : at + per_connection] for at in range(0, len(symbols), per_connection)] if suffixes else []
+        return [
+            ConnectionPlan(
+                name=f"{route}-{number}",
+                url=f"{self._base}/{route}/stream?streams="
+                + "/".join(f"{quote(symbol.lower(), safe='')}@{suffix}" for symbol in shard for suffix in suffixes),
+                symbols=tuple(shard),
+                sources=_SOURCES[route],
+                max_age_s=MAX_AGE_S,
+            )
+            for number, shard in enumerate(shards)
+        ]
+
+    def _new_book(self, symbol: str) -> SyncedBook:
+        return SyncedBook(InstrumentId(VENUE, symbol), self._rest.depth(symbol))
+
+    def _book(self, symbol: str) -> SyncedBook:
+        book = self._books.get(symbol)
+        if book is not None:
+            return book
+        if self._planned or len(self._books) >= MAX_SYMBOLS:
+            why = "not subscribed" if self._planned else f"more than {MAX_SYMBOLS} symbols"
+            msg = f"Expected a subscribed symbol, was {symbol[:50]!r}: {why}"
+            raise VenueError(msg)
+        book = self._books[symbol] = self._new_book(check_symbol(symbol))
+        return book
+
+    def _not_combined(self, connection: str, data: bytes, received_ns: int, error: Exception) -> Sequence[Outcome]:
+        try:
+            event = self._single.decode(data)
+        except Exception as bare_error:  # noqa: BLE001 - as in `frame`
+            return self._no_event(data, error if data.lstrip()[:9] == b'{"stream"' else bare_error)
+        return self._event(event, connection, received_ns)
+
+    def _no_event(self, data: bytes, error: Exception) -> Sequence[Outcome]:
+        complaint = Complaint(f"{error}: in frame {data[:80]!r}")
+        try:
+            frame = self._unused.decode(data)
+        except Exception:  # noqa: BLE001 - the first error says it
+            return (complaint,)
+        kind = frame.data.e if frame.data is not None else frame.e
+        if bytes(frame.error) not in (b"", b"null") or (bytes(frame.code) and bytes(frame.msg)):
+            return (Complaint(f"The venue refused: {data[:150].decode(errors='replace')}"),)
+        acknowledged = bytes(frame.result) != b""
+        return () if acknowledged or (kind is not None and kind not in EVENT_NAMES) else (complaint,)
+
+    def _event(self, event: Event, connection: str, received_ns: int) -> Sequence[Outcome]:
+        symbol = event.symbol
+        try:
+            book = self._books.get(symbol) or self._book(symbol)
+            if type(event) is DepthUpdate:
+                check_levels(event.bids)
+                check_levels(event.asks)
+                return book.update(event, connection, received_ns)
+            return _READINGS[type(event)](book.instrument, event, received_ns)
+        except (MarketError, VenueError) as error:
+            return (Complaint(str(error), symbol[:50]),)

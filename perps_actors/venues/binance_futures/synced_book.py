@@ -1,0 +1,182 @@
+"""Binance's rule for a book that is right: a REST snapshot, and stream events chained to it by their update ids.
+
+Source: "How to manage a local order book correctly" in Binance's USD-M futures documentation: buffer the events, fetch the
+snapshot, drop events whose `u` is below `lastUpdateId`; the first one applied has `U <= lastUpdateId <= u`; from then on every
+`pu` equals the `u` before, else start anew. An event whose `pu` is `lastUpdateId` continues the snapshot just as well.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+
+from perps_actors.market.book import OrderBook
+from perps_actors.market.events import BookTop, BookWithdrawn
+from perps_actors.market.instrument import InstrumentId
+from perps_actors.transport.wire import HttpRequest
+from perps_actors.venues.binance_futures.messages import DepthAnswer, DepthUpdate
+from perps_actors.venues.contract import Complaint, Outcome
+
+MAX_WAITING = 5_000
+"""Events kept for a snapshot to come."""
+MAX_WAITING_LEVELS = 200_000
+"""Levels in those events."""
+BACKWARDS_MS = 1_000
+"""How far venue time may step back between two chained events (servers of one venue differ a little) before the book is suspect."""
+
+_MS = 1_000_000
+
+
+class _Waiting:
+    """Events in order of arrival that wait for a snapshot; beyond the limits the oldest go."""
+
+    def __init__(self) -> None:
+        self.events: deque[DepthUpdate] = deque()
+        self._levels = 0
+
+    def add(self, event: DepthUpdate) -> None:
+        self.events.append(event)
+        self._levels += len(event.bids) + len(event.asks)
+        while len(self.events) > MAX_WAITING or self._levels > MAX_WAITING_LEVELS:
+            self._forget_oldest()
+
+    def forget_before(self, snapshot_id: int) -> None:
+        while self.events and self.events[0].last_id < snapshot_id:
+            self._forget_oldest()
+
+    def _forget_oldest(self) -> None:
+        event = self.events.popleft()
+        self._levels -= len(event.bids) + len(event.asks)
+
+
+class SyncedBook:
+    """One instrument's book and whether it is good.
+
+    Args:
+        instrument: whose book it is.
+        request: what fetches its snapshot.
+    """
+
+    def __init__(self, instrument: InstrumentId, request: HttpRequest) -> None:
+        self.instrument = instrument
+        self.connection: str | None = None
+        """The connection that fed it last."""
+        self.good = False
+        self._request = request
+        self._book = OrderBook()
+        self._awaited = False
+        self._disconnected = False
+        self._waiting = _Waiting()
+        self._last_id = 0
+        self._joined = False
+        self._time = 0
+
+    def update(self, event: DepthUpdate, connection: str, received_ns: int) -> Sequence[Outcome]:
+        """Take a stream event: apply it, let it wait for a snapshot, or withdraw the book."""
+        self.connection = connection
+        if self.good:
+            return self._follow(event, received_ns)
+        self._disconnected = False
+        self._waiting.add(event)
+        return self._ask()
+
+    def snapshot(self, answer: DepthAnswer, received_ns: int) -> Sequence[Outcome]:
+        """Take a snapshot, asked for or not; a good book needs none, and one without a stream behind it would only grow old."""
+        self._awaited = False
+        if self.good or self._disconnected:
+            return ()
+        self._waiting.forget_before(answer.last_id)
+        first = self._waiting.events[0] if self._waiting.events else None
+        if first is not None and not _joins(first, answer.last_id):
+            what = f"Expected a snapshot that reaches update {first.first_id}, was {answer.last_id}"
+            return Complaint(what, self.instrument.symbol), *self._ask()
+        self._book.replace(answer.bids, answer.asks)
+        cause = self._book.suspicion()
+        if cause is not None:
+            self._book.clear()
+            return (Complaint(f"Expected a sound snapshot, was {cause}", self.instrument.symbol),)
+        self.good, self._joined, self._last_id = True, False, answer.last_id
+        return [self._top(snapshot=True, time_ms=answer.time, received_ns=received_ns), *self._catch_up(received_ns)]
+
+    def no_snapshot(self) -> None:
+        """The snapshot asked for will not come: the next event asks again."""
+        self._awaited = False
+
+    def lose(self, cause: str, received_ns: int) -> Sequence[Outcome]:
+        """The stream behind the book ended: withdraw it, and wait for events of a new stream."""
+        was_good = self.good
+        self._empty()
+        self._disconnected = True
+        return (BookWithdrawn(self.instrument, cause, received_ns),) if was_good else ()
+
+    def depth(self, levels: int) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+        """Return the best levels a side; none unless the book is good."""
+        return self._book.depth(levels)
+
+    def _follow(self, event: DepthUpdate, received_ns: int) -> Sequence[Outcome]:
+        if not self._joined and event.last_id < self._last_id:
+            return ()
+        cause = self._break_before(event)
+        if cause is None:
+            self._book.apply(event.bids, event.asks)
+            cause = self._book.suspicion()
+        if cause is not None:
+            self._empty()
+            self._waiting.add(event)
+            return BookWithdrawn(self.instrument, cause, received_ns), *self._ask()
+        self._joined, self._last_id, self._time = True, event.last_id, event.time
+        return (self._top(snapshot=False, time_ms=event.time, received_ns=received_ns),)
+
+    def _break_before(self, event: DepthUpdate) -> str | None:
+        if self._joined:
+            if event.previous_id != self._last_id:
+                return f"gap: update {self._last_id} was followed by one after {event.previous_id}"
+            if event.last_id <= self._last_id:
+                return f"update ids ran backwards: {self._last_id}, then {event.last_id}"
+            if event.time < self._time - BACKWARDS_MS:
+                return f"venue time ran backwards by {self._time - event.time} ms"
+            return None
+        return None if _joins(event, self._last_id) else f"gap: snapshot {self._last_id}, then update {event.first_id}"
+
+    def _catch_up(self, received_ns: int) -> Sequence[Outcome]:
+        outcomes: list[Outcome] = []
+        waiting, self._waiting = self._waiting, _Waiting()
+        for event in waiting.events:
+            if self.good:
+                outcomes += self._follow(event, received_ns)
+            else:
+                self._waiting.add(event)
+        return outcomes
+
+    def _ask(self) -> Sequence[Outcome]:
+        if self._awaited:
+            return ()
+        self._awaited = True
+        return (self._request,)
+
+    def _empty(self) -> None:
+        self.good = False
+        self._book.clear()
+        self._waiting = _Waiting()
+
+    def _top(self, *, snapshot: bool, time_ms: int | None, received_ns: int) -> BookTop:
+        bid, bid_size = self._book.best_bid() or (None, None)
+        ask, ask_size = self._book.best_ask() or (None, None)
+        bid_levels, ask_levels = self._book.counts
+        return BookTop(
+            self.instrument,
+            snapshot,
+            bid,
+            bid_size,
+            ask,
+            ask_size,
+            bid_levels,
+            ask_levels,
+            self._last_id,
+            time_ms * _MS if time_ms is not None else None,
+            received_ns,
+        )
+
+
+def _joins(event: DepthUpdate, snapshot_id: int) -> bool:
+    return event.first_id <= snapshot_id <= event.last_id or event.previous_id == snapshot_id

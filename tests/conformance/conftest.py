@@ -1,0 +1,16 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def data_folder() -> Path:
+    """Folder of recordings and payloads: PERPS_ACTORS_DATA, else ../shared/data beside the repository."""
+    root = Path(__file__).resolve().parents[2]
+    folder = (root / os.environ.get("PERPS_ACTORS_DATA", "../shared/data")).resolve()
+    if not (folder / "recordings").is_dir():
+        pytest.skip(f"no recordings in {folder}; PERPS_ACTORS_DATA names their folder")
+    return folder

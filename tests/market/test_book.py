@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from perps_actors.errors import MarketError
+from perps_actors.market.book import OrderBook, check_levels, check_touch
+
+prices = st.one_of(
+    st.decimals(min_value="0.0001", max_value="9999", places=4).map(str),
+    st.sampled_from(["7.611", "7.6110", "7.61100", "0.00001", "1e1", "10", "10.0", "1152921504606846976", "1152921504606850000"]),
+    st.sampled_from(["0.12345678901234567890", "0.12345678901234567891", "0.1234567890123456789"]),
+)
+sizes = st.sampled_from(["0", "0.000", "0e5", "1", "2.50", "30"])
+levels = st.lists(st.tuples(prices, sizes), max_size=8)
+changes = st.lists(st.tuples(st.booleans(), levels, levels), max_size=12)
+
+
+def applied(side: dict[Decimal, tuple[str, str]], rows: list[tuple[str, str]]) -> None:
+    for price, size in rows:
+        side.pop(Decimal(price), None)
+        if Decimal(size):
+            side[Decimal(price)] = (price, size)
+
+
+@given(changes)
+def test_the_book_holds_what_a_plain_dictionary_of_exact_prices_holds(steps):
+    book = OrderBook()
+    bids: dict[Decimal, tuple[str, str]] = {}
+    asks: dict[Decimal, tuple[str, str]] = {}
+    for snapshot, bid_rows, ask_rows in steps:
+        if snapshot:
+            bids.clear()
+            asks.clear()
+            book.replace(bid_rows, ask_rows)
+        else:
+            book.apply(bid_rows, ask_rows)
+        applied(bids, bid_rows)
+        applied(asks, ask_rows)
+        best_bids = [bids[price] for price in sorted(bids, reverse=True)]
+        best_asks = [asks[price] for price in sorted(asks)]
+        assert book.counts == (len(bids), len(asks))
+        assert [[(Decimal(p), Decimal(s)) for p, s in side] for side in book.depth(5)] == [
+            [(Decimal(p), Decimal(s)) for p, s in side[:5]] for side in (best_bids, best_asks)
+        ]
+        assert book.best_bid() == (book.depth(1)[0] or [None])[0]
+        assert book.best_ask() == (book.depth(1)[1] or [None])[0]
+        assert (book.suspicion() is not None) == bool(bids and asks and max(bids) >= min(asks))
+
+
+def test_two_spellings_of_a_price_are_one_level_and_the_newer_one_stands():
+    book = OrderBook()
+    book.apply([("7.6110", "2")], [])
+    book.apply([("7.611", "5")], [])
+    assert book.depth(9) == ([("7.611", "5")], [])
+    book.apply([("7.61100", "0")], [])
+    assert book.counts == (0, 0)
+
+
+def test_prices_that_share_a_float_are_two_levels_on_both_sides():
+    fine = "1152921504606849920"  # exactly the float that 1152921504606850000 rounds to
+    book = OrderBook()
+    book.apply([("1152921504606850000", "1")], [("2000000000000000000", "1")])
+    book.apply([(fine, "2")], [("1999999999999999999.5", "3")])
+    assert book.depth(9) == (
+        [("1152921504606850000", "1"), (fine, "2")],
+        [("1999999999999999999.5", "3"), ("2000000000000000000", "1")],
+    )
+
+
+def test_a_change_with_a_long_price_in_its_middle_is_applied_whole_and_once():
+    book = OrderBook()
+    book.apply([("1", "1"), ("1.00000000000000000001", "2"), ("1", "0")], [("2", "4")])
+    assert book.depth(9) == ([("1.00000000000000000001", "2")], [("2", "4")])
+
+
+def test_deleting_a_level_that_is_not_there_changes_nothing():
+    book = OrderBook()
+    book.apply([("1.5", "1")], [("1.6", "1")])
+    book.apply([("1.4", "0")], [("1.7", "0.00")])
+    assert book.depth(9) == ([("1.5", "1")], [("1.6", "1")])
+    assert book.suspicion() is None
+
+
+@pytest.mark.parametrize(("bid", "ask"), [("1.6", "1.6"), ("1.60", "1.6"), ("1.7", "1.6"), ("1.60000000000000000001", "1.6")])
+def test_a_book_whose_sides_touch_or_cross_is_suspect(bid, ask):
+    book = OrderBook()
+    book.replace([(bid, "1")], [(ask, "1")])
+    assert f"bid {bid} at or above ask {ask}" in str(book.suspicion())
+
+
+def test_sides_one_part_in_ten_to_the_twentieth_apart_are_not_crossed():
+    book = OrderBook()
+    book.replace([("0.1", "1")], [])
+    book.apply([], [("0.10000000000000000001", "1")])
+    assert book.suspicion() is None
+
+
+def test_a_book_with_more_levels_than_allowed_is_suspect():
+    book = OrderBook(max_levels=3)
+    book.apply([(str(n), "1") for n in range(1, 4)], [])
+    assert book.suspicion() is None
+    book.apply([("4", "1")], [])
+    assert "more than 3 levels" in str(book.suspicion())
+
+
+good_prices = st.decimals(min_value="0.000001", max_value="1e9", places=6).map(str)
+odd_numbers = st.one_of(
+    st.sampled_from(
+        ["", " ", "1 2", "0", "0.0", "-1", "+1", "NaN", "Infinity", "1e999999", "1e21", "1_0", "\uff11", "1\n", "1.2.3", ".5", "1" * 31]
+    ),
+    st.text(alphabet="0123456789.eE+-_ ", max_size=8),
+)
+
+
+def is_number(text: str) -> bool:
+    """The rule, spelled out slowly: at most 30 ASCII digits, at most one point after the first, exponent within 20."""
+    mantissa, mark, exponent = text.lower().partition("e")
+    whole, _, fraction = mantissa.removeprefix("-").partition(".")
+    digits = "0123456789"
+    sound = bool(whole) and all(c in digits for c in whole + fraction) and len(whole + fraction) <= 30
+    power = exponent[1:] if exponent[:1] in ("+", "-") else exponent
+    return sound and (not mark or (0 < len(power) <= 2 and all(c in digits for c in power) and int(power) <= 20))
+
+
+@given(st.lists(st.tuples(st.one_of(good_prices, odd_numbers), st.one_of(sizes, odd_numbers)), max_size=6))
+def test_levels_pass_exactly_if_each_price_is_above_zero_and_no_size_below(rows):
+    sound = all(is_number(p) and Decimal(p) > 0 and is_number(s) and Decimal(s) >= 0 for p, s in rows)
+    if sound:
+        check_levels(rows)
+    else:
+        with pytest.raises(MarketError):
+            check_levels(rows)
+
+
+def test_numbers_glued_with_a_space_are_not_taken_for_two():
+    with pytest.raises(MarketError, match="1 2"):
+        check_levels([("1 2", "3 4")])
+
+
+@given(*[st.one_of(good_prices, odd_numbers)] * 4)
+def test_a_touch_passes_exactly_if_all_four_are_above_zero_and_the_bid_is_below_the_ask(bid, bid_size, ask, ask_size):
+    numbers = (bid, bid_size, ask, ask_size)
+    sound = all(is_number(n) and Decimal(n) > 0 for n in numbers) and Decimal(bid) < Decimal(ask)
+    if sound:
+        check_touch(*numbers)
+    else:
+        with pytest.raises(MarketError):
+            check_touch(*numbers)
+
+
+def test_a_touch_narrower_than_a_float_can_tell_is_still_a_touch():
+    check_touch("0.1", "1", "0.10000000000000000000001", "1")
+    with pytest.raises(MarketError, match="below the ask"):
+        check_touch("0.10000000000000000000001", "1", "0.1", "1")
