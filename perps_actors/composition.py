@@ -20,7 +20,7 @@ from perps_actors.actors.stream_consumer import StreamConsumer
 from perps_actors.journal.contract import JournalWriter
 from perps_actors.journal.counting import CountingWriter
 from perps_actors.kernel.actor import Actor
-from perps_actors.kernel.address import Address
+from perps_actors.kernel.address import Address, Teller
 from perps_actors.kernel.cell import Cell
 from perps_actors.kernel.children import Child, ChildSpec, Incident, RestartPolicy
 from perps_actors.kernel.drops import DropLedger
@@ -64,6 +64,8 @@ class Composition:
     journal: Published[JournalStatus]
     health: Published[FeedHealth]
     drops: DropLedger
+    listeners: list[Teller]
+    """Who is told of updated marks; the store reads it when it starts."""
 
     def address(self, actor: str) -> Address:
         """Return the address of an actor by its name."""
@@ -101,6 +103,7 @@ class _Wiring:
                 ("quote_poller", "marks", 10_000),
             )
         }
+        self.listeners: list[Teller] = [self.address(name) for name in ("risk_monitor", "market_monitor", "event_recorder")]
         self.drops.watch(self.cells.values())
         felt_at_the_edge = ("stream_consumer", "mark_store", "event_recorder") if settings.lossless else ("stream_consumer",)
         self.gate = Gate([self.cells[name].inbox for name in felt_at_the_edge], GATE_ITEMS)
@@ -151,7 +154,7 @@ class _Wiring:
         return MarkStore(
             window_length=window_length(marks.short, marks.long),
             board=self.board,
-            listeners=[self.address(name) for name in ("risk_monitor", "market_monitor", "event_recorder")],
+            listeners=self.listeners,
         )
 
     def stream_consumer(self) -> Actor:
@@ -220,4 +223,5 @@ def compose(settings: Settings, runtime: Runtime, network: Network, random: Rand
         journal=wiring.journal,
         health=wiring.health,
         drops=wiring.drops,
+        listeners=wiring.listeners,
     )

@@ -156,7 +156,7 @@ def settings_from(table: Mapping[str, Any], place: str) -> Settings:
     converter = Converter(forbid_extra_keys=True)
     for kind in (int, float, bool, str):
         converter.register_structure_hook(kind, _exactly)
-    converter.register_structure_hook(tuple[str, ...], _texts)
+    converter.register_structure_hook_func(lambda kind: kind == tuple[str, ...], _texts)
     try:
         return converter.structure(dict(table), Settings)
     except SettingsError as error:

@@ -26,6 +26,7 @@ from perps_actors.messages.risk import GetVerdict, Verdict
 from perps_actors.settings import Settings
 
 if TYPE_CHECKING:
+    from perps_actors.kernel.address import Teller
     from perps_actors.kernel.cell import CellStatistics
     from perps_actors.kernel.children import StopReport
     from perps_actors.transport.wire import Network
@@ -67,6 +68,13 @@ class PerpsSystem:
         self._parts: Composition = compose(settings, self._runtime, self._network, Random(settings.seed))  # noqa: S311 - pauses
         self._started = False
         self._report: SystemReport | None = None
+
+    def listen(self, listener: Teller) -> None:
+        """Have `listener` told `MarksUpdated`, on the store's own thread, as soon as marks are on the board: it must not block.
+
+        Call it before `start`.
+        """
+        self._parts.listeners.append(listener)
 
     # --- life
 

@@ -5,10 +5,12 @@ Each keeps the contract of the real thing; `tests/transport/test_network_contrac
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import attrs
 
+from perps_actors.errors import Fenced
 from perps_actors.kernel.clock import Clock, ManualClock
 from perps_actors.kernel.simulated import SimulatedRuntime
 from perps_actors.transport.wire import AnswerListener, ConnectionPlan, HttpAnswer, HttpRequest, StreamListener
@@ -83,8 +85,11 @@ class FakeNetwork:
         """End everything; every request that waits is answered with an error."""
         for link in self.links:
             self.end(link, "closed", error=False)
-        for request, listener in self._take_requests():
-            listener(self._answer(request, None, b"", "closed"))
+        waiting, self.requests = self.requests, []
+        for request, listener in waiting:
+            # Whoever asked may have been replaced; the network goes on.
+            with suppress(Fenced):
+                listener(self._answer(request, None, b"", "closed"))
         return 0
 
     # --- the test's side
@@ -125,10 +130,6 @@ class FakeNetwork:
                 return
         msg = f"No request for {purpose!r} of {symbol!r} waits"
         raise LookupError(msg)
-
-    def _take_requests(self) -> list[tuple[HttpRequest, AnswerListener]]:
-        waiting, self.requests = self.requests, []
-        return waiting
 
     def _answer(self, request: HttpRequest, status: int | None, body: bytes, error: str | None) -> HttpAnswer:
         return HttpAnswer(

@@ -15,25 +15,17 @@ from perps_actors.transport.backoff import Backoff, BackoffPolicy
 from perps_actors.transport.wire import ConnectionPlan, Link, Network
 
 
-@attrs.define
-class Line:
-    """One connection of a plan."""
-
-    plan: ConnectionPlan
-    backoff: Backoff
-    session: int = 0
-    """Number of the present attempt; what earlier ones still say is ignored."""
-    link: Link | None = None
-    told_heard_ns: int | None = None
-
-
 class LineListener:
     """Hears a connection on its own thread and only tells; the gate decides whether it may read on."""
 
     def __init__(self, voice: Voice, gate: Gate | None, session: int) -> None:
-        self._tell = voice.tell
+        self._tell: Callable[[Any], object] = voice.tell
         self._gate = gate
         self._session = session
+
+    def mute(self) -> None:
+        """Tell no more: the consumer has told the end of this connection itself."""
+        self._tell = _nobody
 
     def wait_until_ready(self, timeout_s: float) -> bool:
         """Wait while the inside is full."""
@@ -50,6 +42,23 @@ class LineListener:
     def closed(self, connection: str, reason: str, error: bool) -> None:  # noqa: FBT001 - the listener's protocol
         """Tell the consumer."""
         self._tell(ConnectionClosed(connection, self._session, reason, error))
+
+
+@attrs.define
+class Line:
+    """One connection of a plan."""
+
+    plan: ConnectionPlan
+    backoff: Backoff
+    session: int = 0
+    """Number of the present attempt; what earlier ones still say is ignored."""
+    link: Link | None = None
+    listener: LineListener | None = None
+    told_heard_ns: int | None = None
+
+
+def _nobody(_: Any) -> None:
+    """Hear nothing."""
 
 
 class Lines:
@@ -80,7 +89,8 @@ class Lines:
 
     def _connect(self, line: Line, voice: Voice) -> None:
         line.session += 1
-        line.link = self._network.open(line.plan, LineListener(voice, self._gate, line.session))
+        line.listener = LineListener(voice, self._gate, line.session)
+        line.link = self._network.open(line.plan, line.listener)
 
     def current(self, connection: str, session: int) -> Line | None:
         """Return the line that speaks; None for what an attempt that was given up still says."""
@@ -112,8 +122,13 @@ class Lines:
         if line is not None and line.link is not None:
             line.link.send(text)
 
-    def close(self, reason: str) -> None:
-        """Close all."""
+    def close(self, reason: str) -> tuple[str, ...]:
+        """Close all, with no more news of them; return the names of those that were open."""
+        closed = []
         for line in self._lines.values():
-            if line.link is not None:
+            if line.link is not None and line.listener is not None:
+                line.listener.mute()
                 line.link.close(reason)
+                line.link = None
+                closed.append(line.plan.name)
+        return tuple(closed)

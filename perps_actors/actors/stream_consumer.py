@@ -82,11 +82,15 @@ class StreamConsumer(Actor):
 
     def on_stop(self) -> None:
         """Close all connections."""
-        self._lines.close("stopped")
+        self._close("stopped")
 
     def on_failure(self, *_: object) -> None:
         """Close all connections: the next incarnation opens its own."""
-        self._lines.close("the consumer failed")
+        self._close("the consumer failed")
+
+    def _close(self, reason: str) -> None:
+        for connection in self._lines.close(reason):
+            self._report.tell("ws_stream_exit", None, connection=connection, reason=reason)
 
     def on_receive(self, message: Any) -> Any:
         """Handle one message."""

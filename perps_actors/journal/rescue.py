@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from contextlib import closing, suppress
+from contextlib import closing
 from itertools import count
 from pathlib import Path
 
@@ -32,8 +32,10 @@ def rescue(path: Path) -> Repair:
         aside = _free_name(path)
         # The old log must be gone before the new file is in place: SQLite would play it into whatever file bears the name.
         os.link(path, aside)
-        with suppress(FileNotFoundError):
-            path.with_name(f"{path.name}-wal").rename(f"{aside}-wal")
+        log = path.with_name(f"{path.name}-wal")
+        if log.exists() and log.stat().st_size:
+            log.rename(f"{aside}-wal")
+        log.unlink(missing_ok=True)
         path.with_name(f"{path.name}-shm").unlink(missing_ok=True)
         rescued.replace(path)
     finally:

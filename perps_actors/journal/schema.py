@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from perps_actors.errors import JournalError, JournalFull
 from perps_actors.journal.blocks import GENESIS, Block, unpack
@@ -109,16 +109,30 @@ def check(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def next_block(connection: sqlite3.Connection, after: int, matching: str = "", values: Sequence[object] = ()) -> Block | None:
-    """Return the first block that ends beyond sequence number `after`, and matches if a condition in SQL is given."""
+    """Return the first block that ends beyond sequence number `after`, and matches if a condition in SQL is given.
+
+    Raises:
+        JournalError: what SQLite finds there is not what follows; names the block.
+    """
     query = f"SELECT {COLUMNS} FROM blocks WHERE last > ? {matching} ORDER BY last LIMIT 1"  # noqa: S608 (constants of this package)
-    row = connection.execute(query, (after, *values)).fetchone()
-    return None if row is None else Block(*row)
+    block = _block(connection.execute(query, (after, *values)).fetchone())
+    if block is not None and (block.last <= after or (not matching and block.first > after + 1)):
+        msg = f"block {block.first}..{block.last}: does not follow {after}"
+        raise JournalError(msg)
+    return block
 
 
 def last_block(connection: sqlite3.Connection) -> Block | None:
     """Return the last block."""
-    row = connection.execute(f"SELECT {COLUMNS} FROM blocks ORDER BY last DESC LIMIT 1").fetchone()  # noqa: S608 (constants)
-    return None if row is None else Block(*row)
+    return _block(connection.execute(f"SELECT {COLUMNS} FROM blocks ORDER BY last DESC LIMIT 1").fetchone())  # noqa: S608 (constants)
+
+
+def _block(row: tuple[Any, ...] | None) -> Block | None:
+    if row is None:
+        return None
+    block = Block(*row)
+    # Damage changes types too; with a number that no block has, it goes the way of every block that does not fit.
+    return block if isinstance(block.first, int) else block._replace(first=0)
 
 
 def events_of(connection: sqlite3.Connection, block: Block) -> tuple[Event, ...]:

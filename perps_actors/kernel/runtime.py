@@ -45,7 +45,7 @@ class Runtime(Protocol):
         """Wait, as the host, for an answer."""
 
     def close(self, deadline_s: float) -> tuple[str, ...]:
-        """End all threads; return the names of those that did not end in time."""
+        """End all threads and close all inboxes; return the names of the threads that did not end in time."""
 
 
 class Dispatcher:
@@ -98,6 +98,7 @@ class ThreadedRuntime:
         self._solitary = solitary
         self._lock = threading.RLock()
         self._dispatchers: dict[str, Dispatcher] = {}
+        self._cells: list[Cell] = []
         self._threads: list[threading.Thread] = []
         self._timers = ThreadedTimers(self.clock, self.start_thread)
         self.abandoned = 0
@@ -120,6 +121,7 @@ class ThreadedRuntime:
         cell = Cell(name, self, group, policy if policy is not None else InboxPolicy())
         if self._solitary:
             cell.watcher = _LastOneOut(self)
+        self._cells.append(cell)
         return cell
 
     def schedule(self, cell: Cell) -> None:
@@ -146,13 +148,18 @@ class ThreadedRuntime:
             dispatcher.close()
 
     def close(self, deadline_s: float) -> tuple[str, ...]:
-        """End all threads; return the names of those that did not end within `deadline_s` seconds."""
+        """End all threads; return the names of those that did not end within `deadline_s` seconds.
+
+        Nobody answers any more: what still waits anywhere is left over, and whoever asked learns it.
+        """
         self.close_soon()
         end_ns = self.clock.monotonic_ns() + int(deadline_s * NS_PER_S)
         with self._lock:
             others = [t for t in self._threads if t is not threading.current_thread()]
         for thread in others:
             thread.join(max(0.0, (end_ns - self.clock.monotonic_ns()) / NS_PER_S))
+        for cell in self._cells:
+            cell.close()
         return tuple(t.name for t in others if t.is_alive())
 
 

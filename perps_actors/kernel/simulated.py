@@ -27,6 +27,7 @@ class SimulatedRuntime:
         self.random = Random(seed)  # noqa: S311 - an order, not a secret
         self._max_steps = max_steps
         self._ready: dict[Cell, None] = {}
+        self._cells: list[Cell] = []
         self._timers = TimerHeap()
         self._trace = hashlib.sha256()
         self.steps = 0
@@ -35,7 +36,9 @@ class SimulatedRuntime:
 
     def cell(self, name: str, *, group: str = "", policy: InboxPolicy | None = None) -> Cell:
         """Return a new, vacant cell."""
-        return Cell(name, self, group, policy if policy is not None else InboxPolicy())
+        cell = Cell(name, self, group, policy if policy is not None else InboxPolicy())
+        self._cells.append(cell)
+        return cell
 
     def schedule(self, cell: Cell) -> None:
         """Have the cell run when the seed chooses it."""
@@ -118,6 +121,8 @@ class SimulatedRuntime:
         return self._trace.hexdigest()
 
     def close(self, deadline_s: float) -> tuple[str, ...]:  # noqa: ARG002 - nothing to wait for
-        """There are no threads to end."""
+        """Close all inboxes; there are no threads to end."""
+        for cell in self._cells:
+            cell.close()
         self._ready.clear()
         return ()

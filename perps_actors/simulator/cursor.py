@@ -9,18 +9,22 @@ from perps_actors.simulator.recording import Frame, Recording
 
 
 class Gates:
-    """Which book frames wait: those behind their symbol's recorded snapshot, until that snapshot was fetched."""
+    """Which book frames wait: those behind their symbol's recorded snapshot, until that snapshot was fetched.
+
+    A stream's first frame never waits: a client fetches a snapshot because a first frame came.
+    """
 
     def __init__(self, recording: Recording) -> None:
         self._streams = recording.side.streams
         self._line_of = dict(recording.gates)
+        self._firsts = frozenset(frames[0].line for frames in recording.frames.values())
 
     def holds(self, frame: Frame) -> bool:
         """Tell whether a frame has to wait."""
         if self._streams.channel_of(frame.stream) != "book":
             return False
         line = self._line_of.get(self._streams.symbol_of(frame.stream))
-        return line is not None and frame.line > line
+        return line is not None and frame.line > line and frame.line not in self._firsts
 
     def open(self, symbol: str) -> None:
         """The symbol's snapshot was fetched."""
@@ -48,11 +52,6 @@ class Cursor:
         self._waiting = [(self._next(stream).line, stream) for stream in left]
         self._held = []
         heapq.heapify(self._waiting)
-
-    @property
-    def has_streams(self) -> bool:
-        """Whether any stream followed so far has frames in the recording."""
-        return bool(self.places)
 
     @property
     def exhausted(self) -> bool:

@@ -29,7 +29,6 @@ class _Player:
     """What is known of one open connection."""
 
     cursor: Cursor
-    playing: bool = True
     streams: tuple[str, ...] = ()
 
 
@@ -37,8 +36,8 @@ class RecordedVenue:
     """A source that plays a recording.
 
     A stream that a connection left in the middle goes on from there on the next connection that asks for it, as time goes on at a
-    venue; whoever comes when its streams were sent to their end is told the end at once. A connection none of whose streams is in the
-    recording stays mute until all others are done.
+    venue; no connection is closed before all are done, and whoever comes after that is told the end at once. A connection none of whose
+    streams is in the recording stays mute until then.
 
     Attributes:
         frames_sent: frames sent to all connections.
@@ -85,13 +84,12 @@ class RecordedVenue:
             frame = player.cursor.peek()
             if frame is not None and (wait_s := self._wait_s(frame)) <= 0:
                 await self._send(connection, player, frame)
-            elif player.cursor.exhausted and (self._over or player.cursor.has_streams):
-                break
+            elif player.cursor.exhausted and self._over:
+                return END
             else:
+                if player.cursor.exhausted:
+                    self._changed.set()
                 await self._stirred(connection, wait_s if frame is not None else None)
-        player.playing = False
-        self._changed.set()
-        return END
 
     def ended(self, connection: Connection) -> None:
         """Remember where a connection left its streams."""
@@ -186,7 +184,7 @@ class RecordedVenue:
         asked = [stream for stream in self._asked if stream in self._recording.frames]
         if not self._asked or any(self._sent.get(stream, 0) < len(self._recording.frames[stream]) for stream in asked):
             return None
-        if any(player.playing and player.cursor.has_streams for player in self._players.values()):
+        if any(not player.cursor.exhausted for player in self._players.values()):
             return None
         route_of = self._recording.side.streams.route_of
         missing = {route_of(stream) for stream in self._recording.frames} - {route_of(stream) for stream in asked}

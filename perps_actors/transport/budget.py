@@ -6,8 +6,7 @@ from collections import deque
 from itertools import accumulate
 
 from perps_actors.errors import TransportError
-
-NS_PER_S = 1_000_000_000
+from perps_actors.kernel.clock import NS_PER_S
 
 
 class RateBudget:

@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from perps_actors.errors import TransportError
+from perps_actors.kernel.clock import NS_PER_S
 from perps_actors.transport.address import Address, is_loopback
 from perps_actors.transport.limits import Limits
 from perps_actors.transport.waiting import READABLE, WRITABLE, Patience
@@ -29,7 +30,7 @@ class _LookUp:
 
     def __init__(self) -> None:
         self.found: _Found | None = None
-        self.error: OSError | None = None
+        self.error: Exception | None = None
         self.wakes: list[Callable[[], None]] = []
         self.done = False
 
@@ -86,12 +87,13 @@ class Resolver:
         try:
             look_up.found = self._look_up(host, port, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError) as error:
-            look_up.error = OSError(str(error))
-        with self._lock:
-            del self._running[host, port]
-        look_up.done = True
-        for wake in look_up.wakes:
-            wake()
+            look_up.error = error
+        finally:
+            with self._lock:
+                del self._running[host, port]
+            look_up.done = True
+            for wake in look_up.wakes:
+                wake()
 
 
 class Dialer:
@@ -139,7 +141,7 @@ class Dialer:
             found = [entry for entry in found if is_loopback(entry[4][0])]
         failure: Exception = TransportError(f"no address of {host} is usable")
         for left, (family, kind, protocol, _, where) in zip(range(len(found), 0, -1), found, strict=True):
-            share_ns = int(patience.left_s() / left * 1e9)
+            share_ns = int(patience.left_s() / left * NS_PER_S)
             sock = socket.socket(family, kind, protocol)
             try:
                 _connect(sock, where, patience, share_ns)

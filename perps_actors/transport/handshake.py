@@ -27,6 +27,13 @@ class _HandshakeSocket:
         self._sock = sock
         self._patience = patience
         self._head: io.BytesIO | None = None
+        self.status = ""
+        """The status line of the answer."""
+
+    @property
+    def switches(self) -> bool:
+        """Whether the answer calls itself a change of protocols."""
+        return self.status.split(" ")[1:2] == ["101"]
 
     def gettimeout(self) -> float:
         """Return 0: every call waits on its own account."""
@@ -41,6 +48,7 @@ class _HandshakeSocket:
         """Return the next bytes of the answer's head."""
         if self._head is None:
             status, *headers = read_head(self._sock, self._patience).split(b"\r\n")
+            self.status = status.decode("ascii", "backslashreplace")
             kept = [status, *(header for header in headers if _NEEDED.match(header)), b"", b""]
             self._head = io.BytesIO(b"\r\n".join(kept))
         return self._head.read(size)
@@ -56,14 +64,11 @@ def shake_hands(sock: socket.socket, url: str, patience: Patience) -> None:
         TransportError: the other side refuses, redirects, is no WebSocket server, breaks a limit, or is not done in time.
         OSError: the connection failed.
     """
-    client = websocket.WebSocket()
+    guarded = _HandshakeSocket(sock, patience)
     try:
-        client.connect(url, socket=_HandshakeSocket(sock, patience), redirect_limit=0, suppress_origin=True)
-    except websocket.WebSocketBadStatusException as error:
-        msg = f"the handshake was refused with status {error.status_code}"
-        raise TransportError(msg) from error
+        websocket.create_connection(url, socket=guarded, redirect_limit=0, suppress_origin=True)
     except websocket.WebSocketException as error:
-        answer = client.handshake_response
-        why = f"status {answer.status} is a redirect, which is not followed" if answer is not None else str(error)[:120]
-        msg = f"the handshake failed: {why}"
+        msg = f"the handshake failed: the server answered {guarded.status[:80]!r}"
+        if guarded.switches:
+            msg += f": {error}"[:160]
         raise TransportError(msg) from error

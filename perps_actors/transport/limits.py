@@ -9,8 +9,6 @@ import attrs
 
 from perps_actors.errors import TransportError
 
-NS_PER_S = 1_000_000_000
-
 
 def _http_proxy(_: Limits, __: attrs.Attribute[str | None], value: str | None) -> None:
     """Refuse proxies other than `http://host:port`: credentials would be seen in errors, other kinds are not spoken here."""

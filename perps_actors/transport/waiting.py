@@ -82,14 +82,14 @@ class Patience:
 
     Args:
         waiter: how this thread waits.
-        seconds: time for all steps.
-        what: what they are, for the error.
+        deadline_ns: monotonic time by which all steps are done.
+        late: what is said when they are not.
     """
 
-    def __init__(self, waiter: Waiter, seconds: float, what: str) -> None:
+    def __init__(self, waiter: Waiter, deadline_ns: int, late: str) -> None:
         self.waiter = waiter
-        self.deadline_ns = waiter.clock.monotonic_ns() + int(seconds * NS_PER_S)
-        self._late = f"{what} took longer than {seconds:g} s"
+        self.deadline_ns = deadline_ns
+        self._late = late
 
     def left_s(self) -> float:
         """Return the seconds that are left.

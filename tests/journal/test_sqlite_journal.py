@@ -189,7 +189,7 @@ def test_after_a_clean_close_the_journal_is_one_file(path, marks):
     writer.write(marks(0, 3))
     writer.close()
 
-    assert os.listdir(path.parent) == [path.name]
+    assert list(path.parent.iterdir()) == [path]
 
 
 def test_the_journal_is_its_owners_alone_whatever_the_umask(path, marks):
@@ -240,7 +240,7 @@ def test_a_file_of_another_kind_is_refused_and_left_alone(path, content):
             opened()
         assert str(path) in str(caught.value)
     assert path.read_bytes() == content
-    assert os.listdir(path.parent) == [path.name]
+    assert list(path.parent.iterdir()) == [path]
 
 
 @pytest.mark.parametrize("cut", [0, 5000])
@@ -257,7 +257,7 @@ def test_a_database_of_somebody_else_is_refused_and_left_alone_also_when_it_is_d
         with pytest.raises(JournalError, match=r"is no journal|malformed"):
             opened()
     assert path.read_bytes() == content
-    assert os.listdir(path.parent) == [path.name]
+    assert list(path.parent.iterdir()) == [path]
 
 
 def test_a_journal_of_a_newer_schema_is_refused(path, marks):

@@ -87,7 +87,7 @@ def test_pace_is_that_of_the_recording_times_the_speed(tape, clients) -> None:
         assert asked_early == 1
 
 
-def test_the_end_is_said_once_and_only_when_every_connection_was_served(tape, clients) -> None:
+def test_the_end_is_said_once_and_closes_all_connections_when_every_one_was_served(tape, clients) -> None:
     tape.depth("AUSDT", 1)
     tape.answer("/fapi/v1/depth?symbol=AUSDT&limit=1000", SNAPSHOT)
     tape.depth("AUSDT", 2)
@@ -95,9 +95,11 @@ def test_the_end_is_said_once_and_only_when_every_connection_was_served(tape, cl
     with play(tape.write()) as venue:
         market = clients.reader(venue, address("market", ("AUSDT",), MARKET))
         public = clients.reader(venue, address("public", ("AUSDT",), PUBLIC))
-        market.wait_until_closed()
+        market.wait_for(1)
         assert not venue.finished.wait(0.8)
+        assert market.thread.is_alive()
         get(venue, "/fapi/v1/depth?symbol=AUSDT&limit=1000")
+        market.wait_until_closed()
         public.wait_until_closed()
         assert venue.finished.wait(10)
         late = clients.reader(venue, address("public", ("AUSDT",), PUBLIC))

@@ -1,0 +1,1 @@
+"""Benchmarks: each measures against its baseline in the same run and prints JSON lines. `make bench`."""

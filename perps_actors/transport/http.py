@@ -1,0 +1,169 @@
+"""HTTP requests on a few worker threads: each gets exactly one answer, by its deadline, whatever the other side does."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable
+
+import attrs
+
+from perps_actors.kernel.clock import NS_PER_S, Clock
+from perps_actors.transport.dial import Dialer
+from perps_actors.transport.exchange import Exchanger, failed
+from perps_actors.transport.limits import Limits
+from perps_actors.transport.waiting import Waiter
+from perps_actors.transport.wire import AnswerListener, HttpAnswer, HttpRequest
+
+
+@attrs.define(eq=False)
+class _Ticket:
+    """A request that was not answered yet."""
+
+    request: HttpRequest
+    listener: AnswerListener
+    deadline_ns: int
+    cut: Callable[[str], None] | None = None
+    """Ends the exchange under way; None while no worker has it."""
+
+
+class HttpPool:
+    """Workers that make requests, and one thread that keeps their deadlines. Threads start as they are needed.
+
+    A listener hears the answer on a worker's thread; on the deadline keeper's when there was none in time; at once, on the caller's
+    own, when too many requests wait, or at `close`. What a listener raises goes to `threading.excepthook`.
+
+    Args:
+        clock: stamps and deadlines.
+        limits: sizes, times and numbers.
+        dialer: how sockets are opened.
+        thread_prefix: put before the threads' names.
+    """
+
+    def __init__(self, *, clock: Clock, limits: Limits, dialer: Dialer, thread_prefix: str = "") -> None:
+        self._clock = clock
+        self._limits = limits
+        self._dialer = dialer
+        self._prefix = thread_prefix
+        self._lock = threading.Lock()
+        self._work = threading.Condition(self._lock)
+        self._changed = threading.Condition(self._lock)
+        # In order of deadline; whoever takes a ticket out of it answers it.
+        self._pending: dict[_Ticket, None] = {}
+        self._queue: deque[_Ticket] = deque()
+        self._idle = 0
+        self._closed = False
+        self.threads: list[threading.Thread] = []
+
+    def request(self, request: HttpRequest, listener: AnswerListener) -> None:
+        """Make a request on a worker and return at once; the listener gets exactly one answer."""
+        deadline_ns = self._clock.monotonic_ns() + int(self._limits.request_total_s * NS_PER_S)
+        ticket = _Ticket(request, listener, deadline_ns)
+        with self._lock:
+            refusal = self._refusal()
+            if refusal is None:
+                self._pending[ticket] = None
+                self._queue.append(ticket)
+                self._staff()
+                self._work.notify()
+                self._changed.notify()
+        if refusal is not None:
+            self._tell(ticket, failed(request, refusal, self._clock))
+
+    def close(self) -> None:
+        """Answer what is pending with an error and let all threads end. Idempotent."""
+        with self._lock:
+            self._closed = True
+            pending = list(self._pending)
+            self._work.notify_all()
+            self._changed.notify_all()
+        for ticket in pending:
+            self._give_up(ticket, "closed")
+
+    def _refusal(self) -> str | None:
+        if self._closed:
+            return "closed"
+        if len(self._pending) >= self._limits.workers + self._limits.queue:
+            return "too many requests waiting"
+        return None
+
+    def _staff(self) -> None:
+        if not self.threads:
+            self._start("watch", self._keep_deadlines)
+        if self._idle < len(self._queue) and len(self.threads) <= self._limits.workers:
+            self._start(str(len(self.threads) - 1), self._serve)
+
+    def _start(self, name: str, target: Callable[[], None]) -> None:
+        thread = threading.Thread(target=target, name=f"{self._prefix}perps-http-{name}", daemon=True)
+        self.threads.append(thread)
+        thread.start()
+
+    # --- on the workers' threads
+
+    def _serve(self) -> None:
+        with contextlib.closing(Exchanger(self._clock, self._limits, self._dialer)) as exchanger:
+            while True:
+                with contextlib.closing(Waiter(self._clock)) as waiter:
+                    ticket = self._next(exchanger, waiter)
+                    if ticket is None:
+                        return
+                    answer = exchanger.exchange(ticket.request, waiter, ticket.deadline_ns)
+                    self._answer(ticket, answer)
+
+    def _next(self, exchanger: Exchanger, waiter: Waiter) -> _Ticket | None:
+        def cut(reason: str) -> None:
+            waiter.stop(reason)
+            exchanger.cut()
+
+        with self._lock:
+            while not self._closed:
+                while self._queue:
+                    ticket = self._queue.popleft()
+                    if ticket in self._pending:
+                        ticket.cut = cut
+                        return ticket
+                self._idle += 1
+                self._work.wait()
+                self._idle -= 1
+        return None
+
+    def _answer(self, ticket: _Ticket, answer: HttpAnswer) -> None:
+        with self._lock:
+            if ticket not in self._pending:
+                return
+            del self._pending[ticket]
+        self._tell(ticket, answer)
+
+    # --- on the deadline keeper's thread
+
+    def _keep_deadlines(self) -> None:
+        late = f"no answer within {self._limits.request_total_s:g} s"
+        while True:
+            with self._lock:
+                if self._closed:
+                    return
+                first = next(iter(self._pending), None)
+                left_ns = None if first is None else first.deadline_ns - self._clock.monotonic_ns()
+                if left_ns is None or left_ns > 0:
+                    self._changed.wait(None if left_ns is None else left_ns / NS_PER_S)
+                    continue
+            if first is not None:
+                self._give_up(first, late)
+
+    def _give_up(self, ticket: _Ticket, why: str) -> None:
+        with self._lock:
+            if ticket not in self._pending:
+                return
+            del self._pending[ticket]
+            # Under the lock: as long as the ticket was pending, its worker was not at the next one.
+            if ticket.cut is not None:
+                ticket.cut(why)
+        self._tell(ticket, failed(ticket.request, why, self._clock))
+
+    def _tell(self, ticket: _Ticket, answer: HttpAnswer) -> None:
+        try:
+            ticket.listener(answer)
+        except BaseException:  # noqa: BLE001 - reported the way a dying thread is, but the others' worker lives on
+            threading.excepthook(threading.ExceptHookArgs((*sys.exc_info(), threading.current_thread())))

@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import random
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from perps_actors.journal.sqlite_reader import SqliteJournalReader
+from perps_actors.journal.sqlite_writer import SqliteJournalWriter
+from perps_actors.messages.records import event
+
+WRITER = """
+import random, sys
+from perps_actors.journal.sqlite_writer import SqliteJournalWriter
+from perps_actors.messages.records import event
+
+writer = SqliteJournalWriter.open(sys.argv[1])
+chance = random.Random(int(sys.argv[2]))
+while True:
+    start = writer.next_sequence
+    size = chance.randint(1, 400)
+    events = [event("tick", venue="v", received_ns=n, provenance="synthetic", n=n) for n in range(start, start + size)]
+    print(writer.write(events), flush=True)
+"""
+
+
+def killed_writer(path, seed):
+    """Run a writer in a process of its own, kill it in the middle of its work; return the last number it acknowledged."""
+    acknowledged = 0
+    with subprocess.Popen([sys.executable, "-c", WRITER, str(path), str(seed)], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        for _, line in zip(range(random.Random(seed).randint(2, 150)), process.stdout, strict=False):
+            acknowledged = int(line)
+        process.send_signal(signal.SIGKILL)
+        for line in process.stdout:
+            # The last line may have been cut off by the kill.
+            acknowledged = int(line) if line.endswith("\n") else acknowledged
+    assert process.returncode == -signal.SIGKILL
+    return acknowledged
+
+
+def kept(path):
+    with SqliteJournalReader(path) as reader:
+        return list(reader.events())
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_what_was_acknowledged_survives_kill_9_again_and_again(tmp_path, seed):
+    path = tmp_path / "events.journal"
+    for round_ in range(4):
+        acknowledged = killed_writer(path, seed * 10 + round_)
+
+        found = kept(path)
+        assert len(found) >= acknowledged
+        assert [(n, e.data) for n, e in found] == [(n, (("n", n),)) for n in range(1, len(found) + 1)]
+
+        writer = SqliteJournalWriter.open(path)
+        assert writer.repaired is None
+        end = len(found) + 1
+        assert writer.write([event("tick", venue="v", received_ns=end, provenance="synthetic", n=end)]) == end
+        writer.close()
+        assert [n for n, _ in kept(path)] == list(range(1, end + 1))
+
+
+def test_a_journal_is_read_from_another_process_while_it_is_written(tmp_path):
+    path = tmp_path / "events.journal"
+    with subprocess.Popen([sys.executable, "-c", WRITER, str(path), "7"], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        acknowledged = int(process.stdout.readline())
+        with SqliteJournalReader(path) as reader:
+            for _ in range(20):
+                found = [n for n, _ in reader.events()]
+                assert len(found) >= acknowledged
+                assert found == list(range(1, len(found) + 1))
+                acknowledged = int(process.stdout.readline())
+        process.kill()
+
+
+def test_a_newer_process_fences_one_that_still_runs(tmp_path):
+    path = tmp_path / "events.journal"
+    with subprocess.Popen(
+        [sys.executable, "-c", WRITER, str(path), "7"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()
+        writer = SqliteJournalWriter.open(path)
+        end = writer.last_sequence
+        *_, acknowledged = process.stdout
+        assert "JournalFenced" in process.stderr.read()
+    assert int(acknowledged) == end
+    assert writer.write([event("tick", venue="v", received_ns=1, provenance="synthetic")]) == end + 1
+    writer.close()

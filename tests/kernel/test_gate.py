@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+import threading
+
+from perps_actors.kernel.gate import Gate
+from perps_actors.kernel.inbox import Inbox, InboxPolicy
+
+LIMIT_S = 5.0
+
+
+def _inbox() -> Inbox:
+    return Inbox(InboxPolicy(), lambda: None, lambda _: None)
+
+
+def test_a_gate_is_open_while_all_inboxes_behind_it_have_room() -> None:
+    near, far = _inbox(), _inbox()
+    gate = Gate((near, far), high=2)
+    assert gate.is_open()
+    far.put(1)
+    far.put(2)
+    assert not gate.is_open()
+    assert not gate.wait(0.001)
+    far.take()
+    assert gate.wait(0.001)
+
+
+def test_whoever_waits_at_any_gate_of_an_inbox_is_let_through_when_it_is_relieved() -> None:
+    inbox = _inbox()
+    gates = [Gate((inbox,), high=2) for _ in range(3)]
+    for number in range(2):
+        inbox.put(number)
+    passed: list[bool] = []
+    threads = [threading.Thread(target=lambda gate=gate: passed.append(gate.wait(LIMIT_S))) for gate in gates]
+    for thread in threads:
+        thread.start()
+    while any(gate._waiting == 0 for gate in gates):
+        threads[0].join(0.001)
+    inbox.take()
+    for thread in threads:
+        thread.join(LIMIT_S / 2)
+    assert passed == [True, True, True]
