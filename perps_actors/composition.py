@@ -9,6 +9,7 @@ import attrs
 
 from perps_actors.actors.board import Board, VenueBoard
 from perps_actors.actors.event_recorder import EventRecorder, RecordingPolicy
+from perps_actors.actors.findings import Findings
 from perps_actors.actors.lines import Lines
 from perps_actors.actors.mark_store import MarkStore
 from perps_actors.actors.market_monitor import MarketMonitor
@@ -23,6 +24,7 @@ from perps_actors.kernel.actor import Actor
 from perps_actors.kernel.address import Address, Teller
 from perps_actors.kernel.cell import Cell
 from perps_actors.kernel.children import Child, ChildSpec, Incident, RestartPolicy
+from perps_actors.kernel.clock import NS_PER_S
 from perps_actors.kernel.drops import DropLedger
 from perps_actors.kernel.gate import Gate
 from perps_actors.kernel.inbox import InboxPolicy
@@ -48,8 +50,6 @@ POLLER_SHARE = 0.25
 
 GATE_ITEMS = 20_000
 """Items in an inbox at which sources stop reading; far below every bound, for what is already on its way."""
-
-NS_PER_S = 1_000_000_000
 
 
 @attrs.frozen(kw_only=True)
@@ -176,10 +176,12 @@ class _Wiring:
             maker=MarkMaker(policy, self.instruments, self.runtime.clock.monotonic_ns()),
             lines=lines,
             desk=self.desk(1 - POLLER_SHARE),
-            store=self.address("mark_store"),
-            monitor=self.address("market_monitor"),
-            report=self.report,
-            board=self.venue_board,
+            findings=Findings(
+                store=self.address("mark_store"),
+                monitor=self.address("market_monitor"),
+                report=self.report,
+                board=self.venue_board,
+            ),
         )
 
     def quote_poller(self) -> Actor:

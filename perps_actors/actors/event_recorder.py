@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 import attrs
 
 from perps_actors.actors.reporter import Reporter
-from perps_actors.errors import JournalError
 from perps_actors.journal.contract import JournalWriter
+from perps_actors.journal.group import GroupCommit
 from perps_actors.kernel.actor import Actor
 from perps_actors.kernel.inbox import InboxPolicy
 from perps_actors.kernel.published import Published
@@ -82,42 +82,38 @@ class EventRecorder(Actor):
         self._report = report
         self._status = status
         self._drops = drops
-        self._writer: JournalWriter | None = None
-        self._waiting: list[Event] = []
+        self._group: GroupCommit | None = None
         self._lingering = False
-        before = status.value
-        self._recorded, self._dropped, self._failing = before.recorded, before.dropped, before.failing
         self._unwritten = 0
 
     def on_start(self) -> None:
         """Open the journal; a file that cannot be opened is a failed start."""
-        self._writer = self._open_writer()
-        repair = self._writer.repaired
-        if repair is not None:
-            self._waiting.append(self._report.event("journal_repaired", None, what=repair.what, events=repair.events))
+        writer, policy = self._open_writer(), self._policy
+        self._group = GroupCommit(writer, block=policy.block, backlog=policy.backlog, recorded=self._status.value.recorded)
+        if writer.repaired is not None:
+            self._note("journal_repaired", what=writer.repaired.what, events=writer.repaired.events)
         self.after(1.0, Tick())
-        self._publish()
+        self._commit()
 
     def on_stop(self) -> None:
         """Write what waits and close the journal."""
         self._tell_holes()
-        self._commit()
-        assert self._writer is not None
-        self._writer.close()
+        self.on_failure()
 
     def on_failure(self, *_: object) -> None:
         """Write what waits, so that the restart loses nothing."""
-        if self._writer is not None:
+        if self._group is not None:
             self._commit()
-            self._writer.close()
+            self._group.writer.close()
 
     def on_receive(self, message: Any) -> Any:
         """Handle one message."""
+        group = self._open_group
         match message:
             case MarksUpdated(marks, provenance):
                 self._add_marks(marks, provenance)
             case Record(events):
-                self._waiting.extend(events)
+                group.add(events)
             case _Commit():
                 self._lingering = False
                 self._commit()
@@ -126,57 +122,49 @@ class EventRecorder(Actor):
                 self.after(1.0, Tick())
             case Flush():
                 self._commit()
-                assert self._writer is not None
-                return self._writer.last_sequence
+                return group.writer.last_sequence
             case _:
                 return super().on_receive(message)
-        self._group()
+        if group.ripe:
+            self._commit()
+        if len(group) and not self._lingering:
+            self._lingering = True
+            self.after(self._policy.linger_s if group.failing is None else self._policy.retry_s, _Commit())
         return None
 
+    @property
+    def _open_group(self) -> GroupCommit:
+        assert self._group is not None, "the journal is opened in on_start"
+        return self._group
+
+    def _note(self, kind: str, **data: Any) -> None:
+        self._open_group.add((self._report.event(kind, None, **data),))
+
     def _add_marks(self, marks: tuple[Mark, ...], provenance: Provenance) -> None:
-        if len(self._waiting) > self._policy.backlog:
+        if self._open_group.overfull:
             self._unwritten += len(marks)
             return
         rest_too = self._policy.rest_marks
-        self._waiting += [mark_event(mark, provenance) for mark in marks if rest_too or mark.source != "rest"]
-
-    def _group(self) -> None:
-        """Write a full group now, unless the journal is failing and waits for its retry; a started one after it lingered."""
-        if self._failing is None and len(self._waiting) >= self._policy.block:
-            self._commit()
-        if self._waiting and not self._lingering:
-            self._lingering = True
-            self.after(self._policy.linger_s if self._failing is None else self._policy.retry_s, _Commit())
+        self._open_group.add([mark_event(mark, provenance) for mark in marks if rest_too or mark.source != "rest"])
 
     def _commit(self) -> None:
-        assert self._writer is not None
-        waiting, block = self._waiting, self._policy.block
-        try:
-            while waiting:
-                self._writer.write(waiting[:block])
-                self._recorded += len(waiting[:block])
-                del waiting[:block]
-        except JournalError as error:
-            self._failing = str(error)
-        else:
-            self._failing = None
-        self._publish()
+        group = self._open_group
+        group.commit()
+        for unfit in group.take_unfit():
+            self._note("event_unfit", why=str(unfit))
+        dropped = self._status.value.dropped
+        if self._unwritten and group.failing is None:
+            self._note("hole", inbox="journal", reason="journal failing", dropped=self._unwritten)
+            dropped, self._unwritten = dropped + self._unwritten, 0
+        self._status.value = JournalStatus(
+            recorded=group.recorded,
+            dropped=dropped,
+            waiting=len(group),
+            last_sequence=group.writer.last_sequence,
+            failing=group.failing,
+        )
 
     def _tell_holes(self) -> None:
-        """Journal what was dropped since the last look, one event an inbox."""
+        """Journal what inboxes dropped since the last look, one event an inbox."""
         for inbox, lost in self._drops().items():
-            self._waiting.append(self._report.event("hole", None, inbox=inbox, reason="inbox full", dropped=lost))
-        if self._unwritten and self._failing is None:
-            self._waiting.append(self._report.event("hole", None, inbox="journal", reason="journal failing", dropped=self._unwritten))
-            self._dropped += self._unwritten
-            self._unwritten = 0
-
-    def _publish(self) -> None:
-        assert self._writer is not None
-        self._status.value = JournalStatus(
-            recorded=self._recorded,
-            dropped=self._dropped,
-            waiting=len(self._waiting),
-            last_sequence=self._writer.last_sequence,
-            failing=self._failing,
-        )
+            self._note("hole", inbox=inbox, reason="inbox full", dropped=lost)

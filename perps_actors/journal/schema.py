@@ -48,6 +48,12 @@ _FULL = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE})
 _BUSY_TIMEOUT_S = 2.0
 
 
+class Malformed(sqlite3.DatabaseError):
+    """The file contradicts itself, though SQLite did not notice."""
+
+    sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+
+
 def connect(path: Path, mode: Literal["ro", "rw"]) -> sqlite3.Connection:
     """Return a connection in autocommit that any one thread at a time may use; never creates the file."""
     uri = f"{path.absolute().as_uri()}?mode={mode}"
@@ -151,9 +157,15 @@ def insert_block(connection: sqlite3.Connection, block: Block, epoch: int) -> bo
 
 
 def set_aside(connection: sqlite3.Connection, block: Block, why: str) -> None:
-    """Move a block out of the journal into the table of torn ones."""
+    """Move a block out of the journal into the table of torn ones.
+
+    Raises:
+        Malformed: SQLite gives the block out but cannot find it to remove it.
+    """
     connection.execute(f"INSERT INTO torn (why, {COLUMNS}) VALUES (?, {_PLACES})", (why, *block))  # noqa: S608 (constants)
-    connection.execute("DELETE FROM blocks WHERE last = ?", (block.last,))
+    if connection.execute("DELETE FROM blocks WHERE last = ?", (block.last,)).rowcount != 1:
+        msg = f"{why}; and it cannot be removed"
+        raise Malformed(msg)
 
 
 def epoch(connection: sqlite3.Connection) -> int:

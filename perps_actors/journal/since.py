@@ -9,7 +9,7 @@ from perps_actors.errors import SettingsError
 
 _NANOSECONDS = re.compile(r"-?[0-9]{1,20}")
 # The standard library knows six digits of a second; the journal keeps nine.
-_FRACTION = re.compile(r"(?<=:[0-9]{2})[.,]([0-9]{1,9})(?![0-9])")
+_FRACTION = re.compile(r"(?<=[T ][0-9]{2}:[0-9]{2}:[0-9]{2})[.,]([0-9]+)(?![0-9.,])")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -17,8 +17,8 @@ def parse_since(text: str, *, place: str = "command line") -> int:
     """Return the wall time that `text` names, in nanoseconds since 1970.
 
     Args:
-        text: digits alone are nanoseconds since 1970; else a date or time of ISO 8601, UTC where it names no offset, with up to
-            nine digits of a second.
+        text: digits alone are nanoseconds since 1970; else a date or time of ISO 8601, UTC where it names no offset; digits of a
+            second beyond the ninth are cut.
         place: where it came from, for the error.
 
     Raises:
@@ -35,4 +35,4 @@ def parse_since(text: str, *, place: str = "command line") -> int:
         raise SettingsError(field="--since", value=text, why=why, place=place) from error
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
-    return (moment - _EPOCH) // timedelta(microseconds=1) * 1000 + int(fraction.ljust(9, "0"))
+    return (moment - _EPOCH) // timedelta(microseconds=1) * 1000 + int(fraction[:9].ljust(9, "0"))

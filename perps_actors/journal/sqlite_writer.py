@@ -49,7 +49,7 @@ class SqliteJournalWriter:
             try:
                 return cls._opened(path, max_bytes)
             except sqlite3.DatabaseError as error:
-                if getattr(error, "sqlite_errorcode", None) != sqlite3.SQLITE_CORRUPT:
+                if getattr(error, "sqlite_errorcode", 0) & 0xFF != sqlite3.SQLITE_CORRUPT:
                     raise
             return cls._opened(path, max_bytes, rescue(path))
 

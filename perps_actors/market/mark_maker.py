@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from perps_actors.market.events import BookTop, Touch, Trade
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.ladder import LadderPolicy, RungChange, SourceLadder
 from perps_actors.market.mark import Mark, Source
 from perps_actors.market.numbers import mid
+
+MARKED: Final = frozenset({BookTop, Touch, Trade})
+"""Kinds of events that marks are made of."""
 
 
 def price_of(quote: Touch, source: Source, monotonic_ns: int) -> Mark | None:
@@ -23,7 +27,10 @@ def price_of(quote: Touch, source: Source, monotonic_ns: int) -> Mark | None:
 
 
 class MarkMaker:
-    """Makes at most one mark of each market event. Holds the ladders, nothing else; `changes` collects their moves."""
+    """Makes at most one mark of each market event. Holds the ladders, nothing else; `changes` collects their moves.
+
+    None comes of a book with an empty side, a touch without price, a trade that is history, and of any source that does not speak.
+    """
 
     def __init__(self, policy: LadderPolicy, instruments: Sequence[InstrumentId], armed_ns: int) -> None:
         self._policy = policy
@@ -49,23 +56,28 @@ class MarkMaker:
         if change is not None:
             self.changes.append((instrument, change))
 
-    def of_book(self, top: BookTop, monotonic_ns: int) -> Mark | None:
-        """Return the mark of a book message; None when a side is empty or another source speaks."""
+    def of(self, event: BookTop | Touch | Trade, monotonic_ns: int) -> Mark | None:
+        """Return the mark of an event of a kind that is in `MARKED`; None when it makes none."""
+        if isinstance(event, Touch):
+            return self._of_touch(event, monotonic_ns)
+        if isinstance(event, BookTop):
+            return self._of_book(event, monotonic_ns)
+        return self._of_trade(event, monotonic_ns)
+
+    def _of_book(self, top: BookTop, monotonic_ns: int) -> Mark | None:
         bid, ask = top.bid, top.ask
         if bid is None or ask is None or not self._speaks(top.instrument, "book", monotonic_ns, top.venue_time_ns):
             return None
         return Mark(top.instrument, mid(bid, ask), "book", top.venue_time_ns, top.received_ns, monotonic_ns)
 
-    def of_touch(self, touch: Touch, monotonic_ns: int) -> Mark | None:
-        """Return the mark of a touch; None when it has no price or another source speaks."""
+    def _of_touch(self, touch: Touch, monotonic_ns: int) -> Mark | None:
         if (touch.bid is None or touch.ask is None) and touch.last is None:
             return None
         if not self._speaks(touch.instrument, "touch", monotonic_ns, touch.venue_time_ns):
             return None
         return price_of(touch, "touch", monotonic_ns)
 
-    def of_trade(self, trade: Trade, monotonic_ns: int) -> Mark | None:
-        """Return the mark of a trade; None for history sent on subscription, or when another source speaks."""
+    def _of_trade(self, trade: Trade, monotonic_ns: int) -> Mark | None:
         if trade.backlog or not self._speaks(trade.instrument, "trades", monotonic_ns, trade.venue_time_ns):
             return None
         mark = mid(trade.price, trade.price)
@@ -75,11 +87,14 @@ class MarkMaker:
         """Return whether a mark made elsewhere (a polled quote) may stand: only while its source speaks."""
         return self._speaks(mark.instrument, mark.source, mark.monotonic_ns, mark.venue_time_ns)
 
-    def fail(self, instrument: InstrumentId, source: Source, cause: str) -> None:
-        """Declare a source of an instrument failed."""
-        ladder = self._ladder(instrument)
-        ladder.fail(source, cause)
-        self._note(instrument, ladder)
+    def fail_all(self, symbols: Sequence[str], sources: Sequence[Source], cause: str) -> None:
+        """Declare these sources of these symbols failed: what carried them broke."""
+        wanted = frozenset(symbols)
+        for instrument, ladder in self._ladders.items():
+            if instrument.symbol in wanted:
+                for source in sources:
+                    ladder.fail(source, cause)
+                self._note(instrument, ladder)
 
     def rungs(self) -> tuple[tuple[InstrumentId, Source], ...]:
         """Return which source speaks for each instrument."""

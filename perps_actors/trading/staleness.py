@@ -6,7 +6,7 @@ from enum import IntEnum
 
 import attrs
 
-NS_PER_S = 1_000_000_000
+from perps_actors.kernel.clock import NS_PER_S
 
 
 class Freshness(IntEnum):

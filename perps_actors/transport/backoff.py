@@ -6,7 +6,7 @@ from random import Random
 
 import attrs
 
-NS_PER_S = 1_000_000_000
+from perps_actors.kernel.clock import NS_PER_S
 
 
 @attrs.frozen(kw_only=True)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from random import Random
 
+from perps_actors.kernel.clock import NS_PER_S
 from perps_actors.transport.backoff import Backoff, BackoffPolicy
 from perps_actors.transport.budget import RateBudget
 from perps_actors.transport.wire import HttpAnswer, HttpRequest
-
-NS_PER_S = 1_000_000_000
 
 _REFUSALS = frozenset({418, 429})
 """Too many requests, and banned for having gone on (Binance, `venues.md`)."""

@@ -85,10 +85,10 @@ def test_a_newer_process_fences_one_that_still_runs(tmp_path):
     ) as process:
         assert process.stdout is not None
         assert process.stderr is not None
-        process.stdout.readline()
+        first = process.stdout.readline()
         writer = SqliteJournalWriter.open(path)
         end = writer.last_sequence
-        *_, acknowledged = process.stdout
+        *_, acknowledged = first, *process.stdout
         assert "JournalFenced" in process.stderr.read()
     assert int(acknowledged) == end
     assert writer.write([event("tick", venue="v", received_ns=1, provenance="synthetic")]) == end + 1

@@ -1,0 +1,73 @@
+"""Where what a consumer finds in its streams goes: marks to the store, news of feeds to the monitor, events to the recorder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import attrs
+
+from perps_actors.actors.board import VenueBoard
+from perps_actors.actors.lines import Line
+from perps_actors.actors.reporter import Reporter
+from perps_actors.kernel.address import Teller
+from perps_actors.kernel.clock import NS_PER_S
+from perps_actors.market.events import BookWithdrawn, VenueMark
+from perps_actors.market.instrument import InstrumentId
+from perps_actors.market.ladder import RungChange
+from perps_actors.market.mark import Mark
+from perps_actors.messages.feeds import BookSuspect, FeedDown, FeedHeard
+from perps_actors.messages.marks import RecordMarks
+
+
+@attrs.define(kw_only=True)
+class Findings:
+    """Tells the findings of one consumer to those concerned, and counts what could not be used."""
+
+    store: Teller
+    monitor: Teller
+    report: Reporter
+    board: VenueBoard
+    complaints: int = 0
+    last_complaint: str | None = None
+    _told_complaints: int = 0
+
+    def marks(self, marks: list[Mark], changes: Iterable[tuple[InstrumentId, RungChange]]) -> None:
+        """Marks were made, and ladders moved."""
+        if marks:
+            self.store.tell(RecordMarks(tuple(marks), self.report.provenance))
+        for instrument, change in changes:
+            self.report.tell("rung_changed", instrument, before=change.before, after=change.after, cause=change.cause)
+
+    def venue_mark(self, mark: VenueMark) -> None:
+        """The venue said its own mark."""
+        self.board.venue_marks[mark.instrument] = mark
+
+    def withdrawn(self, news: BookWithdrawn) -> None:
+        """A book became suspect."""
+        self.monitor.tell(BookSuspect(news.instrument, news.cause))
+        self.report.tell("book_withdrawn", news.instrument, cause=news.cause)
+
+    def complaint(self, what: str) -> None:
+        """Input could not be used; told at the next look, however much of it there is."""
+        self.complaints += 1
+        self.last_complaint = what
+
+    def tell_complaints(self) -> None:
+        """Tell of the input that could not be used since the last call."""
+        fresh = self.complaints - self._told_complaints
+        if fresh:
+            self._told_complaints = self.complaints
+            self.report.tell("input_rejected", None, count=fresh, last=self.last_complaint)
+
+    def heard(self, line: Line, monotonic_ns: int) -> None:
+        """A connection spoke; the monitor is told at most once a second."""
+        if line.told_heard_ns is None or monotonic_ns - line.told_heard_ns >= NS_PER_S:
+            line.told_heard_ns = monotonic_ns
+            self.monitor.tell(FeedHeard(line.plan.name, monotonic_ns))
+
+    def ended(self, connection: str, reason: str, *, error: bool) -> None:
+        """A connection ended: `ws_stream_exit` is the last event of each."""
+        if error:
+            self.report.tell("ws_stream_error", None, message=reason, connection=connection)
+        self.report.tell("ws_stream_exit", None, connection=connection, reason=reason)
+        self.monitor.tell(FeedDown(connection, reason))

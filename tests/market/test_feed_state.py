@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from perps_actors.market.feed_state import FeedState, Health
+
+S = 1_000_000_000
+LIMIT = 10 * S
+
+
+def _state() -> FeedState:
+    return FeedState(LIMIT, armed_ns=0)
+
+
+def test_a_feed_waits_at_first_and_goes_stale_if_it_never_speaks() -> None:
+    state = _state()
+    assert state.judge(LIMIT, heard_ns=None, down=None).health is Health.WAITING
+    assert state.judge(LIMIT + 1, heard_ns=None, down=None).health is Health.STALE
+
+
+def test_a_feed_that_never_gave_a_mark_is_stale_although_its_venue_is_heard() -> None:
+    assert _state().judge(LIMIT + 1, heard_ns=LIMIT, down=None).health is Health.STALE
+
+
+def test_marks_keep_a_feed_live_up_to_the_limit() -> None:
+    state = _state()
+    state.marked(S)
+    judgement = state.judge(S + LIMIT, heard_ns=None, down=None)
+    assert (judgement.health, judgement.age_ns) == (Health.LIVE, LIMIT)
+
+
+def test_without_marks_a_feed_is_quiet_while_its_venue_is_heard_and_stale_when_not() -> None:
+    state = _state()
+    state.marked(0)
+    now = LIMIT + 1
+    assert state.judge(now, heard_ns=now - LIMIT, down=None).health is Health.QUIET
+    assert state.judge(now, heard_ns=0, down=None).health is Health.STALE
+
+
+def test_a_suspect_book_is_gapped_until_the_next_mark_heals_it() -> None:
+    state = _state()
+    state.marked(S)
+    state.withdrawn("sequence gap 7..9")
+    judgement = state.judge(2 * S, heard_ns=2 * S, down=None)
+    assert (judgement.health, judgement.cause) == (Health.GAPPED, "sequence gap 7..9")
+    state.marked(3 * S)
+    assert state.judge(3 * S, heard_ns=3 * S, down=None).health is Health.LIVE
+
+
+def test_a_lost_connection_is_told_with_its_cause_once_marks_have_aged() -> None:
+    state = _state()
+    state.marked(0)
+    assert state.judge(S, heard_ns=None, down="refused").health is Health.LIVE
+    judgement = state.judge(LIMIT + 1, heard_ns=None, down="refused")
+    assert (judgement.health, judgement.cause) == (Health.DOWN, "refused")
+
+
+def test_the_last_judgement_is_kept() -> None:
+    state = _state()
+    assert state.last.health is Health.WAITING
+    judgement = state.judge(LIMIT + 1, heard_ns=None, down=None)
+    assert state.last is judgement
+
+
+@given(
+    marked=st.none() | st.integers(0, 100 * S),
+    later=st.integers(0, 100 * S),
+    heard=st.none() | st.integers(0, 200 * S),
+    down=st.none() | st.just("refused"),
+    gap=st.booleans(),
+)
+def test_old_is_never_live_and_a_cause_is_always_given(marked: int | None, later: int, heard: int | None, down: str | None, gap: bool) -> None:  # noqa: FBT001
+    state = _state()
+    if marked is not None:
+        state.marked(marked)
+    if gap:
+        state.withdrawn("gap")
+    judgement = state.judge((marked or 0) + later, heard_ns=heard, down=down)
+    assert (judgement.health is Health.LIVE) == (marked is not None and later <= LIMIT and not gap)
+    assert judgement.age_ns == (None if marked is None else later)
+    assert judgement.cause
+    if judgement.health is Health.WAITING:
+        assert marked is None

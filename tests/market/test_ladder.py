@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from perps_actors.market.ladder import LadderPolicy, RungChange, SourceLadder
+from perps_actors.market.mark import RUNGS, Source
+
+S = 1_000_000_000
+POLICY = LadderPolicy(patience_ns=5 * S, climb_after=3)
+
+
+def _ladder(policy: LadderPolicy = POLICY) -> SourceLadder:
+    return SourceLadder(policy, armed_ns=0)
+
+
+def test_the_top_source_speaks_and_lower_ones_are_silent_meanwhile() -> None:
+    ladder = _ladder()
+    assert ladder.offer("book", S, S)
+    for lower in ("touch", "trades", "rest"):
+        assert not ladder.offer(lower, 2 * S, 2 * S)
+    assert ladder.current == "book"
+    assert ladder.take_change() is None
+
+
+def test_a_source_above_the_top_is_never_used() -> None:
+    ladder = _ladder(LadderPolicy(top="trades"))
+    assert not ladder.offer("book", S, S)
+    ladder.fail("trades", "gone")
+    for second in range(20):
+        assert not ladder.offer("touch", second * S, second * S)
+    assert ladder.current == "rest"
+
+
+def test_a_failed_source_is_replaced_by_the_best_one_below_at_once() -> None:
+    ladder = _ladder()
+    ladder.fail("book", "its connection broke")
+    assert ladder.take_change() == RungChange("book", "touch", "its connection broke")
+    assert ladder.take_change() is None
+    assert ladder.offer("touch", S, S)
+    assert not ladder.offer("trades", S, S)
+
+
+def test_a_source_that_is_silent_while_a_lower_one_has_news_is_failed() -> None:
+    ladder = _ladder()
+    ladder.offer("book", S, S)
+    assert not ladder.offer("touch", 6 * S, 7 * S)
+    assert ladder.offer("touch", 6 * S + 1, 7 * S)
+    change = ladder.take_change()
+    assert change is not None
+    assert (change.before, change.after) == ("book", "touch")
+    assert "silent" in change.cause
+
+
+def test_silence_in_a_silent_market_is_no_failure() -> None:
+    ladder = _ladder()
+    ladder.offer("book", S, 100 * S)
+    assert not ladder.offer("rest", 3600 * S, 100 * S)
+    assert ladder.current == "book"
+
+
+def test_a_source_that_never_spoke_is_failed_too() -> None:
+    ladder = _ladder()
+    ladder.offer("trades", 6 * S, 6 * S)
+    assert ladder.current == "touch"
+    assert ladder.offer("trades", 6 * S, 6 * S)
+    assert ladder.current == "trades"
+
+
+def test_a_failed_source_speaks_again_after_enough_good_updates() -> None:
+    ladder = _ladder()
+    ladder.fail("book", "gone")
+    ladder.take_change()
+    assert [ladder.offer("book", n * S, n * S) for n in range(1, 5)] == [False, False, True, True]
+    assert ladder.take_change() == RungChange("touch", "book", "book is good again")
+
+
+def test_a_failure_on_the_way_back_starts_the_count_over() -> None:
+    ladder = _ladder()
+    ladder.fail("book", "gone")
+    ladder.offer("book", S, S)
+    ladder.offer("book", S, S)
+    ladder.fail("book", "gone again")
+    assert [ladder.offer("book", S, S) for _ in range(3)] == [False, False, True]
+
+
+def test_a_higher_source_takes_over_from_a_lower_one_that_is_well() -> None:
+    ladder = _ladder()
+    ladder.fail("book", "gone")
+    ladder.fail("touch", "gone")
+    assert ladder.offer("trades", S, S)
+    assert [ladder.offer("touch", S, S) for _ in range(3)][-1]
+    assert not ladder.offer("trades", S, S)
+
+
+def test_when_all_have_failed_the_last_one_has_to_prove_itself() -> None:
+    ladder = _ladder()
+    for source in RUNGS:
+        ladder.fail(source, "gone")
+    assert ladder.current == "rest"
+    assert [ladder.offer("rest", S, S) for _ in range(4)] == [False, False, True, True]
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(RUNGS), st.sampled_from(["offer", "fail"]), st.integers(0, 4 * S), st.none() | st.integers(0, 60 * S)),
+        max_size=80,
+    ),
+    st.sampled_from(RUNGS),
+)
+def test_exactly_one_source_speaks_and_none_above_it_is_well(steps: list[tuple[Source, str, int, int | None]], top: Source) -> None:
+    ladder = SourceLadder(LadderPolicy(top=top, climb_after=2), armed_ns=0)
+    now = 0
+    for source, what, passed, venue_time in steps:
+        now += passed
+        if what == "fail":
+            ladder.fail(source, "drawn")
+            assert source not in ladder._rungs or ladder.current != source or source == "rest"
+        elif ladder.offer(source, now, venue_time):
+            assert source == ladder.current
+        assert ladder.current in ladder._rungs
+        above = ladder._rungs[: ladder._rungs.index(ladder.current)]
+        assert all(rung in ladder._failed for rung in above)

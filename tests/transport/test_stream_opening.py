@@ -1,0 +1,203 @@
+from __future__ import annotations
+
+import socket
+import threading
+import time
+
+import pytest
+
+from perps_actors.kernel.clock import SystemClock
+from perps_actors.transport.dial import Dialer, Resolver
+from perps_actors.transport.network import Limits
+from perps_actors.transport.websocket import WebSocketConnection
+from perps_actors.transport.wire import ConnectionPlan
+
+TEXT = 1
+
+
+def test_a_handshake_opens_the_connection_and_asks_for_what_the_plan_says(outside):
+    def script(peer):
+        peer.accept_handshake()
+        peer.hang()
+
+    server = outside.serve(script)
+    hearing, _ = outside.open(f"ws://127.0.0.1:{server.port}/stream?streams=btcusdt@depth/ethusdt@trade")
+    hearing.until_open()
+    (peer,) = server.peers
+    assert peer.head.startswith(b"GET /stream?streams=btcusdt@depth/ethusdt@trade HTTP/1.1\r\n")
+    assert f"\r\nHost: 127.0.0.1:{server.port}\r\n".encode() in peer.head
+    assert hearing.threads == {"perps-ws:public-0"}
+
+
+def test_frames_in_the_packet_of_the_handshake_are_not_lost(outside):
+    hearing, _ = outside.open_at(lambda peer: (peer.read_head(), peer.sock.sendall(_answer(peer) + b"\x81\x02hi\x81\x05there"), peer.hang()))
+    hearing.until(lambda: len(hearing.frames_heard) == 2)
+    assert hearing.frames_heard == [b"hi", b"there"]
+
+
+def _answer(peer):
+    # What `accept_handshake` would send, for the head that was read already.
+    sent = []
+
+    class Copy:
+        sendall = staticmethod(sent.append)
+
+    original, peer.sock = peer.sock, Copy
+    head = peer.head
+    peer.read_head = lambda: head
+    peer.accept_handshake()
+    peer.sock = original
+    return sent[0]
+
+
+@pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 101 Switching Protocols\r\nX-Slow: " + b"x" * 400])
+def test_a_handshake_that_never_ends_is_given_up_at_the_deadline(outside, answer):
+    outside.limits = Limits(handshake_s=0.3)
+    start = time.monotonic()
+    hearing, _ = outside.open_at(lambda peer: (peer.read_head(), peer.drip(answer), peer.hang()))
+    assert hearing.ending() == ("not open within 0.3 s", True)
+    assert time.monotonic() - start < 2
+    assert hearing.openings == 0
+
+
+def test_a_handshake_with_endless_headers_is_cut_at_the_limit(outside):
+    def script(peer):
+        peer.read_head()
+        peer.sock.sendall(b"HTTP/1.1 101 Switching Protocols\r\n")
+        while True:
+            peer.sock.sendall(b"X-More: and more\r\n" * 100)
+
+    hearing, _ = outside.open_at(script)
+    assert hearing.ending() == ("the answer's head is longer than 16384 bytes", True)
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_is_not_followed(outside, status):
+    target = outside.serve(lambda peer: peer.accept_handshake())
+    location = f"HTTP/1.1 {status} Moved\r\nLocation: ws://127.0.0.1:{target.port}/\r\nContent-Length: 0\r\n\r\n".encode()
+    hearing, _ = outside.open_at(lambda peer: (peer.read_head(), peer.sock.sendall(location), peer.hang()))
+    reason, error = hearing.ending()
+    assert (f"{status} Moved" in reason, error) == (True, True)
+    assert target.peers == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (b"HTTP/1.1 403 Forbidden\r\nContent-Length: 999999999999\r\n\r\nno", "403 Forbidden"),
+        (b"HTTP/1.1 200 OK\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n", "200 OK"),
+        (b"HTTP/1.1 101 OK\r\nUpgrade: websocket\r\nConnection: upgrade\r\nSec-WebSocket-Accept: bm8=\r\n\r\n", "Invalid WebSocket Header"),
+        (b"HTTP/1.1 101 OK\r\n\r\n", "Invalid WebSocket Header"),
+        (b"SSH-2.0-OpenSSH_9.2\r\n\r\n", "SSH-2.0-OpenSSH_9.2"),
+        (b"\xff\xfe\r\n\r\n", "handshake failed"),
+        (b"HTTP/1.1 101", "ended after 12 bytes"),
+        (b"", "ended after 0 bytes"),
+    ],
+)
+def test_what_is_no_handshake_is_refused_at_once_and_named(outside, answer, said):
+    hearing, _ = outside.open_at(lambda peer: (peer.read_head(), peer.sock.sendall(answer), peer.sock.shutdown(socket.SHUT_WR), peer.hang()))
+    reason, error = hearing.ending()
+    assert said in reason
+    assert error
+    assert len(reason) < 300
+
+
+def test_cookies_of_one_handshake_are_not_sent_with_the_next(outside):
+    server = outside.serve(lambda peer: (peer.accept_handshake(b"Set-Cookie: id=1; Domain=127.0.0.1\r\n"), peer.hang()))
+    for _ in range(2):
+        hearing, _ = outside.open(f"ws://127.0.0.1:{server.port}/")
+        hearing.until_open()
+    assert [b"cookie" in peer.head.lower() for peer in server.peers] == [False, False]
+
+
+@pytest.mark.parametrize("url", ["ws://192.0.2.1/", "ws://example.com/", "http://127.0.0.1/", "nonsense"])
+def test_an_address_that_is_neither_encrypted_nor_here_is_told_as_the_end(outside, url):
+    hearing, _ = outside.open(url)
+    reason, error = hearing.ending()
+    assert error
+    assert "loopback" in reason or "Expected" in reason
+
+
+def test_a_port_where_nobody_listens_is_told_as_the_end(outside):
+    with socket.create_server(("127.0.0.1", 0)) as unused:
+        port = unused.getsockname()[1]
+    hearing, _ = outside.open(f"ws://127.0.0.1:{port}/")
+    assert hearing.ending() == ("the connection failed: [Errno 111] Connection refused", True)
+
+
+@pytest.fixture
+def full_port():
+    """A port whose queue of connections is full, so that a connect to it hangs."""
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen(0)
+        fillers = [socket.socket() for _ in range(4)]
+        for filler in fillers:
+            filler.setblocking(False)
+            filler.connect_ex(server.getsockname())
+        yield server.getsockname()[1]
+        for filler in fillers:
+            filler.close()
+
+
+def test_a_connect_that_hangs_is_given_up_at_the_deadline(outside, full_port):
+    outside.limits = Limits(handshake_s=0.3)
+    hearing, _ = outside.open(f"ws://127.0.0.1:{full_port}/")
+    reason, error = hearing.ending()
+    assert ("0.3 s" in reason or "timed out" in reason, error) == (True, True)
+
+
+def test_closing_ends_a_connect_that_hangs_at_once(outside, full_port):
+    hearing, link = outside.open(f"ws://127.0.0.1:{full_port}/")
+    start = time.monotonic()
+    link.close("not wanted")
+    assert hearing.ending() == ("not wanted", False)
+    assert time.monotonic() - start < 2
+
+
+def test_closing_ends_a_handshake_that_hangs_at_once(outside):
+    asked = threading.Event()
+    hearing, link = outside.open_at(lambda peer: (peer.read_head(), asked.set(), peer.hang()))
+    assert asked.wait(5)
+    start = time.monotonic()
+    link.close("not wanted")
+    assert hearing.ending() == ("not wanted", False)
+    assert time.monotonic() - start < 2
+
+
+@pytest.fixture
+def hanging_name(outside):
+    """A connection to a name whose look-up hangs until the event is set, and the resolver."""
+    release = threading.Event()
+
+    def look_up(*_, **__):
+        release.wait(8)
+        raise OSError("the name server is gone")
+
+    resolver = Resolver(look_up)
+
+    def connect(hearing, handshake_s=10.0):
+        limits = Limits(handshake_s=handshake_s)
+        plan = ConnectionPlan(name="public-0", url="wss://venue.example/")
+        connection = WebSocketConnection(plan, hearing, clock=SystemClock(), limits=limits, dialer=Dialer(limits, resolver))
+        connection.start()
+        return connection
+
+    yield connect, resolver, release
+    release.set()
+    for thread in resolver.threads():
+        thread.join(5)
+
+
+def test_a_look_up_that_hangs_keeps_neither_deadline_nor_close_waiting_and_is_not_doubled(hanging_name, outside):
+    connect, resolver, release = hanging_name
+    late, closed, third = (type(outside.open("nonsense")[0])() for _ in range(3))
+    connect(late, 0.2)
+    link = connect(closed)
+    link.close("not wanted")
+    assert late.ending() == ("not open within 0.2 s", True)
+    assert closed.ending() == ("not wanted", False)
+    connect(third)
+    assert len(resolver.threads()) == 1
+    release.set()
+    assert third.ending() == ("no address of venue.example: the name server is gone", True)

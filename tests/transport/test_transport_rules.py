@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import pytest
+
+from perps_actors.errors import TransportError
+from perps_actors.transport.address import Address, checked_address
+from perps_actors.transport.limits import Limits
+from perps_actors.transport.retry_after import retry_after_s
+from perps_actors.transport.silence import Silence
+
+S = 1_000_000_000
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("wss://fstream.example.com/ws", Address("fstream.example.com", 443, tls=True)),
+        ("wss://fstream.example.com:9443", Address("fstream.example.com", 9443, tls=True)),
+        ("ws://127.0.0.1:8000/x?a=b", Address("127.0.0.1", 8000, tls=False)),
+        ("ws://127.9.9.9", Address("127.9.9.9", 80, tls=False)),
+        ("ws://[::1]:8000/", Address("::1", 8000, tls=False)),
+        ("ws://localhost:1/", Address("localhost", 1, tls=False)),
+    ],
+)
+def test_encrypted_addresses_and_loopback_are_good(url, expected):
+    assert checked_address(url, encrypted="wss", plain="ws") == expected
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "ws://example.com/",
+        "ws://10.0.0.1/",
+        "ws://127.0.0.1.example.com/",
+        "ws://localhost.example.com/",
+        "ws://0.0.0.0/",
+        "http://127.0.0.1/",
+        "file:///etc/passwd",
+        "wss://",
+        "wss:///path",
+        "wss://user:secret@example.com/",
+        "wss://example.com:99999/",
+        "wss://example.com:x/",
+        "wss://example.com/a b",
+        "wss://example.com/a\r\nX: y",
+        "wss://exämple.com/",
+        "wss://[::1/",
+        "",
+    ],
+)
+def test_other_addresses_are_refused_without_showing_what_they_carry(url):
+    with pytest.raises(TransportError) as refused:
+        checked_address(url, encrypted="wss", plain="ws")
+    assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        ("0", 0.0),
+        (" 120 ", 120.0),
+        ("Tue, 14 Nov 2023 22:13:50 GMT", 30.0),
+        ("Tue, 14 Nov 2023 22:00:00 GMT", 0.0),
+        ("Tue, 14 Nov 2023 22:13:50 -0000", 30.0),
+        (None, None),
+        ("", None),
+        ("soon", None),
+        ("-1", None),
+        ("1.5", None),
+        ("9" * 5000, None),
+        ("１２", None),
+    ],
+)
+def test_retry_after_is_seconds_or_a_date_or_nothing(header, expected):
+    assert retry_after_s(header, 1_700_000_000 * S) == expected
+
+
+def test_silence_is_asked_about_once_after_half_the_limit_and_given_up_after_all_of_it():
+    silence = Silence(10.0, 0)
+    assert not silence.ping_due(5 * S - 1)
+    assert silence.ping_due(5 * S)
+    assert not silence.ping_due(10 * S - 1)
+    with pytest.raises(TransportError, match="silent for 10 s"):
+        silence.ping_due(10 * S)
+
+
+def test_silence_begins_anew_with_anything_heard():
+    silence = Silence(10.0, 0)
+    assert silence.ping_due(7 * S)
+    silence.heard(9 * S)
+    assert silence.due_ns() == 14 * S
+    assert silence.ping_due(14 * S)
+
+
+@pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:1", "https://proxy:1", "http://user:secret@proxy:1", "http://proxy", "proxy:1"])
+def test_a_proxy_is_a_plain_http_one_without_credentials(proxy):
+    with pytest.raises(TransportError, match="http://host:port") as refused:
+        Limits(proxy=proxy)
+    assert "secret" not in str(refused.value)
