@@ -161,6 +161,7 @@ class _Wiring:
         stream = self.settings.stream
         adapter = self.venue.stream(self.endpoints)
         streams = stream.enabled and stream.source != "rest"
+        plans = adapter.plan(self.settings.symbols) if streams else ()
         policy = LadderPolicy(
             top=stream.source if streams else "rest",
             patience_ns=int(stream.patience_s * NS_PER_S),
@@ -172,7 +173,7 @@ class _Wiring:
 
         return StreamConsumer(
             adapter=adapter,
-            plans=adapter.plan(self.settings.symbols) if streams else (),
+            plans=[attrs.evolve(plan, silence_limit_s=stream.silence_s) for plan in plans],
             maker=MarkMaker(policy, self.instruments, self.runtime.clock.monotonic_ns()),
             lines=lines,
             desk=self.desk(1 - POLLER_SHARE),

@@ -50,6 +50,8 @@ class StreamSettings:
     """How long the speaking source may be silent while a lower one has news."""
     climb_after: int = attrs.field(default=5, validator=_above_zero)
     """Good updates of a failed source before it speaks again."""
+    silence_s: float = attrs.field(default=20.0, validator=_above_zero)
+    """A connection that brought nothing at all, not even a pong, for so long is dead."""
 
 
 @attrs.frozen(kw_only=True)

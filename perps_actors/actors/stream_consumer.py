@@ -125,7 +125,8 @@ class StreamConsumer(Actor):
 
     def _sort(self, outcomes: Iterable[Any], monotonic_ns: int, marks: list[Mark]) -> None:
         for outcome in outcomes:
-            if outcome.__class__ not in MARKED:
+            kind = outcome.__class__
+            if kind not in MARKED:
                 self._act_on(outcome)
             elif (mark := self._maker.of(outcome, monotonic_ns)) is not None:
                 marks.append(mark)

@@ -11,7 +11,7 @@ from perps_actors.market.ladder import LadderPolicy, RungChange, SourceLadder
 from perps_actors.market.mark import Mark, Source
 from perps_actors.market.numbers import mid
 
-MARKED: Final = frozenset({BookTop, Touch, Trade})
+MARKED: Final[frozenset[type]] = frozenset({BookTop, Touch, Trade})
 """Kinds of events that marks are made of."""
 
 

@@ -51,11 +51,12 @@ class Peer:
             self.head += self.exactly(1)
         return self.head
 
-    def accept_handshake(self, extra: bytes = b"") -> None:
+    def accept_handshake(self, extra: bytes = b"", then: bytes = b"") -> None:
+        """Answer with a header more, if wanted, and send on in the same packet."""
         key = next(line.split(b":", 1)[1].strip() for line in self.read_head().split(b"\r\n") if line.lower().startswith(b"sec-websocket-key"))
         accept = base64.b64encode(hashlib.sha1(key + GUID).digest())
         head = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: " + accept
-        self.sock.sendall(head + b"\r\n" + extra + b"\r\n")
+        self.sock.sendall(head + b"\r\n" + extra + b"\r\n" + then)
 
     def send_frame(self, opcode: int, payload: bytes, *, fin: bool = True) -> None:
         self.sock.sendall(server_frame(opcode, payload, fin=fin))

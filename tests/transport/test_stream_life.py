@@ -211,11 +211,10 @@ def test_closing_does_not_wait_for_a_peer_that_has_stopped(outside):
 
 
 def test_closing_ends_a_connection_that_waits_for_its_listener(outside):
-    hearing, link = opened(outside, lambda peer: (hearing_is_full.wait(5), peer.send_frame(TEXT, b"x"), peer.hang()), silence_limit_s=0.2) if (
-        hearing_is_full := threading.Event()
-    ) is not None else (None, None)
+    full = threading.Event()
+    hearing, link = opened(outside, lambda peer: (full.wait(5), peer.send_frame(TEXT, b"x"), peer.hang()))
     hearing.ready.clear()
-    hearing_is_full.set()
+    full.set()
     link.close("enough")
     assert hearing.ending() == ("enough", False)
 
