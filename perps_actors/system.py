@@ -42,11 +42,13 @@ class SystemReport:
     actors: StopReport
     threads_left: tuple[str, ...]
     """Threads that did not end within the deadline."""
+    journal: JournalStatus
+    """How the journal was left."""
 
     @property
     def clean(self) -> bool:
-        """Whether every actor and thread ended in time and nothing was left, lost or given up."""
-        return self.actors.clean and not self.threads_left
+        """Whether every actor and thread ended in time, nothing was left or given up, and the journal holds all it was told."""
+        return self.actors.clean and not self.threads_left and self.journal.failing is None
 
 
 class PerpsSystem:
@@ -117,7 +119,8 @@ class PerpsSystem:
         unended = self._network.close(left_s)
         self._parts.end_supervisor()
         threads = self._runtime.close(left_s)
-        self._report = SystemReport(actors=actors, threads_left=(*threads, *(f"network-{n}" for n in range(unended))))
+        unnamed = tuple(f"network-{n}" for n in range(unended))
+        self._report = SystemReport(actors=actors, threads_left=threads + unnamed, journal=self._parts.journal.value)
         return self._report
 
     def __enter__(self) -> Self:

@@ -96,9 +96,11 @@ class EventRecorder(Actor):
         self._commit()
 
     def on_stop(self) -> None:
-        """Write what waits and close the journal."""
+        """Write what waits and close the journal; what cannot be written now never will be, and counts as dropped."""
         self._tell_holes()
         self.on_failure()
+        status = self._status.value
+        self._status.value = attrs.evolve(status, dropped=status.dropped + status.waiting, waiting=0)
 
     def on_failure(self, *_: object) -> None:
         """Write what waits, so that the restart loses nothing."""

@@ -15,10 +15,10 @@ class BackoffPolicy:
 
     first_s: float = 0.1
     base_s: float = 0.5
-    max_s: float = 30.0
+    max_s: float = 10.0
     jitter: float = 0.5
     """A pause varies by this part of itself either way, so that many clients do not come back at one instant."""
-    healthy_s: float = 60.0
+    healthy_s: float = 20.0
     """What worked for so long starts over."""
 
 

@@ -177,6 +177,22 @@ def test_a_batch_told_through_pykkas_ref_is_taken_apart_too(simulation: Simulate
     assert (cell.statistics().handled, cell.statistics().dead, len(cell.inbox)) == (1, 1, 1)
 
 
+def test_an_error_before_the_first_item_is_not_blamed_on_where_the_last_batch_ended(simulation: SimulatedRuntime) -> None:
+    class Hasty(Counter):
+        def on_receive(self, message: Any) -> Any:
+            if message == Marks((4, 5, 6)):
+                raise ValueError(message)
+            return super().on_receive(message)
+
+    cell, news = _watched(simulation)
+    cell.install(Hasty([]))
+    cell.address.tell(Marks((1, 2, 3)))
+    cell.address.tell(Marks((4, 5, 6)))
+    simulation.settle()
+    assert news.all[-1][-1].message == Marks((4,))
+    assert len(cell.inbox) == 2
+
+
 def test_whoever_asked_what_killed_gets_the_error(simulation: SimulatedRuntime) -> None:
     cell, _ = _watched(simulation)
     cell.install(Counter([]))
@@ -381,6 +397,15 @@ def test_an_asker_whose_question_hangs_gets_the_reason(runtime: ThreadedRuntime)
     with pytest.raises(TimeoutError, match="hung"):
         question.get(timeout=LIMIT_S)
     release.set()
+
+
+def test_after_the_close_of_its_runtime_nobody_answers_and_whoever_asks_learns_it(runtime: ThreadedRuntime) -> None:
+    vacant, _ = _watched(runtime, "vacant")
+    waiting = vacant.address.put_question("sum")
+    assert runtime.close(LIMIT_S) == ()
+    for question in (waiting, vacant.address.put_question("sum")):
+        with pytest.raises(ActorUnavailable):
+            question.get(timeout=LIMIT_S)
 
 
 @pytest.mark.parametrize("hook", ["on_start", "on_stop", "on_failure"])

@@ -24,18 +24,32 @@ def test_a_gate_is_open_while_all_inboxes_behind_it_have_room() -> None:
     assert gate.wait(0.001)
 
 
+class _Announced(threading.Event):
+    """Says when somebody begins to wait."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.awaited = threading.Event()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.awaited.set()
+        return super().wait(timeout)
+
+
 def test_whoever_waits_at_any_gate_of_an_inbox_is_let_through_when_it_is_relieved() -> None:
     inbox = _inbox()
     gates = [Gate((inbox,), high=2) for _ in range(3)]
+    events = [_Announced() for _ in gates]
+    for gate, event in zip(gates, events, strict=True):
+        gate._relieved = event
     for number in range(2):
         inbox.put(number)
     passed: list[bool] = []
-    threads = [threading.Thread(target=lambda gate=gate: passed.append(gate.wait(LIMIT_S))) for gate in gates]
-    for thread in threads:
+    threads = [threading.Thread(target=lambda gate=gate: passed.append(gate.wait(12 * LIMIT_S)), daemon=True) for gate in gates]
+    for thread, event in zip(threads, events, strict=True):
         thread.start()
-    while any(gate._waiting == 0 for gate in gates):
-        threads[0].join(0.001)
+        assert event.awaited.wait(LIMIT_S)
     inbox.take()
     for thread in threads:
-        thread.join(LIMIT_S / 2)
+        thread.join(LIMIT_S)
     assert passed == [True, True, True]

@@ -3,7 +3,8 @@ from __future__ import annotations
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import attrs
@@ -275,6 +276,36 @@ def test_all_who_asked_for_relief_get_it_with_each_message_taken() -> None:
     box.put(1)
     box.take_all()
     assert relieved == ["first", "second"]
+
+
+class _Interrupted(deque[Any]):
+    """A lane into which another thread puts a message in the very instant in which it was found empty."""
+
+    def __init__(self, interruption: Callable[[], object]) -> None:
+        super().__init__()
+        self._interruptions = [interruption]
+
+    def popleft(self) -> Any:
+        try:
+            return super().popleft()
+        except IndexError:
+            while self._interruptions:
+                self._interruptions.pop()()
+            raise
+
+
+def test_a_message_that_comes_in_the_instant_of_closing_is_left_over() -> None:
+    box = Box()
+    box._data = _Interrupted(lambda: box.put("just now"))
+    box.close()
+    assert box.leftovers == ["just now"]
+
+
+def test_a_message_that_comes_in_the_instant_of_falling_asleep_is_taken() -> None:
+    box = Box()
+    box._scheduled = True
+    box._data = _Interrupted(lambda: box.put("just now"))
+    assert box.take() == "just now"
 
 
 @pytest.mark.usefixtures("switching")

@@ -70,7 +70,9 @@ def test_the_last_judgement_is_kept() -> None:
     down=st.none() | st.just("refused"),
     gap=st.booleans(),
 )
-def test_old_is_never_live_and_a_cause_is_always_given(marked: int | None, later: int, heard: int | None, down: str | None, gap: bool) -> None:  # noqa: FBT001
+def test_old_is_never_live_and_a_cause_is_always_given(
+    marked: int | None, later: int, heard: int | None, down: str | None, gap: bool
+) -> None:  # noqa: FBT001
     state = _state()
     if marked is not None:
         state.marked(marked)
