@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import count
 from random import Random
 
 import attrs
@@ -86,8 +87,14 @@ class _Wiring:
         self.random = random
         self.venue: Venue = venue(settings.venue, place="Settings")
         self.endpoints = settings.endpoints if settings.endpoints is not None else self.venue.endpoints
+        # A symbol that no venue can have is refused here, before anything starts.
+        self.venue.stream(self.endpoints).plan(settings.symbols)
         self.instruments = tuple(InstrumentId(settings.venue, symbol) for symbol in settings.symbols)
         self.board, self.venue_board = Board(), VenueBoard()
+        self.sessions = count(1)
+        # They outlive their askers: what was spent is spent, and a refusal stands.
+        shares = {"stream_consumer": 1 - POLLER_SHARE, "quote_poller": POLLER_SHARE}
+        self.budgets = {name: RateBudget(int(self.venue.weight_per_minute * share), 60.0) for name, share in shares.items()}
         self.journal = Published(JournalStatus(recorded=0, dropped=0, waiting=0, last_sequence=0, failing=None))
         self.health = Published(FeedHealth(0, ()))
         self.drops = DropLedger()
@@ -117,9 +124,10 @@ class _Wiring:
     def address(self, name: str) -> Address:
         return self.cells[name].address
 
-    def desk(self, share: float) -> RestDesk:
-        budget = RateBudget(int(self.venue.weight_per_minute * share), 60.0)
-        return RestDesk(Etiquette(budget, BackoffPolicy(), self.random), self.network, self.runtime.clock)
+    def desk(self, asker: str) -> RestDesk:
+        others = [budget for name, budget in self.budgets.items() if name != asker]
+        etiquette = Etiquette(self.budgets[asker], BackoffPolicy(), self.random, others)
+        return RestDesk(etiquette, self.network, self.runtime.clock)
 
     # --- one factory an actor
 
@@ -169,19 +177,26 @@ class _Wiring:
         )
 
         def lines(after: Callable[[float, object], object]) -> Lines:
-            return Lines(network=self.network, gate=self.gate, backoff=BackoffPolicy(), random=self.random, after=after)
+            return Lines(
+                network=self.network,
+                gate=self.gate,
+                backoff=BackoffPolicy(),
+                random=self.random,
+                after=after,
+                sessions=self.sessions,
+            )
 
         return StreamConsumer(
             adapter=adapter,
             plans=[attrs.evolve(plan, silence_limit_s=stream.silence_s) for plan in plans],
             maker=MarkMaker(policy, self.instruments, self.runtime.clock.monotonic_ns()),
             lines=lines,
-            desk=self.desk(1 - POLLER_SHARE),
+            desk=self.desk("stream_consumer"),
             findings=Findings(
                 store=self.address("mark_store"),
                 monitor=self.address("market_monitor"),
                 report=self.report,
-                board=self.venue_board,
+                venue_marks=self.venue_board.take_over(),
             ),
         )
 
@@ -190,7 +205,7 @@ class _Wiring:
             rest=self.venue.rest(self.endpoints),
             symbols=self.settings.symbols if self.settings.poll.enabled else (),
             interval_s=self.settings.poll.interval_s,
-            desk=self.desk(POLLER_SHARE),
+            desk=self.desk("quote_poller"),
             offer_to=self.address("stream_consumer"),
             report=self.report,
         )

@@ -41,14 +41,25 @@ class RunOptions:
         if self.source is not None:
             if self.source not in RUNGS:
                 raise SettingsError(field="source", value=self.source, why=f"expected one of {', '.join(RUNGS)}", place="--source")
-            table["stream"] = {**table.get("stream", {}), "source": self.source}
+            self._set(table, "stream", "source", self.source)
         if self.journal is not None:
-            table["journal"] = {**table.get("journal", {}), "path": str(self.journal)}
+            self._set(table, "journal", "path", str(self.journal))
         if self.venue is not None:
             table["venue"] = self.venue
         if self.symbols:
             table["symbols"] = list(self.symbols)
         return table
+
+    @property
+    def place(self) -> str:
+        """Where the settings came from, for errors."""
+        return str(self.config) if self.config is not None else "command line"
+
+    def _set(self, table: dict[str, Any], section: str, field: str, value: str) -> None:
+        before = table.get(section, {})
+        if not isinstance(before, dict):
+            raise SettingsError(field=section, value=before, why="expected a table", place=self.place)
+        table[section] = {**before, field: value}
 
 
 class Session:
@@ -71,8 +82,7 @@ class Session:
             SimulatorError: the venue's process cannot be started, e.g. the recording cannot be read.
             StartFailed: an actor did not come up, e.g. the journal cannot be opened.
         """
-        table = options.table()
-        place = str(options.config) if options.config is not None else "command line"
+        table, place = options.table(), options.place
         live = options.recording is None and ("venue" in table or "endpoints" in table)
         if live:
             if "symbols" not in table:
@@ -80,6 +90,8 @@ class Session:
                     field="symbols", value=None, why="is required on a live venue, e.g. --symbols BTCUSDT,ETHUSDT", place=place
                 )
             return cls(PerpsSystem(settings_from(table, place)).start(), None)
+        # All that can be known to be wrong is, before a process is started.
+        settings_from({"symbols": ["any"], **table}, place)
         process = _start_venue(options, table)
         try:
             return cls(PerpsSystem(_settings_on(process, table, place)).start(), process)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import attrs
 
 from perps_actors.errors import SettingsError
-from perps_actors.market.mark import Provenance, Source
+from perps_actors.market.mark import RUNGS, Provenance, Source
 from perps_actors.trading.staleness import StalenessLimits
 from perps_actors.venues.contract import Endpoints
 
@@ -24,9 +24,17 @@ def _above_zero(instance: object, attribute: attrs.Attribute[Any], value: float)
         _refuse(instance, attribute, value, "must be above zero and finite")
 
 
+def _one_of(*values: str) -> Callable[[object, attrs.Attribute[Any], object], None]:
+    def check(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
+        if value not in values:
+            _refuse(instance, attribute, value, f"expected one of {', '.join(values)}")
+
+    return check
+
+
 def _not_blank(instance: object, attribute: attrs.Attribute[Any], value: tuple[str, ...]) -> None:
-    if not value or any(not symbol.strip() for symbol in value):
-        _refuse(instance, attribute, value, "must name at least one symbol, and none may be blank")
+    if not value or any(not symbol or symbol != symbol.strip() for symbol in value):
+        _refuse(instance, attribute, value, "must name at least one symbol, none blank or with blanks around it")
     if len(set(value)) != len(value):
         _refuse(instance, attribute, value, "names a symbol twice")
 
@@ -44,7 +52,7 @@ class StreamSettings:
     """Streams and the ladder of sources."""
 
     enabled: bool = True
-    source: Source = "book"
+    source: Source = attrs.field(default="book", validator=_one_of(*RUNGS))
     """The rung to start at: `book`, `touch`, `trades` or `rest`; rungs above it are not used."""
     patience_s: float = attrs.field(default=5.0, validator=_above_zero)
     """How long the speaking source may be silent while a lower one has news."""
@@ -111,7 +119,7 @@ class Settings:
     venue: str = "binance_futures"
     symbols: tuple[str, ...] = attrs.field(validator=_not_blank)
     """In the venue's own spelling, e.g. `BTCUSDT`."""
-    provenance: Provenance = "live"
+    provenance: Provenance = attrs.field(default="live", validator=_one_of(*get_args(Provenance)))
     """What kind of market the venue's addresses lead to."""
     endpoints: Endpoints | None = None
     """Addresses of a simulator; None: the venue's own."""
@@ -138,7 +146,7 @@ def read_settings(path: Path | str) -> dict[str, Any]:
             return tomllib.load(file)
     except OSError as error:
         raise SettingsError(field="config", value=str(path), why=error.strerror or str(error), place="--config") from error
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # also text that is no UTF-8
         raise SettingsError(field="config", value=str(path), why=f"is no TOML: {error}", place="--config") from error
 
 
@@ -159,6 +167,8 @@ def settings_from(table: Mapping[str, Any], place: str) -> Settings:
     for kind in (int, float, bool, str):
         converter.register_structure_hook(kind, _exactly)
     converter.register_structure_hook_func(lambda kind: kind == tuple[str, ...], _texts)
+    # Whether it is one of the values allowed is the field's own validator's to say.
+    converter.register_structure_hook_func(lambda kind: kind in (Source, Provenance), lambda value, _: value)
     try:
         return converter.structure(dict(table), Settings)
     except SettingsError as error:

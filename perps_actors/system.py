@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from random import Random
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 import attrs
 
 from perps_actors.composition import Composition, compose
-from perps_actors.errors import PerpsActorsError
+from perps_actors.errors import AskTimeout, PerpsActorsError, StartFailed
 from perps_actors.kernel.clock import NS_PER_S
 from perps_actors.kernel.future import Answer
 from perps_actors.kernel.runtime import Runtime, ThreadedRuntime
@@ -19,7 +20,7 @@ from perps_actors.market.feed_state import Judgement
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.mark import Mark
 from perps_actors.market.window import Window
-from perps_actors.messages.feeds import GetStreamStatistics, StreamStatistics
+from perps_actors.messages.feeds import GetStreamStatistics, HangUp, StreamStatistics
 from perps_actors.messages.marks import GetMarkStatistics, MarkStatistics
 from perps_actors.messages.records import Flush, JournalStatus
 from perps_actors.messages.risk import GetVerdict, Verdict
@@ -84,8 +85,11 @@ class PerpsSystem:
         """Start all actors in order; when this returns, all are up. Idempotent.
 
         Raises:
-            StartFailed: one did not come up; those before it were stopped again. The cause is chained.
+            StartFailed: one did not come up; those before it were stopped again. The cause is chained. Or it was stopped before.
         """
+        if self._report is not None:
+            msg = "This system was stopped; make a new one"
+            raise StartFailed(msg)
         if self._started:
             return self
         self._started = True
@@ -111,10 +115,13 @@ class PerpsSystem:
             return self._report
         clock = self._runtime.clock
         end_ns = clock.monotonic_ns() + int(deadline_s * NS_PER_S)
+        if drain and self._started:
+            self._hang_up(deadline_s / 2)
+        left_s = max(0.0, (end_ns - clock.monotonic_ns()) / NS_PER_S)
         done = Answer()
-        self._parts.supervisor.tell(StopChildren(drain=drain, deadline_s=deadline_s, done=done))
+        self._parts.supervisor.tell(StopChildren(drain=drain, deadline_s=left_s, done=done))
         # The supervisor keeps the deadline itself; the grace is for its own thread to be scheduled.
-        actors = self._runtime.wait(done, deadline_s + 1.0)
+        actors = self._runtime.wait(done, left_s + 1.0)
         left_s = max(0.5, (end_ns - clock.monotonic_ns()) / NS_PER_S)
         unended = self._network.close(left_s)
         self._parts.end_supervisor()
@@ -122,6 +129,13 @@ class PerpsSystem:
         unnamed = tuple(f"network-{n}" for n in range(unended))
         self._report = SystemReport(actors=actors, threads_left=threads + unnamed, journal=self._parts.journal.value)
         return self._report
+
+    def _hang_up(self, patience_s: float) -> None:
+        """Let the streams end and say all they have read, so that nothing arrives behind the order to drain."""
+        done = Answer()
+        if self._parts.address("stream_consumer").tell(HangUp(done)):
+            with suppress(AskTimeout):
+                self._runtime.wait(done, patience_s)
 
     def __enter__(self) -> Self:
         """Start."""

@@ -21,6 +21,8 @@ class Board:
     def __init__(self) -> None:
         self._windows: dict[InstrumentId, Window] = {}
         self._counts: dict[InstrumentId, int] = {}
+        self.length: int | None = None
+        """Length of windows that the store was told to keep since it was made; None: none but the first."""
 
     def take_over(self) -> tuple[dict[InstrumentId, Window], dict[InstrumentId, int]]:
         """Return the maps, windows and counts, that the caller, a new incarnation of the store, writes from now on."""
@@ -48,11 +50,19 @@ class Board:
 
 
 class VenueBoard:
-    """The venue's own marks with index, as the stream consumer publishes them; beside our marks, never mixed into a window."""
+    """The venue's own marks with index, as the stream consumer publishes them; beside our marks, never mixed into a window.
+
+    Taken over by each incarnation of the consumer as the board is by the store's.
+    """
 
     def __init__(self) -> None:
-        self.venue_marks: dict[InstrumentId, VenueMark] = {}
+        self._venue_marks: dict[InstrumentId, VenueMark] = {}
+
+    def take_over(self) -> dict[InstrumentId, VenueMark]:
+        """Return the map that the caller, a new incarnation of the consumer, writes from now on."""
+        self._venue_marks = self._venue_marks.copy()
+        return self._venue_marks
 
     def venue_mark(self, instrument: InstrumentId) -> VenueMark | None:
         """Return the venue's latest own mark of an instrument; None when it has sent none."""
-        return self.venue_marks.get(instrument)
+        return self._venue_marks.get(instrument)

@@ -84,7 +84,10 @@ class EventRecorder(Actor):
         self._drops = drops
         self._group: GroupCommit | None = None
         self._lingering = False
-        self._unwritten = 0
+        before = status.value
+        # What an incarnation before could not write is gone with it.
+        self._dropped = before.dropped + before.waiting
+        self._untold = before.untold + before.waiting
 
     def on_start(self) -> None:
         """Open the journal; a file that cannot be opened is a failed start."""
@@ -100,11 +103,13 @@ class EventRecorder(Actor):
         self._tell_holes()
         self.on_failure()
         status = self._status.value
-        self._status.value = attrs.evolve(status, dropped=status.dropped + status.waiting, waiting=0)
+        self._status.value = attrs.evolve(status, dropped=status.dropped + status.waiting, waiting=0, untold=status.untold + status.waiting)
 
     def on_failure(self, *_: object) -> None:
         """Write what waits, so that the restart loses nothing."""
         if self._group is not None:
+            self._commit()
+            # Once more, for what that commit itself had to say.
             self._commit()
             self._group.writer.close()
 
@@ -143,27 +148,49 @@ class EventRecorder(Actor):
         self._open_group.add((self._report.event(kind, None, **data),))
 
     def _add_marks(self, marks: tuple[Mark, ...], provenance: Provenance) -> None:
-        if self._open_group.overfull:
-            self._unwritten += len(marks)
-            return
         rest_too = self._policy.rest_marks
-        self._open_group.add([mark_event(mark, provenance) for mark in marks if rest_too or mark.source != "rest"])
+        try:
+            events = [mark_event(mark, provenance) for mark in marks if rest_too or mark.source != "rest"]
+        except Exception:
+            if len(marks) == 1:
+                raise
+            # One by one, so that the one that cannot be kept takes no neighbour along.
+            for self.cursor, mark in enumerate(marks):
+                self._add_marks((mark,), provenance)
+            return
+        if self._open_group.overfull:
+            self._lose(len(events))
+        else:
+            self._open_group.add(events)
+
+    def _lose(self, events: int) -> None:
+        self._dropped += events
+        self._untold += events
 
     def _commit(self) -> None:
         group = self._open_group
+        # Before too: when the write never comes back, the next incarnation knows how much was in it.
+        self._publish()
         group.commit()
         for unfit in group.take_unfit():
+            self._dropped += 1
             self._note("event_unfit", why=str(unfit))
-        dropped = self._status.value.dropped
-        if self._unwritten and group.failing is None:
-            self._note("hole", inbox="journal", reason="journal failing", dropped=self._unwritten)
-            dropped, self._unwritten = dropped + self._unwritten, 0
+        if self._untold and group.failing is None:
+            self._note("hole", inbox="journal", reason="journal failing", dropped=self._untold)
+            self._untold = 0
+        self._publish()
+
+    def _publish(self) -> None:
+        if self.actor_inbox.void:
+            return  # replaced while it hung in a write: its successor speaks
+        group = self._open_group
         self._status.value = JournalStatus(
             recorded=group.recorded,
-            dropped=dropped,
+            dropped=self._dropped,
             waiting=len(group),
             last_sequence=group.writer.last_sequence,
             failing=group.failing,
+            untold=self._untold,
         )
 
     def _tell_holes(self) -> None:

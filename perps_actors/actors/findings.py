@@ -6,7 +6,6 @@ from collections.abc import Iterable
 
 import attrs
 
-from perps_actors.actors.board import VenueBoard
 from perps_actors.actors.lines import Line
 from perps_actors.actors.reporter import Reporter
 from perps_actors.kernel.address import Teller
@@ -26,7 +25,8 @@ class Findings:
     store: Teller
     monitor: Teller
     report: Reporter
-    board: VenueBoard
+    venue_marks: dict[InstrumentId, VenueMark]
+    """The board of the venue's own marks, which this consumer writes."""
     complaints: int = 0
     last_complaint: str | None = None
     _told_complaints: int = 0
@@ -40,7 +40,7 @@ class Findings:
 
     def venue_mark(self, mark: VenueMark) -> None:
         """The venue said its own mark."""
-        self.board.venue_marks[mark.instrument] = mark
+        self.venue_marks[mark.instrument] = mark
 
     def withdrawn(self, news: BookWithdrawn) -> None:
         """A book became suspect."""

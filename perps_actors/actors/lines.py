@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from random import Random
 from typing import Any
 
 import attrs
 
+from perps_actors.errors import Fenced
+from perps_actors.kernel.future import Answer
 from perps_actors.kernel.gate import Gate
 from perps_actors.kernel.lease import Voice
 from perps_actors.messages.feeds import ConnectionClosed, ConnectionOpened, FramesArrived, Reconnect
@@ -40,8 +43,9 @@ class LineListener:
         self._tell(FramesArrived(connection, self._session, frames, received_ns, monotonic_ns))
 
     def closed(self, connection: str, reason: str, error: bool) -> None:  # noqa: FBT001 - the listener's protocol
-        """Tell the consumer."""
-        self._tell(ConnectionClosed(connection, self._session, reason, error))
+        """Tell the consumer, if it still lives."""
+        with suppress(Fenced):
+            self._tell(ConnectionClosed(connection, self._session, reason, error))
 
 
 @attrs.define
@@ -62,7 +66,11 @@ def _nobody(_: Any) -> None:
 
 
 class Lines:
-    """All connections of one venue: opened, replaced before the venue cuts them, opened again when they end."""
+    """All connections of one venue: opened, replaced before the venue cuts them, opened again when they end.
+
+    `sessions` numbers the attempts over all incarnations of the consumer, because what an old one was told may still wait for the
+    new one.
+    """
 
     def __init__(
         self,
@@ -72,12 +80,15 @@ class Lines:
         backoff: BackoffPolicy,
         random: Random,
         after: Callable[[float, Any], object],
+        sessions: Iterator[int],
     ) -> None:
         self._network = network
         self._gate = gate
         self._backoff = backoff
         self._random = random
         self._after = after
+        self._sessions = sessions
+        self._hung_up: Answer | None = None
         self._lines: dict[str, Line] = {}
         self.reconnects = 0
 
@@ -88,7 +99,7 @@ class Lines:
             self._connect(line, voice)
 
     def _connect(self, line: Line, voice: Voice) -> None:
-        line.session += 1
+        line.session = next(self._sessions)
         line.listener = LineListener(voice, self._gate, line.session)
         line.link = self._network.open(line.plan, line.listener)
 
@@ -106,15 +117,35 @@ class Lines:
     def closed(self, line: Line, now_ns: int) -> None:
         """Note that the connection ended, and try again after a pause."""
         line.link = None
-        self._after(line.backoff.next_pause_s(now_ns), Reconnect(line.plan.name, line.session))
+        if self._hung_up is None:
+            self._after(line.backoff.next_pause_s(now_ns), Reconnect(line.plan.name, line.session))
+        else:
+            self._settle(self._hung_up)
 
     def reconnect(self, line: Line, voice: Voice) -> None:
         """Open a connection that has ended; one that has come of age is closed first and its end leads back here."""
         if line.link is not None:
             line.link.close("replaced before the venue cuts it")
-            return
-        self.reconnects += 1
-        self._connect(line, voice)
+        elif self._hung_up is None:
+            self.reconnects += 1
+            self._connect(line, voice)
+
+    @property
+    def hung_up(self) -> bool:
+        """Whether no connection is opened any more."""
+        return self._hung_up is not None
+
+    def hang_up(self, reason: str, done: Answer) -> None:
+        """End all connections and open none again; `done` is settled once each has told all it had read, and its end."""
+        self._hung_up = done
+        for line in self._lines.values():
+            if line.link is not None:
+                line.link.close(reason)
+        self._settle(done)
+
+    def _settle(self, done: Answer) -> None:
+        if all(line.link is None for line in self._lines.values()):
+            done.set(None)
 
     def send(self, connection: str, text: str) -> None:
         """Send a text frame, if the connection is open."""

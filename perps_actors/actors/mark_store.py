@@ -47,8 +47,8 @@ class MarkStore(Actor):
 
     def __init__(self, *, window_length: int, board: Board | None = None, listeners: Sequence[Teller] = ()) -> None:
         super().__init__()
-        self._length = window_length
         self._board = board if board is not None else Board()
+        self._length = self._board.length if self._board.length is not None else window_length
         self._listeners = tuple(listeners)
         self._windows, self._counts = self._board.take_over()
         self._rejected = 0
@@ -63,7 +63,7 @@ class MarkStore(Actor):
             case GetMarkStatistics():
                 return MarkStatistics(tuple(self._counts.items()), self._rejected)
             case SetWindowLength(length):
-                self._length = length
+                self._length = self._board.length = length
                 self._windows.update({i: window[-length:] for i, window in self._windows.items()})
             case _:
                 return super().on_receive(message)

@@ -17,7 +17,7 @@ from perps_actors.messages.control import Tick
 from perps_actors.messages.feeds import AnswerArrived, MakeRequest
 from perps_actors.messages.marks import OfferMarks
 from perps_actors.messages.polls import GetPollStatistics, PollNow, PollStatistics
-from perps_actors.transport.wire import HttpAnswer
+from perps_actors.transport.wire import HttpAnswer, HttpRequest
 from perps_actors.venues.contract import Complaint, RestAdapter
 
 
@@ -50,7 +50,7 @@ class QuotePoller(Actor):
         self._desk = desk
         self._offer_to = offer_to
         self._report = report
-        self._under_way = 0
+        self._under_way: list[HttpRequest] = []
         self._polls = self._failures = self._rejected = 0
         self._last_failure: str | None = None
 
@@ -77,7 +77,7 @@ class QuotePoller(Actor):
         if self._under_way:
             return
         self._polls += 1
-        self._under_way = len(self._requests)
+        self._under_way = list(self._requests)
         for request in self._requests:
             self._desk.make(request, self)
 
@@ -86,9 +86,14 @@ class QuotePoller(Actor):
         try:
             self._offer(answer)
         finally:
-            self._under_way -= 1
-            if not self._under_way:
-                self.after(self._interval_s, Tick())
+            self._tick_off(answer.request)
+
+    def _tick_off(self, answered: HttpRequest) -> None:
+        # By identity: the answer to a request of an incarnation before, which may still come, ends no poll of this one.
+        under_way = [request for request in self._under_way if request is not answered]
+        if self._under_way and not under_way:
+            self.after(self._interval_s, Tick())
+        self._under_way = under_way
 
     def _offer(self, answer: HttpAnswer) -> None:
         if answer.status != 200:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
+from perps_actors.errors import Fenced
 from perps_actors.kernel.actor import Actor
 from perps_actors.kernel.clock import Clock
 from perps_actors.messages.feeds import AnswerArrived, MakeRequest
@@ -16,6 +19,7 @@ class RestDesk:
         self._etiquette = etiquette
         self._network = network
         self._clock = clock
+        self._hung_up = False
 
     def make(self, request: HttpRequest, actor: Actor) -> None:
         """Make the request now, or have the actor come back with it when the venue's limits allow it."""
@@ -26,10 +30,17 @@ class RestDesk:
         tell = actor.voice().tell
 
         def answered(answer: HttpAnswer) -> None:
-            tell(AnswerArrived(answer))
+            # Whoever asked may have been replaced; its successor asks anew.
+            with suppress(Fenced):
+                if not self._hung_up:
+                    tell(AnswerArrived(answer))
 
         self._network.request(request, answered)
 
-    def answered(self, answer: HttpAnswer) -> None:
-        """Note how a request went."""
-        self._etiquette.answered(answer)
+    def hang_up(self) -> None:
+        """Tell of no answer any more."""
+        self._hung_up = True
+
+    def answered(self, answer: HttpAnswer, *, usable: bool = True) -> None:
+        """Note how a request went, and whether its answer was of any use."""
+        self._etiquette.answered(answer, usable=usable)

@@ -20,6 +20,7 @@ from perps_actors.messages.feeds import (
     ConnectionOpened,
     FramesArrived,
     GetStreamStatistics,
+    HangUp,
     MakeRequest,
     Reconnect,
     StreamStatistics,
@@ -33,7 +34,7 @@ class StreamConsumer(Actor):
     """Owns a venue's connections, its adapter with the books, and the rung each instrument stands on.
 
     Takes: what its connections' threads tell (`ConnectionOpened`, `FramesArrived`, `ConnectionClosed`, `AnswerArrived`),
-    `OfferMarks` of the poller, `GetStreamStatistics`, and its own timers. Tells: `RecordMarks` to the store; `FeedHeard`,
+    `OfferMarks` of the poller, `HangUp`, `GetStreamStatistics`, and its own timers. Tells: `RecordMarks` to the store; `FeedHeard`,
     `FeedDown`, `BookSuspect` to the market monitor; `ws_stream_error`, `ws_stream_exit`, `book_withdrawn`, `rung_changed`,
     `input_rejected` events to the recorder. Inbox: *all*; the sockets stop reading while it is full. A restart opens all
     connections anew and loses the books, which are synchronised again from snapshots, and the rungs, which start at the top.
@@ -77,6 +78,7 @@ class StreamConsumer(Actor):
     def _close(self, reason: str) -> None:
         for connection in self._lines.close(reason):
             self._findings.ended(connection, reason, error=False)
+        self._findings.tell_complaints()
 
     def on_receive(self, message: Any) -> Any:
         """Handle one message."""
@@ -86,14 +88,18 @@ class StreamConsumer(Actor):
             case OfferMarks(marks):
                 self._findings.marks([mark for mark in marks if self._maker.admit(mark)], self._maker.take_changes())
             case AnswerArrived(answer):
-                self._desk.answered(answer)
-                self._take(self._adapter.answer(answer.request, answer.status, answer.body, answer.received_ns), answer.monotonic_ns)
+                outcomes = self._adapter.answer(answer.request, answer.status, answer.body, answer.received_ns)
+                self._desk.answered(answer, usable=not any(outcome.__class__ is Complaint for outcome in outcomes))
+                self._take(outcomes, answer.monotonic_ns)
             case MakeRequest(request):
                 self._desk.make(request, self)
             case ConnectionOpened(connection, session) | ConnectionClosed(connection, session) | Reconnect(connection, session):
                 line = self._lines.current(connection, session)
                 if line is not None:
                     self._tend(line, message)
+            case HangUp(done):
+                self._desk.hang_up()
+                self._lines.hang_up("stopped", done)
             case Tick():
                 self._findings.tell_complaints()
                 self.after(1.0, Tick())
@@ -155,7 +161,8 @@ class StreamConsumer(Actor):
                 if error:
                     self._maker.fail_all(line.plan.symbols, line.plan.sources, reason)
                 self._findings.ended(connection, reason, error=error)
-                self._take(self._adapter.closed(connection, self._clock.time_ns()), now_ns)
+                if not self._lines.hung_up:
+                    self._take(self._adapter.closed(connection, self._clock.time_ns()), now_ns)
                 self._lines.closed(line, now_ns)
             case Reconnect():
                 self._lines.reconnect(line, self.voice())

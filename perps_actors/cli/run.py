@@ -51,7 +51,7 @@ def run(context: click.Context, /, *, symbols: str, duration: float | None, as_j
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, interrupts)
     try:
-        session = Session.open(RunOptions(symbols=tuple(filter(None, symbols.split(","))), **options))
+        session = Session.open(RunOptions(symbols=_names(symbols), **options))
     except (SettingsError, SimulatorError) as error:
         _refuse(context, error, 2)
     except PerpsActorsError as error:
@@ -64,6 +64,10 @@ def run(context: click.Context, /, *, symbols: str, duration: float | None, as_j
     if reason == "interrupted":
         context.exit(130)
     context.exit(0 if reason in {"finished", "time is up"} and summary["clean_stop"] else 1)
+
+
+def _names(listed: str) -> tuple[str, ...]:
+    return tuple(name for part in listed.split(",") if (name := part.strip()))
 
 
 def _run(session: Session, interrupts: _Interrupts, duration: float | None, *, show: bool) -> str:

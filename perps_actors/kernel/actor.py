@@ -4,9 +4,9 @@ Pykka's users find what they know: `SomeActor.start(...)` returns an `ActorRef` 
 system installs the same class into a cell of its own instead, unregistered, so that a host's `ActorRegistry.stop_all` does not
 see it.
 
-Private surface of Pykka used by this package, all of it here and in `cell.py`, `address.py` and `inbox.py` by these names, with
-tests in `tests/kernel/test_pykka_surface.py`: `_create_actor_inbox`, `_create_future`, `_start_actor_loop`, `_handle_receive`,
-`_ActorStop`, `Envelope`.
+Private surface of Pykka used by this package, all of it in this room by these names, with tests in
+`tests/kernel/test_pykka_surface.py`: `_create_actor_inbox`, `_create_future`, `_start_actor_loop`, `_handle_receive`, `_ActorStop`,
+`Envelope`.
 """
 
 from __future__ import annotations

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from enum import Enum
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import pykka
@@ -15,6 +14,7 @@ from perps_actors.errors import ActorUnavailable, Fenced
 from perps_actors.kernel.address import Address
 from perps_actors.kernel.inbox import EMPTY, Inbox, InboxPolicy, InboxStatistics
 from perps_actors.kernel.lease import Lease, enter
+from perps_actors.kernel.life import DeadLetter, Verdict, Watcher
 from perps_actors.kernel.orders import ORDERS, START, Start
 from perps_actors.kernel.timers import Timer
 from perps_actors.kernel.traits import BATCH, traits_of, weight_of
@@ -24,17 +24,6 @@ if TYPE_CHECKING:
 
     from perps_actors.kernel.actor import Actor
     from perps_actors.kernel.runtime import Runtime
-
-
-@attrs.frozen(kw_only=True)
-class DeadLetter:
-    """A message that killed its actor, or was in the hands of one that was fenced. It is never delivered again."""
-
-    actor: str
-    generation: int
-    message: Any
-    error: BaseException
-    items: int
 
 
 @attrs.frozen(kw_only=True)
@@ -50,28 +39,6 @@ class CellStatistics:
     busy_ns: int
     """Monotonic time spent in handlers."""
     inbox: InboxStatistics
-
-
-class Watcher(Protocol):
-    """Who is told of a cell's life; called on the dispatcher's thread, must not block."""
-
-    def started(self, cell: Cell, generation: int) -> None:
-        """`on_start` is done."""
-
-    def died(self, cell: Cell, generation: int, error: BaseException, letter: DeadLetter | None) -> None:
-        """The incarnation ended by an error; the inbox waits for the next one."""
-
-    def stopped(self, cell: Cell, generation: int, left: int, error: BaseException | None) -> None:
-        """The incarnation ended as it was told to. `error`: what its `on_stop` raised, or that it hung."""
-
-
-class Verdict(Enum):
-    """What became of a turn."""
-
-    IDLE = "idle"
-    MORE = "more"
-    FENCED = "fenced"
-    """The incarnation was replaced while it was in a handler; the thread that ran it must not touch anything any more."""
 
 
 class Cell:

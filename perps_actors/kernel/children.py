@@ -11,8 +11,9 @@ import attrs
 
 from perps_actors.errors import KernelError
 from perps_actors.kernel.actor import Actor
-from perps_actors.kernel.cell import Cell, DeadLetter
+from perps_actors.kernel.cell import Cell
 from perps_actors.kernel.clock import NS_PER_S
+from perps_actors.kernel.life import DeadLetter
 
 
 class Hung(KernelError):
@@ -86,7 +87,8 @@ class Incident:
     """Something the host should know of an actor's life."""
 
     kind: str
-    """`actor_died`, `actor_restarted`, `actor_given_up`, `actor_stop_failed`, or `actor_ended`: it stopped by itself."""
+    """`actor_died`, `actor_restarted`, `actor_given_up`, `actor_stop_failed`; `actor_ended`: it stopped by itself;
+    `supervisor_failed`: nobody watches over the actors any more."""
     actor: str
     generation: int
     restarts: int
@@ -145,8 +147,8 @@ class Child:
         pause = min(policy.base_delay_s * 2.0 ** (self._row - 2), policy.max_delay_s)
         return pause * (1 + policy.jitter * (2 * random.random() - 1))
 
-    def hangs(self, now_ns: int, most_ns: int) -> bool:
-        """Return whether the same message has been in hand, look after look, for longer than allowed.
+    def hangs(self, now_ns: int, most_ns: int, limit_s: float) -> bool:
+        """Return whether the same message has been in hand, look after look, for longer than `limit_s` seconds.
 
         The time between two looks counts for at most `most_ns`: while the process itself is held up (a suspension, a debugger) no
         handler could have come back.
@@ -157,7 +159,7 @@ class Child:
             self._seen, self._same_ns = seen, 0
             return False
         self._same_ns += passed_ns
-        return self._same_ns > self.spec.hang_after_s * NS_PER_S
+        return self._same_ns > limit_s * NS_PER_S
 
 
 @attrs.frozen(kw_only=True)

@@ -43,7 +43,10 @@ class InboxPolicy:
 
 @attrs.frozen(kw_only=True)
 class InboxStatistics:
-    """Counters of one inbox, in items; orders are not counted. What was told is taken, or dropped, or left, or still waiting."""
+    """Counters of one inbox, in items; orders, and timers that came too late, are not counted.
+
+    What was told is taken, or dropped, or left, or still waiting.
+    """
 
     length: int
     taken: int
@@ -239,7 +242,8 @@ class Inbox:
             except IndexError:
                 return
             entry, weight = self._counted_out(entry)
-            if not traits_of(_unwrapped(entry).__class__) & ORDER:
+            # A timer that comes too late is nothing that anyone told.
+            if not traits_of(_unwrapped(entry).__class__) & ORDER and not _is_timer(entry):
                 with self._lock:
                     self._left += weight
             self._on_left(entry)

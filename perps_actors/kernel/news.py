@@ -7,7 +7,8 @@ from typing import Any
 
 import attrs
 
-from perps_actors.kernel.cell import Cell, DeadLetter
+from perps_actors.kernel.cell import Cell
+from perps_actors.kernel.life import DeadLetter
 
 
 @attrs.frozen

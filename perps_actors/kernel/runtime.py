@@ -8,11 +8,12 @@ from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Any, Protocol
 
-from perps_actors.kernel.cell import Cell, Verdict
+from perps_actors.kernel.cell import Cell
 from perps_actors.kernel.clock import NS_PER_S, Clock, SystemClock
 from perps_actors.kernel.future import Answer
 from perps_actors.kernel.inbox import InboxPolicy
 from perps_actors.kernel.lease import Lease
+from perps_actors.kernel.life import Verdict
 from perps_actors.kernel.timers import ThreadedTimers, Timer
 
 # Pykka's own, which it leaves to the host to configure: what its users look at when an actor that nobody supervises dies.

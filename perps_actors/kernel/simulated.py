@@ -7,11 +7,12 @@ from random import Random
 from typing import Any
 
 from perps_actors.errors import AskTimeout, KernelError
-from perps_actors.kernel.cell import Cell, Verdict
+from perps_actors.kernel.cell import Cell
 from perps_actors.kernel.clock import NS_PER_S, ManualClock
 from perps_actors.kernel.future import Answer
 from perps_actors.kernel.inbox import InboxPolicy
 from perps_actors.kernel.lease import Lease
+from perps_actors.kernel.life import Verdict
 from perps_actors.kernel.timers import Timer, TimerHeap
 
 

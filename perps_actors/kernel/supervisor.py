@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from random import Random
@@ -11,10 +12,10 @@ import attrs
 
 from perps_actors.errors import KernelError, StartFailed
 from perps_actors.kernel.actor import Actor
-from perps_actors.kernel.cell import DeadLetter
 from perps_actors.kernel.children import Child, ChildState, Hung, Incident, Restart, RestartPolicy, StopReport
 from perps_actors.kernel.clock import NS_PER_S
 from perps_actors.kernel.future import Answer
+from perps_actors.kernel.life import DeadLetter
 from perps_actors.kernel.news import DeadlinePassed, Died, Look, Reporter, Revive, Started, Stopped
 from perps_actors.kernel.orders import Drain, Stop
 
@@ -94,6 +95,17 @@ class Supervisor(Actor):
             case _:
                 return super().on_receive(message)
         return None
+
+    def on_failure(self, _: object, error: BaseException | None, __: object) -> None:
+        """Let nobody wait for a supervisor that has failed itself, and tell the host that nobody watches over the others."""
+        failure = KernelError(f"The supervisor failed: {type(error).__name__}: {error}")
+        for answer in (self._starting, *self._waiting_for_stop):
+            if answer is not None:
+                answer.set_exception((KernelError, failure, None))
+        with suppress(Exception):
+            self._on_incident(
+                Incident(kind="supervisor_failed", actor=self.cell.name, generation=1, restarts=0, error=str(failure), letter=None)
+            )
 
     # --- starting
 
@@ -187,9 +199,12 @@ class Supervisor(Actor):
         if self._report is not None:
             return
         now_ns, most_ns = self._now_ns(), int(2 * self._look_every_s * NS_PER_S)
+        # While stopping, half of the deadline at most, so that the rest is left for those who share a thread with the hung one.
+        most_s = math.inf if self._stopping is None else self._stopping.deadline_s / 2
         for child in self._children.values():
-            if child.hangs(now_ns, most_ns):
-                child.cell.fence(Hung(f"{child.name} was in one handler for more than {child.spec.hang_after_s} s"))
+            limit_s = min(child.spec.hang_after_s, most_s)
+            if child.hangs(now_ns, most_ns, limit_s):
+                child.cell.fence(Hung(f"{child.name} was in one handler for more than {limit_s:g} s"))
         self.after(self._look_every_s, Look())
 
     # --- stopping

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import attrs
 
+from perps_actors.kernel.future import Answer
 from perps_actors.market.feed_state import Judgement
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.ladder import RungChange
@@ -64,6 +65,14 @@ class Reconnect:
     control = True
     connection: str
     session: int
+
+
+@attrs.frozen
+class HangUp:
+    """Close all connections and open none again; `done` is settled when each has told all it had read, and its end."""
+
+    control = True
+    done: Answer
 
 
 @attrs.frozen

@@ -95,6 +95,10 @@ class MarkStatistics:
 
 @attrs.frozen
 class SetWindowLength:
-    """Keep windows of this many marks from now on; longer ones are cut at once."""
+    """Keep windows of this many marks from now on, at least one; longer ones are cut at once.
 
-    length: int
+    Raises:
+        ValueError: a length below one.
+    """
+
+    length: int = attrs.field(validator=attrs.validators.ge(1))

@@ -66,8 +66,10 @@ class JournalStatus:
     recorded: int
     """Events written since this process opened the journal."""
     dropped: int
-    """Mark updates dropped beyond the recorder's bound, each accounted for by a hole event."""
+    """Events that will never be in the journal: beyond the recorder's bound, unfit, or left when it ended."""
     waiting: int
     last_sequence: int
     failing: str | None
     """Why the last commit failed; None while commits succeed."""
+    untold: int = 0
+    """How many of the dropped are not yet accounted for in the journal, by a `hole` event."""

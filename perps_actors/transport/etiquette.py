@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from random import Random
 
 from perps_actors.kernel.clock import NS_PER_S
@@ -14,10 +15,18 @@ _REFUSALS = frozenset({418, 429})
 
 
 class Etiquette:
-    """Good manners towards one venue's REST interface, for one asker."""
+    """Good manners towards one venue's REST interface, for one asker.
 
-    def __init__(self, budget: RateBudget, policy: BackoffPolicy, random: Random) -> None:
+    Args:
+        budget: what this asker may spend.
+        policy: pauses after failures.
+        random: their jitter.
+        others: budgets of the same venue's other askers: a refusal is meant for all that come from one address.
+    """
+
+    def __init__(self, budget: RateBudget, policy: BackoffPolicy, random: Random, others: Sequence[RateBudget] = ()) -> None:
         self._budget = budget
+        self._others = tuple(others)
         self._policy = policy
         self._random = random
         self._backoffs: dict[tuple[str, str | None], Backoff] = {}
@@ -30,16 +39,17 @@ class Etiquette:
             wait_ns = self._budget.take(request.weight, now_ns)
         return max(0.0, wait_ns / NS_PER_S)
 
-    def answered(self, answer: HttpAnswer) -> None:
-        """Note how a request went: a failure puts the next one like it off, a refusal puts all off."""
+    def answered(self, answer: HttpAnswer, *, usable: bool = True) -> None:
+        """Note how a request went: a failure, or an answer of no use, puts the next one like it off, a refusal puts all off."""
         key = (answer.request.purpose, answer.request.symbol)
         now_ns = answer.monotonic_ns
         backoff = self._backoffs.setdefault(key, Backoff(self._policy, self._random))
-        if answer.status == 200:
+        if answer.status == 200 and usable:
             self._not_before_ns.pop(key, None)
             backoff.worked(now_ns)
             return
         self._not_before_ns[key] = now_ns + int(backoff.next_pause_s(now_ns) * NS_PER_S)
         if answer.status in _REFUSALS:
             pause_s = answer.retry_after_s if answer.retry_after_s is not None else self._policy.max_s
-            self._budget.block(now_ns + int(pause_s * NS_PER_S))
+            for budget in (self._budget, *self._others):
+                budget.block(now_ns + int(pause_s * NS_PER_S))

@@ -17,6 +17,7 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from perps_actors.errors import TransportError
 from perps_actors.kernel.clock import Clock
 from perps_actors.transport.address import checked_address
+from perps_actors.transport.body import ACCEPTED, Body
 from perps_actors.transport.dial import Dialer
 from perps_actors.transport.limits import Limits
 from perps_actors.transport.retry_after import retry_after_s
@@ -140,7 +141,7 @@ class Exchanger:
         self._session = requests.Session()
         self._session.trust_env = False
         self._session.verify = True if limits.ca_file is None else str(limits.ca_file)
-        self._session.headers["Accept-Encoding"] = "gzip, deflate"
+        self._session.headers["Accept-Encoding"] = ACCEPTED
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         if limits.proxy is not None:
             self._session.proxies = {"https": limits.proxy}
@@ -155,12 +156,12 @@ class Exchanger:
             waiter: what stops it from another thread, together with `cut`.
             deadline_ns: monotonic time by which it is over.
         """
-        self._cutter.patience = Patience(waiter, deadline_ns, f"no answer within {self._limits.request_total_s:g} s")
+        patience = self._cutter.patience = Patience(waiter, deadline_ns, f"no answer within {self._limits.request_total_s:g} s")
         try:
             checked_address(request.url, encrypted="https", plain="http")
-            return self._answer(request, self._cutter.patience)
+            return self._answer(request, patience)
         except Exception as error:  # noqa: BLE001 - whatever requests makes of a hostile answer, the asker hears of it
-            return failed(request, waiter.stopped or _cause(error), self._clock)
+            return failed(request, patience.over() or _cause(error), self._clock)
 
     def _answer(self, request: HttpRequest, patience: Patience) -> HttpAnswer:
         with self._session.get(request.url, stream=True, allow_redirects=False, timeout=patience.left_s()) as response:
@@ -179,14 +180,11 @@ class Exchanger:
             )
 
     def _body(self, response: requests.Response, patience: Patience) -> bytes:
-        body = bytearray()
-        for chunk in response.iter_content(READ_BYTES):
-            body += chunk
+        body = Body(response.headers.get("Content-Encoding", ""), self._limits.max_answer_bytes)
+        while data := response.raw.read(min(READ_BYTES, body.room + 1), decode_content=False):
+            body.add(data)
             patience.left_s()
-            if max(len(body), response.raw.tell()) > self._limits.max_answer_bytes:
-                msg = f"the answer is longer than {self._limits.max_answer_bytes} bytes"
-                raise TransportError(msg)
-        return bytes(body)
+        return body.whole()
 
     def close(self) -> None:
         """Close all connections."""
@@ -194,11 +192,10 @@ class Exchanger:
 
 
 def _cause(error: BaseException) -> str:
-    """Return what lies at the bottom of an error, which on top names the URL: no query, it may be signed, gets into an error."""
-    while (beneath := error.__cause__ or error.__context__) is not None:
+    """Return what lies at the bottom of an error: what urllib3 puts on top names the URL, whose query may be signed."""
+    while not isinstance(error, TransportError) and (beneath := error.__cause__ or error.__context__) is not None:
         error = beneath
-    text = str(error).partition("?")[0]
-    return text if isinstance(error, TransportError) else f"{type(error).__name__}: {text}"
+    return str(error) if isinstance(error, TransportError) else f"{type(error).__name__}: {error}"
 
 
 def failed(request: HttpRequest, error: str, clock: Clock) -> HttpAnswer:

@@ -119,11 +119,10 @@ class HttpPool:
 
         with self._lock:
             while not self._closed:
-                while self._queue:
+                if self._queue:
                     ticket = self._queue.popleft()
-                    if ticket in self._pending:
-                        ticket.cut = cut
-                        return ticket
+                    ticket.cut = cut
+                    return ticket
                 self._idle += 1
                 self._work.wait()
                 self._idle -= 1

@@ -91,16 +91,21 @@ class Patience:
         self.deadline_ns = deadline_ns
         self._late = late
 
+    def over(self) -> str | None:
+        """Return why it is over: the thread was stopped, or the deadline has passed; None while there is time."""
+        late = self.waiter.clock.monotonic_ns() >= self.deadline_ns
+        return self._late if self.waiter.stopped is None and late else self.waiter.stopped
+
     def left_s(self) -> float:
         """Return the seconds that are left.
 
         Raises:
             TransportError: none, or the thread was stopped.
         """
-        left_ns = self.deadline_ns - self.waiter.clock.monotonic_ns()
-        if self.waiter.stopped is not None or left_ns <= 0:
-            raise TransportError(self.waiter.stopped or self._late)
-        return left_ns / NS_PER_S
+        over = self.over()
+        if over is not None:
+            raise TransportError(over)
+        return max(1, self.deadline_ns - self.waiter.clock.monotonic_ns()) / NS_PER_S
 
     def wait(self, sock: socket.socket | None, events: int, until_ns: int | None = None) -> bool:
         """Wait as `Waiter.wait`, until `until_ns` if that is earlier than the deadline.

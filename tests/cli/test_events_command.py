@@ -4,6 +4,8 @@ import json
 import signal
 import subprocess
 import sys
+from contextlib import contextmanager
+from threading import Timer
 
 import pytest
 from click.testing import CliRunner
@@ -41,6 +43,19 @@ def writer(path):
 
 def invoke(*arguments):
     return CliRunner().invoke(events, [str(argument) for argument in arguments])
+
+
+@contextmanager
+def running(*arguments):
+    """Run the command in a process of its own; the timer only bounds failures."""
+    with subprocess.Popen([*COMMAND, *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        bound = Timer(30, process.kill)
+        bound.start()
+        try:
+            yield process
+        finally:
+            bound.cancel()
+            process.kill()
 
 
 def listed(*arguments):
@@ -115,24 +130,20 @@ def test_what_stands_before_damage_is_printed_before_the_refusal(path, writer):
 
 
 def test_follow_goes_on_with_new_events_until_interrupted(path, writer):
-    command = [*COMMAND, str(path), "--json", "--follow", "--symbol", "ETHUSDT"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        assert process.stderr is not None
+    with running(path, "--json", "--follow", "--symbol", "ETHUSDT") as process:
         assert [json.loads(process.stdout.readline())["seq"] for _ in range(5)] == [1, 3, 5, 7, 9]
         for n in (11, 12, 13):
             writer.write([tick(n)])
         assert [json.loads(process.stdout.readline())["seq"] for _ in range(2)] == [11, 13]
         process.send_signal(signal.SIGINT)
         assert (process.stdout.read(), process.stderr.read()) == ("", "")
-    assert process.returncode == 130
+        assert process.wait(20) == 130
 
 
 def test_follow_ends_quietly_when_nobody_reads_any_more_though_nothing_new_comes(path):
-    with subprocess.Popen([*COMMAND, str(path), "--follow"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        assert process.stderr is not None
-        process.stdout.readline()
+    with running(path, "--follow") as process:
+        for _ in range(10):
+            process.stdout.readline()
         process.stdout.close()
         assert process.wait(20) == 0
         assert process.stderr.read() == ""
@@ -141,9 +152,7 @@ def test_follow_ends_quietly_when_nobody_reads_any_more_though_nothing_new_comes
 def test_a_reader_that_has_enough_ends_it_quietly(path, writer):
     for start in range(11, 20_000, 1000):
         writer.write([tick(n) for n in range(start, start + 1000)])
-    with subprocess.Popen([*COMMAND, str(path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        assert process.stderr is not None
+    with running(path) as process:
         process.stdout.readline()
         process.stdout.close()
         assert process.wait(20) == 0

@@ -4,6 +4,8 @@ import random
 import signal
 import subprocess
 import sys
+from contextlib import contextmanager
+from threading import Timer
 
 import pytest
 
@@ -26,11 +28,24 @@ while True:
 """
 
 
+@contextmanager
+def running(path, seed):
+    """Run a writer in a process of its own; the timer only bounds failures."""
+    command = [sys.executable, "-c", WRITER, str(path), str(seed)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        bound = Timer(30, process.kill)
+        bound.start()
+        try:
+            yield process
+        finally:
+            bound.cancel()
+            process.kill()
+
+
 def killed_writer(path, seed):
     """Run a writer in a process of its own, kill it in the middle of its work; return the last number it acknowledged."""
     acknowledged = 0
-    with subprocess.Popen([sys.executable, "-c", WRITER, str(path), str(seed)], stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
+    with running(path, seed) as process:
         for _, line in zip(range(random.Random(seed).randint(2, 150)), process.stdout, strict=False):
             acknowledged = int(line)
         process.send_signal(signal.SIGKILL)
@@ -66,8 +81,7 @@ def test_what_was_acknowledged_survives_kill_9_again_and_again(tmp_path, seed):
 
 def test_a_journal_is_read_from_another_process_while_it_is_written(tmp_path):
     path = tmp_path / "events.journal"
-    with subprocess.Popen([sys.executable, "-c", WRITER, str(path), "7"], stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
+    with running(path, 7) as process:
         acknowledged = int(process.stdout.readline())
         with SqliteJournalReader(path) as reader:
             for _ in range(20):
@@ -75,22 +89,15 @@ def test_a_journal_is_read_from_another_process_while_it_is_written(tmp_path):
                 assert len(found) >= acknowledged
                 assert found == list(range(1, len(found) + 1))
                 acknowledged = int(process.stdout.readline())
-        process.kill()
 
 
 def test_a_newer_process_fences_one_that_still_runs(tmp_path):
     path = tmp_path / "events.journal"
-    with subprocess.Popen(
-        [sys.executable, "-c", WRITER, str(path), "7"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdout is not None
+    with running(path, 7) as process:
         first = process.stdout.readline()
         writer = SqliteJournalWriter.open(path)
         end = writer.last_sequence
-        try:
-            rest, error = process.communicate(timeout=20)
-        finally:
-            process.kill()
+        rest, error = process.communicate(timeout=20)
     assert "JournalFenced" in error
     assert int((first + rest).split()[-1]) == end
     assert writer.write([event("tick", venue="v", received_ns=1, provenance="synthetic")]) == end + 1

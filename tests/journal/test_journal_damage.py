@@ -172,6 +172,28 @@ def test_a_file_that_was_cut_short_is_kept_beside_the_one_rebuilt_from_it(path, 
     assert sorted(path.parent.iterdir()) == [path, aside, path.with_name("events.journal.damaged-2")]
 
 
+def test_a_log_beside_a_file_that_was_cut_short_is_kept_and_never_played_into_the_new_one(tmp_path, events, path):
+    live = tmp_path / "live.journal"
+    shutil.copy(path, live)
+    writer = SqliteJournalWriter.open(live)
+    writer.write(events[:BLOCK])
+    for ending in ("", "-wal"):
+        shutil.copy(f"{live}{ending}", f"{path}{ending}")
+    writer.close()
+    os.truncate(path, path.stat().st_size - 60_000)
+    before = kept(path)[0]
+
+    # While somebody reads, nobody can fold the log into the file.
+    with SqliteJournalReader(path):
+        writer = SqliteJournalWriter.open(path)
+    assert writer.repaired is not None
+    assert writer.last_sequence == len(before)
+    writer.close()
+
+    assert kept(path) == (before, None)
+    assert path.with_name("events.journal.damaged-1-wal").stat().st_size > 0
+
+
 def test_a_log_that_was_cut_short_loses_only_its_last_block(tmp_path, marks):
     path = tmp_path / "events.journal"
     writer = SqliteJournalWriter.open(path)

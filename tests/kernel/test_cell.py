@@ -10,9 +10,10 @@ import pytest
 
 from perps_actors.errors import ActorUnavailable, AskRefused, AskTimeout, Fenced
 from perps_actors.kernel.actor import Actor
-from perps_actors.kernel.cell import Cell, DeadLetter
+from perps_actors.kernel.cell import Cell
 from perps_actors.kernel.inbox import InboxPolicy
 from perps_actors.kernel.lease import current_lease, leased
+from perps_actors.kernel.life import DeadLetter
 from perps_actors.kernel.orders import Drain, Stop
 from perps_actors.kernel.runtime import ThreadedRuntime
 from perps_actors.kernel.simulated import SimulatedRuntime
@@ -213,6 +214,17 @@ def test_a_question_that_waits_out_a_death_is_answered_by_the_next_incarnation(s
     cell.install(Counter(seen))
     simulation.settle()
     assert question.get(timeout=0) == 40
+
+
+def test_whoever_waits_for_an_actor_that_nobody_watches_learns_of_its_death(simulation: SimulatedRuntime) -> None:
+    cell = simulation.cell("unwatched")
+    cell.install(Counter([]))
+    cell.address.tell(-1)
+    question = cell.address.put_question("sum")
+    simulation.settle()
+    with pytest.raises(ActorUnavailable):
+        question.get(timeout=0)
+    assert cell.address.tell(1) is False
 
 
 def test_a_question_at_a_closed_address_is_refused_at_once(simulation: SimulatedRuntime) -> None:

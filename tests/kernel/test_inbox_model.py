@@ -51,7 +51,7 @@ def weight(entry: Any) -> int:
 
 class InboxMachine(RuleBasedStateMachine):
     @initialize(bound=st.integers(1, 8), conflate=st.booleans(), overflow=st.sampled_from(Overflow))
-    def open(self, bound: int, conflate: bool, overflow: Overflow) -> None:
+    def open(self, *, bound: int, conflate: bool, overflow: Overflow) -> None:
         self.policy = InboxPolicy(bound=bound, conflate=conflate, overflow=overflow)
         self.leftovers: list[Any] = []
         self.awake = False

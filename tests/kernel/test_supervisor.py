@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import pytest
 
-from perps_actors.errors import StartFailed
+from perps_actors.errors import KernelError, StartFailed
 from perps_actors.kernel.actor import Actor
 from perps_actors.kernel.address import Teller
 from perps_actors.kernel.children import Child, ChildSpec, ChildState, Incident, Restart, RestartPolicy
@@ -169,7 +170,7 @@ def test_pauses_grow_with_jitter_and_start_over_after_healthy_time(family: Any) 
     for _ in range(7):
         cell.address.tell("die")
     simulation.advance(60)
-    pauses = [(later - earlier) / 1e9 for earlier, later in zip(starts, starts[1:], strict=False)]
+    pauses = [(later - earlier) / 1e9 for earlier, later in pairwise(starts)]
     assert pauses[0] == 0
     for pause, middle in zip(pauses[1:], [1, 2, 4, 8, 8, 8], strict=True):
         assert 0.75 * middle <= pause <= 1.25 * middle
@@ -361,10 +362,29 @@ def test_a_long_suspension_fences_nobody(simulation: SimulatedRuntime, family: A
 
 def test_only_time_in_one_message_counts_for_hanging() -> None:
     cell = SimulatedRuntime().cell("a")
-    child = Child(ChildSpec(name="a", factory=lambda: Worker("a", []), hang_after_s=10), cell)
+    child = Child(ChildSpec(name="a", factory=lambda: Worker("a", [])), cell)
     cell._in_hand.append("message")
     second = 10**9
-    assert not any(child.hangs(now * second, 2 * second) for now in range(1, 9))
+    assert not any(child.hangs(now * second, 2 * second, 10) for now in range(1, 9))
     cell.inbox.taken += 1
-    assert not any(child.hangs(now * second, 2 * second) for now in range(9, 19))
-    assert any(child.hangs(now * second, 2 * second) for now in range(19, 22))
+    assert not any(child.hangs(now * second, 2 * second, 10) for now in range(9, 19))
+    assert any(child.hangs(now * second, 2 * second, 10) for now in range(19, 22))
+
+
+def test_a_supervisor_that_fails_itself_leaves_nobody_waiting(family: Any) -> None:
+    class Loaded:
+        def random(self) -> float:
+            msg = "no chance"
+            raise RuntimeError(msg)
+
+    simulation = SimulatedRuntime()
+    house = family(simulation)
+    house.random = Loaded()
+    cell = house.add("a", _worker("a", []))
+    house.start()
+    cell.address.tell(-1)
+    cell.address.tell(-1)
+    stopping = house.order_stop()
+    with pytest.raises(KernelError, match="The supervisor failed: RuntimeError: no chance"):
+        simulation.wait(stopping, 5)
+    assert house.kinds()[-1] == "supervisor_failed"

@@ -158,6 +158,24 @@ def test_a_child_that_hangs_in_on_stop_for_too_long_does_not_hold_the_others_up(
     clerk.release.set()
 
 
+@pytest.mark.parametrize("drain", [True, False])
+def test_a_hung_child_leaves_those_who_share_its_thread_half_of_the_deadline(runtime: ThreadedRuntime, family: Any, *, drain: bool) -> None:
+    house, probe = family(runtime, look_every_s=0.01), Probe()
+    neighbour = house.add("neighbour", lambda: Clerk(probe), group="shared")
+    cell = house.add("hung", Clerk, group="shared")
+    house.start()
+    hold = Hold()
+    cell.address.tell(hold)
+    assert hold.begun.wait(LIMIT_S)
+    neighbour.address.tell("waiting")
+    report = house.stop(drain=drain, deadline_s=0.4)
+    assert report.finished == ("neighbour", "hung")
+    assert report.dead_letters == 1
+    assert probe.told == ["waiting"]
+    assert runtime.abandoned == 1
+    hold.release.set()
+
+
 def test_the_earlier_deadline_of_two_stops_holds(runtime: ThreadedRuntime, family: Any) -> None:
     house = family(runtime)
     cell = house.add("hung", Clerk)

@@ -71,8 +71,8 @@ def test_the_last_judgement_is_kept() -> None:
     gap=st.booleans(),
 )
 def test_old_is_never_live_and_a_cause_is_always_given(
-    marked: int | None, later: int, heard: int | None, down: str | None, gap: bool
-) -> None:  # noqa: FBT001
+    *, marked: int | None, later: int, heard: int | None, down: str | None, gap: bool
+) -> None:
     state = _state()
     if marked is not None:
         state.marked(marked)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import hashlib
+import select
 import socket
 import ssl
 import subprocess
@@ -46,14 +47,17 @@ class Peer:
         return data
 
     def read_head(self) -> bytes:
-        self.head = b""
-        while not self.head.endswith(b"\r\n\r\n"):
-            self.head += self.exactly(1)
-        return self.head
+        head = b""
+        while not head.endswith(b"\r\n\r\n"):
+            head += self.exactly(1)
+        self.head = head
+        return head
 
     def accept_handshake(self, extra: bytes = b"", then: bytes = b"") -> None:
         """Answer with a header more, if wanted, and send on in the same packet."""
-        key = next(line.split(b":", 1)[1].strip() for line in self.read_head().split(b"\r\n") if line.lower().startswith(b"sec-websocket-key"))
+        key = next(
+            line.split(b":", 1)[1].strip() for line in self.read_head().split(b"\r\n") if line.lower().startswith(b"sec-websocket-key")
+        )
         accept = base64.b64encode(hashlib.sha1(key + GUID).digest())
         head = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: " + accept
         self.sock.sendall(head + b"\r\n" + extra + b"\r\n" + then)
@@ -77,6 +81,14 @@ class Peer:
                 return
 
     def hang(self) -> None:
+        """Read and say nothing until the client goes."""
+        poll = select.poll()
+        poll.register(self.sock, select.POLLRDHUP)
+        while not self.over.is_set() and not poll.poll(100):
+            pass
+
+    def stop_dead(self) -> None:
+        """Do nothing at all, not even notice that the client goes."""
         self.over.wait(PATIENCE_S)
 
     def wait_for_end(self) -> None:
@@ -96,15 +108,15 @@ class RawServer:
         self.over = threading.Event()
         self.peers: list[Peer] = []
         self.errors: list[BaseException] = []
-        self._threads = [threading.Thread(target=self._accept, name="test-server")]
-        self._threads[0].start()
+        self.threads = [threading.Thread(target=self._accept, name="test-server")]
+        self.threads[0].start()
 
     def _accept(self) -> None:
         with contextlib.suppress(OSError):
             while True:
                 sock, _ = self._socket.accept()
                 thread = threading.Thread(target=self._serve, args=(sock,), name="test-peer")
-                self._threads.append(thread)
+                self.threads.append(thread)
                 thread.start()
 
     def _serve(self, sock: socket.socket) -> None:
@@ -116,14 +128,19 @@ class RawServer:
                 self._script(peer)
         except OSError:
             sock.close()
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - told by `close`
             self.errors.append(error)
 
     def close(self) -> None:
         self.over.set()
         self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
-        for thread in self._threads:
+        self.threads[0].join(PATIENCE_S)
+        for peer in self.peers:
+            # Not the method of a TLS socket, which would take its state from under the thread that reads it.
+            with contextlib.suppress(OSError):
+                socket.socket.shutdown(peer.sock, socket.SHUT_RDWR)
+        for thread in self.threads:
             thread.join(PATIENCE_S)
             assert not thread.is_alive()
         assert self.errors == []
@@ -147,23 +164,23 @@ class Hearing:
         self.threads.add(threading.current_thread().name)
         self._news.notify_all()
         if callback == self.fail_in:
-            raise KeyError("broken listener")
+            raise KeyError(callback)
 
     def wait_until_ready(self, timeout_s: float) -> bool:
         return self.ready.wait(timeout_s)
 
-    def opened(self, connection: str) -> None:
+    def opened(self, _: str) -> None:
         with self._news:
             self.openings += 1
             self._note("opened")
 
-    def frames(self, connection: str, frames: tuple[bytes, ...], received_ns: int, monotonic_ns: int) -> None:
+    def frames(self, _: str, frames: tuple[bytes, ...], received_ns: int, monotonic_ns: int) -> None:
         with self._news:
             self.frames_heard.extend(frames)
             self.batches.append((frames, received_ns, monotonic_ns))
             self._note("frames")
 
-    def closed(self, connection: str, reason: str, error: bool) -> None:
+    def closed(self, connection: str, reason: str, error: bool) -> None:  # noqa: FBT001 - the protocol's
         with self._news:
             self.endings.append((connection, reason, error))
             self._note("closed")
@@ -236,9 +253,13 @@ class Outside:
     def open_at(self, script: Callable[[Peer], None], **plan: float):
         return self.open(f"ws://127.0.0.1:{self.serve(script).port}/stream", **plan)
 
+    @staticmethod
+    def request(url: str) -> HttpRequest:
+        return HttpRequest(url=url, purpose="test")
+
     def ask(self, url: str) -> Asked:
         asked = Asked()
-        self.network.request(HttpRequest(url=url, purpose="test"), asked)
+        self.network.request(self.request(url), asked)
         return asked
 
     def ask_at(self, script: Callable[[Peer], None], path: str = "/") -> Asked:
@@ -252,8 +273,8 @@ def outside() -> Iterator[Outside]:
 
 
 @pytest.fixture
-def patience_s() -> float:
-    return PATIENCE_S
+def hearings() -> Callable[[int], list[Hearing]]:
+    return lambda count: [Hearing() for _ in range(count)]
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import time
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -24,7 +25,7 @@ def encoded(opcode, payload, *, fin=True, reserved=0, mask=None, width=None):
 def decode(data, cuts=(), **limits):
     decoder = FrameDecoder(limits.pop("max_message_bytes", 2**20), **limits)
     edges = [0, *sorted(cuts), len(data)]
-    messages = [message for start, stop in zip(edges, edges[1:], strict=False) for message in decoder.feed(data[start:stop])]
+    messages = [message for start, stop in pairwise(edges) for message in decoder.feed(data[start:stop])]
     try:
         decoder.check()
     except TransportError as error:
@@ -43,7 +44,7 @@ def conversations(draw):
     for _ in range(draw(st.integers(0, 6))):
         message = draw(payloads)
         edges = sorted({0, len(message), *draw(st.lists(st.integers(0, len(message)), max_size=3))})
-        parts = [message[a:b] for a, b in zip(edges, edges[1:], strict=False)] or [b""]
+        parts = [message[a:b] for a, b in pairwise(edges)] or [b""]
         for i, part in enumerate(parts):
             for opcode, payload in draw(st.lists(controls, max_size=2)):
                 data += encoded(opcode, payload)

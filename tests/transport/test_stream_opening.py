@@ -5,6 +5,7 @@ import threading
 import time
 
 import pytest
+import websocket
 
 from perps_actors.kernel.clock import SystemClock
 from perps_actors.transport.dial import Dialer, Resolver
@@ -78,19 +79,30 @@ def test_a_redirect_is_not_followed(outside, status):
     ],
 )
 def test_what_is_no_handshake_is_refused_at_once_and_named(outside, answer, said):
-    hearing, _ = outside.open_at(lambda peer: (peer.read_head(), peer.sock.sendall(answer), peer.sock.shutdown(socket.SHUT_WR), peer.hang()))
+    hearing, _ = outside.open_at(
+        lambda peer: (peer.read_head(), peer.sock.sendall(answer), peer.sock.shutdown(socket.SHUT_WR), peer.hang())
+    )
     reason, error = hearing.ending()
     assert said in reason
     assert error
     assert len(reason) < 300
 
 
-def test_cookies_of_one_handshake_are_not_sent_with_the_next(outside):
+def test_cookies_pass_neither_from_our_handshakes_to_the_hosts_own_nor_back(outside, monkeypatch):
+    monkeypatch.setattr(websocket._handshake, "CookieJar", type(websocket._handshake.CookieJar)())
     server = outside.serve(lambda peer: (peer.accept_handshake(b"Set-Cookie: id=1; Domain=127.0.0.1\r\n"), peer.hang()))
-    for _ in range(2):
-        hearing, _ = outside.open(f"ws://127.0.0.1:{server.port}/")
-        hearing.until_open()
-    assert [b"cookie" in peer.head.lower() for peer in server.peers] == [False, False]
+    url = f"ws://127.0.0.1:{server.port}/"
+
+    def ours():
+        outside.open(url)[0].until_open()
+
+    def of_the_host():
+        websocket.create_connection(url).shutdown()
+
+    for connect in (ours, of_the_host, of_the_host, ours):
+        connect()
+    # The host's second one shows that its cookies would be sent.
+    assert [b"cookie" in peer.head.lower() for peer in server.peers] == [False, False, True, False]
 
 
 @pytest.mark.parametrize("url", ["ws://192.0.2.1/", "ws://example.com/", "http://127.0.0.1/", "nonsense"])
@@ -148,23 +160,52 @@ def test_closing_ends_a_handshake_that_hangs_at_once(outside):
     assert time.monotonic() - start < 2
 
 
+def connected(hearing, look_up, *, url="wss://venue.example/", handshake_s=10.0, resolver=None):
+    limits = Limits(handshake_s=handshake_s)
+    dialer = Dialer(limits, resolver or Resolver(look_up))
+    plan = ConnectionPlan(name="public-0", url=url)
+    connection = WebSocketConnection(plan, hearing, clock=SystemClock(), limits=limits, dialer=dialer)
+    connection.start()
+    return connection
+
+
+def found(host, port):
+    return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+
+
+def test_when_the_first_address_of_a_name_hangs_the_next_gets_its_share_of_the_time(outside, full_port, hearings):
+    server = outside.serve(lambda peer: (peer.accept_handshake(), peer.hang()))
+    (hearing,) = hearings(1)
+    link = connected(
+        hearing,
+        lambda *_, **__: [*found("127.0.0.1", full_port), *found("127.0.0.1", server.port)],
+        url="ws://localhost/",
+        handshake_s=1.0,
+    )
+    hearing.until_open()
+    link.close("enough")
+    hearing.ending()
+
+
+def test_a_localhost_that_leads_elsewhere_is_not_connected_to_without_tls(hearings):
+    (hearing,) = hearings(1)
+    connected(hearing, lambda *_, **__: found("192.0.2.1", 80), url="ws://localhost/")
+    assert hearing.ending() == ("no address of localhost is usable", True)
+
+
 @pytest.fixture
-def hanging_name(outside):
+def hanging_name():
     """A connection to a name whose look-up hangs until the event is set, and the resolver."""
     release = threading.Event()
 
     def look_up(*_, **__):
         release.wait(8)
-        raise OSError("the name server is gone")
+        raise socket.gaierror(socket.EAI_AGAIN, "the name server is gone")
 
     resolver = Resolver(look_up)
 
     def connect(hearing, handshake_s=10.0):
-        limits = Limits(handshake_s=handshake_s)
-        plan = ConnectionPlan(name="public-0", url="wss://venue.example/")
-        connection = WebSocketConnection(plan, hearing, clock=SystemClock(), limits=limits, dialer=Dialer(limits, resolver))
-        connection.start()
-        return connection
+        return connected(hearing, look_up, handshake_s=handshake_s, resolver=resolver)
 
     yield connect, resolver, release
     release.set()
@@ -172,9 +213,9 @@ def hanging_name(outside):
         thread.join(5)
 
 
-def test_a_look_up_that_hangs_keeps_neither_deadline_nor_close_waiting_and_is_not_doubled(hanging_name, outside):
+def test_a_look_up_that_hangs_keeps_neither_deadline_nor_close_waiting_and_is_not_doubled(hanging_name, hearings):
     connect, resolver, release = hanging_name
-    late, closed, third = (type(outside.open("nonsense")[0])() for _ in range(3))
+    late, closed, third = hearings(3)
     connect(late, 0.2)
     link = connect(closed)
     link.close("not wanted")
@@ -183,4 +224,4 @@ def test_a_look_up_that_hangs_keeps_neither_deadline_nor_close_waiting_and_is_no
     connect(third)
     assert len(resolver.threads()) == 1
     release.set()
-    assert third.ending() == ("no address of venue.example: the name server is gone", True)
+    assert third.ending() == ("no address of venue.example: [Errno -3] the name server is gone", True)

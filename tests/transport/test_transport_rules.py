@@ -68,7 +68,7 @@ def test_other_addresses_are_refused_without_showing_what_they_carry(url):
         ("-1", None),
         ("1.5", None),
         ("9" * 5000, None),
-        ("１２", None),
+        ("\uff11\uff12", None),
     ],
 )
 def test_retry_after_is_seconds_or_a_date_or_nothing(header, expected):
