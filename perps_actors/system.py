@@ -131,11 +131,12 @@ class PerpsSystem:
         return self._report
 
     def _hang_up(self, patience_s: float) -> None:
-        """Let the streams end and say all they have read, so that nothing arrives behind the order to drain."""
-        done = Answer()
-        if self._parts.address("stream_consumer").tell(HangUp(done)):
-            with suppress(AskTimeout):
-                self._runtime.wait(done, patience_s)
+        """Let the sources end and say all they have read, so that nothing arrives behind the order to drain."""
+        for source in ("quote_poller", "stream_consumer"):
+            done = Answer()
+            if self._parts.address(source).tell(HangUp(done)):
+                with suppress(AskTimeout):
+                    self._runtime.wait(done, patience_s / 2)
 
     def __enter__(self) -> Self:
         """Start."""

@@ -1,10 +1,7 @@
 from __future__ import annotations
 
-import hashlib
 import os
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -16,13 +13,11 @@ import pytest
 from perps_actors.errors import ActorUnavailable, AskTimeout, StartFailed
 from perps_actors.journal.sqlite_reader import SqliteJournalReader
 from perps_actors.market.mark import Mark
-from perps_actors.messages.feeds import FramesArrived
 from perps_actors.messages.marks import MarksUpdated, OfferMarks, RecordMarks
 from perps_actors.messages.records import Event
 from perps_actors.settings import JournalSettings, PollSettings, Settings, StreamSettings
 from perps_actors.simulator.process import VenueProcess
 from perps_actors.system import PerpsSystem
-from perps_actors.testing import FakeNetwork, Probe, SimulatedRuntime
 
 LIMIT_S = 20
 POISON = Mark(None, Decimal(1), "book", None, 1, 1)  # type: ignore[arg-type]
@@ -66,7 +61,7 @@ def test_starting_and_stopping_again_changes_nothing(world) -> None:
     report = world.system.drain()
     assert report.clean
     assert world.system.stop() is world.system.drain() is report
-    assert world.told_of("ws_stream_exit").__len__() == links
+    assert len(world.events("ws_stream_exit")) == links
 
 
 def test_a_system_that_was_stopped_says_so_at_once_when_it_is_started_again(world) -> None:
@@ -89,7 +84,8 @@ def test_leaving_the_context_drains_and_an_error_inside_stops(worlds) -> None:
         world = worlds()
         try:
             with world.system:
-                world.network.deliver("public-0", world.touch_frame("BTCUSDT", 1, 3))
+                for _ in range(500):
+                    world.network.deliver("public-0", world.touch_frame("BTCUSDT", 1, 3))
                 if error is not None:
                     raise error
         except RuntimeError:
@@ -189,7 +185,6 @@ def test_a_poisoned_mark_loses_itself_alone_and_its_death_is_told(worlds, seed) 
 
 POISONS = {
     "stream_consumer": OfferMarks((None,)),  # type: ignore[arg-type]
-    "quote_poller": FramesArrived,
     "mark_store": RecordMarks((POISON,), "synthetic"),
     "risk_monitor": MarksUpdated((None,), "synthetic"),  # type: ignore[arg-type]
     "market_monitor": MarksUpdated((None,), "synthetic"),  # type: ignore[arg-type]
@@ -198,14 +193,14 @@ POISONS = {
 
 
 @pytest.mark.parametrize("seed", range(6))
-@pytest.mark.parametrize("victim", [name for name in POISONS if name != "quote_poller"])
+@pytest.mark.parametrize("victim", POISONS)
 def test_whoever_dies_marks_go_on_and_nothing_but_the_poison_is_lost(worlds, victim, seed) -> None:
     world = worlds(seed=seed, stream=StreamSettings(source="touch"))
     sent = []
     for round_ in range(4):
         for number in range(3):
             sent.append(100 + 10 * round_ + number)
-            world.network.deliver("public-0", world.touch_frame("BTCUSDT", sent[-1], sent[-1]+ 2))
+            world.network.deliver("public-0", world.touch_frame("BTCUSDT", sent[-1], sent[-1] + 2))
         if victim == "stream_consumer":
             world.runtime.settle()
         world.tell(victim, POISONS[victim])
@@ -307,29 +302,3 @@ def test_a_venue_that_falls_silent_is_noticed_within_the_limit_and_holds_up_no_s
             until(lambda: successor.mark(venue.symbols[0]), "marks of the new system")
         assert listener.marks == [], "the stopped system still writes"
     assert set(threading.enumerate()) <= set(threads)
-
-
-# --- same input, same output
-
-
-DATA = Path(os.environ.get("PERPS_ACTORS_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
-PLAY = """
-import gzip, hashlib, json, sys
-from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
-
-from perps_actors.journal.lines import line_of
-"""
-
-
-@pytest.fixture(scope="session")
-def frames():
-    """The lines of a recording that matter: (kind, connection or symbol, bytes)."""
-    import gzip
-    import json
-    from urllib.parse import parse_qs, urlsplit
-
-    folder = DATA / "recordings" / "binance_futures"
-    if not folder.is_dir():
-        pytest.skip(f"the recordings are not at {DATA} (set PERPS_ACTORS_DATA)")
-    return folder

@@ -14,7 +14,7 @@ from perps_actors.market.events import Touch
 from perps_actors.market.mark import Mark
 from perps_actors.market.mark_maker import price_of
 from perps_actors.messages.control import Tick
-from perps_actors.messages.feeds import AnswerArrived, MakeRequest
+from perps_actors.messages.feeds import AnswerArrived, HangUp, MakeRequest
 from perps_actors.messages.marks import OfferMarks
 from perps_actors.messages.polls import GetPollStatistics, PollNow, PollStatistics
 from perps_actors.transport.wire import HttpAnswer, HttpRequest
@@ -24,9 +24,9 @@ from perps_actors.venues.contract import Complaint, RestAdapter
 class QuotePoller(Actor):
     """Polls best bid and ask of all its symbols in as few requests as the venue allows, and offers them as marks of source `rest`.
 
-    Takes: `PollNow`, `AnswerArrived`, `MakeRequest`, `GetPollStatistics`, its own `Tick`. Tells: `OfferMarks` to whoever keeps the
-    ladder; `poll_failed` and `input_rejected` events to the recorder. One poll is under way at a time: the next is set when the
-    last is answered, and every request is answered within its total deadline, so a hung venue hangs nobody and nothing piles up.
+    Takes: `PollNow`, `AnswerArrived`, `MakeRequest`, `HangUp`, `GetPollStatistics`, its own `Tick`. Tells: `OfferMarks` to whoever
+    keeps the ladder; `poll_failed` and `input_rejected` events to the recorder. One poll is under way at a time: the next is set when
+    the last is answered, and every request is answered within its total deadline, so a hung venue hangs nobody and nothing piles up.
     One bad row never blocks its neighbours. Inbox: *all*. A restart loses a poll under way and polls at once.
     """
 
@@ -67,6 +67,9 @@ class QuotePoller(Actor):
                 self._desk.make(request, self)
             case AnswerArrived(answer):
                 self._answered(answer)
+            case HangUp(done):
+                self._desk.hang_up()
+                done.set(None)
             case GetPollStatistics():
                 return PollStatistics(self._polls, self._failures, self._rejected, self._last_failure)
             case _:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from contextlib import suppress
 
 from perps_actors.errors import Fenced
@@ -20,9 +21,12 @@ class RestDesk:
         self._network = network
         self._clock = clock
         self._hung_up = False
+        self._telling = threading.Lock()
 
     def make(self, request: HttpRequest, actor: Actor) -> None:
-        """Make the request now, or have the actor come back with it when the venue's limits allow it."""
+        """Make the request now, or have the actor come back with it when the venue's limits allow it; after `hang_up`, nothing."""
+        if self._hung_up:
+            return
         pause_s = self._etiquette.pause_s(request, self._clock.monotonic_ns())
         if pause_s > 0:
             actor.after(pause_s, MakeRequest(request))
@@ -31,15 +35,16 @@ class RestDesk:
 
         def answered(answer: HttpAnswer) -> None:
             # Whoever asked may have been replaced; its successor asks anew.
-            with suppress(Fenced):
+            with suppress(Fenced), self._telling:
                 if not self._hung_up:
                     tell(AnswerArrived(answer))
 
         self._network.request(request, answered)
 
     def hang_up(self) -> None:
-        """Tell of no answer any more."""
-        self._hung_up = True
+        """Make no request and tell of no answer any more, not even of one that a worker is about to tell."""
+        with self._telling:
+            self._hung_up = True
 
     def answered(self, answer: HttpAnswer, *, usable: bool = True) -> None:
         """Note how a request went, and whether its answer was of any use."""

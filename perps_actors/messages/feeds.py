@@ -69,7 +69,10 @@ class Reconnect:
 
 @attrs.frozen
 class HangUp:
-    """Close all connections and open none again; `done` is settled when each has told all it had read, and its end."""
+    """Ask the venue nothing more, close all connections and open none again.
+
+    `done` is settled when nothing more will come: each connection has told all it had read, and its end.
+    """
 
     control = True
     done: Answer

@@ -76,7 +76,7 @@ class Cutter:
 
 
 class _CuttableConnection(HTTPConnection):
-    """A connection whose socket a cutter opens. `_new_conn` is the one private name of urllib3 that is used (1.26 to 2.x)."""
+    """A connection whose socket a cutter opens. `_new_conn` and `_dns_host` are the private names of urllib3 it uses."""
 
     def __init__(self, *args: Any, cutter: Cutter, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
