@@ -10,7 +10,7 @@ import sys
 for name in ("wsaccel", "wsaccel.utf8validator", "wsaccel.xormask"):
     sys.modules[name] = None  # type: ignore[assignment]
 
-import json  # noqa: E402 - the modules above must be gone before websocket looks for them
+import json
 import threading
 import time
 from decimal import Decimal

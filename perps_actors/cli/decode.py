@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import io
-import os
 import sys
 import zlib
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from typing import IO
 import click
 import msgspec
 
+from perps_actors.cli.pipe import let_go_of_stdout
 from perps_actors.errors import SettingsError
 from perps_actors.venues.contract import Complaint
 from perps_actors.venues.decode import decode as decode_lines
@@ -59,8 +59,7 @@ def decode(venue_name: str, raw: Path) -> None:
         try:
             _print_events(known, lines)
         except BrokenPipeError:
-            # Whoever read has enough; what is still buffered must not complain at exit.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            let_go_of_stdout()
             return
     if lines.fault is not None:
         _refuse(f"{raw}: cannot be read on: {lines.fault}")

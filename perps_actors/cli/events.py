@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import select
 import sys
 from collections.abc import Callable, Iterator
@@ -11,6 +10,7 @@ from threading import Event as Signal
 
 import click
 
+from perps_actors.cli.pipe import let_go_of_stdout
 from perps_actors.errors import JournalError, SettingsError
 from perps_actors.journal.lines import json_line, plain_line
 from perps_actors.journal.since import parse_since
@@ -53,8 +53,7 @@ def events(
         click.echo(f"perps-actors events: {error}", err=True)
         context.exit(2)
     except BrokenPipeError:
-        # Whoever read has enough; what is still buffered must not complain at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        let_go_of_stdout()
     except KeyboardInterrupt:
         context.exit(130)
 

@@ -80,7 +80,7 @@ class Link(Protocol):
 
 
 class AnswerListener(Protocol):
-    """Who hears of an HTTP exchange, on a worker's thread; must not block."""
+    """Who hears of an HTTP exchange, on a thread of the network's or, when it is refused at once, on the caller's; must not block."""
 
     def __call__(self, answer: HttpAnswer) -> None:
         """Hear what became of the request."""
