@@ -72,6 +72,11 @@ def test_a_system_that_was_stopped_says_so_at_once_when_it_is_started_again(worl
     assert world.runtime.steps == steps
 
 
+def test_stopping_an_idle_system_leaves_nothing(world) -> None:
+    report = world.system.stop()
+    assert (report.actors.left, report.clean) == ((), True)
+
+
 def test_a_system_that_was_never_started_can_be_stopped() -> None:
     threads = threading.enumerate()
     report = PerpsSystem(Settings(symbols=("BTCUSDT",))).drain()
@@ -159,6 +164,46 @@ class _Counting:
     def wait_for(self, count: int, accept: Callable[[Mark], bool] = lambda _: True) -> bool:
         with self.news:
             return self.news.wait_for(lambda: sum(map(accept, self.marks)) >= count, LIMIT_S)
+
+
+# --- pressure
+
+
+def pile_up(world, count: int) -> None:
+    """Let marks wait at the store, told one by one."""
+    btc = world.system.instrument("BTCUSDT")
+    for number in range(1, count + 1):
+        world.address("mark_store").tell(RecordMarks((Mark(btc, Decimal(number), "book", None, 1, 0),), "synthetic"))
+
+
+def test_live_marks_that_pile_up_are_conflated_to_the_newest_and_what_that_cost_is_a_hole(worlds) -> None:
+    world = worlds(lossless=False)
+    pile_up(world, 5_000)
+    world.advance(1.1)
+    assert world.marks("BTCUSDT")[-1] == 5_000
+    count = world.system.count("BTCUSDT")
+    assert count < 5_000
+    assert world.told_of("hole") == [("hole", {"inbox": "mark_store", "reason": "inbox full", "dropped": 5_000 - count})]
+    assert world.system.dropped == 5_000 - count
+    assert len(world.events("ws_mark_update")) == count
+
+
+def test_marks_of_a_recording_are_never_conflated(worlds) -> None:
+    world = worlds(lossless=True)
+    pile_up(world, 5_000)
+    world.advance(1.1)
+    assert world.system.count("BTCUSDT") == len(world.events("ws_mark_update")) == 5_000
+    assert world.system.dropped == 0
+
+
+@pytest.mark.parametrize("lossless", [True, False])
+@pytest.mark.parametrize("full", ["stream_consumer", "mark_store", "event_recorder"])
+def test_sources_stop_reading_while_the_inside_is_full_live_ones_only_while_the_streams_own_inbox_is(worlds, lossless, full) -> None:
+    world = worlds(lossless=lossless)
+    listener = world.network.link("public-0").listener
+    assert listener.wait_until_ready(0)
+    world.address(full).tell(MarksUpdated((POISON,) * 20_000, "synthetic"))
+    assert listener.wait_until_ready(0) is (not lossless and full != "stream_consumer")
 
 
 # --- death

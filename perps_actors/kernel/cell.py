@@ -15,7 +15,7 @@ from perps_actors.kernel.address import Address
 from perps_actors.kernel.inbox import EMPTY, Inbox, InboxPolicy, InboxStatistics
 from perps_actors.kernel.lease import Lease, enter
 from perps_actors.kernel.life import DeadLetter, Verdict, Watcher
-from perps_actors.kernel.orders import ORDERS, START, Start
+from perps_actors.kernel.orders import ORDERS, START, Recycle, Start
 from perps_actors.kernel.timers import Timer
 from perps_actors.kernel.traits import BATCH, traits_of, weight_of
 
@@ -155,7 +155,7 @@ class Cell:
     def _end(self, actor: Actor, order: Any, error: BaseException | None) -> None:
         """Let the incarnation go as it was told to; whoever waits for that learns it last."""
         by_itself = order.__class__ is Envelope
-        left = 0 if by_itself and self.lasting else self.close()
+        left = 0 if (by_itself and self.lasting) or order.__class__ is Recycle else self.close()
         self._vacate(actor)
         if by_itself and order.reply_to is not None:
             order.reply_to.set(None)

@@ -9,10 +9,11 @@ from random import Random
 
 import attrs
 
-from perps_actors.errors import KernelError
+from perps_actors.errors import KernelError, StartFailed
 from perps_actors.kernel.actor import Actor
 from perps_actors.kernel.cell import Cell
 from perps_actors.kernel.clock import NS_PER_S
+from perps_actors.kernel.future import Answer
 from perps_actors.kernel.life import DeadLetter
 
 
@@ -35,6 +36,15 @@ class Restart(Enum):
         return self is Restart.PERMANENT or (self is Restart.TRANSIENT and died)
 
 
+class Strategy(Enum):
+    """Who is started again when a child dies."""
+
+    ONE_FOR_ONE = "one_for_one"
+    """The child that died."""
+    REST_FOR_ONE = "rest_for_one"
+    """It, and those that were started after it, because they may hold what it has forgotten."""
+
+
 class ChildState(Enum):
     """Where a child is in its life."""
 
@@ -43,6 +53,10 @@ class ChildState(Enum):
     RUNNING = "running"
     BACKING_OFF = "backing_off"
     GIVEN_UP = "given_up"
+    RECYCLING = "recycling"
+    """Ending because one that was started before it died."""
+    RECYCLED = "recycled"
+    """Ended for that reason; it is started again after the one that died."""
     STOPPING = "stopping"
     STOPPED = "stopped"
     ABANDONED = "abandoned"
@@ -80,6 +94,8 @@ class ChildSpec:
     restart: Restart = Restart.PERMANENT
     hang_after_s: float = 30.0
     """A handler that takes longer is taken for hung."""
+    stop_s: float | None = None
+    """How long it may take to stop, within the deadline for all; None: as long as that allows."""
 
 
 @attrs.frozen(kw_only=True)
@@ -110,6 +126,11 @@ class Child:
         self.up_since_ns = 0
         self.ordered = False
         """Whether it was told to stop."""
+        self.pause_is_over = False
+        self.added: Answer | None = None
+        """Who waits for it to come up, having added it while the others ran."""
+        self.removed: Answer | None = None
+        """Who waits for it to be gone."""
         self.letters: deque[DeadLetter] = deque(maxlen=100)
         self._deaths: deque[int] = deque()
         self._row = 0
@@ -125,6 +146,8 @@ class Child:
         """Let nothing follow; what still waits is left over."""
         self.state = state
         self.left += self.cell.close()
+        if self.added is not None:
+            self.added.set_exception((StartFailed, StartFailed(f"{self.name}: stopped before it was up"), None))
 
     def note_death(self, now_ns: int, letter: DeadLetter | None, policy: RestartPolicy) -> None:
         """Count a death; one after healthy time starts the backoff over."""

@@ -65,6 +65,14 @@ class DeadlinePassed:
     control = True
 
 
+@attrs.frozen
+class ChildOverdue:
+    """A child has used up its own time to stop."""
+
+    control = True
+    name: str
+
+
 class Reporter:
     """Turns what a dispatcher sees of a cell into messages to the supervisor."""
 

@@ -24,6 +24,14 @@ class Drain:
 
 
 @attrs.frozen
+class Recycle:
+    """End the incarnation, ahead of all data, and leave the inbox to the next one."""
+
+    order = True
+    control = True
+
+
+@attrs.frozen
 class Start:
     """The first step of an incarnation: its `on_start`. It never waits in an inbox."""
 
@@ -32,4 +40,4 @@ class Start:
 
 START: Final = Start()
 
-ORDERS: Final = frozenset({Start, Stop, Drain, _ActorStop})
+ORDERS: Final = frozenset({Start, Stop, Drain, Recycle, _ActorStop})

@@ -8,47 +8,25 @@ from contextlib import suppress
 from random import Random
 from typing import Any
 
-import attrs
-
 from perps_actors.errors import KernelError, StartFailed
 from perps_actors.kernel.actor import Actor
-from perps_actors.kernel.children import Child, ChildState, Hung, Incident, Restart, RestartPolicy, StopReport
+from perps_actors.kernel.brood import Brood
+from perps_actors.kernel.children import Child, ChildState, Hung, Incident, Restart, RestartPolicy, StopReport, Strategy
 from perps_actors.kernel.clock import NS_PER_S
+from perps_actors.kernel.commands import AddChild, RemoveChild, StartChildren, StopChildren
 from perps_actors.kernel.future import Answer
 from perps_actors.kernel.life import DeadLetter
-from perps_actors.kernel.news import DeadlinePassed, Died, Look, Reporter, Revive, Started, Stopped
+from perps_actors.kernel.news import ChildOverdue, DeadlinePassed, Died, Look, Reporter, Revive, Started, Stopped
 from perps_actors.kernel.orders import Drain, Stop
 
 
-@attrs.frozen
-class StartChildren:
-    """Start all children, each once the one before it is up; `done` gets None, or `StartFailed` after those that were up stopped."""
-
-    control = True
-    done: Answer
-
-
-@attrs.frozen(kw_only=True)
-class StopChildren:
-    """Stop all children in reverse order within the deadline; `done` gets a `StopReport`.
-
-    Repeated, it gets the same report, and the earlier of the deadlines holds.
-    """
-
-    control = True
-    drain: bool
-    """Handle what waits first; else go ahead of it and report it as left."""
-    deadline_s: float
-    done: Answer
-
-
 class Supervisor(Actor):
-    """Keeps its children alive by OTP's rules: one for one, an intensity over a period, backoff with jitter.
+    """Keeps its children alive by OTP's rules: a strategy, an intensity over a period, backoff with jitter.
 
-    Takes: `StartChildren`, `StopChildren`, and the news of its children's cells. Tells: an `Incident` to `on_incident` for each
-    death, restart, fencing and giving up. Inbox policy: everything is control. A child that exceeds the intensity is given up:
-    it stays dead, its inbox is closed, and the host learns it from the incident and `Child.state`; the others go on. What
-    `on_incident` raises is ignored: who watches over the others must not fall with a listener.
+    Takes: `StartChildren`, `StopChildren`, `AddChild`, `RemoveChild`, and the news of its children's cells. Tells: an `Incident` to
+    `on_incident` for each death, restart, fencing and giving up. Inbox policy: everything is control. A child that exceeds the
+    intensity is given up: it stays dead, its inbox is closed, and the host learns it from the incident and `Child.state`; the
+    others go on. What `on_incident` raises is ignored: who watches over the others must not fall with a listener.
     """
 
     def __init__(
@@ -57,12 +35,14 @@ class Supervisor(Actor):
         *,
         policy: RestartPolicy,
         random: Random,
+        strategy: Strategy = Strategy.ONE_FOR_ONE,
         on_incident: Callable[[Incident], None],
         look_every_s: float = 1.0,
     ) -> None:
         super().__init__()
-        self._children = {child.name: child for child in children}
+        self._children = Brood(children)
         self._policy = policy
+        self._strategy = strategy
         self._random = random
         self._on_incident = on_incident
         self._look_every_s = look_every_s
@@ -80,21 +60,36 @@ class Supervisor(Actor):
                 self._start(done)
             case StopChildren():
                 self._stop_all(message)
-            case Started(name, generation):
-                self._child_started(name, generation)
-            case Died():
-                self._child_died(message)
-            case Stopped():
-                self._child_stopped(message)
-            case Revive(name, generation):
-                self._revive(name, generation)
+            case AddChild(child, done):
+                self._add(child, done)
+            case RemoveChild():
+                self._remove(message)
             case Look():
                 self._look()
             case DeadlinePassed():
                 self._deadline_passed()
+            case Started() | Died() | Stopped() | Revive() | ChildOverdue():
+                # A child that was removed may still have been heard of.
+                about = self._children.get(message.name)
+                if about is not None:
+                    self._hear(about, message)
             case _:
                 return super().on_receive(message)
         return None
+
+    def _hear(self, child: Child, news: Started | Died | Stopped | Revive | ChildOverdue) -> None:
+        if isinstance(news, ChildOverdue):
+            self._abandon(child)
+        elif news.generation != child.cell.generation or child.ended:
+            return
+        elif isinstance(news, Started):
+            self._child_started(child)
+        elif isinstance(news, Died):
+            self._child_died(child, news)
+        elif isinstance(news, Stopped):
+            self._child_stopped(child, news)
+        else:
+            self._revive(child)
 
     def on_failure(self, _: object, error: BaseException | None, __: object) -> None:
         """Let nobody wait for a supervisor that has failed itself, and tell the host that nobody watches over the others."""
@@ -110,7 +105,7 @@ class Supervisor(Actor):
     # --- starting
 
     def _start(self, done: Answer) -> None:
-        if self._starting is not None or any(child.state is not ChildState.NEW for child in self._children.values()):
+        if self._starting is not None or any(child.state is not ChildState.NEW for child in self._children):
             done.set_exception((StartFailed, StartFailed("The children can be started once, and not after a stop"), None))
             return
         self._starting = done
@@ -118,12 +113,21 @@ class Supervisor(Actor):
         self._start_next()
 
     def _start_next(self) -> None:
-        self._coming = next((child for child in self._children.values() if child.state is ChildState.NEW), None)
+        self._coming = self._children.first(ChildState.NEW)
         if self._coming is not None:
             self._bring_up(self._coming)
         elif self._starting is not None:
             self._starting.set(None)
             self._starting = None
+
+    def _add(self, child: Child, done: Answer) -> None:
+        if self._stopping is not None or self._children.get(child.name) is not None:
+            done.set_exception((StartFailed, StartFailed(f"{child.name}: all are stopping, or there is one of that name"), None))
+            return
+        self._children.add(child)
+        child.added = done
+        if self._starting is None:
+            self._bring_up(child)
 
     def _bring_up(self, child: Child) -> None:
         child.state = ChildState.STARTING
@@ -136,28 +140,38 @@ class Supervisor(Actor):
             return
         child.cell.install(actor)
 
-    def _child_started(self, name: str, generation: int) -> None:
-        child = self._children[name]
-        if generation != child.cell.generation or child.state is not ChildState.STARTING:
+    def _child_started(self, child: Child) -> None:
+        if child.state is not ChildState.STARTING:
             return
         child.state = ChildState.STOPPING if child.ordered else ChildState.RUNNING
         child.up_since_ns = self._now_ns()
         if child.restarts:
             self._tell_incident("actor_restarted", child)
+        if child.added is not None:
+            child.added.set(None)
+            child.added = None
         if child is self._coming:
             self._start_next()
+        else:
+            self._bring_up_next_recycled()
 
     # --- dying
 
-    def _child_died(self, news: Died) -> None:
-        child = self._children[news.name]
-        if news.generation != child.cell.generation or child.ended:
-            return
+    def _child_died(self, child: Child, news: Died) -> None:
         child.note_death(self._now_ns(), news.letter, self._policy)
         self._tell_incident("actor_died", child, news.error, news.letter)
-        if child is self._coming:
+        if child.added is not None:
+            child.added.set_exception((StartFailed, _not_started(child, news.error), None))
+            self._forget(child)
+            if child is self._coming:
+                self._start_next()
+        elif child.state is ChildState.RECYCLING:
+            self._recycled(child)
+        elif child is self._coming:
             self._give_up_start(child, news.error)
         else:
+            if self._strategy is Strategy.REST_FOR_ONE and self._stopping is None:
+                self._children.recycle_after(child)
             self._try_again(child, died=True)
 
     def _try_again(self, child: Child, *, died: bool) -> None:
@@ -169,28 +183,46 @@ class Supervisor(Actor):
             self._give_up(child)
         else:
             child.state = ChildState.BACKING_OFF
+            child.pause_is_over = False
             delay_s = child.next_delay_s(self._policy, self._random)
             if delay_s == 0:
-                self._revive(child.name, child.cell.generation)
+                self._revive(child)
             else:
                 self.after(delay_s, Revive(child.name, child.cell.generation))
 
-    def _revive(self, name: str, generation: int) -> None:
-        child = self._children[name]
-        if child.state is ChildState.BACKING_OFF and child.cell.generation == generation:
-            child.restarts += 1
-            self._bring_up(child)
+    def _revive(self, child: Child) -> None:
+        if child.state is ChildState.BACKING_OFF:
+            child.pause_is_over = True
+            if self._children.first(ChildState.RECYCLING) is None:
+                child.restarts += 1
+                self._bring_up(child)
+
+    def _recycled(self, child: Child) -> None:
+        """Go on once all that had to end have: first the one that died, when its pause is over."""
+        child.state = ChildState.RECYCLED
+        if self._children.first(ChildState.RECYCLING) is not None:
+            return
+        for other in self._children:
+            if other.state is ChildState.BACKING_OFF and other.pause_is_over:
+                self._revive(other)
+        self._bring_up_next_recycled()
+
+    def _bring_up_next_recycled(self) -> None:
+        recycled = self._children.next_recycled()
+        if recycled is not None:
+            recycled.restarts += 1
+            self._bring_up(recycled)
 
     def _give_up(self, child: Child) -> None:
         child.end(ChildState.GIVEN_UP)
         self._tell_incident("actor_given_up", child)
+        self._bring_up_next_recycled()
         self._stop_next()
 
     def _give_up_start(self, child: Child, error: BaseException) -> None:
         """Undo a start that failed: what came up before is stopped in reverse, then the host is told."""
         child.end(ChildState.GIVEN_UP)
-        self._failure = StartFailed(f"{child.name} did not start: {type(error).__name__}: {error}")
-        self._failure.__cause__ = error
+        self._failure = _not_started(child, error)
         self._stop_all(StopChildren(drain=False, deadline_s=self._policy.undo_s, done=Answer()))
 
     # --- hanging
@@ -201,7 +233,7 @@ class Supervisor(Actor):
         now_ns, most_ns = self._now_ns(), int(2 * self._look_every_s * NS_PER_S)
         # While stopping, half of the deadline at most, so that the rest is left for those who share a thread with the hung one.
         most_s = math.inf if self._stopping is None else self._stopping.deadline_s / 2
-        for child in self._children.values():
+        for child in self._children:
             limit_s = min(child.spec.hang_after_s, most_s)
             if child.hangs(now_ns, most_ns, limit_s):
                 child.cell.fence(Hung(f"{child.name} was in one handler for more than {limit_s:g} s"))
@@ -218,20 +250,29 @@ class Supervisor(Actor):
         if self._stopping is None:
             self._stopping = order
             self._coming = None
-            for child in self._children.values():
+            for child in self._children:
                 child.handled_before = child.cell.statistics().handled
+            self._stop_next()
+        elif self._stopping.drain and not order.drain:
+            self._stopping = order
+            for child in self._children:
+                if child.ordered and not child.ended:
+                    child.cell.address.tell(Stop())
             self._stop_next()
 
     def _stop_next(self) -> None:
         """Order the last child that lives to stop; those before it in the order wait until it has."""
         if self._stopping is None or self._report is not None:
             return
-        for child in reversed(self._children.values()):
+        for child in reversed(self._children):
             if child.ended:
                 continue
-            if child.state is ChildState.NEW or (child.state is ChildState.BACKING_OFF and not self._stopping.drain):
+            idle = child.state in {ChildState.BACKING_OFF, ChildState.RECYCLED}
+            if child.state is ChildState.NEW or (idle and not self._stopping.drain):
                 child.end(ChildState.STOPPED)
                 continue
+            if child.state is ChildState.RECYCLED:
+                self._bring_up(child)
             if not child.ordered:
                 self._order_to_stop(child, Drain() if self._stopping.drain else Stop())
             return
@@ -243,13 +284,33 @@ class Supervisor(Actor):
         if child.state is ChildState.RUNNING:
             child.state = ChildState.STOPPING
         child.cell.address.tell(order)
+        if child.spec.stop_s is not None:
+            self.after(child.spec.stop_s, ChildOverdue(child.name))
 
-    def _child_stopped(self, news: Stopped) -> None:
-        child = self._children[news.name]
-        if news.generation != child.cell.generation or child.ended:
+    def _remove(self, order: RemoveChild) -> None:
+        child = self._children.get(order.name)
+        if child is None or self._stopping is not None or child.removed is not None:
+            order.done.set_exception((KernelError, KernelError(f"{order.name}: there is no such child, or it is stopping already"), None))
             return
+        child.removed = order.done
+        if child.ended or child.state in {ChildState.NEW, ChildState.BACKING_OFF, ChildState.RECYCLED}:
+            self._forget(child)
+        else:
+            self._order_to_stop(child, Drain() if order.drain else Stop())
+
+    def _forget(self, child: Child) -> None:
+        if not child.ended:
+            child.end(ChildState.STOPPED)
+        self._children.remove(child)
+        if child.removed is not None:
+            child.removed.set(child.left)
+
+    def _child_stopped(self, child: Child, news: Stopped) -> None:
         if news.error is not None:
             self._tell_incident("actor_stop_failed", child, news.error)
+        if child.state is ChildState.RECYCLING:
+            self._recycled(child)
+            return
         if not child.ordered:
             self._tell_incident("actor_ended", child)
         if not child.cell.inbox.closed:
@@ -258,22 +319,33 @@ class Supervisor(Actor):
             return
         child.left += news.left
         child.end(ChildState.ABANDONED if isinstance(news.error, Hung) else ChildState.STOPPED)
+        self._gone(child)
+
+    def _gone(self, child: Child) -> None:
+        if child.removed is not None:
+            self._forget(child)
         self._stop_next()
+
+    def _abandon(self, child: Child) -> None:
+        """End a child that has used up its time to stop, without waiting for it."""
+        if child.ended:
+            return
+        child.cell.retire(KernelError(f"{child.name} did not stop in time"))
+        child.end(ChildState.ABANDONED)
+        self._gone(child)
 
     def _deadline_passed(self) -> None:
         """Abandon whatever has not stopped."""
         if self._report is not None:
             return
-        error = KernelError("The deadline for stopping passed")
-        for child in reversed(self._children.values()):
+        for child in reversed(self._children):
             if not child.ended:
-                child.state = ChildState.ABANDONED
-                child.cell.retire(error)
+                child.cell.retire(KernelError("The deadline for stopping passed"))
                 child.end(ChildState.ABANDONED)
         self._finish()
 
     def _finish(self) -> None:
-        self._report = StopReport.of(tuple(self._children.values()))
+        self._report = StopReport.of(tuple(self._children))
         for done in self._waiting_for_stop:
             done.set(self._report)
         if self._starting is not None:
@@ -295,3 +367,9 @@ class Supervisor(Actor):
 
     def _now_ns(self) -> int:
         return self.cell.runtime.clock.monotonic_ns()
+
+
+def _not_started(child: Child, error: BaseException) -> StartFailed:
+    failure = StartFailed(f"{child.name} did not start: {type(error).__name__}: {error}")
+    failure.__cause__ = error
+    return failure

@@ -9,6 +9,7 @@ import pytest
 from perps_actors.errors import Fenced
 from perps_actors.kernel.future import Answer
 from perps_actors.messages.feeds import FramesArrived, HangUp
+from perps_actors.messages.polls import PollNow
 from perps_actors.settings import JournalSettings, PollSettings, StreamSettings
 
 FAULT = "reset by peer"
@@ -413,6 +414,17 @@ def test_what_a_connection_of_a_replaced_consumer_says_is_refused_and_its_end_is
     assert set(world.marks("BTCUSDT")) == {101}
 
 
+def test_the_answer_to_a_request_of_a_consumer_that_died_hurts_nobody(world) -> None:
+    world.depth("BTCUSDT")
+    [(request, listener)] = [waiting for waiting in world.network.requests if waiting[0].purpose == "depth"]
+    world.network.requests.remove((request, listener))
+    kill(world)
+    listener(world.network._answer(request, 200, b"{}", None))
+    world.book("BTCUSDT", 100, 102)
+    assert set(world.marks("BTCUSDT")) == {101}
+    assert world.system.restarts == 1
+
+
 def test_venue_marks_are_kept_apart_from_ours(world) -> None:
     frame = world.frame("BTCUSDT", "markPriceUpdate", "markPrice@1s", p="64001.5", i="64000.9", r="0.0001")
     world.market(frame)
@@ -425,9 +437,52 @@ def test_venue_marks_are_kept_apart_from_ours(world) -> None:
 
 
 def test_hanging_up_opens_nothing_again_and_is_done_when_all_have_told_their_end(world) -> None:
-    done = Answer()
-    world.tell("stream_consumer", HangUp(done))
-    assert done.settled()
+    world.poll()
+    for actor in ("stream_consumer", "quote_poller"):
+        done = Answer()
+        world.tell(actor, HangUp(done))
+        assert done.settled()
+    world.tell("quote_poller", PollNow())
     world.advance(60)
     assert not any(link.open for link in world.network.links)
-    assert len(world.network.links) == 2
+    assert (len(world.network.links), world.network.requests) == (2, [])
+
+
+def test_an_answer_that_comes_after_hanging_up_is_told_to_nobody(world) -> None:
+    world.tell("quote_poller", HangUp(Answer()))
+    world.poll(("BTCUSDT", 1, 3), ("ETHUSDT", 1, 3))
+    assert world.system.drain().clean
+
+
+# --- what the market monitor makes of it
+
+
+def health(world):
+    return [dict(event.data)["health"] for event in world.events("feed_health") if event.symbol == "BTCUSDT"]
+
+
+def test_a_gap_in_the_book_is_seen_in_the_health_of_its_feed_until_it_is_repaired(world) -> None:
+    world.book("BTCUSDT", 100, 102)
+    world.advance(1)
+    world.depth("BTCUSDT", previous=7)
+    assert health(world) == ["live", "gapped"]
+    world.snapshot("BTCUSDT", 100, 102)
+    world.advance(1)
+    assert health(world) == ["live", "gapped", "live"]
+
+
+def test_a_broken_connection_is_seen_in_the_health_of_its_feeds_until_it_speaks_again(world) -> None:
+    world.advance(7)
+    broken(world)
+    assert health(world)[-1] == "down"
+    world.advance(1)
+    assert health(world)[-1] == "stale"
+
+
+def test_an_instrument_that_is_not_traded_on_a_venue_that_speaks_is_quiet(world) -> None:
+    world.book("BTCUSDT", 100, 102)
+    for _ in range(8):
+        world.advance(1)
+        world.depth("ETHUSDT")
+    assert health(world) == ["live", "quiet"]
+    assert world.system.health("BTCUSDT").cause == "no mark, but the venue is heard"

@@ -20,7 +20,8 @@ from perps_actors.kernel.future import Answer
 from perps_actors.kernel.gate import Gate
 from perps_actors.kernel.inbox import InboxPolicy, Overflow
 from perps_actors.kernel.runtime import ThreadedRuntime
-from perps_actors.kernel.supervisor import StartChildren, StopChildren, Supervisor
+from perps_actors.kernel.commands import StartChildren, StopChildren
+from perps_actors.kernel.supervisor import Supervisor
 
 LIMIT_S = 30.0
 LINKS = ("source", "store", "monitor", "recorder")

@@ -12,10 +12,11 @@ import pytest
 from perps_actors.kernel.actor import Actor
 from perps_actors.kernel.cell import Cell
 from perps_actors.kernel.children import Child, ChildSpec, Incident, RestartPolicy, StopReport
+from perps_actors.kernel.commands import AddChild, RemoveChild, StartChildren, StopChildren
 from perps_actors.kernel.future import Answer
 from perps_actors.kernel.inbox import InboxPolicy
 from perps_actors.kernel.runtime import Runtime, ThreadedRuntime
-from perps_actors.kernel.supervisor import StartChildren, StopChildren, Supervisor
+from perps_actors.kernel.supervisor import Supervisor
 
 LIMIT_S = 10.0
 
@@ -23,8 +24,9 @@ LIMIT_S = 10.0
 class Family:
     """A supervisor, its children in order, and the incidents it told."""
 
-    def __init__(self, runtime: Any, *, seed: int = 0, policy: RestartPolicy | None = None, look_every_s: float = 1.0) -> None:
+    def __init__(self, runtime: Any, *, seed: int = 0, policy: RestartPolicy | None = None, look_every_s: float = 1.0, **how: Any) -> None:
         self.runtime: Runtime = runtime
+        self.how = how
         self.policy = policy if policy is not None else RestartPolicy()
         self.random = Random(seed)
         self.look_every_s = look_every_s
@@ -46,6 +48,7 @@ class Family:
                 random=self.random,
                 on_incident=self._note,
                 look_every_s=self.look_every_s,
+                **self.how,
             )
         )
         return self.order_start()
@@ -67,6 +70,18 @@ class Family:
         report = self.runtime.wait(self.order_stop(drain=drain, deadline_s=deadline_s), LIMIT_S)
         assert isinstance(report, StopReport)
         return report
+
+    def late(self, name: str, factory: Callable[[], Actor], **spec: Any) -> tuple[Child, Answer]:
+        """Add a child while the others run."""
+        child = Child(ChildSpec(name=name, factory=factory, **spec), self.runtime.cell(name, group=name))
+        done = Answer()
+        self.cell.address.tell(AddChild(child, done))
+        return child, done
+
+    def remove(self, name: str, *, drain: bool = True) -> Answer:
+        done = Answer()
+        self.cell.address.tell(RemoveChild(name=name, drain=drain, done=done))
+        return done
 
     def _note(self, incident: Incident) -> None:
         with self.news:

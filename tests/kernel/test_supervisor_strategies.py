@@ -1,0 +1,206 @@
+"""rest_for_one, children that come and go, deadlines of their own, and a stop that overrides a drain."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from perps_actors.errors import KernelError, StartFailed
+from perps_actors.kernel.actor import Actor
+from perps_actors.kernel.children import ChildState, RestartPolicy, Strategy
+from perps_actors.kernel.simulated import SimulatedRuntime
+
+SEEDS = range(12)
+REST = {"strategy": Strategy.REST_FOR_ONE}
+
+
+class Worker(Actor):
+    """Logs its life and its messages; a negative number kills it."""
+
+    def __init__(self, name: str, log: list[tuple[str, Any]]) -> None:
+        super().__init__()
+        self.name = name
+        self.log = log
+
+    def on_start(self) -> None:
+        self.log.append((self.name, "start"))
+
+    def on_stop(self) -> None:
+        self.log.append((self.name, "stop"))
+
+    def on_receive(self, message: Any) -> Any:
+        if message < 0:
+            raise ValueError(message)
+        self.log.append((self.name, message))
+
+
+class Stuck(Actor):
+    """Does not come back from a message until it is released."""
+
+    def __init__(self, entered: threading.Event, release: threading.Event) -> None:
+        super().__init__()
+        self.entered = entered
+        self.release = release
+
+    def on_receive(self, _: Any) -> Any:
+        self.entered.set()
+        self.release.wait(20)
+
+
+def _worker(name: str, log: list[tuple[str, Any]]) -> Callable[[], Worker]:
+    return lambda: Worker(name, log)
+
+
+@pytest.fixture(params=SEEDS)
+def simulation(request: pytest.FixtureRequest) -> SimulatedRuntime:
+    return SimulatedRuntime(seed=request.param)
+
+
+def test_with_rest_for_one_those_started_later_come_up_again_after_the_one_that_died(simulation: SimulatedRuntime, family: Any) -> None:
+    log: list[tuple[str, Any]] = []
+    house = family(simulation, **REST)
+    cells = {name: house.add(name, _worker(name, log)) for name in "abcd"}
+    house.start()
+    log.clear()
+    cells["b"].address.tell(-1)
+    simulation.advance(1)
+    assert sorted(log[:2]) == [("c", "stop"), ("d", "stop")]
+    assert log[2:] == [("b", "start"), ("c", "start"), ("d", "start")]
+    assert [house.children[name].restarts for name in "abcd"] == [0, 1, 1, 1]
+    assert house.stop().clean is False  # one dead letter
+
+
+def test_with_rest_for_one_no_message_is_lost_on_the_way(simulation: SimulatedRuntime, family: Any) -> None:
+    log: list[tuple[str, Any]] = []
+    house = family(simulation, **REST)
+    cells = {name: house.add(name, _worker(name, log)) for name in "abc"}
+    house.start()
+    for number in (1, 2, -1, 3, -2, 4):
+        for name in "abc":
+            if number > 0 or name == "a":
+                cells[name].address.tell(number)
+    simulation.advance(5)
+    report = house.stop()
+    for name in "abc":
+        assert [entry for n, entry in log if n == name and isinstance(entry, int)] == [1, 2, 3, 4]
+    assert (report.left, report.dead_letters) == ((), 2)
+
+
+def test_with_rest_for_one_a_pause_before_the_restart_is_kept(simulation: SimulatedRuntime, family: Any) -> None:
+    log: list[tuple[str, Any]] = []
+    house = family(simulation, policy=RestartPolicy(first_delay_s=3.0), **REST)
+    cells = {name: house.add(name, _worker(name, log)) for name in "ab"}
+    house.start()
+    log.clear()
+    cells["a"].address.tell(-1)
+    simulation.advance(2.9)
+    assert log == [("b", "stop")]
+    simulation.advance(0.2)
+    assert log == [("b", "stop"), ("a", "start"), ("b", "start")]
+    house.stop()
+
+
+@pytest.mark.parametrize("drain", [True, False])
+def test_a_stop_while_children_are_recycled_ends_all_and_a_drain_still_handles_what_waits(
+    simulation: SimulatedRuntime, family: Any, *, drain: bool
+) -> None:
+    log: list[tuple[str, Any]] = []
+    house = family(simulation, policy=RestartPolicy(first_delay_s=1.0), **REST)
+    cells = {name: house.add(name, _worker(name, log)) for name in "abc"}
+    house.start()
+    cells["a"].address.tell(-1)
+    simulation.advance(0.5)
+    cells["c"].address.tell(7)
+    report = house.stop(drain=drain)
+    assert report.finished == ("a", "b", "c")
+    assert (("c", 7) in log) is drain
+    assert report.left == (() if drain else (("c", 1),))
+
+
+def test_a_child_can_be_added_and_removed_while_the_others_run(simulation: SimulatedRuntime, family: Any) -> None:
+    log: list[tuple[str, Any]] = []
+    house = family(simulation)
+    house.add("a", _worker("a", log))
+    house.start()
+    child, done = house.late("b", _worker("b", log))
+    simulation.wait(done, 5)
+    assert child.state is ChildState.RUNNING
+    for number in range(5):
+        child.cell.address.tell(number)
+    assert simulation.wait(house.remove("b"), 5) == 0
+    assert [entry for name, entry in log if name == "b"] == ["start", *range(5), "stop"]
+    with pytest.raises(KernelError, match="no such child"):
+        simulation.wait(house.remove("b"), 5)
+    again, done = house.late("b", _worker("b", log))
+    simulation.wait(done, 5)
+    again.cell.address.tell(-1)
+    simulation.advance(1)
+    assert again.restarts == 1
+    assert house.stop().finished == ("a", "b")
+
+
+def test_an_added_child_that_does_not_come_up_is_forgotten_and_harms_nobody(simulation: SimulatedRuntime, family: Any) -> None:
+    log: list[tuple[str, Any]] = []
+    house = family(simulation)
+    house.add("a", _worker("a", log))
+    house.start()
+
+    def fails() -> Actor:
+        raise OSError("not today")  # noqa: EM101, TRY003
+
+    _, done = house.late("b", fails)
+    with pytest.raises(StartFailed, match="b did not start: OSError: not today"):
+        simulation.wait(done, 5)
+    _, done = house.late("a", _worker("a", log))
+    with pytest.raises(StartFailed, match="one of that name"):
+        simulation.wait(done, 5)
+    assert house.stop().finished == ("a",)
+
+
+def test_removing_without_draining_reports_what_was_left(simulation: SimulatedRuntime, family: Any) -> None:
+    log: list[tuple[str, Any]] = []
+    house = family(simulation)
+    house.start()
+    child, done = house.late("b", _worker("b", log))
+    simulation.wait(done, 5)
+    removed = house.remove("b", drain=False)
+    for number in range(10):
+        child.cell.address.tell(number)
+    left = simulation.wait(removed, 5)
+    handled = len([entry for _, entry in log if isinstance(entry, int)])
+    assert handled + child.cell.inbox.statistics().left == 10
+    assert left <= 10 - handled
+
+
+def test_a_stop_overrides_a_drain_that_takes_too_long(simulation: SimulatedRuntime, family: Any) -> None:
+    log: list[tuple[str, Any]] = []
+    house = family(simulation)
+    cell = house.add("a", _worker("a", log))
+    house.start()
+    for number in range(50):
+        cell.address.tell(number)
+    draining, stopping = house.order_stop(drain=True), house.order_stop(drain=False)
+    report = simulation.wait(stopping, 5)
+    assert simulation.wait(draining, 5) is report
+    handled = len([entry for _, entry in log if isinstance(entry, int)])
+    assert handled + dict(report.left).get("a", 0) == 50
+    assert handled < 50
+
+
+def test_a_child_that_uses_up_its_own_time_to_stop_is_abandoned_and_the_others_stop_in_time(family: Any, runtime: Any) -> None:
+    log: list[tuple[str, Any]] = []
+    entered, release = threading.Event(), threading.Event()
+    house = family(runtime)
+    house.add("a", _worker("a", log))
+    stuck = house.add("stuck", lambda: Stuck(entered, release), stop_s=0.1)
+    house.start()
+    stuck.address.tell("never mind")
+    assert entered.wait(10)
+    report = house.stop(drain=True, deadline_s=8.0)
+    release.set()
+    assert report.abandoned == ("stuck",)
+    assert report.finished == ("a",)
+    assert ("a", "stop") in log
