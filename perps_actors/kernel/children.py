@@ -104,7 +104,7 @@ class Incident:
 
     kind: str
     """`actor_died`, `actor_restarted`, `actor_given_up`, `actor_stop_failed`; `actor_ended`: it stopped by itself;
-    `supervisor_failed`: nobody watches over the actors any more."""
+    `supervisor_failed`: nobody watches over the actors any more; `held_up`, `clock_stepped`: what happened to time itself."""
     actor: str
     generation: int
     restarts: int

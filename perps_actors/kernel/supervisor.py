@@ -18,6 +18,7 @@ from perps_actors.kernel.future import Answer
 from perps_actors.kernel.life import DeadLetter
 from perps_actors.kernel.news import ChildOverdue, DeadlinePassed, Died, Look, Reporter, Revive, Started, Stopped
 from perps_actors.kernel.orders import Drain, Stop
+from perps_actors.kernel.timewatch import TimeWatch
 
 
 class Supervisor(Actor):
@@ -48,6 +49,7 @@ class Supervisor(Actor):
         self._look_every_s = look_every_s
         self._starting: Answer | None = None
         self._coming: Child | None = None
+        self._time: TimeWatch | None = None
         self._stopping: StopChildren | None = None
         self._waiting_for_stop: list[Answer] = []
         self._report: StopReport | None = None
@@ -97,10 +99,7 @@ class Supervisor(Actor):
         for answer in (self._starting, *self._waiting_for_stop):
             if answer is not None:
                 answer.set_exception((KernelError, failure, None))
-        with suppress(Exception):
-            self._on_incident(
-                Incident(kind="supervisor_failed", actor=self.cell.name, generation=1, restarts=0, error=str(failure), letter=None)
-            )
+        self._tell(Incident(kind="supervisor_failed", actor=self.cell.name, generation=1, restarts=0, error=str(failure), letter=None))
 
     # --- starting
 
@@ -109,6 +108,7 @@ class Supervisor(Actor):
             done.set_exception((StartFailed, StartFailed("The children can be started once, and not after a stop"), None))
             return
         self._starting = done
+        self._time = TimeWatch(self.cell.runtime.clock, self._look_every_s)
         self.after(self._look_every_s, Look())
         self._start_next()
 
@@ -228,8 +228,10 @@ class Supervisor(Actor):
     # --- hanging
 
     def _look(self) -> None:
-        if self._report is not None:
+        if self._report is not None or self._time is None:
             return
+        for kind, what in self._time.look():
+            self._tell(Incident(kind=kind, actor=self.cell.name, generation=self.cell.generation, restarts=0, error=what, letter=None))
         now_ns, most_ns = self._now_ns(), int(2 * self._look_every_s * NS_PER_S)
         # While stopping, half of the deadline at most, so that the rest is left for those who share a thread with the hung one.
         most_s = math.inf if self._stopping is None else self._stopping.deadline_s / 2
@@ -354,14 +356,18 @@ class Supervisor(Actor):
             self._starting = None
 
     def _tell_incident(self, kind: str, child: Child, error: BaseException | None = None, letter: DeadLetter | None = None) -> None:
-        incident = Incident(
-            kind=kind,
-            actor=child.name,
-            generation=child.cell.generation,
-            restarts=child.restarts,
-            error=None if error is None else f"{type(error).__name__}: {error}"[:300],
-            letter=letter,
+        self._tell(
+            Incident(
+                kind=kind,
+                actor=child.name,
+                generation=child.cell.generation,
+                restarts=child.restarts,
+                error=None if error is None else f"{type(error).__name__}: {error}"[:300],
+                letter=letter,
+            )
         )
+
+    def _tell(self, incident: Incident) -> None:
         with suppress(Exception):
             self._on_incident(incident)
 
