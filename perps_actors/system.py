@@ -12,9 +12,9 @@ import attrs
 from perps_actors.composition import Composition, compose
 from perps_actors.errors import AskTimeout, PerpsActorsError, StartFailed
 from perps_actors.kernel.clock import NS_PER_S
+from perps_actors.kernel.commands import StartChildren, StopChildren
 from perps_actors.kernel.future import Answer
 from perps_actors.kernel.runtime import Runtime, ThreadedRuntime
-from perps_actors.kernel.commands import StartChildren, StopChildren
 from perps_actors.market.events import VenueMark
 from perps_actors.market.feed_state import Judgement
 from perps_actors.market.instrument import InstrumentId
