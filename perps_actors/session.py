@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import attrs
 
-from perps_actors.errors import SettingsError, SimulatorError
+from perps_actors.errors import JournalError, SettingsError, SimulatorError, StartFailed
 from perps_actors.market.mark import RUNGS
 from perps_actors.market.numbers import plain
 from perps_actors.settings import Settings, read_settings, settings_from
@@ -78,9 +78,9 @@ class Session:
         """Start what the options ask for.
 
         Raises:
-            SettingsError: an option or setting that cannot be used.
+            SettingsError: an option or setting that cannot be used, e.g. a file that cannot be the journal.
             SimulatorError: the venue's process cannot be started, e.g. the recording cannot be read.
-            StartFailed: an actor did not come up, e.g. the journal cannot be opened.
+            StartFailed: an actor did not come up.
         """
         table, place = options.table(), options.place
         live = options.recording is None and ("venue" in table or "endpoints" in table)
@@ -89,12 +89,12 @@ class Session:
                 raise SettingsError(
                     field="symbols", value=None, why="is required on a live venue, e.g. --symbols BTCUSDT,ETHUSDT", place=place
                 )
-            return cls(PerpsSystem(settings_from(table, place)).start(), None)
+            return cls(_started(settings_from(table, place), place), None)
         # All that can be known to be wrong is, before a process is started.
         settings_from({"symbols": ["any"], **table}, place)
         process = _start_venue(options, table)
         try:
-            return cls(PerpsSystem(_settings_on(process, table, place)).start(), process)
+            return cls(_started(_settings_on(process, table, place), place), process)
         except BaseException:
             process.stop()
             raise
@@ -122,6 +122,15 @@ class Session:
             self.process.kill()
             self.process.stop()
         return summary(self.system, report)
+
+
+def _started(settings: Settings, place: str) -> PerpsSystem:
+    try:
+        return PerpsSystem(settings).start()
+    except StartFailed as error:
+        if isinstance(error.__cause__, JournalError):
+            raise SettingsError(field="journal.path", value=settings.journal.path, why=str(error.__cause__), place=place) from error
+        raise
 
 
 def summary(system: PerpsSystem, report: SystemReport) -> dict[str, Any]:

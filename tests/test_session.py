@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from perps_actors.errors import SettingsError, SimulatorError, StartFailed
+from perps_actors.errors import SettingsError, SimulatorError
 from perps_actors.journal.sqlite_reader import SqliteJournalReader
 from perps_actors.session import RunOptions, Session
 
@@ -174,8 +174,8 @@ def test_a_recording_that_is_not_there_or_has_no_such_symbol_is_refused(folder) 
         Session.open(RunOptions(recording=folder, symbols=("DOGEUSDT",)))
 
 
-def test_a_journal_that_cannot_be_opened_fails_the_start_and_leaves_nothing(folder) -> None:
+def test_a_journal_that_cannot_be_opened_is_named_and_leaves_nothing(folder) -> None:
     threads, files = threading.enumerate(), open_files()
-    with pytest.raises(StartFailed, match=r"event_recorder did not start: JournalError: /nonexistent/events\.journal"):
+    with pytest.raises(SettingsError, match=r"journal\.path = '/nonexistent/events\.journal'"):
         Session.open(RunOptions(recording=folder, speed=0, journal=Path("/nonexistent/events.journal")))
     assert (threading.enumerate(), open_files()) == (threads, files)

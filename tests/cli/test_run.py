@@ -138,10 +138,10 @@ def test_a_config_file_that_is_wrong_is_named_with_field_and_value(tmp_path) -> 
     assert done.stderr == f"perps-actors run: {config}: marks.long = -5: must be above zero and finite\n"
 
 
-def test_a_journal_that_cannot_be_written_fails_with_exit_code_one() -> None:
+def test_a_file_that_cannot_be_the_journal_is_unusable_input() -> None:
     done = run("--journal", "/nonexistent/events.journal", "--duration", "1")
-    assert (done.returncode, done.stdout) == (1, "")
-    assert "/nonexistent/events.journal" in done.stderr
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "journal.path = '/nonexistent/events.journal'" in done.stderr
     assert done.stderr.count("\n") == 1
 
 
