@@ -30,8 +30,15 @@ def test_embed_sees_marks_and_gets_a_verdict() -> None:
     assert "may open a position: True (fresh mark)" in said
 
 
+def test_the_kernel_alone_loses_just_the_message_that_kills_its_actor() -> None:
+    said = run("kernel_alone.py")
+    assert said.startswith("actor_died: adder, lost 'three'\nactor_restarted: adder\n")
+    assert "dead_letters=1" in said
+    assert said.endswith("threads left: ()\n")
+
+
 def test_there_is_a_test_here_for_every_example_and_each_fits_a_page() -> None:
-    shown = {"launch.py", "embed.py"}
+    shown = {"launch.py", "embed.py", "kernel_alone.py"}
     assert {path.name for path in EXAMPLES.glob("*.py")} == shown
     for name in shown:
         assert len((EXAMPLES / name).read_text().splitlines()) <= 80

@@ -1,0 +1,71 @@
+"""The kernel without any market: two actors under a supervisor; one message kills its actor and is the only one that is lost.
+
+Run: python examples/kernel_alone.py
+"""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+from perps_actors.kernel.actor import Actor
+from perps_actors.kernel.children import Child, ChildSpec, Incident, RestartPolicy
+from perps_actors.kernel.commands import StartChildren, StopChildren
+from perps_actors.kernel.future import Answer
+from perps_actors.kernel.runtime import ThreadedRuntime
+from perps_actors.kernel.supervisor import Supervisor
+
+
+class Adder(Actor):
+    """Adds up what it is told; a restart starts over."""
+
+    total = 0
+
+    def on_receive(self, message: Any) -> Any:
+        """Add a number, or answer the total."""
+        if message == "total":
+            return self.total
+        self.total += int(message)
+        return None
+
+
+class Splitter(Actor):
+    """Tells every word of a line to another."""
+
+    def __init__(self, listener: Any) -> None:
+        super().__init__()
+        self._listener = listener
+
+    def on_receive(self, message: Any) -> None:
+        """Split a line."""
+        for word in message.split():
+            self._listener.tell(word)
+
+
+def show(incident: Incident) -> None:
+    """Say what happened to an actor."""
+    letter = "" if incident.letter is None else f", lost {incident.letter.message!r}"
+    print(f"{incident.kind}: {incident.actor}{letter}")
+
+
+def main() -> None:
+    """Start both, feed them, stop them."""
+    runtime = ThreadedRuntime(name="example")
+    adder, splitter = runtime.cell("adder"), runtime.cell("splitter", group="input")
+    children = [
+        Child(ChildSpec(name="adder", factory=Adder), adder),
+        Child(ChildSpec(name="splitter", factory=lambda: Splitter(adder.address)), splitter),
+    ]
+    supervisor = runtime.cell("supervisor", group="supervisor")
+    supervisor.install(Supervisor(children, policy=RestartPolicy(), random=Random(), on_incident=show))
+    up, down = Answer(), Answer()
+    supervisor.address.tell(StartChildren(up))
+    up.get(timeout=5)
+    splitter.address.tell("1 2 three 4 5")
+    supervisor.address.tell(StopChildren(drain=True, deadline_s=5, done=down))
+    print(down.get(timeout=6))
+    print("threads left:", runtime.close(1))
+
+
+if __name__ == "__main__":
+    main()
