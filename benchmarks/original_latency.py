@@ -12,12 +12,12 @@ for name in ("wsaccel", "wsaccel.utf8validator", "wsaccel.xormask"):
 
 import json
 import threading
-import time
 from decimal import Decimal
 
 import websocket
 
 from benchmarks.quantiles import quantiles
+from benchmarks.ticker_server import since
 
 WINDOW = 25
 
@@ -35,7 +35,7 @@ def main() -> None:
             window = windows.setdefault(data["s"], [])
             window.append(mark)
             windows[data["s"]] = window[-WINDOW:]
-        taken_ns.append(time.monotonic_ns() - data["E"])
+        taken_ns.append(since(data["E"]))
     print(json.dumps(quantiles(taken_ns)))
 
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 import json
 import sys
 import threading
-import time
 
 from benchmarks.our_pipeline import system_on
 from benchmarks.quantiles import quantiles
+from benchmarks.ticker_server import since
 from perps_actors.messages.marks import MarksUpdated
 
 
@@ -27,8 +27,7 @@ class Stopwatch:
 
     def tell(self, message: MarksUpdated) -> None:
         """Note how long the marks took; `E` is in milliseconds to the adapter, so a stamp comes back times a million."""
-        now_ns = time.monotonic_ns()
-        self.taken_ns += [now_ns - (mark.venue_time_ns or 0) // 1_000_000 for mark in message.marks]
+        self.taken_ns += [since((mark.venue_time_ns or 0) // 1_000_000) for mark in message.marks]
         if len(self.taken_ns) >= self._count:
             self.done.set()
 

@@ -21,14 +21,25 @@ FRAME_BYTES = 480
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT", "XRPUSDT")
 GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 CHUNK = 500
+STAMPS = 10**12
 
 
-def payload(number: int, stamp: int) -> bytes:
+def stamp() -> int:
+    """Return the monotonic time in microseconds, in the range of a venue's milliseconds whatever the machine's uptime."""
+    return time.monotonic_ns() // 1_000 % STAMPS
+
+
+def since(stamped: int) -> int:
+    """Return nanoseconds since a `stamp`."""
+    return (stamp() - stamped) % STAMPS * 1_000
+
+
+def payload(number: int, stamped: int) -> bytes:
     symbol = SYMBOLS[number % len(SYMBOLS)]
     price = 50_000 + number % 1_000
     text = (
         f'{{"stream":"{symbol.lower()}@bookTicker","data":{{"e":"bookTicker","u":{number},"s":"{symbol}",'
-        f'"b":"{price}.10","B":"31.21","a":"{price}.20","A":"40.66","T":1700000000000,"E":{stamp}'
+        f'"b":"{price}.10","B":"31.21","a":"{price}.20","A":"40.66","T":1700000000000,"E":{stamped}'
     )
     return f'{text},"pad":"{"x" * (FRAME_BYTES - len(text) - 11)}"}}}}'.encode()
 
@@ -84,7 +95,7 @@ class Handler(socketserver.BaseRequestHandler):
         for number in range(self.count):
             due_ns = start_ns + int(number / self.rate * 1e9)
             pause.wait(max(0.0, (due_ns - time.monotonic_ns()) / 1e9))
-            self.request.sendall(framed(payload(number, time.monotonic_ns())))
+            self.request.sendall(framed(payload(number, stamp())))
 
 
 class Server(socketserver.ThreadingTCPServer):
