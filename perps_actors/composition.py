@@ -9,6 +9,7 @@ from random import Random
 import attrs
 
 from perps_actors.actors.board import Board, VenueBoard
+from perps_actors.actors.ceiling import memory_ceiling
 from perps_actors.actors.event_recorder import EventRecorder, RecordingPolicy
 from perps_actors.actors.findings import Findings
 from perps_actors.actors.lines import Lines
@@ -19,12 +20,14 @@ from perps_actors.actors.reporter import Reporter
 from perps_actors.actors.rest_desk import RestDesk
 from perps_actors.actors.risk_monitor import RiskMonitor
 from perps_actors.actors.stream_consumer import StreamConsumer
+from perps_actors.errors import KernelError
 from perps_actors.journal.contract import JournalWriter
 from perps_actors.journal.counting import CountingWriter
 from perps_actors.kernel.actor import Actor
 from perps_actors.kernel.address import Address, Teller
+from perps_actors.kernel.ceiling import MemoryCeiling
 from perps_actors.kernel.cell import Cell
-from perps_actors.kernel.children import Child, ChildSpec, Incident, RestartPolicy
+from perps_actors.kernel.children import Child, ChildSpec, ChildState, Incident, RestartPolicy, StopReport
 from perps_actors.kernel.clock import NS_PER_S
 from perps_actors.kernel.drops import DropLedger
 from perps_actors.kernel.gate import Gate
@@ -52,6 +55,9 @@ POLLER_SHARE = 0.25
 GATE_ITEMS = 20_000
 """Items in an inbox at which sources stop reading; far below every bound, for what is already on its way."""
 
+GATE_BYTES = 2**25
+"""Bytes of frames that wait for the consumer at which sources stop reading."""
+
 
 @attrs.frozen(kw_only=True)
 class Composition:
@@ -65,12 +71,30 @@ class Composition:
     journal: Published[JournalStatus]
     health: Published[FeedHealth]
     drops: DropLedger
+    ceiling: MemoryCeiling
+    """What can wait in the inboxes at most."""
     listeners: list[Teller]
     """Who is told of updated marks; the store reads it when it starts."""
 
     def address(self, actor: str) -> Address:
-        """Return the address of an actor by its name."""
-        return next(child.cell.address for child in self.children if child.name == actor)
+        """Return the address of an actor by its name.
+
+        Raises:
+            LookupError: there is none of that name.
+        """
+        for child in self.children:
+            if child.name == actor:
+                return child.cell.address
+        msg = f"No actor {actor!r}, expected one of {', '.join(child.name for child in self.children)}"
+        raise LookupError(msg)
+
+    def abandon(self, why: KernelError) -> StopReport:
+        """Give all actors up that have not ended, because there is no supervisor that would stop them."""
+        for child in self.children:
+            if not child.ended:
+                child.cell.retire(why)
+                child.end(ChildState.ABANDONED)
+        return StopReport.of(self.children)
 
     def end_supervisor(self) -> None:
         """Let the supervisor go, when its children have."""
@@ -80,7 +104,9 @@ class Composition:
 class _Wiring:
     """What the factories of the actors share while a system is composed."""
 
-    def __init__(self, settings: Settings, runtime: Runtime, network: Network, random: Random) -> None:
+    def __init__(
+        self, settings: Settings, runtime: Runtime, network: Network, random: Random, open_journal: Callable[[], JournalWriter] | None
+    ) -> None:
         self.settings = settings
         self.runtime = runtime
         self.network = network
@@ -88,7 +114,7 @@ class _Wiring:
         self.venue: Venue = venue(settings.venue, place="Settings")
         self.endpoints = settings.endpoints if settings.endpoints is not None else self.venue.endpoints
         # A symbol that no venue can have is refused here, before anything starts.
-        self.venue.stream(self.endpoints).plan(settings.symbols)
+        self.connections = len(self.venue.stream(self.endpoints).plan(settings.symbols))
         self.instruments = tuple(InstrumentId(settings.venue, symbol) for symbol in settings.symbols)
         self.board, self.venue_board = Board(), VenueBoard()
         self.sessions = count(1)
@@ -98,6 +124,7 @@ class _Wiring:
         self.journal = Published(JournalStatus(recorded=0, dropped=0, waiting=0, last_sequence=0, failing=None))
         self.health = Published(FeedHealth(0, ()))
         self.drops = DropLedger()
+        self.open_journal = open_journal if open_journal is not None else self.open_writer
         conflate = not settings.lossless
         self.cells = {
             name: runtime.cell(name, group=group, policy=InboxPolicy(bound=bound, conflate=conflate))
@@ -113,7 +140,7 @@ class _Wiring:
         self.listeners: list[Teller] = [self.address(name) for name in ("risk_monitor", "market_monitor", "event_recorder")]
         self.drops.watch(self.cells.values())
         felt_at_the_edge = ("stream_consumer", "mark_store", "event_recorder") if settings.lossless else ("stream_consumer",)
-        self.gate = Gate([self.cells[name].inbox for name in felt_at_the_edge], GATE_ITEMS)
+        self.gate = Gate([self.cells[name].inbox for name in felt_at_the_edge], GATE_ITEMS, GATE_BYTES)
         self.report = Reporter(
             recorder=self.cells["event_recorder"].address,
             venue=settings.venue,
@@ -126,7 +153,9 @@ class _Wiring:
 
     def desk(self, asker: str) -> RestDesk:
         others = [budget for name, budget in self.budgets.items() if name != asker]
-        etiquette = Etiquette(self.budgets[asker], BackoffPolicy(), self.random, others)
+        # A snapshot is asked for when a book is bad, a quote again and again.
+        lasting = asker == "stream_consumer"
+        etiquette = Etiquette(self.budgets[asker], BackoffPolicy(), self.random, others, lasting=lasting)
         return RestDesk(etiquette, self.network, self.runtime.clock)
 
     # --- one factory an actor
@@ -134,7 +163,7 @@ class _Wiring:
     def event_recorder(self) -> Actor:
         journal = self.settings.journal
         return EventRecorder(
-            open_writer=self.open_writer,
+            open_writer=self.open_journal,
             policy=RecordingPolicy(linger_s=journal.linger_s, block=journal.block, rest_marks=journal.rest_marks),
             report=self.report,
             status=self.journal,
@@ -223,16 +252,29 @@ class _Wiring:
         )
 
 
-def compose(settings: Settings, runtime: Runtime, network: Network, random: Random) -> Composition:
-    """Return the parts of a system, wired and not started.
+def compose(
+    settings: Settings,
+    runtime: Runtime,
+    network: Network,
+    random: Random,
+    open_journal: Callable[[], JournalWriter] | None = None,
+) -> Composition:
+    """Return the parts of a system, wired and not started; `open_journal`: of another store than the settings name.
 
     Raises:
         SettingsError: the venue is unknown.
     """
-    wiring = _Wiring(settings, runtime, network, random)
-    children = tuple(Child(ChildSpec(name=name, factory=getattr(wiring, name)), cell) for name, cell in wiring.cells.items())
+    wiring = _Wiring(settings, runtime, network, random, open_journal)
+    supervision = settings.supervision
+    children = tuple(
+        Child(ChildSpec(name=name, factory=getattr(wiring, name), hang_after_s=supervision.hang_after_s), cell)
+        for name, cell in wiring.cells.items()
+    )
     cell: Cell = runtime.cell("supervisor", group="supervisor")
-    cell.install(Supervisor(children, policy=RestartPolicy(), random=random, on_incident=wiring.tell_incident))
+    policy = RestartPolicy(intensity=supervision.intensity, period_s=supervision.period_s)
+    cell.install(
+        Supervisor(children, policy=policy, random=random, on_incident=wiring.tell_incident, look_every_s=supervision.look_every_s)
+    )
     return Composition(
         children=children,
         supervisor=cell.address,
@@ -241,5 +283,12 @@ def compose(settings: Settings, runtime: Runtime, network: Network, random: Rand
         journal=wiring.journal,
         health=wiring.health,
         drops=wiring.drops,
+        ceiling=memory_ceiling(
+            wiring.cells.values(),
+            connections=wiring.connections,
+            # A snapshot of every book, and a poll.
+            requests=len(settings.symbols) + 1,
+            gate_bytes=GATE_BYTES,
+        ),
         listeners=wiring.listeners,
     )

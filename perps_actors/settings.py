@@ -109,6 +109,19 @@ class JournalSettings:
 
 
 @attrs.frozen(kw_only=True)
+class SupervisionSettings:
+    """When an actor that dies is given up, and when one counts as hung."""
+
+    intensity: int = attrs.field(default=5, validator=_above_zero)
+    """Deaths of one actor within the period that are forgiven."""
+    period_s: float = attrs.field(default=30.0, validator=_above_zero)
+    hang_after_s: float = attrs.field(default=30.0, validator=_above_zero)
+    """A handler that takes longer is taken for hung: its actor is fenced and replaced."""
+    look_every_s: float = attrs.field(default=1.0, validator=_above_zero)
+    """How often it is looked for handlers that hang."""
+
+
+@attrs.frozen(kw_only=True)
 class Settings:
     """Everything a system needs to know.
 
@@ -133,6 +146,7 @@ class Settings:
     risk: RiskSettings = RiskSettings()
     monitor: MonitorSettings = MonitorSettings()
     journal: JournalSettings = JournalSettings()
+    supervision: SupervisionSettings = SupervisionSettings()
 
 
 def read_settings(path: Path | str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from random import Random
 from types import TracebackType
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 import attrs
 
 from perps_actors.composition import Composition, compose
-from perps_actors.errors import AskTimeout, PerpsActorsError, StartFailed
+from perps_actors.errors import AskTimeout, KernelError, PerpsActorsError, StartFailed
 from perps_actors.kernel.clock import NS_PER_S
 from perps_actors.kernel.commands import StartChildren, StopChildren
 from perps_actors.kernel.future import Answer
@@ -27,9 +28,12 @@ from perps_actors.messages.risk import GetVerdict, Verdict
 from perps_actors.settings import Settings
 
 if TYPE_CHECKING:
+    from perps_actors.journal.contract import JournalWriter
     from perps_actors.kernel.address import Teller
-    from perps_actors.kernel.cell import CellStatistics
+    from perps_actors.kernel.ceiling import MemoryCeiling
     from perps_actors.kernel.children import StopReport
+    from perps_actors.kernel.life import DeadLetter
+    from perps_actors.kernel.statistics import CellStatistics
     from perps_actors.transport.wire import Network
 
 ASK_TIMEOUT_S = 5.0
@@ -62,13 +66,21 @@ class PerpsSystem:
         settings: what to keep, and how.
         network: the outside; None: real sockets.
         runtime: what runs the actors; None: threads.
+        open_journal: opens another store for the journal than the settings name, at each start of the recorder; None: theirs.
     """
 
-    def __init__(self, settings: Settings, *, network: Network | None = None, runtime: Runtime | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        network: Network | None = None,
+        runtime: Runtime | None = None,
+        open_journal: Callable[[], JournalWriter] | None = None,
+    ) -> None:
         self.settings = settings
         self._runtime: Runtime = runtime if runtime is not None else ThreadedRuntime(name="perps")
         self._network = network if network is not None else _live_network(self._runtime)
-        self._parts: Composition = compose(settings, self._runtime, self._network, Random(settings.seed))  # noqa: S311 - pauses
+        self._parts: Composition = compose(settings, self._runtime, self._network, Random(settings.seed), open_journal)  # noqa: S311 - pauses
         self._started = False
         self._report: SystemReport | None = None
 
@@ -120,8 +132,11 @@ class PerpsSystem:
         left_s = max(0.0, (end_ns - clock.monotonic_ns()) / NS_PER_S)
         done = Answer()
         self._parts.supervisor.tell(StopChildren(drain=drain, deadline_s=left_s, done=done))
-        # The supervisor keeps the deadline itself; the grace is for its own thread to be scheduled.
-        actors = self._runtime.wait(done, left_s + 1.0)
+        try:
+            # The supervisor keeps the deadline itself; the grace is for its own thread to be scheduled.
+            actors = self._runtime.wait(done, left_s + 1.0)
+        except KernelError as error:
+            actors = self._parts.abandon(error)
         left_s = max(0.5, (end_ns - clock.monotonic_ns()) / NS_PER_S)
         unended = self._network.close(left_s)
         self._parts.end_supervisor()
@@ -172,8 +187,16 @@ class PerpsSystem:
         return self._parts.journal.value
 
     def statistics(self) -> tuple[CellStatistics, ...]:
-        """Return the counters of every actor and its inbox."""
+        """Return the counters of every actor and its inbox, without asking; one by one they answer `GetStatistics` too."""
         return tuple(child.cell.statistics() for child in self._parts.children)
+
+    def dead_letters(self) -> tuple[DeadLetter, ...]:
+        """Return the messages that killed an actor, the last hundred of each."""
+        return tuple(letter for child in self._parts.children for letter in child.letters)
+
+    def memory_ceiling(self) -> MemoryCeiling:
+        """Return what can wait in the inboxes at most, in bytes; its text is a table."""
+        return self._parts.ceiling
 
     @property
     def restarts(self) -> int:
@@ -201,25 +224,31 @@ class PerpsSystem:
         Raises:
             ActorUnavailable, AskTimeout: the risk monitor does not answer: take that for a no.
         """
-        answer: Verdict = self._ask("risk_monitor", GetVerdict(self.instrument(symbol)))
+        answer: Verdict = self.ask("risk_monitor", GetVerdict(self.instrument(symbol)))
         return answer
 
     def mark_statistics(self) -> MarkStatistics:
         """Return the counters of the mark store since its last start."""
-        answer: MarkStatistics = self._ask("mark_store", GetMarkStatistics())
+        answer: MarkStatistics = self.ask("mark_store", GetMarkStatistics())
         return answer
 
     def stream_statistics(self) -> StreamStatistics:
         """Return the counters of the streams since their consumer's last start."""
-        answer: StreamStatistics = self._ask("stream_consumer", GetStreamStatistics())
+        answer: StreamStatistics = self.ask("stream_consumer", GetStreamStatistics())
         return answer
 
     def flush(self) -> int:
         """Write what waits for the journal now; return the sequence number of the last event that is safe."""
-        answer: int = self._ask("event_recorder", Flush())
+        answer: int = self.ask("event_recorder", Flush())
         return answer
 
-    def _ask(self, actor: str, question: object) -> Any:
+    def ask(self, actor: str, question: object) -> Any:
+        """Ask an actor, by its name as `statistics` gives it, e.g. `GetStatistics()`.
+
+        Raises:
+            ActorUnavailable, AskTimeout: it does not answer.
+            LookupError: there is no actor of that name.
+        """
         return self._parts.address(actor).ask(question, timeout=ASK_TIMEOUT_S)
 
 

@@ -19,6 +19,7 @@ from perps_actors.settings import (
     RiskSettings,
     Settings,
     StreamSettings,
+    SupervisionSettings,
     read_settings,
     settings_from,
 )
@@ -33,6 +34,7 @@ SECTIONS = {
     "risk": RiskSettings,
     "monitor": MonitorSettings,
     "journal": JournalSettings,
+    "supervision": SupervisionSettings,
 }
 NUMBERS = [
     (section, field.name, field.default)

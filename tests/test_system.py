@@ -270,6 +270,16 @@ def test_an_actor_that_dies_too_often_is_given_up_and_told_and_the_others_go_on(
     assert (report.actors.given_up, report.clean) == (("risk_monitor",), False)
 
 
+def test_a_system_whose_supervisor_is_gone_can_be_stopped_all_the_same(world) -> None:
+    world.book("BTCUSDT", 100, 102)
+    world.system._parts.supervisor._cell.retire(RuntimeError("out of nowhere"))
+    report = world.system.stop(2.0)
+    assert set(report.actors.abandoned) == {child.name for child in world.system._parts.children}
+    assert not report.clean
+    assert not any(link.open for link in world.network.links)
+    assert world.system.mark("BTCUSDT").mark == 101
+
+
 def test_a_host_that_blocks_the_stores_thread_is_fenced_off_at_the_deadline(venue) -> None:
     release, blocked = threading.Event(), threading.Event()
 

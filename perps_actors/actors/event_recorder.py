@@ -60,9 +60,8 @@ class EventRecorder(Actor):
     """Writes events to the journal: a group when it is full or has lingered, each group one transaction.
 
     Takes: `Record`, `MarksUpdated`, `Flush`, its own timers. Tells nobody; publishes a `JournalStatus`. Inbox: *all* but mark
-    updates, which are dropped beyond the bound. Drops, its own and those of every other inbox, are journalled as `hole` events,
-    at most one a second and inbox. While the journal fails (disk full) events wait and the write is tried again. A restart loses
-    nothing that can be written when the actor dies: its last act is to write what waits.
+    updates, which are dropped beyond the bound. Drops of every inbox are journalled as `hole` events, at most one a second and inbox.
+    While the journal fails (disk full) events wait. A restart loses nothing that can be written: its last act is to write what waits.
     """
 
     inbox_policy: ClassVar[InboxPolicy] = InboxPolicy(bound=200_000)
@@ -84,15 +83,11 @@ class EventRecorder(Actor):
         self._drops = drops
         self._group: GroupCommit | None = None
         self._lingering = False
-        before = status.value
-        # What an incarnation before could not write is gone with it.
-        self._dropped = before.dropped + before.waiting
-        self._untold = before.untold + before.waiting
 
     def on_start(self) -> None:
         """Open the journal; a file that cannot be opened is a failed start."""
         writer, policy = self._open_writer(), self._policy
-        self._group = GroupCommit(writer, block=policy.block, backlog=policy.backlog, recorded=self._status.value.recorded)
+        self._group = GroupCommit(writer, block=policy.block, backlog=policy.backlog, before=self._status.value)
         if writer.repaired is not None:
             self._note("journal_repaired", what=writer.repaired.what, events=writer.repaired.events)
         self.after(1.0, Tick())
@@ -102,15 +97,14 @@ class EventRecorder(Actor):
         """Write what waits and close the journal; what cannot be written now never will be, and counts as dropped."""
         self._tell_holes()
         self.on_failure()
-        status = self._status.value
-        self._status.value = attrs.evolve(status, dropped=status.dropped + status.waiting, waiting=0, untold=status.untold + status.waiting)
+        self._open_group.abandon()
+        self._publish()
 
     def on_failure(self, *_: object) -> None:
         """Write what waits, so that the restart loses nothing."""
         if self._group is not None:
             self._commit()
-            # Once more, for what that commit itself had to say.
-            self._commit()
+            self._commit()  # the second time for what the first had to say itself
             self._group.writer.close()
 
     def on_receive(self, message: Any) -> Any:
@@ -119,6 +113,8 @@ class EventRecorder(Actor):
         match message:
             case MarksUpdated(marks, provenance):
                 self._add_marks(marks, provenance)
+                # All are in hand: an error from here on must not bring any of them again.
+                self.cursor = len(marks) - 1
             case Record(events):
                 group.add(events)
             case _Commit():
@@ -158,14 +154,7 @@ class EventRecorder(Actor):
             for self.cursor, mark in enumerate(marks):
                 self._add_marks((mark,), provenance)
             return
-        if self._open_group.overfull:
-            self._lose(len(events))
-        else:
-            self._open_group.add(events)
-
-    def _lose(self, events: int) -> None:
-        self._dropped += events
-        self._untold += events
+        self._open_group.add_or_drop(events)
 
     def _commit(self) -> None:
         group = self._open_group
@@ -173,25 +162,15 @@ class EventRecorder(Actor):
         self._publish()
         group.commit()
         for unfit in group.take_unfit():
-            self._dropped += 1
             self._note("event_unfit", why=str(unfit))
-        if self._untold and group.failing is None:
-            self._note("hole", inbox="journal", reason="journal failing", dropped=self._untold)
-            self._untold = 0
+        if untold := group.take_untold():
+            self._note("hole", inbox="journal", reason="journal failing", dropped=untold)
         self._publish()
 
     def _publish(self) -> None:
-        if self.actor_inbox.void:
-            return  # replaced while it hung in a write: its successor speaks
-        group = self._open_group
-        self._status.value = JournalStatus(
-            recorded=group.recorded,
-            dropped=self._dropped,
-            waiting=len(group),
-            last_sequence=group.writer.last_sequence,
-            failing=group.failing,
-            untold=self._untold,
-        )
+        # One that was replaced while it hung in a write has nothing to say any more: its successor does.
+        if not self.actor_inbox.void:
+            self._status.value = self._open_group.status()
 
     def _tell_holes(self) -> None:
         """Journal what inboxes dropped since the last look, one event an inbox."""

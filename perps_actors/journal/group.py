@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 
 from perps_actors.errors import EventUnfit, JournalError
 from perps_actors.journal.contract import JournalWriter
-from perps_actors.messages.records import Event
+from perps_actors.messages.records import Event, JournalStatus
 
 
 class GroupCommit:
-    """Gives a writer events in blocks, and keeps what could not be written.
+    """Gives a writer events in blocks, keeps what could not be written, and accounts for what never will be.
 
-    Attributes:
-        recorded: events written.
-        failing: why the last commit failed; None while commits succeed.
+    Args:
+        writer: where to.
+        block: events in one transaction.
+        backlog: events that wait for a failing journal; beyond, those that may be dropped are.
+        before: how the group before this one ended: what still waited then is gone.
     """
 
-    def __init__(self, writer: JournalWriter, *, block: int, backlog: int, recorded: int = 0) -> None:
+    def __init__(self, writer: JournalWriter, *, block: int, backlog: int, before: JournalStatus) -> None:
         self.writer = writer
-        self.recorded = recorded
         self.failing: str | None = None
+        """Why the last commit failed; None while commits succeed."""
+        self._recorded = before.recorded
+        self._dropped = before.dropped + before.waiting
+        self._untold = before.untold + before.waiting
+        self._telling = 0  # of the dropped, those whose telling waits to be written itself
         self._block = block
         self._backlog = backlog
         self._waiting: list[Event] = []
@@ -35,14 +41,17 @@ class GroupCommit:
         """Whether a block is full and the journal is not waiting for its retry."""
         return self.failing is None and len(self._waiting) >= self._block
 
-    @property
-    def overfull(self) -> bool:
-        """Whether the backlog is beyond its bound: what may be dropped should be."""
-        return len(self._waiting) > self._backlog
-
-    def add(self, events: Iterable[Event]) -> None:
+    def add(self, events: Collection[Event]) -> None:
         """Let events wait for the next commit."""
         self._waiting.extend(events)
+
+    def add_or_drop(self, events: Collection[Event]) -> None:
+        """Let events wait for the next commit, unless the backlog is beyond its bound."""
+        if len(self._waiting) > self._backlog:
+            self._dropped += len(events)
+            self._untold += len(events)
+        else:
+            self._waiting.extend(events)
 
     def commit(self) -> None:
         """Write all that waits, block by block; what cannot be written stays, in order, and `failing` says why."""
@@ -53,16 +62,43 @@ class GroupCommit:
                 self.writer.write(block)
             except EventUnfit as error:
                 self._unfit.append(error)
+                self._dropped += 1
                 del waiting[error.index]
             except JournalError as error:
                 self.failing = str(error)
                 return
             else:
-                self.recorded += len(block)
+                self._recorded += len(block)
                 del waiting[: len(block)]
         self.failing = None
+        self._telling = 0
 
     def take_unfit(self) -> list[EventUnfit]:
         """Return which events could not be kept at all, since the last call."""
         unfit, self._unfit = self._unfit, []
         return unfit
+
+    def take_untold(self) -> int:
+        """Return how many events were dropped since the last call; 0 as long as the journal could not be told of it."""
+        if self.failing is not None:
+            return 0
+        untold, self._untold = self._untold, 0
+        self._telling += untold
+        return untold
+
+    def abandon(self) -> None:
+        """Count what waits as dropped: nobody will write it."""
+        self._dropped += len(self._waiting)
+        self._untold += len(self._waiting)
+        self._waiting.clear()
+
+    def status(self) -> JournalStatus:
+        """Return the state of the journal."""
+        return JournalStatus(
+            recorded=self._recorded,
+            dropped=self._dropped,
+            waiting=len(self._waiting),
+            last_sequence=self.writer.last_sequence,
+            failing=self.failing,
+            untold=self._untold + self._telling,
+        )

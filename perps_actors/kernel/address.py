@@ -8,7 +8,7 @@ from pykka._envelope import Envelope
 
 from perps_actors.errors import ActorUnavailable, AskRefused
 from perps_actors.kernel.future import Answer
-from perps_actors.kernel.lease import current_lease, refuse_fenced
+from perps_actors.kernel.lease import HERE, refuse_fenced
 
 if TYPE_CHECKING:
     from perps_actors.kernel.cell import Cell
@@ -44,7 +44,9 @@ class Address:
         Raises:
             Fenced: called by a thread of an incarnation that has been replaced.
         """
-        refuse_fenced()
+        # The look that spares a message the call.
+        if HERE.lease is not None:
+            refuse_fenced()
         return self._put(message)
 
     def ask(self, message: Any, *, timeout: float) -> Any:
@@ -67,7 +69,7 @@ class Address:
         Raises:
             AskRefused: called by an actor, or by a thread that works for one.
         """
-        if current_lease() is not None:
+        if HERE.lease is not None:
             msg = f"{self!r} was asked from inside a handler; actors only tell"
             raise AskRefused(msg)
         answer = Answer()

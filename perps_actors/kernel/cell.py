@@ -5,40 +5,25 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-import attrs
 import pykka
 from pykka._envelope import Envelope
 from pykka.messages import _ActorStop
 
 from perps_actors.errors import ActorUnavailable, Fenced
 from perps_actors.kernel.address import Address
-from perps_actors.kernel.inbox import EMPTY, Inbox, InboxPolicy, InboxStatistics
-from perps_actors.kernel.lease import Lease, enter
+from perps_actors.kernel.inbox import EMPTY, Inbox, InboxPolicy
+from perps_actors.kernel.lease import HERE, Lease, enter
 from perps_actors.kernel.life import DeadLetter, Verdict, Watcher
 from perps_actors.kernel.orders import ORDERS, START, Recycle, Start
+from perps_actors.kernel.statistics import CellStatistics, GetStatistics
 from perps_actors.kernel.timers import Timer
-from perps_actors.kernel.traits import BATCH, traits_of, weight_of
+from perps_actors.kernel.traits import BATCH, TRAITS, traits_of, weight_of
 
 if TYPE_CHECKING:
     from pykka._types import OptExcInfo
 
     from perps_actors.kernel.actor import Actor
     from perps_actors.kernel.runtime import Runtime
-
-
-@attrs.frozen(kw_only=True)
-class CellStatistics:
-    """What a cell has done, over all its incarnations. What was taken was handled or is dead."""
-
-    name: str
-    generation: int
-    handled: int
-    """Items handled."""
-    dead: int
-    """Items that became dead letters."""
-    busy_ns: int
-    """Monotonic time spent in handlers."""
-    inbox: InboxStatistics
 
 
 class Cell:
@@ -48,7 +33,7 @@ class Cell:
         self.name = name
         self.runtime = runtime
         self.group = group
-        self.inbox = Inbox(policy, self._schedule, self._left_over)
+        self.inbox = Inbox(policy, self._schedule, self._left_over, runtime.clock.monotonic_ns)
         self.address = Address(self)
         self.actor: Actor | None = None
         self.generation = 0
@@ -84,7 +69,7 @@ class Cell:
             self.inbox.park()
             return Verdict.IDLE
         began_ns = self.runtime.clock.monotonic_ns()
-        before = enter(actor.actor_inbox)
+        before, HERE.lease = HERE.lease, actor.actor_inbox
         try:
             take, step = self.inbox.take, self.step
             for _ in range(budget):
@@ -98,38 +83,59 @@ class Cell:
                 if verdict is not None:
                     return verdict
         finally:
-            enter(before)
+            HERE.lease = before
             self.busy_ns += self.runtime.clock.monotonic_ns() - began_ns
+        self.inbox.look()
         return Verdict.MORE
 
     def step(self, actor: Actor, entry: Any) -> Verdict | None:
         """Handle one message: every error is the death of this actor alone, the reply is settled, the message accounted for."""
         hand = self._in_hand
         hand.append(entry)
+        plain = TRAITS.get(entry.__class__) == 0
+        answer: Any = None
+        try:
+            if plain:
+                actor.on_receive(entry)
+            else:
+                answer = self._handle(actor, entry)
+        except BaseException as error:  # noqa: BLE001 - the one place where an actor's errors, SystemExit too, end
+            return self._ended_by(actor, hand, error, entry.reply_to if entry.__class__ is Envelope else None)
+        try:
+            hand.pop()
+        except IndexError:
+            return _came_back_late(actor)
+        if plain:
+            self.inbox.taken += 1
+            return None
+        return self._handled(actor, entry, answer)
+
+    def _handle(self, actor: Actor, entry: Any) -> Any:
+        """Have the actor do what a message with traits, an order or an envelope is about; return the answer."""
         message: Any
         reply: Any
         message, reply = (entry.message, entry.reply_to) if entry.__class__ is Envelope else (entry, None)
         cls = message.__class__
         if traits_of(cls):
             actor.cursor = 0
-        try:
-            if cls in ORDERS:
-                answer = self._carry_out(actor, cls)
-            elif entry is message:
-                answer = actor.on_receive(message)
-            elif isinstance(reply, Timer) and reply.void:
-                answer = None
-            else:
-                answer = actor.receive_envelope(message)
-        except BaseException as error:  # noqa: BLE001 - the one place where an actor's errors, SystemExit too, end
-            return self._ended_by(actor, hand, error, reply)
-        try:
-            hand.pop()
-        except IndexError:
-            return _came_back_late(actor)
+        if cls is GetStatistics:
+            return self.statistics()
+        if cls in ORDERS:
+            return self._carry_out(actor, cls)
+        if entry is message:
+            return actor.on_receive(message)
+        if isinstance(reply, Timer) and reply.void:
+            return None
+        return actor.receive_envelope(message)
+
+    def _handled(self, actor: Actor, entry: Any, answer: Any) -> Verdict | None:
+        """Account for a message that was handled, and settle its reply."""
+        message, reply = (entry.message, entry.reply_to) if entry.__class__ is Envelope else (entry, None)
+        cls = message.__class__
         if cls in ORDERS:
             return self._carried_out(actor, entry, answer)
-        self.inbox.taken += weight_of(message) if traits_of(cls) else 1
+        if cls is not GetStatistics:
+            self.inbox.taken += weight_of(message)
         if reply is not None:
             reply.set(answer)
         return None

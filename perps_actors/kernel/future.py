@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pykka
 
 from perps_actors.errors import AskRefused, AskTimeout
-from perps_actors.kernel.lease import current_lease
+from perps_actors.kernel.lease import HERE
 
 if TYPE_CHECKING:
     from pykka._types import OptExcInfo
@@ -24,8 +24,10 @@ class Answer(pykka.ThreadingFuture[Any]):
 
     def set(self, value: Any = None) -> None:
         """Settle with a value, unless it is settled."""
-        with suppress(queue.Full):
+        try:  # noqa: SIM105 - a context manager is a measurable part of an ask
             super().set(value)
+        except queue.Full:
+            pass
 
     def set_exception(self, exc_info: OptExcInfo | None = None) -> None:
         """Settle with an error, unless it is settled."""
@@ -39,18 +41,18 @@ class Answer(pykka.ThreadingFuture[Any]):
             AskRefused: called inside a handler or on a thread that works for an actor: no actor waits for another.
             AskTimeout: not settled within `timeout` seconds.
         """
-        if current_lease() is not None:
+        if HERE.lease is not None:
             msg = "An actor may not wait for an answer: tell, and handle the answer as a message"
             raise AskRefused(msg)
-        try:
-            return super().get(timeout=timeout)
-        except AskTimeout:
-            raise
-        except pykka.Timeout as error:
-            if self.settled():
-                raise  # it is the answer
-            msg = f"No answer within {timeout} s"
-            raise AskTimeout(msg) from error
+        with self._condition:
+            # Whoever settles it, or gives it a hook, notifies; nobody else does.
+            if self._result is None and self._get_hook is None and not self._condition.wait(timeout):
+                msg = f"No answer within {timeout} s"
+                raise AskTimeout(msg)
+            result = self._result
+        if result is not None and result.exc_info is None:
+            return result.value
+        return super().get(timeout=timeout)
 
     def settled(self) -> bool:
         """Return whether a value or an error has been set."""

@@ -9,14 +9,16 @@ from perps_actors.kernel.inbox import Inbox
 
 
 class Gate:
-    """Open while every inbox holds fewer than `high` items; a thread that feeds them waits here when it is shut.
+    """Open while every inbox holds fewer than `high` items and `high_bytes` bytes; a thread that feeds them waits here when it is shut.
 
-    It closes well before the inboxes' own bounds, so that what is already on its way still fits.
+    Bytes are those of the outside that messages hold (`held_bytes`). It closes well before the inboxes' own bounds, so that what is
+    already on its way still fits.
     """
 
-    def __init__(self, inboxes: Sequence[Inbox], high: int) -> None:
+    def __init__(self, inboxes: Sequence[Inbox], high: int, high_bytes: int = 2**25) -> None:
         self._inboxes = tuple(inboxes)
         self._high = high
+        self._high_bytes = high_bytes
         self._relieved = threading.Event()
         self._waiting = 0
         for inbox in self._inboxes:
@@ -24,8 +26,8 @@ class Gate:
 
     def is_open(self) -> bool:
         """Return whether more may be put."""
-        high = self._high
-        return all(len(inbox) < high for inbox in self._inboxes)
+        high, high_bytes = self._high, self._high_bytes
+        return all(len(inbox) < high and inbox.held_bytes < high_bytes for inbox in self._inboxes)
 
     def wait(self, timeout_s: float) -> bool:
         """Wait, at most `timeout_s` seconds, until more may be put; return whether it may."""

@@ -17,8 +17,10 @@ from typing import Any, Final
 import attrs
 from pykka._envelope import Envelope
 
+from perps_actors.kernel.clock import SystemClock
+from perps_actors.kernel.statistics import InboxStatistics
 from perps_actors.kernel.timers import Timer
-from perps_actors.kernel.traits import CONTROL, MERGES, ORDER, SHEDDABLE, traits_of, weight_of
+from perps_actors.kernel.traits import BATCH, CONTROL, HOLDS, MERGES, ORDER, SHEDDABLE, TRAITS, held_by, traits_of, weight_of
 
 
 class Overflow(Enum):
@@ -39,26 +41,6 @@ class InboxPolicy:
     conflate: bool = False
     """Whether classes with `merged_with` are merged while they wait."""
     overflow: Overflow = Overflow.REFUSE
-
-
-@attrs.frozen(kw_only=True)
-class InboxStatistics:
-    """Counters of one inbox, in items; orders, and timers that came too late, are not counted.
-
-    What was told is taken, or dropped, or left, or still waiting.
-    """
-
-    length: int
-    taken: int
-    dropped: int
-    """Lost to the bound, or merged away."""
-    left: int
-    """Found waiting when the inbox was closed, or told after it."""
-
-    @property
-    def told(self) -> int:
-        """Everything that was ever put."""
-        return self.length + self.taken + self.dropped + self.left
 
 
 class _Slot:
@@ -90,10 +72,17 @@ def _is_timer(entry: Any) -> bool:
 class Inbox:
     """Where an actor's messages wait. Any thread may put, one takes; it outlives the actor's incarnations."""
 
-    def __init__(self, policy: InboxPolicy, on_ready: Callable[[], None], on_left: Callable[[Any], None]) -> None:
+    def __init__(
+        self,
+        policy: InboxPolicy,
+        on_ready: Callable[[], None],
+        on_left: Callable[[Any], None],
+        now_ns: Callable[[], int] = SystemClock.monotonic_ns,
+    ) -> None:
         self.policy = policy
         self._on_ready = on_ready
         self._on_left = on_left
+        self._now_ns = now_ns
         self._bound = policy.bound
         self._control: deque[Any] = deque()
         self._data: deque[Any] = deque()
@@ -105,9 +94,14 @@ class Inbox:
         # of the host runs between two instructions of whatever the main thread is doing.
         self._lock = threading.RLock()
         self._extra = 0  # items in waiting batches beyond one each
-        self._dropped = 0
-        self._left = 0
+        self._uneven = 0  # entries that are no single item, so that taking them has to be settled
+        self.held_bytes = 0
+        self._refused = self._merged = self._overrun = self._left = 0
         self.taken = 0
+        # No message is stamped. Everything that waits came after `since`; all that waited at `looked` is gone at the `horizon`.
+        self._since_ns: int | None = None
+        self._looked_ns = 0
+        self._horizon = 0
 
     def __len__(self) -> int:
         """Return the number of items that wait, a batch counting its length."""
@@ -120,31 +114,34 @@ class Inbox:
 
     def put(self, entry: Any) -> bool:
         """Take a message, or an envelope that holds one; return False when it was dropped or the inbox is closed."""
-        message = entry.message if entry.__class__ is Envelope else entry
-        traits = traits_of(message.__class__)
-        if not traits and not self._extra and len(self._data) < self._bound:
+        cls = entry.__class__ if entry.__class__ is not Envelope else entry.message.__class__
+        if TRAITS.get(cls) == 0 and not self._extra and len(self._data) < self._bound:
             self._data.append(entry)
-        elif not self._put_carefully(entry, message, traits):
+        elif not self._put_carefully(entry):
             return False
         if self._closed:
             self._empty()
             return False
         if not self._scheduled:
+            if self._since_ns is None:
+                self._since_ns = self._looked_ns = self._now_ns()
             self._scheduled = True
             self._on_ready()
         return True
 
-    def _put_carefully(self, entry: Any, message: Any, traits: int) -> bool:
+    def _put_carefully(self, entry: Any) -> bool:
         """Append what has a lane or a weight of its own, or may meet the bound; return False when it was dropped."""
-        weight = weight_of(message)
+        message = _unwrapped(entry)
+        traits, weight, held_bytes = traits_of(message.__class__), weight_of(message), held_by(message)
         with self._lock:
             if traits & MERGES and self.policy.conflate and not _awaited(entry):
                 self._merge(message, weight)
                 return True
             if not traits & (CONTROL | ORDER) and not _is_timer(entry) and not self._make_room(traits, weight):
-                self._dropped += weight
+                self._refused += weight
                 return False
-            self._extra += weight - 1
+            if traits & (BATCH | HOLDS):
+                self._count_in(weight, held_bytes)
             (self._control if traits & CONTROL else self._data).append(entry)
         return True
 
@@ -152,18 +149,19 @@ class Inbox:
         new = _Slot(message)
         slot = self._slots.setdefault(message.__class__, new)
         if slot is new:
-            self._extra += weight - 1
+            self._count_in(weight, held_by(message))
             self._data.append(slot)
             return
         while True:
             old = slot.message
             merged = old.merged_with(message)
-            grown = weight_of(merged) - weight_of(old)
+            grown, grown_bytes = weight_of(merged) - weight_of(old), held_by(merged) - held_by(old)
             # A signal handler may have merged into the slot while `merged_with` ran; no call stands between this look and the write.
             if slot.message is old:
                 slot.message = merged
                 self._extra += grown
-                self._dropped += weight - grown
+                self.held_bytes += grown_bytes
+                self._merged += weight - grown
                 return
 
     def _make_room(self, traits: int, weight: int) -> bool:
@@ -189,46 +187,78 @@ class Inbox:
             self._control.append(entry)
             return
         weight = self._counted_out(entry)[1]
-        self._dropped += weight
+        self._overrun += weight
 
     def take(self) -> Any:
         """Return the next message or envelope, control first; `EMPTY` when nothing waits."""
-        try:
-            entry = self._control.popleft() if self._control else self._data.popleft()
-        except IndexError:
-            self._scheduled = False
-            if not self._data and not self._control:
+        while True:
+            lane = self._control or self._data
+            if not lane:
+                if self._still_scheduled():
+                    continue
                 return EMPTY
-            self._scheduled = True
-            return self.take()
-        if self._extra or self._slots:
-            entry = self._counted_out(entry)[0]
-        for relief in self._reliefs:
-            relief()
-        return entry
+            try:
+                entry = lane.popleft()
+            except IndexError:
+                continue  # whoever closes the inbox, or makes room in it, was quicker
+            if self._uneven:
+                entry = self._counted_out(entry)[0]
+            if self._reliefs:
+                for relief in self._reliefs:
+                    relief()
+            return entry
+
+    def _still_scheduled(self) -> bool:
+        """Have the next `put` schedule the actor again, unless one came just before that was known."""
+        self._since_ns = None
+        self._scheduled = False
+        if not self._data and not self._control:
+            return False
+        self._scheduled = True
+        self._since_ns = self._looked_ns = self._now_ns()
+        return True
+
+    # No call stands in these assignments: a signal handler of the host could put at it, and be forgotten by the write.
+    def _count_in(self, weight: int, held_bytes: int) -> None:
+        self._uneven += 1
+        self._extra += weight - 1
+        self.held_bytes += held_bytes
 
     def _counted_out(self, entry: Any) -> tuple[Any, int]:
-        """Return what was popped, out of its slot, with its weight, and settle the count of items."""
+        """Return what was popped, out of its slot, with its weight, and settle the counts of what waits."""
         with self._lock:
             if entry.__class__ is _Slot:
                 entry = entry.message
                 del self._slots[entry.__class__]
-            weight = weight_of(entry)
+            elif not traits_of(_unwrapped(entry).__class__) & (BATCH | HOLDS):
+                return entry, 1
+            weight, held_bytes = weight_of(entry), held_by(entry)
+            self._uneven -= 1
             self._extra -= weight - 1
+            self.held_bytes -= held_bytes
         return entry, weight
 
     def put_back(self, message: Any) -> None:
         """Put the rest of a batch whose handling ended early back to the front of the data lane."""
-        weight = weight_of(message)
         with self._lock:
-            self._extra += weight - 1
+            self._count_in(weight_of(message), held_by(message))
             self._data.appendleft(message)
         if self._closed:
             self._empty()
 
+    def look(self) -> None:
+        """Note what waits now: the one that takes does it now and then, for `oldest_age_ns` in an inbox that is never empty."""
+        gone = self.taken + self._overrun
+        if self._since_ns is not None and gone >= self._horizon:
+            self._since_ns, self._looked_ns = self._looked_ns, self._now_ns()
+            self._horizon = gone + len(self)
+
     def park(self) -> None:
         """Mark the inbox unscheduled: its actor is gone for now and messages wait for the next."""
+        since_ns, self._since_ns = self._since_ns, None
         self._scheduled = False
+        if self._data or self._control:
+            self._since_ns = since_ns if since_ns is not None else self._now_ns()
 
     def close(self) -> None:
         """Take no more; what still waits is handed to `on_left` and counted. Idempotent."""
@@ -254,5 +284,15 @@ class Inbox:
 
     def statistics(self) -> InboxStatistics:
         """Return the counters: exact while nobody puts or takes."""
+        since_ns, length = self._since_ns, len(self)
         with self._lock:
-            return InboxStatistics(length=len(self), taken=self.taken, dropped=self._dropped, left=self._left)
+            return InboxStatistics(
+                length=length,
+                held_bytes=self.held_bytes,
+                oldest_age_ns=self._now_ns() - since_ns if length and since_ns is not None else None,
+                taken=self.taken,
+                refused=self._refused,
+                merged=self._merged,
+                overrun=self._overrun,
+                left=self._left,
+            )

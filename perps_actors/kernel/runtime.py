@@ -93,6 +93,9 @@ class Dispatcher:
 class ThreadedRuntime:
     """Cells on real threads: one dispatcher thread a group, one for the timers. All are daemons; `close` ends them."""
 
+    cell_class: type[Cell] = Cell
+    """What `cell` makes; of another class where a test looks on or interferes."""
+
     def __init__(self, *, name: str, clock: Clock | None = None, solitary: bool = False) -> None:
         self.name = name
         self.clock: Clock = clock if clock is not None else SystemClock()
@@ -119,7 +122,7 @@ class ThreadedRuntime:
         with self._lock:
             if group not in self._dispatchers:
                 self._dispatchers[group] = Dispatcher(self.start_thread, group)
-        cell = Cell(name, self, group, policy if policy is not None else InboxPolicy())
+        cell = self.cell_class(name, self, group, policy if policy is not None else InboxPolicy())
         if self._solitary:
             cell.watcher = _LastOneOut(self)
         self._cells.append(cell)

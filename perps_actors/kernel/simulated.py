@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from random import Random
 from typing import Any
 
@@ -16,11 +17,28 @@ from perps_actors.kernel.life import Verdict
 from perps_actors.kernel.timers import Timer, TimerHeap
 
 
+class _Act(Timer):
+    """Something that the outside does at a moment; no actor is told of it but by what it does."""
+
+    __slots__ = ("_act",)
+
+    def __init__(self, due_ns: int, act: Callable[[], None]) -> None:
+        super().__init__(due_ns, Lease(), None)
+        self._act = act
+
+    def fire(self) -> None:
+        if not self.void:
+            self._act()
+
+
 class SimulatedRuntime:
     """Runs cells one message at a time. Equal seed and equal input give an equal order, and so an equal `trace`.
 
     Nothing happens by itself: `settle`, `advance` and the host's asks turn the wheel.
     """
+
+    cell_class: type[Cell] = Cell
+    """What `cell` makes; of another class where a test looks on or interferes."""
 
     def __init__(self, *, seed: int = 0, max_steps: int = 1_000_000) -> None:
         """Set up; `max_steps` is how many steps may follow one another while virtual time stands still."""
@@ -37,7 +55,7 @@ class SimulatedRuntime:
 
     def cell(self, name: str, *, group: str = "", policy: InboxPolicy | None = None) -> Cell:
         """Return a new, vacant cell."""
-        cell = Cell(name, self, group, policy if policy is not None else InboxPolicy())
+        cell = self.cell_class(name, self, group, policy if policy is not None else InboxPolicy())
         self._cells.append(cell)
         return cell
 
@@ -52,6 +70,12 @@ class SimulatedRuntime:
     def after(self, delay_s: float, lease: Lease, message: Any) -> Timer:
         """Set a timer."""
         timer = Timer(self.clock.monotonic_ns() + int(delay_s * NS_PER_S), lease, message)
+        self._timers.add(timer)
+        return timer
+
+    def at(self, delay_s: float, act: Callable[[], None]) -> Timer:
+        """Have the outside do something `delay_s` seconds from now, in the host's name; it can be cancelled."""
+        timer = _Act(self.clock.monotonic_ns() + int(delay_s * NS_PER_S), act)
         self._timers.add(timer)
         return timer
 
@@ -71,7 +95,7 @@ class SimulatedRuntime:
         del self._ready[cell]
         self._trace.update(f"{self.clock.monotonic_ns()} {cell.name} {cell.generation} {cell.inbox.taken};".encode())
         if cell.turn(1) is Verdict.MORE:
-            self._ready[cell] = None
+            self.schedule(cell)
         return True
 
     def settle(self) -> None:

@@ -31,6 +31,15 @@ class FramesArrived:
     frames: tuple[bytes, ...]
     received_ns: int
     monotonic_ns: int
+    held_bytes: int = attrs.field(init=False, eq=False, repr=False)
+    """Bytes of all frames together: what the gate bounds."""
+
+    @held_bytes.default
+    def _count_bytes(self) -> int:
+        try:
+            return sum(map(len, self.frames))
+        except TypeError:
+            return 0  # what is no frame is for its handler to find out, not for the thread that tells it
 
     def __len__(self) -> int:
         """Return how many frames there are: what it counts for in an inbox."""

@@ -22,19 +22,29 @@ class Etiquette:
         policy: pauses after failures.
         random: their jitter.
         others: budgets of the same venue's other askers: a refusal is meant for all that come from one address.
+        lasting: whether answers are meant to last, as a book's snapshot is. One that is asked for again at once was in vain, and in
+            vain again and again would use up what the asker's other instruments may spend: the next is put off as after a failure.
     """
 
-    def __init__(self, budget: RateBudget, policy: BackoffPolicy, random: Random, others: Sequence[RateBudget] = ()) -> None:
+    def __init__(
+        self, budget: RateBudget, policy: BackoffPolicy, random: Random, others: Sequence[RateBudget] = (), *, lasting: bool = False
+    ) -> None:
         self._budget = budget
         self._others = tuple(others)
+        self._lasting = lasting
         self._policy = policy
         self._random = random
         self._backoffs: dict[tuple[str, str | None], Backoff] = {}
         self._not_before_ns: dict[tuple[str, str | None], int] = {}
+        self._answered_ns: dict[tuple[str, str | None], int] = {}
 
     def pause_s(self, request: HttpRequest, now_ns: int) -> float:
         """Return 0.0 and spend the request's weight if it may be made now, else how many seconds to wait and ask again."""
-        wait_ns = self._not_before_ns.get((request.purpose, request.symbol), 0) - now_ns
+        key = (request.purpose, request.symbol)
+        answered_ns = self._answered_ns.pop(key, None)
+        if answered_ns is not None:
+            self._not_before_ns[key] = answered_ns + int(self._backoffs[key].next_pause_s(now_ns) * NS_PER_S)
+        wait_ns = self._not_before_ns.get(key, 0) - now_ns
         if wait_ns <= 0:
             wait_ns = self._budget.take(request.weight, now_ns)
         return max(0.0, wait_ns / NS_PER_S)
@@ -47,6 +57,8 @@ class Etiquette:
         if answer.status == 200 and usable:
             self._not_before_ns.pop(key, None)
             backoff.worked(now_ns)
+            if self._lasting:
+                self._answered_ns[key] = now_ns
             return
         self._not_before_ns[key] = now_ns + int(backoff.next_pause_s(now_ns) * NS_PER_S)
         if answer.status in _REFUSALS:

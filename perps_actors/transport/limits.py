@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 from urllib.parse import urlsplit
 
 import attrs
 
 from perps_actors.errors import TransportError
+
+READ_BYTES: Final = 65_536
+"""What one read of a WebSocket takes at most."""
 
 
 def _http_proxy(_: Limits, __: attrs.Attribute[str | None], value: str | None) -> None:

@@ -18,13 +18,12 @@ from perps_actors.transport.address import checked_address
 from perps_actors.transport.dial import Dialer
 from perps_actors.transport.frames import Close, FrameDecoder, Ping
 from perps_actors.transport.handshake import shake_hands
-from perps_actors.transport.limits import Limits
+from perps_actors.transport.limits import READ_BYTES, Limits
 from perps_actors.transport.outbox import Outbox
 from perps_actors.transport.silence import Silence
 from perps_actors.transport.waiting import READABLE, WRITABLE, Patience, Waiter
 from perps_actors.transport.wire import ConnectionPlan, StreamListener
 
-READ_BYTES: Final = 65_536
 READY_WAIT_S: Final = 0.1
 """How long the inside is waited for before `close` and `send` are looked at again."""
 GOODBYE_NS: Final = NS_PER_S // 4

@@ -53,3 +53,19 @@ def test_whoever_waits_at_any_gate_of_an_inbox_is_let_through_when_it_is_relieve
     for thread in threads:
         thread.join(LIMIT_S)
     assert passed == [True, True, True]
+
+
+class _Heavy:
+    held_bytes = 60
+
+
+def test_a_gate_closes_at_bytes_as_well_as_at_items() -> None:
+    inbox = _inbox()
+    gate = Gate((inbox,), high=100, high_bytes=100)
+    inbox.put(_Heavy())
+    assert gate.is_open()
+    inbox.put(_Heavy())
+    assert not gate.is_open()
+    assert not gate.wait(0.001)
+    inbox.take()
+    assert gate.wait(0.001)

@@ -289,9 +289,18 @@ class _Interrupted(deque[Any]):
         try:
             return super().popleft()
         except IndexError:
-            while self._interruptions:
-                self._interruptions.pop()()
+            self._interrupt()
             raise
+
+    def __len__(self) -> int:
+        length = super().__len__()
+        if not length:
+            self._interrupt()
+        return length
+
+    def _interrupt(self) -> None:
+        while self._interruptions:
+            self._interruptions.pop()()
 
 
 def test_a_message_that_comes_in_the_instant_of_closing_is_left_over() -> None:

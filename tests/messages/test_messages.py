@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import perps_actors.messages
-from perps_actors.kernel.traits import BATCH, CONTROL, MERGES, SHEDDABLE, traits_of
+from perps_actors.kernel.traits import BATCH, CONTROL, HOLDS, MERGES, SHEDDABLE, traits_of
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.mark import Mark
 from perps_actors.messages.batch import split_at
@@ -69,6 +69,7 @@ def test_taking_one_item_out_of_a_batch_leaves_exactly_those_behind_it(numbers, 
     item, rest = frames.split(index)
     assert (item.frames, item.session) == (frames.frames[index : index + 1], 3)
     assert len(item) + (len(rest) if rest is not None else 0) == len(numbers) - index
+    assert (frames.held_bytes, item.held_bytes) == (len(numbers), 1)
 
 
 def test_a_batch_without_items_after_the_one_taken_leaves_nothing() -> None:
@@ -92,7 +93,7 @@ def test_beyond_the_limit_the_newest_of_each_instrument_is_kept() -> None:
 def test_what_goes_ahead_what_may_be_shed_and_what_is_counted_by_items() -> None:
     assert traits_of(RecordMarks) == BATCH | MERGES
     assert traits_of(MarksUpdated) == BATCH | SHEDDABLE
-    assert traits_of(FramesArrived) == BATCH
+    assert traits_of(FramesArrived) == BATCH | HOLDS
     assert traits_of(Tick) == traits_of(HangUp) == CONTROL
     # Events and questions are never dropped, and the end of a connection comes after what it brought.
     assert traits_of(Record) == traits_of(Flush) == traits_of(ConnectionClosed) == 0

@@ -103,3 +103,25 @@ def test_a_refusal_puts_everything_off_for_as_long_as_the_venue_says(status) -> 
 def test_a_refusal_without_a_time_counts_for_the_longest_pause(manners) -> None:
     manners.answered(answer(status=429))
     assert manners.pause_s(OTHER, 0) == 8.0
+
+
+def test_an_answer_that_did_not_last_puts_the_next_request_off_longer_each_time_and_one_that_lasted_does_not() -> None:
+    manners = Etiquette(RateBudget(1000, 60.0), steady(), Random(0), lasting=True)
+    now_s, pauses = 0.0, []
+    for _ in range(6):
+        assert manners.pause_s(DEPTH, int(now_s * S)) == 0.0
+        manners.answered(answer(at_s=now_s))
+        pauses.append(manners.pause_s(DEPTH, int(now_s * S)))
+        now_s += pauses[-1]
+    assert pauses == [0.1, 0.5, 1.0, 2.0, 4.0, 8.0]
+    assert manners.pause_s(OTHER, int(now_s * S)) == 0.0
+    assert manners.pause_s(DEPTH, int(now_s * S)) == 0.0
+    manners.answered(answer(at_s=now_s))
+    assert manners.pause_s(DEPTH, int((now_s + 30) * S)) == 0.0
+
+
+def test_who_asks_again_and_again_by_design_is_not_put_off() -> None:
+    manners = Etiquette(RateBudget(1000, 60.0), steady(), Random(0))
+    for second in range(5):
+        assert manners.pause_s(DEPTH, second * S) == 0.0
+        manners.answered(answer(at_s=second))

@@ -1,7 +1,4 @@
-"""Stand-ins for tests, ours and hosts': a probe to be told, a clock to be moved, a network that a test speaks for.
-
-Each keeps the contract of the real thing; `tests/transport/test_network_contract.py` holds both to it.
-"""
+"""Stand-ins without a will of their own: a probe to be told, a network that a test speaks for."""
 
 from __future__ import annotations
 
@@ -11,11 +8,8 @@ from typing import Any
 import attrs
 
 from perps_actors.errors import Fenced
-from perps_actors.kernel.clock import Clock, ManualClock
-from perps_actors.kernel.simulated import SimulatedRuntime
+from perps_actors.kernel.clock import Clock
 from perps_actors.transport.wire import AnswerListener, ConnectionPlan, HttpAnswer, HttpRequest, StreamListener
-
-__all__ = ["FakeNetwork", "ManualClock", "Probe", "SimulatedRuntime"]
 
 
 class Probe:

@@ -1,0 +1,200 @@
+"""A venue in virtual time: a synthetic market behind the transport's seam, with faults at the outside only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from functools import partial
+from random import Random
+from urllib.parse import urlsplit
+
+import attrs
+import msgspec
+
+from perps_actors.errors import Fenced
+from perps_actors.kernel.clock import NS_PER_S
+from perps_actors.kernel.simulated import SimulatedRuntime
+from perps_actors.market.mark import Mark
+from perps_actors.market.numbers import mid
+from perps_actors.simulator.market import Happening, SyntheticMarket
+from perps_actors.simulator.sides import side_of
+from perps_actors.simulator.synthetic import STEP_S, frames_of
+from perps_actors.testing.pipe import Pipe
+from perps_actors.testing.weather import Fault, Weather
+from perps_actors.transport.wire import AnswerListener, ConnectionPlan, HttpAnswer, HttpRequest, StreamListener
+from perps_actors.venues.binance_futures.serve_rest import RestAnswer
+
+NS_PER_MS = 1_000_000
+
+
+class Truth:
+    """What the market was at each of its moments: what every mark can be held against."""
+
+    def __init__(self) -> None:
+        self._tops: dict[tuple[str, int], tuple[str, str]] = {}
+        self._trades: dict[tuple[str, int], set[str]] = {}
+
+    def add(self, happening: Happening) -> None:
+        """Keep what happened, at the venue's time as its messages spell it: in milliseconds."""
+        touch = happening.touch
+        assert touch.bid is not None
+        assert touch.ask is not None
+        key = (touch.instrument.symbol, (touch.venue_time_ns or 0) // NS_PER_MS)
+        self._tops[key] = (touch.bid, touch.ask)
+        self._trades[key] = {trade.price for trade in happening.trades}
+
+    def has(self, mark: Mark) -> bool:
+        """Return whether the market had that price, for that source, at the venue time that the mark names."""
+        key = (mark.instrument.symbol, (mark.venue_time_ns or 0) // NS_PER_MS)
+        if mark.source == "trades":
+            return any(mid(price, price) == mark.mark for price in self._trades.get(key, ()))
+        top = self._tops.get(key)
+        return top is not None and mid(*top) == mark.mark
+
+
+class SimulatedVenue:
+    """A `Network` to one venue whose market moves by itself, in the virtual time of a simulated runtime.
+
+    Connections are opened after a while, frames travel for a few milliseconds and arrive one or several a read, requests are
+    answered after a drawn delay. Equal seeds give equal markets, delays and faults. `truth` is what the market really was.
+
+    Args:
+        runtime: whose time it lives in.
+        symbols: what is listed.
+        seed: of market, delays and faults.
+        faults: what goes wrong, in seconds from now.
+        step_s: seconds between two moves of the market.
+        venue: whose format it speaks.
+    """
+
+    def __init__(
+        self,
+        runtime: SimulatedRuntime,
+        symbols: Sequence[str],
+        *,
+        seed: int = 0,
+        faults: Sequence[Fault] = (),
+        step_s: float = STEP_S,
+        venue: str = "binance_futures",
+    ) -> None:
+        self.truth = Truth()
+        self.links: list[Pipe] = []
+        self.requests: list[HttpRequest] = []
+        """Every request that was ever made."""
+        self._runtime = runtime
+        self._side = side_of(venue)
+        self._random = Random(seed)  # noqa: S311 - a market, not a secret
+        self._market = SyntheticMarket(venue, symbols, self._random)
+        self._weather = Weather(faults, self._random)
+        self._weights = self._side.rest.WeightAccount()
+        self._step_s = step_s
+        self._began_ns = runtime.clock.monotonic_ns()
+        self._pending: dict[int, tuple[HttpRequest, AnswerListener]] = {}
+        self._closed = False
+        for fault in self._weather.starts("cut", "close"):
+            runtime.at(fault.at_s, partial(self._end_all, fault))
+        self._step()
+
+    @property
+    def now_s(self) -> float:
+        """Seconds since this venue began."""
+        return (self._runtime.clock.monotonic_ns() - self._began_ns) / NS_PER_S
+
+    # --- the network's side
+
+    def open(self, plan: ConnectionPlan, listener: StreamListener) -> Pipe:
+        """Start to open a connection and return at once."""
+        parts = urlsplit(plan.url)
+        session = self._side.streams.StreamSession(parts.path, parts.query)
+        pipe = Pipe(plan, listener, session, runtime=self._runtime, weather=self._weather, random=self._random, began_ns=self._began_ns)
+        self.links = [link for link in self.links if not link.ended]
+        self.links.append(pipe)
+        if self._closed:
+            pipe.close("closed")
+        self._runtime.at(self._travel_s(), pipe.arrive)
+        return pipe
+
+    def request(self, request: HttpRequest, listener: AnswerListener) -> None:
+        """Take a request; its listener gets one answer, after a while."""
+        self.requests.append(request)
+        number = len(self.requests)
+        self._pending[number] = (request, listener)
+        self._runtime.at(self._travel_s(), partial(self._serve, number))
+
+    def close(self, deadline_s: float) -> int:  # noqa: ARG002 - nothing to wait for
+        """End every connection and request at once, and let the market stand still."""
+        self._closed = True
+        for link in self.links:
+            link.end("closed", error=False)
+        for number in tuple(self._pending):
+            self._answer(number, None, "closed")
+        return 0
+
+    # --- the venue's side
+
+    def _travel_s(self) -> float:
+        return self._random.uniform(0.001, 0.04)
+
+    def _step(self) -> None:
+        if self._closed:
+            return
+        streams = self._side.streams
+        for happening in self._market.step(self._runtime.clock.time_ns()):
+            self.truth.add(happening)
+            frames = list(frames_of(happening, streams))
+            for link in self.links:
+                link.send_down(frames, partial(self._crossing, happening))
+        self.links = [link for link in self.links if not link.ended]
+        for link in self.links:
+            link.look()
+        self._runtime.at(self._step_s, self._step)
+
+    def _crossing(self, happening: Happening) -> tuple[str, bytes]:
+        """Return the change of a book that no book survives: a bid far above every ask."""
+        depth, ask = happening.depth, happening.touch.ask
+        return self._side.streams.depth_frame(msgspec.structs.replace(depth, bids=(*depth.bids, (f"9{ask}", "1"))))
+
+    def _end_all(self, fault: Fault) -> None:
+        for link in self.links:
+            if self._random.random() < fault.share:
+                cut = fault.do == "cut"
+                link.end("reset by peer" if cut else "closed by the other side: 1001", error=cut)
+
+    def _serve(self, number: int) -> None:
+        """Answer out of the market as it stands, and send the answer on its way."""
+        if number not in self._pending:
+            return
+        request, _ = self._pending[number]
+        strikes, now_s = self._weather.strikes, self.now_s
+        late_s = self._random.uniform(0.5, 5.0) if strikes("rest_late", now_s) else self._travel_s()
+        if strikes("rest_fail", now_s):
+            self._runtime.at(late_s, partial(self._answer, number, None, "timed out"))
+            return
+        if strikes("rest_refuse", now_s):
+            status = self._random.choice((429, 418, 503))
+            served = self._side.rest.too_many(self._random.randint(1, 3), status)
+        else:
+            parts, now_ns = urlsplit(request.url), self._runtime.clock.time_ns()
+            refused = self._weights.charge(parts.path, parts.query, now_ns)
+            served = refused or self._side.rest.answer(parts.path, parts.query, self._market, now_ns)
+        if strikes("rest_garble", now_s):
+            served = attrs.evolve(served, body=served.body[: self._random.randrange(len(served.body))])
+        self._runtime.at(late_s, partial(self._answer, number, served, None))
+
+    def _answer(self, number: int, served: RestAnswer | None, error: str | None) -> None:
+        if number not in self._pending:
+            return
+        request, listener = self._pending.pop(number)
+        retry_after_s = served.retry_after_s if served is not None else None
+        answer = HttpAnswer(
+            request=request,
+            status=served.status if served is not None else None,
+            body=served.body if served is not None else b"",
+            error=error,
+            received_ns=self._runtime.clock.time_ns(),
+            monotonic_ns=self._runtime.clock.monotonic_ns(),
+            retry_after_s=None if retry_after_s is None else float(retry_after_s),
+        )
+        # Whoever asked may have been replaced; the venue goes on.
+        with suppress(Fenced):
+            listener(answer)

@@ -1,0 +1,356 @@
+from __future__ import annotations
+
+import json
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from perps_actors.kernel.actor import Actor
+from perps_actors.kernel.address import Address
+from perps_actors.kernel.life import DeadLetter
+from perps_actors.messages.marks import RecordMarks
+from perps_actors.settings import PollSettings, Settings, StreamSettings
+from perps_actors.system import PerpsSystem
+from perps_actors.testing import Fault, Harm, HarmfulRuntime, InjectedCrash, Probe, SimulatedRuntime, SimulatedVenue
+from perps_actors.transport.wire import ConnectionPlan, HttpRequest
+
+STREAMS = "btcusdt@depth@100ms/btcusdt@bookTicker"
+PLAN = ConnectionPlan(name="public-0", url=f"wss://venue/public/stream?streams={STREAMS}", silence_limit_s=2.0)
+DEPTH = HttpRequest(url="https://venue/fapi/v1/depth?symbol=BTCUSDT&limit=1000", purpose="depth", symbol="BTCUSDT")
+
+
+class Listener:
+    """Keeps what a connection tells."""
+
+    def __init__(self) -> None:
+        self.ready = True
+        self.news: list[Any] = []
+        self.reads: list[tuple[bytes, ...]] = []
+
+    def wait_until_ready(self, timeout_s: float) -> bool:  # noqa: ARG002 - the listener's protocol
+        return self.ready
+
+    def opened(self, connection: str) -> None:  # noqa: ARG002
+        self.news.append("opened")
+
+    def frames(self, connection: str, frames: tuple[bytes, ...], received_ns: int, monotonic_ns: int) -> None:  # noqa: ARG002
+        self.reads.append(frames)
+
+    def closed(self, connection: str, reason: str, error: bool) -> None:  # noqa: ARG002, FBT001
+        self.news.append((reason, error))
+
+    @property
+    def all_frames(self) -> list[bytes]:
+        return [frame for read in self.reads for frame in read]
+
+
+def venue(*faults: Fault, seed: int = 0) -> tuple[SimulatedRuntime, SimulatedVenue, Listener]:
+    runtime = SimulatedRuntime(seed=seed)
+    simulated, listener = SimulatedVenue(runtime, ("BTCUSDT",), seed=seed, faults=faults), Listener()
+    simulated.open(PLAN, listener)
+    return runtime, simulated, listener
+
+
+def updates(listener: Listener) -> list[tuple[int, int]]:
+    """Return (previous, last) update id of each change of the book."""
+    sound = [json.loads(frame) for frame in listener.all_frames]
+    return [(frame["data"]["pu"], frame["data"]["u"]) for frame in sound if frame["data"]["e"] == "depthUpdate"]
+
+
+def gaps(listener: Listener) -> int:
+    ids = updates(listener)
+    return sum(after[0] != before[1] for before, after in pairwise(ids))
+
+
+# --- the outside acts in virtual time
+
+
+def test_the_outside_acts_at_its_time_and_not_when_it_was_cancelled() -> None:
+    runtime, acts = SimulatedRuntime(), []
+    runtime.at(2.0, lambda: acts.append(("late", runtime.clock.monotonic_ns())))
+    runtime.at(1.0, lambda: acts.append(("early", runtime.clock.monotonic_ns())))
+    runtime.at(1.5, lambda: acts.append(("never", 0))).cancel()
+    runtime.advance(3)
+    assert acts == [("early", 10**9), ("late", 2 * 10**9)]
+
+
+def test_a_connection_opens_after_a_while_and_brings_what_it_asked_for_without_gaps() -> None:
+    runtime, _, listener = venue()
+    assert listener.news == []
+    runtime.advance(10)
+    assert listener.news == ["opened"]
+    assert {json.loads(frame)["stream"] for frame in listener.all_frames} == set(STREAMS.split("/"))
+    assert len(updates(listener)) == pytest.approx(100, abs=2)
+    assert gaps(listener) == 0
+    assert {len(read) for read in listener.reads} == {1, 2}
+
+
+def test_equal_seeds_give_equal_markets_and_others_others() -> None:
+    def frames(seed: int) -> list[bytes]:
+        runtime, _, listener = venue(Fault(1.0, "lose", 2.0, 0.5), seed=seed)
+        runtime.advance(5)
+        return listener.all_frames
+
+    assert frames(1) == frames(1)
+    assert frames(1) != frames(2)
+
+
+def test_a_full_inside_is_not_read_for_and_loses_nothing() -> None:
+    runtime, _, listener = venue()
+    runtime.advance(1)
+    listener.ready, before = False, len(listener.reads)
+    runtime.advance(2)
+    assert len(listener.reads) == before
+    listener.ready = True
+    runtime.advance(1)
+    assert gaps(listener) == 0
+    assert len(updates(listener)) == pytest.approx(40, abs=2)
+
+
+# --- faults, at the outside only
+
+
+@pytest.mark.parametrize("kind", ["lose", "duplicate", "reorder"])
+def test_frames_that_are_lost_doubled_or_reordered_show_as_gaps_while_the_fault_holds(kind) -> None:
+    runtime, _, listener = venue(Fault(1.0, kind, 1.0, 0.4))
+    runtime.advance(1)
+    assert gaps(listener) == 0
+    runtime.advance(1.2)
+    during = gaps(listener)
+    assert during > 0
+    runtime.advance(3)
+    assert gaps(listener) == during
+
+
+def test_garbled_frames_are_no_json() -> None:
+    runtime, _, listener = venue(Fault(0.0, "garble", 1.0))
+    runtime.advance(0.9)
+
+    def sound(frame: bytes) -> bool:
+        try:
+            json.loads(frame)
+        except ValueError:
+            return False
+        return True
+
+    assert not all(sound(frame) for frame in listener.all_frames)
+
+
+def test_a_crossing_change_has_a_bid_far_above_every_ask() -> None:
+    runtime, _, listener = venue(Fault(0.0, "cross", 1.0))
+    runtime.advance(0.9)
+    changes = [frame["data"] for frame in map(json.loads, listener.all_frames) if frame["data"]["e"] == "depthUpdate"]
+    assert changes
+    assert all(float(change["b"][-1][0]) > 10 * float(change["a"][0][0]) for change in changes if change["a"])
+
+
+def test_delayed_frames_come_together_at_the_end_of_the_delay() -> None:
+    runtime, _, listener = venue(Fault(1.0, "delay", 2.0))
+    runtime.advance(1.05)
+    before = len(listener.reads)
+    runtime.advance(1.9)
+    assert len(listener.reads) == before
+    runtime.advance(0.2)
+    assert len(listener.reads[before]) > 30
+    assert gaps(listener) == 0
+
+
+def test_a_silent_venue_keeps_the_connection_and_a_mute_one_loses_it_when_its_time_is_up() -> None:
+    runtime, _, listener = venue(Fault(1.0, "silence", 5.0))
+    runtime.advance(6)
+    assert listener.news == ["opened"]
+    runtime, _, listener = venue(Fault(1.0, "mute", 5.0))
+    runtime.advance(2.8)
+    assert listener.news == ["opened"]
+    runtime.advance(0.5)
+    assert listener.news == ["opened", ("nothing came for 2 s", True)]
+
+
+def test_connections_are_cut_closed_and_refused() -> None:
+    runtime, simulated, listener = venue(Fault(1.0, "cut"), Fault(1.0, "refuse", 1.0))
+    runtime.advance(1.1)
+    assert listener.news == ["opened", ("reset by peer", True)]
+    refused, closed = Listener(), Listener()
+    simulated.open(PLAN, refused)
+    runtime.advance(0.1)
+    assert refused.news == [("connection refused", True)]
+    runtime.advance(2)
+    link = simulated.open(PLAN, closed)
+    runtime.advance(0.1)
+    link.close("enough")
+    link.close("twice")
+    runtime.advance(0.1)
+    assert closed.news == ["opened", ("enough", False)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "error"), [(None, 200, None), ("rest_fail", None, "timed out"), ("rest_late", 200, None), ("rest_garble", 200, None)]
+)
+def test_every_request_is_answered_once(kind, status, error) -> None:
+    runtime, simulated, _ = venue(*([Fault(0.0, kind, 1.0)] if kind else []))
+    answers: list[Any] = []
+    simulated.request(DEPTH, answers.append)
+    assert answers == []
+    runtime.advance(0.4 if kind == "rest_late" else 10)
+    assert len(answers) == (kind != "rest_late")
+    runtime.advance(10)
+    (answer,) = answers
+    assert (answer.status, answer.error) == (status, error)
+
+
+def test_a_refusal_says_when_to_come_back() -> None:
+    runtime, simulated, _ = venue(Fault(0.0, "rest_refuse", 1.0))
+    answers: list[Any] = []
+    simulated.request(DEPTH, answers.append)
+    runtime.advance(1)
+    assert answers[0].status in (418, 429, 503)
+    assert answers[0].retry_after_s >= 1
+
+
+def test_closing_ends_every_connection_and_answers_every_request_at_once() -> None:
+    runtime, simulated, listener = venue()
+    answers: list[Any] = []
+    runtime.advance(1)
+    simulated.request(DEPTH, answers.append)
+    assert simulated.close(1.0) == 0
+    assert listener.news == ["opened", ("closed", False)]
+    assert [answer.error for answer in answers] == ["closed"]
+    late = Listener()
+    simulated.open(PLAN, late)
+    runtime.advance(1)
+    assert late.news == [("closed", False)]
+
+
+def test_a_whole_system_on_it_makes_true_marks_of_every_source() -> None:
+    for source in ("book", "touch", "trades", "rest"):
+        runtime = SimulatedRuntime(seed=3)
+        simulated, told = SimulatedVenue(runtime, ("BTCUSDT", "ETHUSDT"), seed=3), Probe()
+        settings = Settings(
+            symbols=("BTCUSDT", "ETHUSDT"),
+            provenance="synthetic",
+            stream=StreamSettings(source=source),
+            poll=PollSettings(interval_s=1.0),
+        )
+        system = PerpsSystem(settings, network=simulated, runtime=runtime)
+        system.listen(told)
+        with system:
+            runtime.advance(5)
+        marks = [mark for update in told.told for mark in update.marks]
+        assert {(mark.instrument.symbol, mark.source) for mark in marks} == {("BTCUSDT", source), ("ETHUSDT", source)}
+        assert all(simulated.truth.has(mark) for mark in marks)
+        assert not any(simulated.truth.has(type(mark)(*(mark.instrument, mark.mark * 2, *list(_rest(mark))))) for mark in marks)
+
+
+def _rest(mark: Any) -> tuple[Any, ...]:
+    return mark.source, mark.venue_time_ns, mark.received_ns, mark.monotonic_ns
+
+
+# --- harm
+
+
+class Taker(Actor):
+    """Takes batches item by item, and says how far it came."""
+
+    def __init__(self, log: list[Any], peer: Address | None = None) -> None:
+        super().__init__()
+        self.log, self.peer = log, peer
+
+    def on_receive(self, message: Any) -> Any:
+        if isinstance(message, RecordMarks):
+            for self.cursor, mark in enumerate(message.marks):
+                self.log.append(mark)
+        else:
+            self.log.append(message)
+        if self.peer is not None:
+            self.peer.tell("heard")
+        return message
+
+
+class Watch:
+    """Remembers why an actor died, and puts another in its place."""
+
+    def __init__(self, log: list[Any]) -> None:
+        self.log, self.letters = log, []
+
+    def started(self, *_: object) -> None: ...
+
+    def stopped(self, *_: object) -> None: ...
+
+    def died(self, cell: Any, _: int, error: BaseException, letter: DeadLetter | None) -> None:
+        self.letters.append((type(error), letter and letter.message))
+        cell.install(Taker(self.log))
+
+
+def harmed(harm: Harm | None) -> tuple[HarmfulRuntime, Any, list[Any], Watch]:
+    seen: list[Any] = []
+
+    def choose(actor: str, message: Any) -> Harm | None:
+        seen.extend([message] * (actor == "taker"))
+        return harm if actor == "taker" and len(seen) == 2 else None  # the first is on_start
+
+    runtime, log = HarmfulRuntime(harm=choose), []
+    cell = runtime.cell("taker", group="takers")
+    cell.watcher = watch = Watch(log)
+    cell.install(Taker(log))
+    return runtime, cell, log, watch
+
+
+@pytest.mark.parametrize(
+    ("harm", "taken", "dead"),
+    [
+        (Harm("before"), ["b", "c"], "a"),
+        (Harm("within", 1), ["a", "c"], "b"),
+        (Harm("within", 5), ["a", "b"], "c"),
+        (Harm("after"), ["a", "b", "c"], "c"),
+    ],
+)
+def test_a_crash_comes_before_within_or_after_the_handling_of_a_batch(harm, taken, dead) -> None:
+    runtime, cell, log, watch = harmed(harm)
+    cell.address.tell(RecordMarks(("a", "b", "c"), "synthetic"))  # type: ignore[arg-type]
+    runtime.settle()
+    assert log == taken
+    assert watch.letters == [(InjectedCrash, RecordMarks((dead,), "synthetic"))]  # type: ignore[arg-type]
+    assert type(cell.actor).__name__ == "Taker"
+
+
+def test_a_handler_that_hangs_lets_other_groups_go_on_and_comes_back() -> None:
+    runtime, cell, log, watch = harmed(Harm("hang_before", hang_s=5.0))
+    other = runtime.cell("other", group="others")
+    other.install(Taker(log))
+    mate = runtime.cell("mate", group="takers")
+    mate.install(Taker(log))
+    cell.address.tell("slow")
+    runtime.at(1.0, lambda: other.address.tell("meanwhile"))
+    runtime.at(1.0, lambda: mate.address.tell("same thread"))
+    runtime.advance(20)
+    assert log == ["meanwhile", "slow", "same thread"]
+    assert watch.letters == []
+
+
+def test_a_handler_that_is_given_up_while_it_hangs_is_not_heard_when_it_comes_back() -> None:
+    runtime, cell, log, watch = harmed(Harm("hang_before"))
+    heard = runtime.cell("heard", group="others")
+    heard.install(Taker(log))
+    cell.actor.peer = heard.address
+    cell.address.tell("slow")
+    runtime.at(3.0, lambda: cell.fence(TimeoutError("too long")))
+    runtime.advance(20)
+    assert watch.letters == [(TimeoutError, "slow")]
+    assert log == ["slow"]
+    cell.address.tell("next")
+    runtime.settle()
+    assert log == ["slow", "next"]
+    assert runtime.abandoned == 1
+
+
+def test_a_group_that_is_stalled_handles_nothing_until_it_has_time_again() -> None:
+    runtime, cell, log, _ = harmed(None)
+    cell.address.tell("before")
+    runtime.settle()
+    runtime.stall("takers", 2.0)
+    cell.address.tell("during")
+    runtime.advance(1.9)
+    assert log == ["before"]
+    runtime.advance(0.2)
+    assert log == ["before", "during"]
