@@ -1,0 +1,158 @@
+"""The journal: what was told is in it once, what was lost is told in it, and every event says where it comes from."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from exploration.invariants.losses import dead_items, replaced_while_hung, undelivered
+from exploration.play import Run
+from perps_actors.kernel.orders import Drain, Stop
+from perps_actors.market.numbers import plain
+from perps_actors.messages.marks import MarksUpdated
+from perps_actors.messages.records import Event, Record
+
+RECORDER = "event_recorder"
+OWN_KINDS = frozenset({"hole", "event_unfit", "journal_repaired"})
+"""What the recorder has to say itself."""
+MARK_KINDS = frozenset({"ws_mark_update", "rest_mark_update"})
+_TELLS = re.compile(r"urn:uuid|0x[0-9a-f]{6,}|Thread-|object at ")
+
+Key = tuple[Any, ...]
+
+
+def _mark_keys(message: MarksUpdated, run: Run) -> Iterator[Key]:
+    for mark in message.marks:
+        if mark.source != "rest" or run.schedule.rest_marks:
+            yield mark.instrument.symbol, mark.source, mark.venue_time_ns, mark.received_ns, plain(mark.mark)
+
+
+def _event_key(event: Event) -> Key:
+    return event.symbol, event.source, event.venue_time_ns, event.received_ns, dict(event.data)["mark"]
+
+
+def each_mark_is_journalled_once(run: Run) -> Iterator[str]:
+    """Every mark of a stream that the recorder was told is journalled once, or it died, was dropped or left, or the journal lost it."""
+    told: Counter[Key] = Counter()
+    for put in run.runtime.notes.puts:
+        if put.to == RECORDER and isinstance(put.message, MarksUpdated):
+            told.update(_mark_keys(put.message, run))
+    journalled = Counter(_event_key(event) for event in run.journal.events if event.kind in MARK_KINDS)
+    dead = Counter(key for message in dead_items(run, RECORDER, MarksUpdated) for key in _mark_keys(message, run))
+    yield from _compare(run, told, journalled, dead, "mark")
+
+
+def each_event_is_journalled_once(run: Run) -> Iterator[str]:
+    """Every event that the recorder was told is journalled once, or it died, was dropped or left, or the journal lost it."""
+    told: Counter[Key] = Counter()
+    for put in run.runtime.notes.puts:
+        if put.to == RECORDER and isinstance(put.message, Record):
+            told.update(map(repr, put.message.events))  # type: ignore[arg-type]
+    journalled = Counter(repr(event) for event in run.journal.events if event.kind not in MARK_KINDS | OWN_KINDS)
+    dead = Counter(repr(event) for message in dead_items(run, RECORDER, Record) for event in message.events)
+    yield from _compare(run, told, journalled, dead, "event")  # type: ignore[arg-type]
+
+
+def marks_are_journalled_in_order(run: Run) -> Iterator[str]:
+    """The marks of an instrument are journalled in the order in which they were received."""
+    last: dict[str | None, int] = {}
+    for event in run.journal.events:
+        if event.kind in MARK_KINDS:
+            if event.received_ns < last.get(event.symbol, 0):
+                yield f"{event} after one received at {last[event.symbol]}"
+            last[event.symbol] = event.received_ns
+
+
+def _compare(run: Run, told: Counter[Key], journalled: Counter[Key], dead: Counter[Key], what: str) -> Iterator[str]:
+    extra = journalled - told
+    if extra:
+        yield f"{what} journalled more often than told: {next(iter(extra))}"
+    if (hung := replaced_while_hung(run, RECORDER)) is False and dead - (told - journalled):
+        yield f"{what} journalled though the recorder died of it: {next(iter(dead - (told - journalled)))}"
+    missing = (told - journalled).total()
+    granted = dead.total() + undelivered(run, RECORDER) * _most_in_one(run) + run.system.journal().dropped + hung
+    if missing > granted:
+        yield f"{missing} {what}s are missing from the journal, {granted} at most are accounted for"
+
+
+def _most_in_one(run: Run) -> int:
+    """Return how many events the largest `Record` holds: it counts for one item in an inbox."""
+    return max((len(put.message.events) for put in run.runtime.notes.puts if isinstance(put.message, Record)), default=1)
+
+
+def the_journal_counts_right(run: Run) -> Iterator[str]:
+    """What the recorder says it recorded is what the journal holds."""
+    status = run.system.journal()
+    held = len(run.journal.events)
+    if not replaced_while_hung(run, RECORDER) and (status.recorded, status.last_sequence) != (held, held):
+        yield f"{status}, but the journal holds {held}"
+
+
+def a_sound_journal_loses_nothing(run: Run) -> Iterator[str]:
+    """While the journal can be written, it holds all that the recorder took, however often the recorder dies."""
+    status = run.system.journal()
+    if status.dropped and not run.schedule.journal_faults and not replaced_while_hung(run, RECORDER):
+        yield f"{status}"
+
+
+def drops_are_journalled(run: Run) -> Iterator[str]:
+    """What inboxes dropped is told in the journal by the time of the end, as holes that add up."""
+    holes: Counter[str] = Counter()
+    for event in run.events("hole"):
+        data = dict(event.data)
+        holes[str(data["inbox"])] += int(data["dropped"])
+    whole = _recorder_was_well(run)
+    for child in run.children:
+        dropped = child.cell.statistics().inbox.dropped
+        if holes[child.name] > dropped or (whole and holes[child.name] != dropped):
+            yield f"{child.name} dropped {dropped}, the journal tells of {holes[child.name]}"
+
+
+def _recorder_was_well(run: Run) -> bool:
+    """Return whether the recorder lived to the end, by an order, and the journal took all it had to say."""
+    status = run.system.journal()
+    last = [turn.message for turn, _ in run.runtime.notes.handled if turn.actor == RECORDER][-1:]
+    finished = any(isinstance(message, Stop | Drain) for message in last)
+    return finished and not status.dropped and not replaced_while_hung(run, RECORDER) and not run.saboteur.struck_at_end
+
+
+def holes_of_the_journal_add_up(run: Run) -> Iterator[str]:
+    """What the journal itself lost is told in it, or known to be still untold."""
+    status = run.system.journal()
+    told = sum(int(dict(event.data)["dropped"]) for event in run.events("hole") if dict(event.data)["inbox"] == "journal")
+    if not replaced_while_hung(run, RECORDER) and not told <= status.dropped <= told + status.untold:
+        yield f"the journal tells of {told} lost events, {status}"
+
+
+def holes_are_at_most_one_a_second(run: Run) -> Iterator[str]:
+    """An inbox has at most one hole a second, but for a last one at a stop and one by each incarnation of the recorder."""
+    seconds: Counter[tuple[str, int]] = Counter()
+    for event in run.events("hole"):
+        seconds[str(dict(event.data)["inbox"]), event.received_ns // 1_000_000_000] += 1
+    for (inbox, second), count in seconds.items():
+        if inbox != "journal" and count > 2 + run.child(RECORDER).restarts:
+            yield f"{count} holes of {inbox} in second {second}"
+
+
+def events_say_where_they_come_from(run: Run) -> Iterator[str]:
+    """Every event carries the run's provenance and venue, and names no thread, no address and no URN."""
+    for event in run.journal.events:
+        if event.provenance != run.system.settings.provenance or event.venue != "binance_futures":
+            yield f"{event} in a run of {run.system.settings.provenance}"
+        if _TELLS.search(repr(event)):
+            yield f"{event} names what only this process knows"
+
+
+JOURNAL = (
+    each_mark_is_journalled_once,
+    each_event_is_journalled_once,
+    marks_are_journalled_in_order,
+    the_journal_counts_right,
+    a_sound_journal_loses_nothing,
+    drops_are_journalled,
+    holes_of_the_journal_add_up,
+    holes_are_at_most_one_a_second,
+    events_say_where_they_come_from,
+)

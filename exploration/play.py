@@ -1,0 +1,312 @@
+"""Plays a schedule: a whole system, the synthetic venue around it, harm at its times. What comes of it is a `Run`."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable
+from contextlib import suppress
+from functools import partial
+from random import Random
+from typing import Any
+
+import attrs
+
+from exploration.memory import MemoryJournal
+from exploration.schedule import HANGS, SYMBOLS, Crash, Schedule
+from exploration.watch import Turn, WatchedRuntime
+from perps_actors.errors import PerpsActorsError
+from perps_actors.kernel.children import Child, ChildState
+from perps_actors.kernel.clock import NS_PER_S, Clock
+from perps_actors.kernel.future import Answer
+from perps_actors.market.feed_state import Health
+from perps_actors.market.instrument import InstrumentId
+from perps_actors.market.mark import Mark
+from perps_actors.messages.feeds import FeedHealth, GetFeedHealth, GetStreamStatistics
+from perps_actors.messages.marks import GetMarkStatistics, GetWindow, MarksUpdated
+from perps_actors.messages.polls import GetPollStatistics
+from perps_actors.messages.records import Event, Flush
+from perps_actors.messages.risk import GetVerdict
+from perps_actors.system import PerpsSystem, SystemReport
+from perps_actors.testing import Harm, Probe, SimulatedVenue
+from perps_actors.testing.pipe import Pipe
+from perps_actors.transport.wire import AnswerListener, ConnectionPlan, HttpRequest, StreamListener
+
+LOOK_EVERY_S = 0.5
+RECOVERED_WITHIN_S = 60.0
+DEADLINE_S = 8.0
+
+
+@attrs.frozen
+class Look:
+    """What a host saw at one moment by reading."""
+
+    now_ns: int
+    health: FeedHealth
+    newest_ns: dict[InstrumentId, int]
+    """Monotonic time of the newest mark that a listener was told of."""
+
+
+@attrs.frozen
+class Asked:
+    """A question of the host, and who got it."""
+
+    actor: str
+    question: Any
+    answer: Answer
+
+    @property
+    def outcome(self) -> Any:
+        """What was answered; None: an error, or nothing yet."""
+        with suppress(PerpsActorsError, Exception):
+            return self.answer.get(timeout=0)
+        return None
+
+
+@attrs.define(kw_only=True)
+class Run:
+    """What came of a schedule."""
+
+    schedule: Schedule
+    runtime: WatchedRuntime
+    venue: WatchedVenue
+    journal: MemoryJournal
+    system: PerpsSystem
+    saboteur: Saboteur
+    heard: Probe = attrs.Factory(Probe)
+    """A listener of the host's: it was told every mark of the store's."""
+    looks: list[Look] = attrs.Factory(list)
+    asked: list[Asked] = attrs.Factory(list)
+    calm_ns: int = 0
+    """From when on nothing went wrong any more."""
+    recovered_s: float | None = None
+    """How long it took to recover; None: it did not, or was not given the time."""
+    started: bool = False
+    end_ns: int = 0
+    """When it was told to end."""
+    well_at_end: bool = False
+    """Whether every actor lived when it was told to end."""
+    ended_ns: int = 0
+    report: SystemReport | None = None
+
+    @property
+    def children(self) -> tuple[Child, ...]:
+        """The actors' records."""
+        return self.system._parts.children  # noqa: SLF001 - the invariants look behind the façade
+
+    def child(self, actor: str) -> Child:
+        """Return the record of one actor."""
+        return next(child for child in self.children if child.name == actor)
+
+    @property
+    def marks(self) -> list[Mark]:
+        """Every mark that was recorded, in order."""
+        return [mark for message in self.heard.of(MarksUpdated) for mark in message.marks]
+
+    def events(self, kind: str) -> list[Event]:
+        """Return the events of a kind that the journal holds."""
+        return [event for event in self.journal.events if event.kind == kind]
+
+    @property
+    def instruments(self) -> tuple[InstrumentId, ...]:
+        """What is watched."""
+        return tuple(self.system.instrument(symbol) for symbol in self.system.settings.symbols)
+
+    def digest(self) -> str:
+        """Return a hash of the trace and of every event in the journal."""
+        hashed = hashlib.sha256(self.runtime.trace().encode())
+        for event in self.journal.events:
+            hashed.update(repr(event).encode())
+        return hashed.hexdigest()
+
+
+class WatchedVenue(SimulatedVenue):
+    """The simulated venue, which notes in whose turn each connection was opened: session n in `opened_in[n - 1]`."""
+
+    def __init__(self, runtime: WatchedRuntime, schedule: Schedule) -> None:
+        self.opened_in: list[Turn | None] = []
+        self.asked: list[tuple[HttpRequest, int]] = []
+        """Every request, with its monotonic time."""
+        self._notes = runtime.notes
+        symbols, faults = SYMBOLS[: schedule.symbols], schedule.faults
+        super().__init__(runtime, symbols, seed=schedule.seed, faults=faults, step_s=schedule.step_s)
+
+    def open(self, plan: ConnectionPlan, listener: StreamListener) -> Pipe:
+        """Open a connection, and note for whom."""
+        self.opened_in.append(self._notes.turn)
+        return super().open(plan, listener)
+
+    def request(self, request: HttpRequest, listener: AnswerListener) -> None:
+        """Take a request, and note when."""
+        self.asked.append((request, self._runtime.clock.monotonic_ns()))
+        super().request(request, listener)
+
+    @property
+    def polls(self) -> int:
+        """How many polls were asked of it."""
+        return sum(request.purpose == "quotes" for request, _ in self.asked)
+
+
+class Saboteur:
+    """Does the harm of a schedule, each at its message."""
+
+    def __init__(self, schedule: Schedule, clock: Clock) -> None:
+        self._last = schedule.last_crashes
+        self._clock = clock
+        self._due = _due(schedule.crashes)
+        self.hung: list[tuple[str, str]] = []
+        """(actor, moment) of every hang."""
+        self.ending = False
+        self.struck_at_end: Counter[str] = Counter()
+
+    def __call__(self, actor: str, message: Any) -> Harm | None:  # noqa: ARG002 - the order counts, not what it is
+        """Return what is to befall the actor at this message."""
+        now_s = self._clock.monotonic_ns() / NS_PER_S
+        struck = None
+        for due in self._due.get(actor, ()):
+            if now_s >= due.crash.since_s:
+                struck = due.crash if due.left == 0 else struck
+                due.left -= 1
+        if struck is None:
+            return None
+        if self.ending:
+            self.struck_at_end[actor] += 1
+        if struck.moment in HANGS:
+            self.hung.append((actor, struck.moment))
+        return Harm(struck.moment, struck.item)
+
+    def pause(self) -> None:
+        """Do no more harm for now."""
+        self._due = {}
+
+    def resume(self) -> None:
+        """Do the harm that is meant for the end."""
+        self.ending = True
+        self._due = _due(self._last)
+
+
+@attrs.define
+class _Due:
+    """A crash to come."""
+
+    crash: Crash
+    left: int
+    """How many messages its actor takes before."""
+
+
+def _due(crashes: Iterable[Crash]) -> dict[str, list[_Due]]:
+    due: dict[str, list[_Due]] = {}
+    for crash in crashes:
+        due.setdefault(crash.actor, []).append(_Due(crash, crash.nth))
+    return due
+
+
+def play(schedule: Schedule) -> Run:
+    """Play a schedule to its end."""
+    runtime = WatchedRuntime(seed=schedule.seed, bound=schedule.bound)
+    runtime.harm = saboteur = Saboteur(schedule, runtime.clock)
+    venue = WatchedVenue(runtime, schedule)
+    journal = MemoryJournal(schedule.journal_faults, lambda: venue.now_s)
+    system = PerpsSystem(schedule.settings(), network=venue, runtime=runtime, open_journal=journal.open)
+    run = Run(schedule=schedule, runtime=runtime, venue=venue, journal=journal, system=system, saboteur=saboteur)
+    journal.on_write = partial(_hang_in_write, run)
+    system.listen(run.heard)
+    for stall in schedule.stalls:
+        runtime.at(stall.at_s, partial(runtime.stall, stall.group, stall.for_s))
+    with suppress(PerpsActorsError):
+        system.start()
+        run.started = True
+        _live(run)
+    _end(run)
+    return run
+
+
+def _hang_in_write(run: Run, number: int) -> None:
+    """Let the recorder hang in a write, if it is the one that is to hang."""
+    if number == run.schedule.hung_write:
+        run.saboteur.hung.append(("event_recorder", "write"))
+        run.runtime.hang(run.child("event_recorder").cell, 60.0)
+
+
+def _live(run: Run) -> None:
+    schedule, runtime = run.schedule, run.runtime
+    host = Host(run)
+    host.look()
+    runtime.advance(schedule.rough_s)
+    if not schedule.calm:
+        return
+    run.saboteur.pause()
+    runtime.advance(max(0.0, schedule.rough_until_s - run.venue.now_s))
+    run.calm_ns, polls = runtime.clock.monotonic_ns(), run.venue.polls
+    for waited in range(int(RECOVERED_WITHIN_S / LOOK_EVERY_S)):
+        runtime.advance(LOOK_EVERY_S)
+        if _is_well(run, polls):
+            run.recovered_s = (waited + 1) * LOOK_EVERY_S
+            return
+
+
+def _is_well(run: Run, polls_before: int) -> bool:
+    """Return whether every instrument is live on its top rung, polls go on and the journal is written."""
+    if any(child.state is ChildState.GIVEN_UP for child in run.children):
+        return True
+    system = run.system
+    fresh = {mark.instrument for mark in run.marks if mark.source == run.schedule.source and mark.monotonic_ns > run.calm_ns}
+    health = [system.health(symbol) for symbol in system.settings.symbols]
+    return (
+        fresh == set(run.instruments)
+        and all(judged is not None and judged.health is Health.LIVE for judged in health)
+        and (run.schedule.poll_s is None or run.venue.polls > polls_before)
+        and system.journal().failing is None
+        and all(child.state is ChildState.RUNNING for child in run.children)
+    )
+
+
+def _end(run: Run) -> None:
+    clock = run.runtime.clock
+    run.saboteur.resume()
+    run.end_ns = clock.monotonic_ns()
+    run.well_at_end = all(child.state is ChildState.RUNNING and child.cell.actor is not None for child in run.children)
+    run.report = run.system.drain(DEADLINE_S) if run.schedule.end == "drain" else run.system.stop(DEADLINE_S)
+    run.ended_ns = clock.monotonic_ns()
+
+
+class Host:
+    """Looks and asks, twice a second."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._random = Random(run.schedule.seed)
+        self._seen = 0
+        self._newest_ns: dict[InstrumentId, int] = {}
+
+    def look(self) -> None:
+        """Look, ask one question, and come back."""
+        run = self._run
+        self._hear()
+        health = run.system._parts.health.value  # noqa: SLF001 - with the time of the judgement
+        run.looks.append(Look(run.runtime.clock.monotonic_ns(), health, dict(self._newest_ns)))
+        self._ask()
+        run.runtime.at(LOOK_EVERY_S, self.look)
+
+    def _hear(self) -> None:
+        """Take in the marks that were told since the last look."""
+        told = self._run.heard.told
+        for message in told[self._seen :]:
+            for mark in message.marks:
+                self._newest_ns[mark.instrument] = max(mark.monotonic_ns, self._newest_ns.get(mark.instrument, 0))
+        self._seen = len(told)
+
+    def _ask(self) -> None:
+        run = self._run
+        instrument = self._random.choice(run.instruments)
+        questions: tuple[tuple[str, object], ...] = (
+            ("mark_store", GetWindow(instrument)),
+            ("mark_store", GetMarkStatistics()),
+            ("market_monitor", GetFeedHealth()),
+            ("event_recorder", Flush()),
+            ("stream_consumer", GetStreamStatistics()),
+            ("quote_poller", GetPollStatistics()),
+        )
+        for actor, question in (("risk_monitor", GetVerdict(instrument)), self._random.choice(questions)):
+            answer = run.child(actor).cell.address.put_question(question)
+            run.asked.append(Asked(actor, question, answer))

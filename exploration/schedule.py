@@ -1,0 +1,236 @@
+"""A schedule: everything that is decided about a run before it begins. Plain values, drawn from a seed or written down in a test."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any, Literal, get_args
+
+import attrs
+
+from perps_actors.market.mark import RUNGS, Source
+from perps_actors.settings import JournalSettings, MarkSettings, MonitorSettings, PollSettings, RiskSettings, Settings, StreamSettings
+from perps_actors.testing import Fault, FaultKind, Moment
+
+SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT")
+ACTORS = ("event_recorder", "market_monitor", "risk_monitor", "mark_store", "stream_consumer", "quote_poller")
+GROUPS = ("recorder", "marks", "streams", "supervisor")
+CRASHES: tuple[Moment, ...] = ("before", "within", "after")
+HANGS: tuple[Moment, ...] = ("hang_before", "hang_after")
+HANG_SLACK_S = 36.0
+"""How long a run goes on for an actor that hangs: longer than what is taken for hung."""
+
+
+JournalFaultKind = Literal["full", "shut", "broken"]
+
+
+@attrs.frozen
+class Crash:
+    """What befalls an actor at the `nth` message that it takes, counted from 0 over all its incarnations, `on_start` included."""
+
+    actor: str
+    nth: int
+    moment: Moment
+    item: int = 0
+    since_s: float = 0.0
+    """From when on is counted."""
+
+
+@attrs.frozen
+class Stall:
+    """A group of actors gets no time of its thread."""
+
+    at_s: float
+    group: str
+    for_s: float
+
+
+@attrs.frozen
+class JournalFault:
+    """The journal cannot be written (`full`), cannot be opened either (`shut`), or raises what it should not (`broken`)."""
+
+    at_s: float
+    do: JournalFaultKind
+    for_s: float
+
+
+@attrs.frozen(kw_only=True)
+class Schedule:
+    """One run: its settings and what befalls it. Equal schedules give equal runs."""
+
+    seed: int = 0
+    symbols: int = 1
+    source: Source = "book"
+    lossless: bool = False
+    patience_s: float = 2.0
+    climb_after: int = 3
+    silence_s: float = 3.0
+    poll_s: float | None = 2.0
+    """None: no polling."""
+    limit_s: float = 2.0
+    soft_s: float = 3.0
+    hard_s: float = 6.0
+    long: int = 20
+    linger_s: float = 0.02
+    block: int = 100
+    rest_marks: bool = False
+    bound: int | None = None
+    """Items that the inboxes of store, monitors and recorder hold; None: as a system has it."""
+    step_s: float = 0.1
+    faults: tuple[Fault, ...] = ()
+    crashes: tuple[Crash, ...] = ()
+    stalls: tuple[Stall, ...] = ()
+    journal_faults: tuple[JournalFault, ...] = ()
+    hung_write: int | None = None
+    """Which write of the journal does not come back for a while; None: none."""
+    rough_s: float = 8.0
+    """How long things may go wrong."""
+    calm: bool = True
+    """Whether the system is given time to recover before it is told to end."""
+    end: Literal["drain", "stop"] = "drain"
+    last_crashes: tuple[Crash, ...] = ()
+    """As `crashes`, counted from the order to end."""
+
+    def settings(self) -> Settings:
+        """Return the settings of the system."""
+        poll = PollSettings(enabled=self.poll_s is not None, interval_s=self.poll_s if self.poll_s is not None else 1.0)
+        return Settings(
+            symbols=SYMBOLS[: self.symbols],
+            provenance="recording" if self.lossless else "synthetic",
+            lossless=self.lossless,
+            seed=self.seed,
+            marks=MarkSettings(short=2, long=self.long),
+            stream=StreamSettings(source=self.source, patience_s=self.patience_s, climb_after=self.climb_after, silence_s=self.silence_s),
+            poll=poll,
+            risk=RiskSettings(stale_soft_s=self.soft_s, stale_hard_s=self.hard_s),
+            monitor=MonitorSettings(limit_s=self.limit_s),
+            journal=JournalSettings(linger_s=self.linger_s, block=self.block, rest_marks=self.rest_marks),
+        )
+
+    @property
+    def rough_until_s(self) -> float:
+        """When the last of its faults is over."""
+        ends = [self.rough_s, *(fault.end_s for fault in self.faults)]
+        ends += [stall.at_s + stall.for_s for stall in self.stalls]
+        return max(*ends, *(fault.at_s + fault.for_s for fault in self.journal_faults), 0.0)
+
+    def hangs(self) -> bool:
+        """Return whether anything in it hangs."""
+        crashes = (*self.crashes, *self.last_crashes)
+        return self.hung_write is not None or any(crash.moment in HANGS for crash in crashes)
+
+    def code(self) -> str:
+        """Return it as Python source, without what is as by default."""
+        given = {field.name: value for field in attrs.fields(Schedule) if (value := getattr(self, field.name)) != field.default}
+        return f"Schedule({', '.join(f'{name}={value!r}' for name, value in given.items())})"
+
+
+def drawn(seed: int) -> Schedule:
+    """Return the schedule of a seed."""
+    random = Random(seed)
+    symbols, rough_s = random.randint(1, 3), random.uniform(6.0, 24.0)
+    hangs, stalls = random.random() < 0.08, _stalls(random, rough_s)
+    soft_s = random.choice((0.5, 1.5, 3.0, 180.0))
+    crashes = _crashes(random, random.choice((0, 1, 2, 3, 6)), 400)
+    if random.random() < 0.05:
+        crashes += _storm(random)
+    if stalls and random.random() < 0.4:
+        crashes.append(_at_the_end_of(random, stalls[0]))
+    settings: dict[str, Any] = {
+        "seed": seed,
+        "symbols": symbols,
+        "source": random.choice((*RUNGS, "book", "book", "touch")),
+        "lossless": random.random() < 0.4,
+        "patience_s": random.choice((0.5, 1.5, 3.0)),
+        "climb_after": random.randint(1, 6),
+        "silence_s": random.choice((1.0, 2.5, 5.0)),
+        "poll_s": random.choice((0.6, 1.0, 2.5)) if random.random() < 0.9 else None,
+        "limit_s": random.choice((0.5, 2.0, 5.0)),
+        "soft_s": soft_s,
+        "hard_s": soft_s * random.choice((1, 2)),
+        "long": random.choice((2, 5, 20)),
+        "linger_s": random.choice((0.001, 0.02, 0.3)),
+        "block": random.choice((1, 7, 1000)),
+        "rest_marks": random.random() < 0.5,
+        "bound": random.choice((4, 15, 60)) if random.random() < 0.4 else None,
+        "step_s": 0.5 if hangs else random.choice((0.1, 0.1, 0.2)),
+    }
+    _make_livable(settings)
+    return Schedule(
+        **settings,
+        faults=_faults(random, rough_s),
+        crashes=tuple(crashes + (_hangs(random) if hangs else [])),
+        stalls=stalls,
+        journal_faults=_journal_faults(random, rough_s),
+        hung_write=random.randrange(1, 40) if hangs and random.random() < 0.4 else None,
+        rough_s=rough_s + (HANG_SLACK_S if hangs else 0.0),
+        calm=random.random() < 0.75,
+        end=random.choice(("drain", "drain", "stop")),
+        last_crashes=tuple(attrs.evolve(crash, nth=crash.nth - 1) for crash in _crashes(random, random.choice((0, 0, 0, 1, 2)), 10)),
+    )
+
+
+def _make_livable(settings: dict[str, Any]) -> None:
+    """Set limits that a market of that pace keeps when all is well, so that at rest every feed is live."""
+    source, step_s = settings["source"], settings["step_s"]
+    if source == "rest":
+        settings["poll_s"] = settings["poll_s"] or 1.0
+        settings["limit_s"] = 2.5 * settings["poll_s"]
+    # There is no trade in two of five steps.
+    settings["limit_s"] = max(settings["limit_s"], step_s * (12 if source == "trades" else 4))
+    settings["patience_s"] = max(settings["patience_s"], 3 * step_s)
+
+
+def _nth(random: Random, most: int) -> int:
+    """Return an ordinal of a message: as often below the square root of `most` as above."""
+    return int(most ** random.random())
+
+
+def _crashes(random: Random, count: int, most: int) -> list[Crash]:
+    return [Crash(random.choice(ACTORS), _nth(random, most), random.choice(CRASHES), random.randrange(8)) for _ in range(count)] + (
+        [Crash(random.choice(ACTORS), 0, "before")] if most > 100 and random.random() < 0.02 else []
+    )
+
+
+def _storm(random: Random) -> list[Crash]:
+    actor, first = random.choice(ACTORS), _nth(random, 100)
+    return [Crash(actor, first + n, "before") for n in range(random.choice((5, 8)))]
+
+
+def _at_the_end_of(random: Random, stall: Stall) -> Crash:
+    """Return a crash among what an actor finds waiting after a stall."""
+    held = {"recorder": ACTORS[:1], "marks": ("mark_store", *ACTORS[1:4], "quote_poller"), "streams": ("stream_consumer",)}
+    actor = random.choice(held.get(stall.group, ACTORS))
+    return Crash(actor, random.randrange(4), random.choice(CRASHES), random.randrange(4), round(stall.at_s + stall.for_s, 2))
+
+
+def _hangs(random: Random) -> list[Crash]:
+    # The recorder hangs where it does in life: in a write.
+    return [Crash(random.choice(ACTORS[1:]), _nth(random, 200), random.choice(HANGS))]
+
+
+def _faults(random: Random, rough_s: float) -> tuple[Fault, ...]:
+    kinds: tuple[FaultKind, ...] = get_args(FaultKind)
+    return tuple(
+        Fault(
+            at_s=round(random.uniform(0.0, rough_s), 2),
+            do=random.choice(kinds),
+            for_s=round(min(random.choice((0.3, 1.0, 4.0)), rough_s), 2),
+            share=random.choice((0.05, 0.3, 1.0)),
+        )
+        for _ in range(random.choice((0, 1, 2, 4, 8)))
+    )
+
+
+def _stalls(random: Random, rough_s: float) -> tuple[Stall, ...]:
+    """Return some stalls, often one just before things get calm or the system is told to end, so that much waits then."""
+    starts = [random.uniform(0.0, rough_s) for _ in range(random.choice((0, 1, 2, 4)))]
+    if random.random() < 0.3:
+        starts.append(rough_s - 0.7)
+    return tuple(Stall(round(at_s, 2), random.choice(GROUPS), random.choice((0.2, 0.6, 1.0, 3.0))) for at_s in starts)
+
+
+def _journal_faults(random: Random, rough_s: float) -> tuple[JournalFault, ...]:
+    if random.random() < 0.75:
+        return ()
+    do: JournalFaultKind = random.choice(("full", "full", "shut", "broken"))
+    return (JournalFault(round(random.uniform(0.5, rough_s), 2), do, random.choice((0.5, 2.0)) if do == "full" else 0.1),)
