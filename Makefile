@@ -4,7 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 SOURCES := setup.cfg pyproject.toml
 
-.PHONY: run test bench bench-quick lint clean
+.PHONY: run test bench bench-quick explore explore-bites chaos lint clean
+
+SEEDS ?= 0:200
 
 run: $(VENV)/.run-ready
 	@$(BIN)/perps-actors run $(ARGS)
@@ -17,6 +19,15 @@ bench: $(VENV)/.test-ready
 
 bench-quick: $(VENV)/.test-ready
 	@$(BIN)/python -m benchmarks --quick $(ARGS)
+
+explore: $(VENV)/.test-ready
+	@$(BIN)/python -m exploration $(SEEDS) $(ARGS)
+
+explore-bites: $(VENV)/.test-ready
+	@$(BIN)/python -m exploration.bites $(ARGS)
+
+chaos: $(VENV)/.test-ready
+	@$(BIN)/python -m chaos $(ARGS)
 
 lint: $(VENV)/.tools-ready
 	$(BIN)/ruff format --check .

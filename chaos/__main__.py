@@ -1,0 +1,69 @@
+"""Play rounds of chaos for a while: one JSON line a round and one at the end; exit 1 if anything was broken, with the seed.
+
+Usage: python -m chaos [--seconds S] [--seed N]
+"""
+
+from __future__ import annotations
+
+import argparse
+import secrets
+import time
+
+from chaos.flood import flood_round
+from chaos.live import live_round
+from chaos.recorded import RecordedRounds
+from chaos.result import RoundResult
+
+TORMENT_S = 6.0
+LEAST_TORMENT_S = 1.0
+FLOOD_S = 2.0
+WARM_ROUNDS = 6
+GROWTH_MIB = 32.0
+"""What resident memory may grow by after the first rounds."""
+
+
+def rounds(seconds: float, seed: int) -> list[RoundResult]:
+    """Play live, recorded and flooded rounds in turn until the time is over, at least one of each."""
+    results: list[RoundResult] = []
+    recorded, until_s = RecordedRounds(), time.monotonic() + seconds
+    kinds = (
+        lambda seed, left_s: live_round(seed, min(TORMENT_S, max(LEAST_TORMENT_S, left_s))),
+        lambda seed, _: recorded.play(seed),
+        lambda seed, _: flood_round(seed, FLOOD_S),
+    )
+    while len(results) < len(kinds) or time.monotonic() < until_s:
+        result = kinds[len(results) % len(kinds)](seed + len(results), until_s - time.monotonic())
+        result.show()
+        results.append(result)
+    return results
+
+
+def summary(results: list[RoundResult], seed: int, seconds: float) -> RoundResult:
+    """Return what all rounds came to; memory must have stopped growing."""
+    resident = [result.figures["rss_mib"] for result in results]
+    growth_mib = max(resident[WARM_ROUNDS:], default=0.0) - max(resident[:WARM_ROUNDS])
+    total = RoundResult(kind="summary", seed=seed)
+    total.violations = [f"seed {result.seed}: {what}" for result in results for what in result.violations]
+    total.require(growth_mib <= GROWTH_MIB, f"resident memory grew by {growth_mib:.1f} MiB after {WARM_ROUNDS} rounds")
+    sums = ("struck", "restarts", "abandoned", "handled", "dead", "dropped", "left", "marks", "events")
+    total.figures = {name: sum(result.figures.get(name, 0) for result in results) for name in sums}
+    total.figures |= {"rounds": len(results), "seconds": round(seconds, 1), "growth_mib": round(growth_mib, 1)}
+    return total
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Play, and return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m chaos", description=__doc__)
+    parser.add_argument("--seconds", type=float, default=600.0, help="how long; default ten minutes")
+    parser.add_argument("--seed", type=int, default=None, help="of the first round, each after it one more; default: any")
+    given = parser.parse_args(arguments)
+    seed = given.seed if given.seed is not None else secrets.randbelow(10**6)
+    began_s = time.monotonic()
+    results = rounds(given.seconds, seed)
+    total = summary(results, seed, time.monotonic() - began_s)
+    total.show()
+    return 1 if total.violations else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
