@@ -7,11 +7,16 @@ from __future__ import annotations
 
 import argparse
 
-from benchmarks import end_to_end, import_time, latency, memory
+from benchmarks import ask, end_to_end, idle, import_time, latency, memory, restart, tell, thousand_actors
 
 BENCHMARKS = {
     "end_to_end": end_to_end.measure,
     "latency": latency.measure,
+    "tell": tell.measure,
+    "ask": ask.measure,
+    "idle": idle.measure,
+    "restart": restart.measure,
+    "thousand_actors": thousand_actors.measure,
     "memory": memory.measure,
     "import": import_time.measure,
 }

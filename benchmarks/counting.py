@@ -1,0 +1,95 @@
+"""The actor of the kernel's benchmarks, once on this kernel and once on plain Pykka: it counts what it is told, and answers."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import attrs
+import pykka
+
+from perps_actors.kernel.actor import Actor
+from perps_actors.kernel.address import Address
+from perps_actors.kernel.inbox import InboxPolicy
+from perps_actors.kernel.runtime import ThreadedRuntime
+
+LIMIT_S = 120.0
+
+
+@attrs.frozen
+class Item:
+    """A message like any other: frozen, with a field."""
+
+    number: int
+
+
+class Counting:
+    """Counts what it is told and sets an event at the last of `enough`; answers a question with its count."""
+
+    enough = 0
+    count = 0
+    done: threading.Event
+
+    def on_receive(self, _: Any) -> int:
+        """Count the message."""
+        self.count += 1
+        if self.count == self.enough:
+            self.done.set()
+        return self.count
+
+    def expect(self, enough: int) -> threading.Event:
+        """Start the count over; return what is set when it has come to `enough`."""
+        self.count, self.enough, self.done = 0, enough, threading.Event()
+        return self.done
+
+
+class OurCounting(Counting, Actor):
+    """On this kernel."""
+
+
+class TheirCounting(Counting, pykka.ThreadingActor):
+    """On plain Pykka."""
+
+    use_daemon_thread = True
+
+
+@contextmanager
+def one_cpu() -> Iterator[None]:
+    """Stay on one CPU, where that can be asked for.
+
+    One thread runs at a time in any case; on several CPUs what is measured is how fast the machine wakes an idle one, and changes
+    with its mood.
+    """
+    if not hasattr(os, "sched_setaffinity"):
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {max(before)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+@contextmanager
+def our_actor(bound: int) -> Iterator[tuple[Address, OurCounting]]:
+    """Give the address of one actor in a runtime of its own, whose inbox takes `bound` messages."""
+    runtime = ThreadedRuntime(name="benchmark")
+    cell, actor = runtime.cell("counting", policy=InboxPolicy(bound=bound)), OurCounting()
+    cell.install(actor)
+    yield cell.address, actor
+    assert runtime.close(LIMIT_S) == ()
+
+
+@contextmanager
+def their_actor() -> Iterator[tuple[pykka.ActorRef[TheirCounting], TheirCounting]]:
+    """Give the reference of one actor of plain Pykka."""
+    ref = TheirCounting.start()
+    # What its own proxies do to reach an attribute, without their cost in what is measured.
+    actor = ref._actor_weakref()  # noqa: SLF001
+    assert actor is not None
+    yield ref, actor
+    ref.stop()
