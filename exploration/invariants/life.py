@@ -102,7 +102,7 @@ def nothing_stays_open(run: Run) -> Iterator[str]:
 def a_drain_leaves_nothing(run: Run) -> Iterator[str]:
     """A drain of living actors handles all that waits, unless one dies or hangs meanwhile."""
     assert run.report is not None
-    if run.schedule.end != "drain" or not run.well_at_end or run.saboteur.struck_at_end or run.schedule.hangs():
+    if run.schedule.end != "drain" or not run.well_at_end or run.schedule.hangs() or told_events(run, "actor_died", since_ns=run.end_ns):
         return
     actors = run.report.actors
     late = Counter(put.to for put in run.runtime.notes.puts if put.turn is None and put.at_ns >= run.end_ns)

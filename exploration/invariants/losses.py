@@ -40,7 +40,7 @@ def undelivered(run: Run, actor: str) -> int:
     return inbox.dropped + inbox.left
 
 
-def told_events(run: Run, *kinds: str) -> list[Event]:
-    """Return the events of these kinds that the recorder was told, whether or not it kept them."""
-    records = (put.message for put in run.runtime.notes.puts if isinstance(put.message, Record))
+def told_events(run: Run, *kinds: str, since_ns: int = 0) -> list[Event]:
+    """Return the events of these kinds that the recorder was told, from a monotonic time on, whether or not it kept them."""
+    records = (put.message for put in run.runtime.notes.puts if put.at_ns >= since_ns and isinstance(put.message, Record))
     return [event for record in records for event in record.events if event.kind in kinds]

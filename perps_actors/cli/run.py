@@ -14,6 +14,7 @@ import click
 
 from perps_actors.cli.table import LiveTable
 from perps_actors.errors import PerpsActorsError, SettingsError, SimulatorError
+from perps_actors.kernel.ceiling import MemoryCeiling
 from perps_actors.kernel.clock import NS_PER_S, SystemClock
 from perps_actors.session import RunOptions, Session
 
@@ -58,7 +59,7 @@ def run(context: click.Context, /, *, symbols: str, duration: float | None, as_j
         _refuse(context, error, 1)
     reason = _run(session, interrupts, duration, show=not as_json and sys.stdout.isatty())
     summary = _close(session, interrupts)
-    _print(summary, as_json=as_json)
+    _print(summary, session.system.memory_ceiling(), as_json=as_json)
     if reason == "venue died":
         click.echo("perps-actors run: the venue's process died", err=True)
     if reason == "interrupted":
@@ -93,7 +94,7 @@ def _close(session: Session, interrupts: _Interrupts) -> dict[str, Any]:
         return session.abort() if interrupts.hurry else session.close()
 
 
-def _print(summary: dict[str, Any], *, as_json: bool) -> None:
+def _print(summary: dict[str, Any], ceiling: MemoryCeiling, *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(summary))
         return
@@ -102,7 +103,7 @@ def _print(summary: dict[str, Any], *, as_json: bool) -> None:
     stop = "clean stop" if summary["clean_stop"] else "NOT a clean stop"
     click.echo(
         f"{summary['marks_total']} marks, {summary['events_recorded']} events recorded, {summary['events_dropped']} dropped, "
-        f"{summary['restarts']} restarts, {stop}"
+        f"{summary['restarts']} restarts, {stop}; what waits in inboxes could never take more than {ceiling.total / 2**20:,.0f} MiB"
     )
 
 
