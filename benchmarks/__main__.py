@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 
-from benchmarks import ask, end_to_end, idle, import_time, latency, memory, restart, tell, thousand_actors
+from benchmarks import ask, end_to_end, host_loop, idle, import_time, latency, memory, restart, tell, thousand_actors
 
 BENCHMARKS = {
     "end_to_end": end_to_end.measure,
@@ -17,6 +17,7 @@ BENCHMARKS = {
     "idle": idle.measure,
     "restart": restart.measure,
     "thousand_actors": thousand_actors.measure,
+    "host_loop": host_loop.measure,
     "memory": memory.measure,
     "import": import_time.measure,
 }

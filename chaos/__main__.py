@@ -1,6 +1,6 @@
 """Play rounds of chaos for a while: one JSON line a round and one at the end; exit 1 if anything was broken, with the seed.
 
-Usage: python -m chaos [--seconds S] [--seed N]
+Usage: python -m chaos [--seconds S] [--seed N] [--kinds KIND ...]
 """
 
 from __future__ import annotations
@@ -8,8 +8,10 @@ from __future__ import annotations
 import argparse
 import secrets
 import time
+from collections.abc import Callable, Sequence
 
 from chaos.flood import flood_round
+from chaos.hosted import HostedRounds
 from chaos.live import live_round
 from chaos.recorded import RecordedRounds
 from chaos.result import RoundResult
@@ -22,17 +24,22 @@ GROWTH_MIB = 32.0
 """What resident memory may grow by after the first rounds."""
 
 
-def rounds(seconds: float, seed: int) -> list[RoundResult]:
-    """Play live, recorded and flooded rounds in turn until the time is over, at least one of each."""
+KINDS = ("live", "recorded", "hosted", "flood")
+"""What is played, in this order."""
+
+
+def rounds(seconds: float, seed: int, kinds: Sequence[str] = KINDS) -> list[RoundResult]:
+    """Play rounds of these kinds in turn until the time is over, at least one of each."""
     results: list[RoundResult] = []
-    recorded, until_s = RecordedRounds(), time.monotonic() + seconds
-    kinds = (
-        lambda seed, left_s: live_round(seed, min(TORMENT_S, max(LEAST_TORMENT_S, left_s))),
-        lambda seed, _: recorded.play(seed),
-        lambda seed, _: flood_round(seed, FLOOD_S),
-    )
+    recorded, hosted, until_s = RecordedRounds(), HostedRounds(), time.monotonic() + seconds
+    players: dict[str, Callable[[int, float], RoundResult]] = {
+        "live": lambda seed, left_s: live_round(seed, min(TORMENT_S, max(LEAST_TORMENT_S, left_s))),
+        "recorded": lambda seed, _: recorded.play(seed),
+        "hosted": lambda seed, _: hosted.play(seed),
+        "flood": lambda seed, _: flood_round(seed, FLOOD_S),
+    }
     while len(results) < len(kinds) or time.monotonic() < until_s:
-        result = kinds[len(results) % len(kinds)](seed + len(results), until_s - time.monotonic())
+        result = players[kinds[len(results) % len(kinds)]](seed + len(results), until_s - time.monotonic())
         result.show()
         results.append(result)
     return results
@@ -56,10 +63,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m chaos", description=__doc__)
     parser.add_argument("--seconds", type=float, default=600.0, help="how long; default ten minutes")
     parser.add_argument("--seed", type=int, default=None, help="of the first round, each after it one more; default: any")
+    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS, help="which rounds to play; default all, in turn")
     given = parser.parse_args(arguments)
     seed = given.seed if given.seed is not None else secrets.randbelow(10**6)
     began_s = time.monotonic()
-    results = rounds(given.seconds, seed)
+    results = rounds(given.seconds, seed, given.kinds)
     total = summary(results, seed, time.monotonic() - began_s)
     total.show()
     return 1 if total.violations else 0

@@ -53,7 +53,7 @@ def live_round(seed: int, torment_s: float) -> RoundResult:
     with tempfile.TemporaryDirectory(prefix="chaos-") as folder, FrailVenue(seed) as venue:
         runtime, disk = HarmfulThreads("chaos"), Disk(Path(folder) / "events.journal")
         settings = settings_on(venue, seed, lossless=random.random() < 0.3)
-        system = PerpsSystem(settings, runtime=runtime, open_journal=disk.open).start()
+        system = PerpsSystem(settings, replace={"runtime": runtime, "journal": disk.open}).start()
         torment, host = Torment(random, runtime, disk, venue), Host(system, Random(seed))
         torment.go_on_for(torment_s)
         result.figures = {**torment.done, "lossless": settings.lossless, "struck": runtime.struck}
@@ -128,7 +128,7 @@ def _hold_the_store(runtime: HarmfulThreads) -> None:
 
 
 def _describe(system: PerpsSystem, runtime: HarmfulThreads, report: SystemReport, result: RoundResult) -> None:
-    books = system.statistics()
+    books = system.statistics().actors
     result.figures |= {
         "marks": sum(system.count(symbol) for symbol in SYMBOLS),
         "events": report.journal.recorded,

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, Self
 
 import attrs
 
@@ -56,6 +56,16 @@ class Play:
     journalled: Counter[Key]
     letters: tuple[DeadLetter, ...]
 
+    @classmethod
+    def of(cls, system: PerpsSystem, heard: Probe, journal: Path) -> Self:
+        """Return what came of a system that has ended, whose marks were `heard`."""
+        return cls(
+            marks=tuple(key_of(mark) for message in heard.of(MarksUpdated) for mark in message.marks),
+            windows={symbol: tuple(map(key_of, system.window(symbol))) for symbol in system.settings.symbols},
+            journalled=Counter(_journalled(journal)),
+            letters=system.dead_letters(),
+        )
+
     def dead(self, actor: str, kind: type) -> list[Key]:
         """Return the marks an actor died of."""
         messages = (letter.message for letter in self.letters if letter.actor == actor)
@@ -83,7 +93,7 @@ class RecordedRounds:
             self._peace = _play(result, HarmfulThreads("chaos-peace"), Random(seed), crashes=False)
         runtime = HarmfulThreads("chaos-recorded")
         play = _play(result, runtime, Random(seed), crashes=True)
-        result.violations += _differences(self._peace, play)
+        result.violations += differences(self._peace, play)
         result.violations += filter(None, (cell.unaccounted() for cell in runtime.counted if cell.name != "supervisor"))
         result.figures |= {"struck": runtime.struck, "marks": len(play.marks), "dead": len(play.letters)}
         del runtime
@@ -92,20 +102,24 @@ class RecordedRounds:
         return result
 
 
+def settings_on(venue: VenueProcess) -> Settings:
+    """Return settings under which a recording gives the same marks each time."""
+    return Settings(
+        symbols=venue.symbols,
+        endpoints=venue.endpoints,
+        provenance="recording",
+        lossless=True,
+        # However busy the machine: what is slow here is no news of the venue.
+        stream=StreamSettings(patience_s=3600.0, silence_s=3600.0),
+        poll=PollSettings(enabled=False),
+    )
+
+
 def _play(result: RoundResult, runtime: HarmfulThreads, random: Random, *, crashes: bool) -> Play:
     with tempfile.TemporaryDirectory(prefix="chaos-") as folder:
         with VenueProcess.start("--recording", str(RECORDING), "--speed", "0") as venue:
-            settings = Settings(
-                symbols=venue.symbols,
-                endpoints=venue.endpoints,
-                provenance="recording",
-                lossless=True,
-                # However busy the machine: what is slow here is no news of the venue.
-                stream=StreamSettings(patience_s=3600.0, silence_s=3600.0),
-                poll=PollSettings(enabled=False),
-            )
             disk, heard = Disk(Path(folder) / "events.journal"), Probe()
-            system = PerpsSystem(settings, runtime=runtime, open_journal=disk.open)
+            system = PerpsSystem(settings_on(venue), replace={"runtime": runtime, "journal": disk.open})
             system.listen(heard)
             system.start()
             if crashes:
@@ -117,12 +131,7 @@ def _play(result: RoundResult, runtime: HarmfulThreads, random: Random, *, crash
             report = system.drain(DRAIN_S)
         result.require(not (report.actors.left or report.threads_left or report.actors.given_up), f"not all was drained: {report}")
         result.violations += journal_faults(disk.path, report.journal)
-        return Play(
-            marks=tuple(key_of(mark) for message in heard.of(MarksUpdated) for mark in message.marks),
-            windows={symbol: tuple(map(key_of, system.window(symbol))) for symbol in settings.symbols},
-            journalled=Counter(_journalled(disk.path)),
-            letters=system.dead_letters(),
-        )
+        return Play.of(system, heard, disk.path)
 
 
 def _arm(runtime: HarmfulThreads, random: Random) -> None:
@@ -157,7 +166,7 @@ def _of(symbol: str, marks: Iterable[Key]) -> list[Key]:
     return [mark for mark in marks if mark[0] == symbol]
 
 
-def _differences(peace: Play, play: Play) -> Iterator[str]:
+def differences(peace: Play, play: Play) -> Iterator[str]:
     """Yield what is not as it was in peace, though nothing died of it. Each instrument by itself: which comes first is the network's."""
     expected = _without(peace.marks, play.dead("mark_store", RecordMarks))
     for symbol, window in play.windows.items():

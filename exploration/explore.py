@@ -97,7 +97,7 @@ def _at_default(schedule: Schedule, invariant: str) -> Schedule:
 
 def _without_one(schedule: Schedule, invariant: str) -> Schedule:
     """Return the schedule without the faults and crashes that need not be."""
-    for name in ("faults", "crashes", "stalls", "journal_faults", "last_crashes"):
+    for name in ("faults", "crashes", "stalls", "journal_faults", "settings_changes", "last_crashes"):
         for one in getattr(schedule, name):
             candidate = _with(schedule, name, tuple(other for other in getattr(schedule, name) if other is not one))
             if _breaks(candidate, invariant):
@@ -119,7 +119,7 @@ def as_test(schedule: Schedule, invariant: str) -> str:
     return f"""\
 from exploration.invariants import violations
 from exploration.play import play
-from exploration.schedule import Crash, JournalFault, Schedule, Stall
+from exploration.schedule import Crash, JournalFault, Schedule, SettingsChange, Stall
 from perps_actors.testing import Fault
 
 

@@ -120,7 +120,9 @@ ACTORS = (
         "fresh = seen and self._limits.judge(age_ns) is not Freshness.STALE",
         "fresh = seen",
     ),
-    Mutation("actors/quote_poller.py", "one poll and no more", "            self.after(self._interval_s, Tick())", "            pass"),
+    Mutation(
+        "actors/quote_poller.py", "one poll and no more", "self._next[answered] = self.after(self._interval_s, _Poll(answered))", "pass"
+    ),
     Mutation(
         "actors/quote_poller.py",
         "a poll that fails ends polling",
@@ -178,7 +180,7 @@ ACTORS = (
 
 MARKET = (
     Mutation(
-        "composition.py",
+        "composition/parts.py",
         "a book that breaks again and again asks for snapshots as fast as it can",
         'lasting = asker == "stream_consumer"',
         "lasting = False",

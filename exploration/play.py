@@ -15,7 +15,7 @@ import attrs
 from exploration.memory import MemoryJournal
 from exploration.schedule import HANGS, SYMBOLS, Crash, Schedule
 from exploration.watch import Turn, WatchedRuntime
-from perps_actors.errors import PerpsActorsError
+from perps_actors.errors import PerpsActorsError, ReconfigureFailed
 from perps_actors.kernel.children import Child, ChildState
 from perps_actors.kernel.clock import NS_PER_S, Clock
 from perps_actors.kernel.future import Answer
@@ -27,6 +27,7 @@ from perps_actors.messages.marks import GetMarkStatistics, GetWindow, MarksUpdat
 from perps_actors.messages.polls import GetPollStatistics
 from perps_actors.messages.records import Event, Flush
 from perps_actors.messages.risk import GetVerdict
+from perps_actors.settings import Settings
 from perps_actors.system import PerpsSystem, SystemReport
 from perps_actors.testing import Harm, Probe, SimulatedVenue
 from perps_actors.testing.pipe import Pipe
@@ -34,6 +35,7 @@ from perps_actors.transport.wire import AnswerListener, ConnectionPlan, HttpRequ
 
 LOOK_EVERY_S = 0.5
 RECOVERED_WITHIN_S = 60.0
+RECONFIGURE_TRIES = 10
 DEADLINE_S = 8.0
 
 
@@ -92,7 +94,7 @@ class Run:
     @property
     def children(self) -> tuple[Child, ...]:
         """The actors' records."""
-        return self.system._parts.children  # noqa: SLF001 - the invariants look behind the façade
+        return self.system._composition.children  # noqa: SLF001 - the invariants look behind the façade
 
     def child(self, actor: str) -> Child:
         """Return the record of one actor."""
@@ -110,7 +112,7 @@ class Run:
     @property
     def instruments(self) -> tuple[InstrumentId, ...]:
         """What is watched."""
-        return tuple(self.system.instrument(symbol) for symbol in self.system.settings.symbols)
+        return tuple(self.system.instrument(symbol) for symbol in self.schedule.settings().symbols)
 
     def digest(self) -> str:
         """Return a hash of the trace and of every event in the journal."""
@@ -207,7 +209,7 @@ def play(schedule: Schedule) -> Run:
     runtime.harm = saboteur = Saboteur(schedule, runtime.clock)
     venue = WatchedVenue(runtime, schedule)
     journal = MemoryJournal(schedule.journal_faults, lambda: venue.now_s)
-    system = PerpsSystem(schedule.settings(), network=venue, runtime=runtime, open_journal=journal.open)
+    system = PerpsSystem(schedule.settings(), replace={"network": venue, "runtime": runtime, "journal": journal.open})
     run = Run(schedule=schedule, runtime=runtime, venue=venue, journal=journal, system=system, saboteur=saboteur)
     journal.on_write = partial(_hang_in_write, run)
     system.listen(run.heard)
@@ -232,10 +234,14 @@ def _live(run: Run) -> None:
     schedule, runtime = run.schedule, run.runtime
     host = Host(run)
     host.look()
-    runtime.advance(schedule.rough_s)
+    for change in schedule.settings_changes:
+        runtime.advance(max(0.0, min(change.at_s, schedule.rough_s) - run.venue.now_s))
+        _reconfigure(run, change.applied_to(run.system.settings))
+    runtime.advance(max(0.0, schedule.rough_s - run.venue.now_s))
     if not schedule.calm:
         return
     run.saboteur.pause()
+    _reconfigure(run, schedule.settings())
     runtime.advance(max(0.0, schedule.rough_until_s - run.venue.now_s))
     run.calm_ns, polls = runtime.clock.monotonic_ns(), run.venue.polls
     for waited in range(int(RECOVERED_WITHIN_S / LOOK_EVERY_S)):
@@ -243,6 +249,15 @@ def _live(run: Run) -> None:
         if _is_well(run, polls):
             run.recovered_s = (waited + 1) * LOOK_EVERY_S
             return
+
+
+def _reconfigure(run: Run, settings: Settings) -> None:
+    """Change settings; who is dead or hangs does not take them, and then all go back, until the host tries again."""
+    for _ in range(RECONFIGURE_TRIES):
+        with suppress(ReconfigureFailed):
+            run.system.reconfigure(settings)
+            return
+        run.runtime.advance(LOOK_EVERY_S)
 
 
 def _is_well(run: Run, polls_before: int) -> bool:
@@ -283,7 +298,7 @@ class Host:
         """Look, ask one question, and come back."""
         run = self._run
         self._hear()
-        health = run.system._parts.health.value  # noqa: SLF001 - with the time of the judgement
+        health = run.system._composition.parts.health.value  # noqa: SLF001 - with the time of the judgement
         run.looks.append(Look(run.runtime.clock.monotonic_ns(), health, dict(self._newest_ns)))
         self._ask()
         run.runtime.at(LOOK_EVERY_S, self.look)

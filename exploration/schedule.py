@@ -11,6 +11,8 @@ from perps_actors.market.mark import RUNGS, Source
 from perps_actors.settings import JournalSettings, MarkSettings, MonitorSettings, PollSettings, RiskSettings, Settings, StreamSettings
 from perps_actors.testing import Fault, FaultKind, Moment
 
+ELSEWHERE = "ELSEWHERE"
+"""A symbol that the venue does not list."""
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT")
 ACTORS = ("event_recorder", "market_monitor", "risk_monitor", "mark_store", "stream_consumer", "quote_poller")
 GROUPS = ("recorder", "marks", "streams", "supervisor")
@@ -53,6 +55,32 @@ class JournalFault:
     for_s: float
 
 
+SettingsKind = Literal["level", "symbols", "poll", "journal", "switch"]
+
+
+@attrs.frozen
+class SettingsChange:
+    """The host changes settings.
+
+    The streams restart (`level`), stop or start again (`switch`), a symbol of no market comes or goes (`symbols`), polls and the
+    journal follow another pace.
+    """
+
+    at_s: float
+    what: SettingsKind
+
+    def applied_to(self, settings: Settings) -> Settings:
+        """Return the settings with this change."""
+        changes: dict[SettingsKind, dict[str, Any]] = {
+            "level": {"stream": attrs.evolve(settings.stream, level=settings.stream.level + 1)},
+            "switch": {"stream": attrs.evolve(settings.stream, enabled=not settings.stream.enabled)},
+            "symbols": {"symbols": settings.symbols[:-1] if ELSEWHERE in settings.symbols else (*settings.symbols, ELSEWHERE)},
+            "poll": {"poll": attrs.evolve(settings.poll, interval_s=settings.poll.interval_s / 2)},
+            "journal": {"journal": attrs.evolve(settings.journal, linger_s=0.005, block=3)},
+        }
+        return attrs.evolve(settings, **changes[self.what])
+
+
 @attrs.frozen(kw_only=True)
 class Schedule:
     """One run: its settings and what befalls it. Equal schedules give equal runs."""
@@ -80,6 +108,7 @@ class Schedule:
     crashes: tuple[Crash, ...] = ()
     stalls: tuple[Stall, ...] = ()
     journal_faults: tuple[JournalFault, ...] = ()
+    settings_changes: tuple[SettingsChange, ...] = ()
     hung_write: int | None = None
     """Which write of the journal does not come back for a while; None: none."""
     rough_s: float = 8.0
@@ -165,6 +194,7 @@ def drawn(seed: int) -> Schedule:
         rough_s=rough_s + (HANG_SLACK_S if hangs else 0.0),
         calm=random.random() < 0.75,
         end=random.choice(("drain", "drain", "stop")),
+        settings_changes=_settings_changes(random, rough_s),
         last_crashes=tuple(attrs.evolve(crash, nth=crash.nth - 1) for crash in _crashes(random, random.choice((0, 0, 0, 1, 2)), 10)),
     )
 
@@ -227,6 +257,11 @@ def _stalls(random: Random, rough_s: float) -> tuple[Stall, ...]:
     if random.random() < 0.3:
         starts.append(rough_s - 0.7)
     return tuple(Stall(round(at_s, 2), random.choice(GROUPS), random.choice((0.2, 0.6, 1.0, 3.0))) for at_s in starts)
+
+
+def _settings_changes(random: Random, rough_s: float) -> tuple[SettingsChange, ...]:
+    times = sorted(round(random.uniform(0.0, rough_s), 2) for _ in range(random.choice((0, 0, 0, 1, 2, 4))))
+    return tuple(SettingsChange(at_s, random.choice(get_args(SettingsKind))) for at_s in times)
 
 
 def _journal_faults(random: Random, rough_s: float) -> tuple[JournalFault, ...]:

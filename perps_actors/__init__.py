@@ -6,14 +6,115 @@ from perps_actors import PerpsSystem, Settings
 with PerpsSystem(Settings(symbols=("BTCUSDT", "ETHUSDT"))) as perps:
     mark = perps.mark("BTCUSDT")
 ```
+
+What is named here is public. Beside it are `perps_actors.testing`, for tests of hosts, and `perps_actors.kernel`, for programs
+without a market.
 """
 
 from __future__ import annotations
 
-from perps_actors.errors import PerpsActorsError, SettingsError
+import logging
+from typing import TYPE_CHECKING, Any
+
+from perps_actors.errors import (
+    ActorUnavailable,
+    AskTimeout,
+    CompositionFailed,
+    ForkedSystem,
+    PartAbsent,
+    PerpsActorsError,
+    ReconfigureFailed,
+    SettingsError,
+    StartFailed,
+)
+from perps_actors.kernel.inbox import InboxPolicy, Overflow
+from perps_actors.logs import log_event
+from perps_actors.market.events import VenueMark
+from perps_actors.market.feed_state import Health, Judgement
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.mark import Mark
-from perps_actors.settings import Settings
+from perps_actors.messages.records import Event, JournalStatus
+from perps_actors.messages.risk import Verdict
+from perps_actors.reading import Marks, SystemStatistics
+from perps_actors.settings import (
+    Change,
+    JournalSettings,
+    MarkSettings,
+    MonitorSettings,
+    PollSettings,
+    RiskSettings,
+    Settings,
+    StreamSettings,
+    SupervisionSettings,
+    settings_of,
+)
+from perps_actors.subscriptions import Subscription, SubscriptionStatistics
 from perps_actors.system import PerpsSystem, SystemReport
+from perps_actors.venues.contract import Endpoints
 
-__all__ = ["InstrumentId", "Mark", "PerpsActorsError", "PerpsSystem", "Settings", "SettingsError", "SystemReport"]
+if TYPE_CHECKING:
+    from perps_actors.aio import AsyncPerps
+    from perps_actors.host_stream import HostStream
+    from perps_actors.transport.broker import HostBroker
+
+__all__ = [
+    "ActorUnavailable",
+    "AskTimeout",
+    "AsyncPerps",
+    "Change",
+    "CompositionFailed",
+    "Endpoints",
+    "Event",
+    "ForkedSystem",
+    "Health",
+    "HostBroker",
+    "HostStream",
+    "InboxPolicy",
+    "InstrumentId",
+    "JournalSettings",
+    "JournalStatus",
+    "Judgement",
+    "Mark",
+    "MarkSettings",
+    "Marks",
+    "MonitorSettings",
+    "Overflow",
+    "PartAbsent",
+    "PerpsActorsError",
+    "PerpsSystem",
+    "PollSettings",
+    "ReconfigureFailed",
+    "RiskSettings",
+    "Settings",
+    "SettingsError",
+    "StartFailed",
+    "StreamSettings",
+    "Subscription",
+    "SubscriptionStatistics",
+    "SupervisionSettings",
+    "SystemReport",
+    "SystemStatistics",
+    "VenueMark",
+    "Verdict",
+    "log_event",
+    "settings_of",
+]
+
+logging.getLogger(__name__).addHandler(logging.NullHandler())
+
+_LATE = {
+    "AsyncPerps": "perps_actors.aio",
+    "HostStream": "perps_actors.host_stream",
+    "HostBroker": "perps_actors.transport.broker",
+}
+"""What not everyone needs and is slow to import."""
+
+
+def __getattr__(name: str) -> Any:
+    """Import what was left for later."""
+    if name in _LATE:
+        from importlib import import_module  # noqa: PLC0415 - as late as the rest
+
+        return getattr(import_module(_LATE[name]), name)
+    msg = f"module {__name__!r} has no attribute {name!r}"
+    raise AttributeError(msg)

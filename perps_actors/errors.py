@@ -8,6 +8,10 @@ PerpsActorsError
 │   ├── AskTimeout         no answer within the time allowed
 │   ├── Fenced             a thread whose lease is void tried to speak
 │   └── StartFailed        a child did not come up
+├── CompositionFailed      a phase of setting a system up
+├── PartAbsent             a part that this system does not have
+├── ReconfigureFailed      settings that were not put in force
+├── ForkedSystem           a system used in a child process that was forked from its own
 ├── MarketError            a value that no market can have
 ├── TransportError         a socket, an HTTP exchange, a limit of theirs
 ├── VenueError             text of a venue that cannot be understood
@@ -21,6 +25,8 @@ PerpsActorsError
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 import pykka
 
@@ -51,6 +57,46 @@ class Fenced(KernelError):
 
 class StartFailed(KernelError):
     """A child did not come up; the cause is chained."""
+
+
+class CompositionFailed(PerpsActorsError):
+    """A phase of setting a system up failed, and those before it were undone; the cause is chained.
+
+    Attributes:
+        phase: its name.
+    """
+
+    def __init__(self, phase: str, error: Exception) -> None:
+        super().__init__(f"Phase {phase!r} failed: {type(error).__name__}: {error}")
+        self.phase = phase
+
+
+class PartAbsent(PerpsActorsError, LookupError):
+    """A part that this system does not have; compose it with one.
+
+    Attributes:
+        part: its name.
+    """
+
+    def __init__(self, part: str, present: Iterable[str]) -> None:
+        super().__init__(f"This system has no {part}; it has {', '.join(present)}")
+        self.part = part
+
+
+class ReconfigureFailed(PerpsActorsError):
+    """Settings were not put in force because an actor did not take its part; what was in force before is again. Try again.
+
+    Attributes:
+        actor: its name.
+    """
+
+    def __init__(self, actor: str, error: Exception) -> None:
+        super().__init__(f"{actor} did not take its new settings: {type(error).__name__}: {error}; those before are in force again")
+        self.actor = actor
+
+
+class ForkedSystem(PerpsActorsError):
+    """A system used in a child process that was forked from its own: its threads are not here. Start one in the child."""
 
 
 class MarketError(PerpsActorsError, ValueError):
@@ -99,6 +145,7 @@ class SettingsError(PerpsActorsError, ValueError):
     Attributes:
         field: dotted name of the setting.
         value: what was given, as text.
+        why: what is wrong with it.
         place: file, variable or call it came from.
     """
 
@@ -106,4 +153,5 @@ class SettingsError(PerpsActorsError, ValueError):
         super().__init__(f"{place}: {field} = {value!r}: {why}")
         self.field = field
         self.value = value
+        self.why = why
         self.place = place

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import attrs
 
-from perps_actors.errors import JournalError, SettingsError, SimulatorError, StartFailed
+from perps_actors.errors import JournalError, SettingsError, StartFailed
 from perps_actors.market.mark import RUNGS
 from perps_actors.market.numbers import plain
-from perps_actors.settings import Settings, read_settings, settings_from
+from perps_actors.settings import Layers, Settings, layers_of
+from perps_actors.simulator.process import VenueProcess
 from perps_actors.system import PerpsSystem, SystemReport
-
-if TYPE_CHECKING:
-    from perps_actors.simulator.process import VenueProcess
 
 
 @attrs.frozen(kw_only=True)
 class RunOptions:
-    """What `perps-actors run` is told; each field is one of its options."""
+    """What `perps-actors run` is told: each field is one of its options, but for the environment."""
 
     config: Path | None = None
     venue: str | None = None
@@ -28,38 +27,33 @@ class RunOptions:
     recording: Path | None = None
     speed: float | None = None
     journal: Path | None = None
+    environ: Mapping[str, str] = attrs.field(factory=dict, repr=False)
+    """Variables that settings may be read from; never shown, since it holds everybody's secrets."""
 
-    def table(self) -> dict[str, Any]:
-        """Return the settings: those of the file, overridden by those of the command line.
+    def layers(self) -> Layers:
+        """Return what the file, the environment and the command line give, each overriding the one before.
 
         Raises:
-            SettingsError: the file cannot be used, or options that do not go together.
+            SettingsError: the file or a variable cannot be used, or options that do not go together.
         """
-        table: dict[str, Any] = read_settings(self.config) if self.config is not None else {}
         if self.speed is not None and self.recording is None:
             raise SettingsError(field="speed", value=self.speed, why="goes with --recording", place="--speed")
+        if self.source is not None and self.source not in RUNGS:
+            raise SettingsError(field="source", value=self.source, why=f"expected one of {', '.join(RUNGS)}", place="--source")
+        return layers_of(file=self.config, environ=self.environ, table=self.given(), place="command line", file_from="--config")
+
+    def given(self) -> dict[str, Any]:
+        """Return the settings that the command line gives."""
+        table: dict[str, Any] = {}
         if self.source is not None:
-            if self.source not in RUNGS:
-                raise SettingsError(field="source", value=self.source, why=f"expected one of {', '.join(RUNGS)}", place="--source")
-            self._set(table, "stream", "source", self.source)
+            table["stream"] = {"source": self.source}
         if self.journal is not None:
-            self._set(table, "journal", "path", str(self.journal))
+            table["journal"] = {"path": str(self.journal)}
         if self.venue is not None:
             table["venue"] = self.venue
         if self.symbols:
             table["symbols"] = list(self.symbols)
         return table
-
-    @property
-    def place(self) -> str:
-        """Where the settings came from, for errors."""
-        return str(self.config) if self.config is not None else "command line"
-
-    def _set(self, table: dict[str, Any], section: str, field: str, value: str) -> None:
-        before = table.get(section, {})
-        if not isinstance(before, dict):
-            raise SettingsError(field=section, value=before, why="expected a table", place=self.place)
-        table[section] = {**before, field: value}
 
 
 class Session:
@@ -82,19 +76,19 @@ class Session:
             SimulatorError: the venue's process cannot be started, e.g. the recording cannot be read.
             StartFailed: an actor did not come up.
         """
-        table, place = options.table(), options.place
+        layers = options.layers()
+        table = layers.table
         live = options.recording is None and ("venue" in table or "endpoints" in table)
         if live:
             if "symbols" not in table:
-                raise SettingsError(
-                    field="symbols", value=None, why="is required on a live venue, e.g. --symbols BTCUSDT,ETHUSDT", place=place
-                )
-            return cls(_started(settings_from(table, place), place), None)
+                why = "is required on a live venue, e.g. --symbols BTCUSDT,ETHUSDT"
+                raise SettingsError(field="symbols", value=None, why=why, place=layers.place_of("symbols"))
+            return cls(_started(layers.settings(), layers, options), None)
         # All that can be known to be wrong is, before a process is started.
-        settings_from({"symbols": ["any"], **table}, place)
+        layers.over({"symbols": ["any"]}, "venue").settings()
         process = _start_venue(options, table)
         try:
-            return cls(_started(_settings_on(process, table, place), place), process)
+            return cls(_started(_settings_on(process, layers), layers, options), process)
         except BaseException:
             process.stop()
             raise
@@ -124,12 +118,17 @@ class Session:
         return summary(self.system, report)
 
 
-def _started(settings: Settings, place: str) -> PerpsSystem:
+def _started(settings: Settings, layers: Layers, options: RunOptions) -> PerpsSystem:
+    """Start a system that follows the settings file it is started with."""
     try:
-        return PerpsSystem(settings).start()
+        system = PerpsSystem(settings)
+        if options.config is not None:
+            system.follow(options.config, environ=options.environ, table=options.given())
+        return system.start()
     except StartFailed as error:
         if isinstance(error.__cause__, JournalError):
-            raise SettingsError(field="journal.path", value=settings.journal.path, why=str(error.__cause__), place=place) from error
+            field, place = "journal.path", layers.place_of("journal.path")
+            raise SettingsError(field, settings.journal.path, str(error.__cause__), place) from error
         raise
 
 
@@ -157,15 +156,9 @@ def summary(system: PerpsSystem, report: SystemReport) -> dict[str, Any]:
 
 
 def _start_venue(options: RunOptions, table: dict[str, Any]) -> VenueProcess:
-    try:
-        # Here, because only a run on a simulated venue needs the extra that serves one.
-        from perps_actors.simulator.process import VenueProcess  # noqa: PLC0415
-    except ImportError as error:
-        msg = f"the simulated venue needs the extra [sim]: {error}"
-        raise SimulatorError(msg) from error
     arguments: list[str] = []
     if options.recording is not None:
-        arguments += ["--recording", str(options.recording), "--speed", str(1.0 if options.speed is None else options.speed)]
+        arguments += ["--recording", str(options.recording), "--speed", str(1.0 if options.speed is None else options.speed), "--progress"]
     if "venue" in table:
         arguments += ["--venue", str(table["venue"])]
     if table.get("symbols"):
@@ -173,8 +166,8 @@ def _start_venue(options: RunOptions, table: dict[str, Any]) -> VenueProcess:
     return VenueProcess.start(*arguments)
 
 
-def _settings_on(process: VenueProcess, table: dict[str, Any], place: str) -> Settings:
-    settings = settings_from({"venue": process.venue, "symbols": list(process.symbols), **table}, place)
+def _settings_on(process: VenueProcess, layers: Layers) -> Settings:
+    settings = layers.over({"venue": process.venue, "symbols": list(process.symbols)}, "venue").settings()
     return attrs.evolve(
         settings,
         endpoints=process.endpoints,

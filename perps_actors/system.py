@@ -1,43 +1,43 @@
-"""The composition root: builds the actors of one venue, starts them in order, answers the host, stops them in reverse."""
+"""The composition root: a system of one venue's marks, from `start` until `drain` or `stop`, as its host sees it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import threading
 from contextlib import suppress
-from random import Random
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import attrs
 
-from perps_actors.composition import Composition, compose
-from perps_actors.errors import AskTimeout, KernelError, PerpsActorsError, StartFailed
+from perps_actors.composition import Replacements, compose
+from perps_actors.errors import AskTimeout, KernelError, PartAbsent, PerpsActorsError, StartFailed
+from perps_actors.following import Follower
 from perps_actors.kernel.clock import NS_PER_S
 from perps_actors.kernel.commands import StartChildren, StopChildren
 from perps_actors.kernel.future import Answer
-from perps_actors.kernel.runtime import Runtime, ThreadedRuntime
-from perps_actors.market.events import VenueMark
-from perps_actors.market.feed_state import Judgement
+from perps_actors.logs import log_event, somebody_reads
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.mark import Mark
-from perps_actors.market.window import Window
 from perps_actors.messages.feeds import GetStreamStatistics, HangUp, StreamStatistics
 from perps_actors.messages.marks import GetMarkStatistics, MarkStatistics
-from perps_actors.messages.records import Flush, JournalStatus
+from perps_actors.messages.records import Event, Flush, JournalStatus
 from perps_actors.messages.risk import GetVerdict, Verdict
-from perps_actors.settings import Settings
+from perps_actors.reading import Readings
+from perps_actors.reconfiguring import reconfigure
+from perps_actors.settings import Change, Settings, SettingsFile, layers_of
+from perps_actors.subscriptions import ASK_TIMEOUT_S, Subscription, Subscriptions, interest_in
 
 if TYPE_CHECKING:
-    from perps_actors.journal.contract import JournalWriter
-    from perps_actors.kernel.address import Teller
-    from perps_actors.kernel.ceiling import MemoryCeiling
-    from perps_actors.kernel.children import StopReport
-    from perps_actors.kernel.life import DeadLetter
-    from perps_actors.kernel.statistics import CellStatistics
-    from perps_actors.transport.wire import Network
+    from collections.abc import Callable, Iterable, Mapping
+    from pathlib import Path
 
-ASK_TIMEOUT_S = 5.0
-"""How long the host's questions wait for their answers."""
+    from perps_actors.aio import AsyncPerps
+    from perps_actors.kernel.address import Teller
+    from perps_actors.kernel.children import StopReport
+    from perps_actors.kernel.inbox import InboxPolicy
+    from perps_actors.transport.broker import HostBroker
+
+T = TypeVar("T", Mark, Event)
 
 
 @attrs.frozen(kw_only=True)
@@ -56,40 +56,33 @@ class SystemReport:
         return self.actors.clean and not self.threads_left and self.journal.failing is None
 
 
-class PerpsSystem:
+class PerpsSystem(Readings):
     """Keeps the marks of one venue's perpetuals, from `start` until `drain` or `stop`.
 
-    Use it as a context manager (leaving it drains), or call the methods. It touches nothing of the process: no signal handlers,
-    no logging set-up, no registry. Reading marks and windows asks nobody; all other questions wait at most `ASK_TIMEOUT_S`.
+    Use it as a context manager, `with` or `async with` (leaving it drains), or call the methods. It touches nothing of the process: no
+    signal handlers, no logging set-up, no registry. Reading asks nobody; questions wait at most `ASK_TIMEOUT_S`.
 
     Args:
         settings: what to keep, and how.
-        network: the outside; None: real sockets.
-        runtime: what runs the actors; None: threads.
-        open_journal: opens another store for the journal than the settings name, at each start of the recorder; None: theirs.
+        broker: an object of the host's in place of a venue, with `get_quote(symbol)`, `stream_orderbook(symbols, level=)` and
+            `stream_trades(symbols)`; the settings' venue is then `host_broker`.
+        replace: parts in place of the system's own, by name; an actor that is None is left out.
+
+    Raises:
+        SettingsError: the venue is unknown, a symbol that it cannot have, or a part that there is not.
+        CompositionFailed: a part could not be made; names the phase.
     """
 
-    def __init__(
-        self,
-        settings: Settings,
-        *,
-        network: Network | None = None,
-        runtime: Runtime | None = None,
-        open_journal: Callable[[], JournalWriter] | None = None,
-    ) -> None:
-        self.settings = settings
-        self._runtime: Runtime = runtime if runtime is not None else ThreadedRuntime(name="perps")
-        self._network = network if network is not None else _live_network(self._runtime)
-        self._parts: Composition = compose(settings, self._runtime, self._network, Random(settings.seed), open_journal)  # noqa: S311 - pauses
+    def __init__(self, settings: Settings, *, broker: HostBroker | None = None, replace: Replacements | None = None) -> None:
+        composition = compose(settings, broker, replace)
+        parts = composition.parts
+        super().__init__(composition, Subscriptions(parts.runtime, parts.audience, parts.report, parts.drops))
+        self._runtime = parts.runtime
+        self._logs = "runtime" not in (replace or {})
+        self._changing = threading.Lock()
         self._started = False
+        self._followers: list[Follower] = []
         self._report: SystemReport | None = None
-
-    def listen(self, listener: Teller) -> None:
-        """Have `listener` told `MarksUpdated`, on the store's own thread, as soon as marks are on the board: it must not block.
-
-        Call it before `start`.
-        """
-        self._parts.listeners.append(listener)
 
     # --- life
 
@@ -105,8 +98,10 @@ class PerpsSystem:
         if self._started:
             return self
         self._started = True
+        if self._logs and somebody_reads():
+            self.subscribe(log_event, Event, name="log")
         done = Answer()
-        self._parts.supervisor.tell(StartChildren(done))
+        self._composition.supervisor.address.tell(StartChildren(done))
         try:
             self._runtime.wait(done, timeout_s)
         except PerpsActorsError:
@@ -115,7 +110,10 @@ class PerpsSystem:
         return self
 
     def drain(self, deadline_s: float = 10.0) -> SystemReport:
-        """Handle what is queued, from the sources to the journal, and stop. Idempotent; never takes much longer than the deadline."""
+        """Handle what is queued, from the sources to the journal, and stop. Idempotent; never takes much longer than the deadline.
+
+        Subscribers come last: what waits for them is delivered in the time that is left.
+        """
         return self._end(deadline_s, drain=True)
 
     def stop(self, deadline_s: float = 5.0) -> SystemReport:
@@ -123,34 +121,38 @@ class PerpsSystem:
         return self._end(deadline_s, drain=False)
 
     def _end(self, deadline_s: float, *, drain: bool) -> SystemReport:
+        composition = self._composition
         if self._report is not None:
             return self._report
-        clock = self._runtime.clock
-        end_ns = clock.monotonic_ns() + int(deadline_s * NS_PER_S)
+        end_ns = self._runtime.clock.monotonic_ns() + int(deadline_s * NS_PER_S)
+        for follower in self._followers:
+            follower.end(deadline_s / 2)
         if drain and self._started:
             self._hang_up(deadline_s / 2)
-        left_s = max(0.0, (end_ns - clock.monotonic_ns()) / NS_PER_S)
-        done = Answer()
-        self._parts.supervisor.tell(StopChildren(drain=drain, deadline_s=left_s, done=done))
+        done, left_s = Answer(), self._left_s(end_ns, least_s=0.0)
+        composition.supervisor.address.tell(StopChildren(drain=drain, deadline_s=left_s, done=done))
         try:
             # The supervisor keeps the deadline itself; the grace is for its own thread to be scheduled.
             actors = self._runtime.wait(done, left_s + 1.0)
         except KernelError as error:
-            actors = self._parts.abandon(error)
-        left_s = max(0.5, (end_ns - clock.monotonic_ns()) / NS_PER_S)
-        unended = self._network.close(left_s)
-        self._parts.end_supervisor()
-        threads = self._runtime.close(left_s)
+            actors = composition.abandon(error)
+        self._subscriptions.end(self._left_s(end_ns), drain=drain)
+        unended = composition.parts.network.close(self._left_s(end_ns))
+        composition.end_supervisor()
+        threads = self._runtime.close(self._left_s(end_ns))
         unnamed = tuple(f"network-{n}" for n in range(unended))
-        self._report = SystemReport(actors=actors, threads_left=threads + unnamed, journal=self._parts.journal.value)
+        self._report = SystemReport(actors=actors, threads_left=threads + unnamed, journal=self.journal())
         return self._report
+
+    def _left_s(self, end_ns: int, least_s: float = 0.5) -> float:
+        return max(least_s, (end_ns - self._runtime.clock.monotonic_ns()) / NS_PER_S)
 
     def _hang_up(self, patience_s: float) -> None:
         """Let the sources end and say all they have read, so that nothing arrives behind the order to drain."""
         for source in ("quote_poller", "stream_consumer"):
             done = Answer()
-            if self._parts.address(source).tell(HangUp(done)):
-                with suppress(AskTimeout):
+            with suppress(AskTimeout, PartAbsent):
+                if self._composition.address(source).tell(HangUp(done)):
                     self._runtime.wait(done, patience_s / 2)
 
     def __enter__(self) -> Self:
@@ -164,67 +166,108 @@ class PerpsSystem:
         else:
             self.stop()
 
-    # --- reading
+    async def __aenter__(self) -> AsyncPerps:
+        """Start without blocking the loop, and return the system as an asyncio program sees it."""
+        # Here, because threaded hosts need no asyncio.
+        from perps_actors.aio import AsyncPerps, on_a_thread  # noqa: PLC0415
 
-    def instrument(self, symbol: str) -> InstrumentId:
-        """Return the identity of one of the venue's instruments."""
-        return InstrumentId(self.settings.venue, symbol)
+        try:
+            await on_a_thread(self.start)
+        except BaseException:
+            await on_a_thread(self.stop)
+            raise
+        return AsyncPerps(self)
 
-    def mark(self, symbol: str) -> Mark | None:
-        """Return the latest mark of an instrument, from the board; None when there is none yet."""
-        return self._parts.board.mark(self.instrument(symbol))
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Drain without blocking the loop; after an error, stop."""
+        from perps_actors.aio import on_a_thread  # noqa: PLC0415
 
-    def window(self, symbol: str) -> Window:
-        """Return the window of an instrument, oldest mark first, from the board."""
-        return self._parts.board.window(self.instrument(symbol))
+        await on_a_thread(self.drain if kind is None else self.stop)
 
-    def venue_mark(self, symbol: str) -> VenueMark | None:
-        """Return the venue's own mark and index of an instrument; None when it has sent none yet."""
-        return self._parts.venue_board.venue_mark(self.instrument(symbol))
+    # --- hearing
 
-    def journal(self) -> JournalStatus:
-        """Return the state of the journal."""
-        return self._parts.journal.value
+    def subscribe(
+        self,
+        receive: Callable[[T], object],
+        to: type[T] = Mark,  # type: ignore[assignment]
+        *,
+        kinds: Iterable[str] = (),
+        instruments: Iterable[InstrumentId | str] = (),
+        venues: Iterable[str] = (),
+        inbox: InboxPolicy | None = None,
+        name: str = "subscriber",
+    ) -> Subscription:
+        """Have a callable called with every mark or event from now on, one at a time, on a thread of its own.
 
-    def statistics(self) -> tuple[CellStatistics, ...]:
-        """Return the counters of every actor and its inbox, without asking; one by one they answer `GetStatistics` too."""
-        return tuple(child.cell.statistics() for child in self._parts.children)
+        It may ask the system and may be slow: what its inbox cannot hold is dropped and told as a `hole`. An exception of its own is
+        told as `subscriber_failed`; after ten in a row it is called no more.
 
-    def dead_letters(self) -> tuple[DeadLetter, ...]:
-        """Return the messages that killed an actor, the last hundred of each."""
-        return tuple(letter for child in self._parts.children for letter in child.letters)
+        Args:
+            receive: what to call.
+            to: `Mark`, as each is put on the board, or `Event`, as each is told to the journal (without those of marks).
+            kinds: of events, e.g. `stale_mark_price`; none: all.
+            instruments: which instruments' marks or events; none: all, and events of no single instrument.
+            venues: which venues' marks or events; none: all.
+            inbox: bound, and what happens beyond it; None: the newest ten thousand wait. With `conflate` the newest mark of each
+                instrument does.
+            name: of its thread and its inbox, with a number after it.
 
-    def memory_ceiling(self) -> MemoryCeiling:
-        """Return what can wait in the inboxes at most, in bytes; its text is a table."""
-        return self._parts.ceiling
+        Raises:
+            SettingsError: `kinds` without events.
+        """
+        return self._subscriptions.open(receive, interest_in(to, kinds, instruments, venues), inbox, name)
 
-    @property
-    def restarts(self) -> int:
-        """How many times an actor was started again."""
-        return sum(child.restarts for child in self._parts.children)
+    def listen(self, listener: Teller) -> None:
+        """Have `listener` told `MarksUpdated`, on the store's own thread, as soon as marks are on the board: it must not block.
 
-    @property
-    def dropped(self) -> int:
-        """How many items inboxes and journal dropped."""
-        return self._parts.drops.total() + self._parts.journal.value.dropped
+        For those to whom the way to a thread of their own is too long. Call it before `start`.
+        """
+        self._composition.parts.listeners.append(listener)
 
-    def count(self, symbol: str) -> int:
-        """Return how many marks of an instrument were recorded since the system was made."""
-        return self._parts.board.count(self.instrument(symbol))
+    # --- changing
 
-    def health(self, symbol: str) -> Judgement | None:
-        """Return the health of an instrument's feed as of the last second, or of the end; None before the first judgement."""
-        return dict(self._parts.health.value.judgements).get(self.instrument(symbol))
+    def reconfigure(self, settings: Settings, timeout_s: float = 10.0) -> tuple[Change, ...]:
+        """Put other settings in force while the system runs; return what changed. All of it is, or nothing.
+
+        Symbols are added and removed on the open connections where the venue allows it; a symbol that is gone has no mark any more. Other
+        changes of `stream` open the streams anew.
+
+        Raises:
+            SettingsError: a setting that cannot change while the system runs, or that the venue refuses; nothing was changed.
+            ReconfigureFailed: an actor did not take its part within `timeout_s` seconds; what was in force before is again.
+        """
+        with self._changing:
+            return reconfigure(self._composition, settings, timeout_s)
+
+    def follow(
+        self, file: Path | str, *, environ: Mapping[str, str] | None = None, table: Mapping[str, Any] | None = None, every_s: float = 1.0
+    ) -> None:
+        """Look at a settings file every so many seconds, and put in force what changes in it; arguments as of `settings_of`.
+
+        What the environment or the table give stays over what the file says. A file that cannot be used changes nothing and is told as
+        `settings_refused`. Ends with the system.
+
+        Raises:
+            SettingsError: the file cannot be used now.
+        """
+        layers = layers_of(file=file, environ=environ, table=table)
+        watched = SettingsFile(file)
+        watched.look()
+        follower = Follower(
+            watched, layers, now=lambda: self.settings, reconfigure=self.reconfigure, report=self._composition.parts.report, every_s=every_s
+        )
+        self._followers.append(follower)
+        follower.start()
 
     # --- asking
 
-    def verdict(self, symbol: str) -> Verdict:
+    def verdict(self, instrument: InstrumentId | str) -> Verdict:
         """Return whether risk allows a position in the instrument to be opened or enlarged now.
 
         Raises:
-            ActorUnavailable, AskTimeout: the risk monitor does not answer: take that for a no.
+            ActorUnavailable, AskTimeout, PartAbsent: the risk monitor does not answer: take that for a no.
         """
-        answer: Verdict = self.ask("risk_monitor", GetVerdict(self.instrument(symbol)))
+        answer: Verdict = self.ask("risk_monitor", GetVerdict(self.instrument(instrument)))
         return answer
 
     def mark_statistics(self) -> MarkStatistics:
@@ -247,13 +290,6 @@ class PerpsSystem:
 
         Raises:
             ActorUnavailable, AskTimeout: it does not answer.
-            LookupError: there is no actor of that name.
+            PartAbsent: there is no actor of that name.
         """
-        return self._parts.address(actor).ask(question, timeout=ASK_TIMEOUT_S)
-
-
-def _live_network(runtime: Runtime) -> Network:
-    # Here, because requests and websocket-client are slow to import and a host with a network of its own needs neither.
-    from perps_actors.transport.network import LiveNetwork  # noqa: PLC0415
-
-    return LiveNetwork(clock=runtime.clock)
+        return self._composition.address(actor).ask(question, timeout=ASK_TIMEOUT_S)

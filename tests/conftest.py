@@ -54,7 +54,7 @@ class World:
         self.clock = self.runtime.clock
         self.network = FakeNetwork(self.clock)
         settings = Settings(**{"symbols": symbols, "provenance": "synthetic", "seed": seed, **settings})
-        self.system = PerpsSystem(settings, network=self.network, runtime=self.runtime)
+        self.system = PerpsSystem(settings, replace={"network": self.network, "runtime": self.runtime})
         self.told = Probe()
         self.system.listen(self.told)
         self._last_ids: dict[str, int] = {}
@@ -68,7 +68,7 @@ class World:
         self.runtime.advance(seconds)
 
     def address(self, actor: str) -> Any:
-        return self.system._parts.address(actor)
+        return self.system._composition.address(actor)
 
     def tell(self, actor: str, message: object) -> None:
         self.address(actor).tell(message)

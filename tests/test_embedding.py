@@ -63,7 +63,7 @@ with PerpsSystem(settings()) as system:
     for actor, poison in (("mark_store", RecordMarks((Mark(None, 1, "book", None, 1, 1),), "synthetic")),
                           ("stream_consumer", OfferMarks((None,))),
                           ("risk_monitor", RecordMarks((None,), "synthetic"))):
-        system._parts.address(actor).tell(poison)
+        system._composition.address(actor).tell(poison)
     end = time.monotonic() + 15
     while system.restarts < 2 and time.monotonic() < end:
         threading.Event().wait(0.01)
@@ -108,7 +108,9 @@ with PerpsSystem(settings()) as system:
     wait_for_marks(system)
 assert {n: signal.getsignal(n) for n in signal.valid_signals()} == before
 assert (list(logging.root.handlers), logging.root.level) == (handlers, level)
-assert [name for name in logging.root.manager.loggerDict if name.startswith("perps")] == []
+ours = {name: logger for name, logger in logging.root.manager.loggerDict.items() if name.startswith("perps")}
+assert [type(handler) for logger in ours.values() for handler in getattr(logger, "handlers", ())] == [logging.NullHandler]
+assert all(logger.level == logging.NOTSET and logger.propagate for logger in ours.values())
 assert [module for module in exits if module.startswith("perps")] == []
 """,
         )
@@ -174,7 +176,8 @@ def test_marks_and_windows_can_be_read_from_any_thread_while_they_are_written(ve
 def test_a_question_asked_inside_a_listener_is_refused_instead_of_waited_for() -> None:
     runtime = SimulatedRuntime()
     network = FakeNetwork(runtime.clock)
-    system = PerpsSystem(Settings(symbols=("BTCUSDT",), stream=StreamSettings(source="touch")), network=network, runtime=runtime)
+    settings = Settings(symbols=("BTCUSDT",), stream=StreamSettings(source="touch"))
+    system = PerpsSystem(settings, replace={"network": network, "runtime": runtime})
     refused = []
 
     class Asking:

@@ -28,7 +28,7 @@ runtime = SimulatedRuntime(seed=seed)
 network = FakeNetwork(runtime.clock)
 symbols = ("AKROUSDT", "CTKUSDT", "KEEPUSDT", "SUSHIUSDT")
 settings = Settings(symbols=symbols, provenance="recording", lossless=True, journal=JournalSettings(path=journal))
-system = PerpsSystem(settings, network=network, runtime=runtime).start()
+system = PerpsSystem(settings, replace={"network": network, "runtime": runtime}).start()
 
 def answer(purpose, body, **how):
     try:

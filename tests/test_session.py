@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from perps_actors import Event
 from perps_actors.errors import SettingsError, SimulatorError
 from perps_actors.journal.sqlite_reader import SqliteJournalReader
 from perps_actors.session import RunOptions, Session
@@ -101,20 +102,63 @@ def test_options_override_the_file_and_the_file_the_defaults(tmp_path) -> None:
         tmp_path / "perps.toml",
         'venue = "binance_futures"\nsymbols = ["A"]\n[stream]\nsource = "trades"\npatience_s = 9.0\n[journal]\nlinger_s = 1.0\n',
     )
-    table = RunOptions(config=config, symbols=("B", "C"), source="touch", journal=Path("/x/y")).table()
+    table = RunOptions(config=config, symbols=("B", "C"), source="touch", journal=Path("/x/y")).layers().table
     assert table == {
         "venue": "binance_futures",
         "symbols": ["B", "C"],
         "stream": {"source": "touch", "patience_s": 9.0},
         "journal": {"linger_s": 1.0, "path": "/x/y"},
     }
-    assert RunOptions(config=config).table()["symbols"] == ["A"]
-    assert RunOptions().table() == {}
+    assert RunOptions(config=config).layers().table["symbols"] == ["A"]
+    assert RunOptions().layers().table == {}
+
+
+def test_a_run_follows_its_settings_file_and_what_its_options_say_stays(folder, tmp_path) -> None:
+    config = write(tmp_path / "perps.toml", "[marks]\nlong = 30\n")
+    changed = threading.Event()
+    session = Session.open(RunOptions(config=config, recording=folder, speed=0.001, symbols=("AUSDT",)))
+    session.system.subscribe(lambda _: changed.set(), Event, kinds=("settings_changed",))
+    config.write_text('symbols = ["BUSDT"]\n[marks]\nlong = 40\n')
+    assert changed.wait(20)
+    assert session.system.settings.marks.long == 40
+    assert session.system.settings.symbols == ("AUSDT",)
+    session.abort()
+
+
+def test_the_environment_overrides_the_file_and_is_overridden_by_options(tmp_path) -> None:
+    config = write(tmp_path / "perps.toml", 'symbols = ["A"]\n[stream]\nsource = "trades"\n[poll]\ninterval_s = 9.0\n')
+    environ = {"PERPS_SYMBOLS": "B", "PERPS_STREAM_SOURCE": "touch", "PERPS_JOURNAL_PATH": "/x/y", "HOME": "/root"}
+    table = RunOptions(config=config, symbols=("C",), environ=environ).layers().table
+    assert table == {
+        "symbols": ["C"],
+        "stream": {"source": "touch"},
+        "poll": {"interval_s": 9.0},
+        "journal": {"path": "/x/y"},
+    }
+
+
+def test_a_run_on_a_recording_takes_its_settings_from_the_environment_it_is_given(folder) -> None:
+    environ = {"PERPS_SYMBOLS": "BUSDT", "PERPS_STREAM_SOURCE": "touch", "PERPS_MARKS_LONG": "2", "PERPS_MARKS_SHORT": "1"}
+    session = Session.open(RunOptions(recording=folder, speed=0, environ=environ))
+    wait_until_ended(session)
+    summary = session.close()
+    assert {symbol: row["window"] for symbol, row in summary["symbols"].items()} == {"BUSDT": 7}
+
+
+def test_a_venue_in_the_environment_means_a_live_one_and_wants_symbols() -> None:
+    with pytest.raises(SettingsError, match="required on a live venue"):
+        Session.open(RunOptions(environ={"PERPS_VENUE": "binance_futures"}))
+
+
+def test_the_environment_is_not_shown_with_the_options() -> None:
+    assert "hunter2" not in repr(RunOptions(environ={"DATABASE_PASSWORD": "hunter2"}))
 
 
 @pytest.mark.parametrize(
     ("options", "field"),
     [
+        (RunOptions(environ={"PERPS_MARKS_LONG": "-1"}), "marks.long"),
+        (RunOptions(environ={"PERPS_NONSENSE": "1"}), "PERPS_NONSENSE"),
         (RunOptions(speed=2.0), "speed"),
         (RunOptions(venue="binance_futures", symbols=("A",), speed=0.0), "speed"),
         (RunOptions(source="rumours"), "source"),

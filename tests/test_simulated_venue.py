@@ -232,7 +232,7 @@ def test_a_whole_system_on_it_makes_true_marks_of_every_source() -> None:
             stream=StreamSettings(source=source),
             poll=PollSettings(interval_s=1.0),
         )
-        system = PerpsSystem(settings, network=simulated, runtime=runtime)
+        system = PerpsSystem(settings, replace={"network": simulated, "runtime": runtime})
         system.listen(told)
         with system:
             runtime.advance(5)

@@ -97,7 +97,7 @@ def test_leaving_the_context_drains_and_an_error_inside_stops(worlds) -> None:
             assert error is not None
         report = world.system.drain()
         assert (report.actors.left == ()) is (error is None)
-        assert set(report.actors.finished) == {child.name for child in world.system._parts.children}
+        assert set(report.actors.finished) == {child.name for child in world.system._composition.children}
 
 
 def test_draining_handles_what_is_queued_and_stopping_reports_it_as_left(worlds) -> None:
@@ -272,9 +272,9 @@ def test_an_actor_that_dies_too_often_is_given_up_and_told_and_the_others_go_on(
 
 def test_a_system_whose_supervisor_is_gone_can_be_stopped_all_the_same(world) -> None:
     world.book("BTCUSDT", 100, 102)
-    world.system._parts.supervisor._cell.retire(RuntimeError("out of nowhere"))
+    world.system._composition.supervisor.retire(RuntimeError("out of nowhere"))
     report = world.system.stop(2.0)
-    assert set(report.actors.abandoned) == {child.name for child in world.system._parts.children}
+    assert set(report.actors.abandoned) == {child.name for child in world.system._composition.children}
     assert not report.clean
     assert not any(link.open for link in world.network.links)
     assert world.system.mark("BTCUSDT").mark == 101

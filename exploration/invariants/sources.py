@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -12,7 +12,7 @@ import msgspec
 from exploration.play import Run
 from exploration.schedule import SYMBOLS
 from exploration.watch import Put, Turn
-from perps_actors.market.mark import RUNGS, Source
+from perps_actors.market.mark import RUNGS, Mark, Source
 from perps_actors.messages.feeds import AnswerArrived, FramesArrived
 from perps_actors.messages.marks import OfferMarks, RecordMarks
 from perps_actors.messages.records import Event, Record
@@ -56,12 +56,22 @@ def one_source_speaks_at_a_time(run: Run) -> Iterator[str]:
         for symbol in SYMBOLS[: run.schedule.symbols]:
             key = (said.turn.generation, symbol)
             moves = [dict(event.data) for event in said.events if event.kind == "rung_changed" and event.symbol == symbol]
-            rungs = [stands.get(key, run.schedule.source), *(move["after"] for move in moves)]
+            first = stands.get(key) or _first_rung(run, moves, said.marks)
+            rungs = [first, *(move["after"] for move in moves)]
             stands[key] = rungs[-1]
             if [move["before"] for move in moves] != rungs[:-1]:
                 yield f"{symbol} moved {moves}, but stood on {rungs[0]}"
             if not _is_along(rungs, [mark.source for mark in said.marks if mark.instrument.symbol == symbol]):
                 yield f"{said.marks} of {symbol} in turn {said.turn.number}, which stood on {rungs}"
+
+
+def _first_rung(run: Run, moves: Sequence[Mapping[str, Any]], marks: Sequence[Mark]) -> Source:
+    """Return where an instrument stood when its consumer started: at the top, which is `rest` while streaming is switched off."""
+    if any(change.what == "switch" for change in run.schedule.settings_changes):
+        first = [move["before"] for move in moves[:1]] or [mark.source for mark in marks[:1]]
+        if first == ["rest"]:
+            return "rest"
+    return run.schedule.source
 
 
 def _is_along(rungs: Sequence[Source], sources: Sequence[Source]) -> bool:
@@ -181,8 +191,11 @@ def a_connection_that_was_given_up_is_not_heard(run: Run) -> Iterator[str]:
 
 
 def a_good_update_makes_a_mark(run: Run) -> Iterator[str]:
-    """Every touch that a consumer reads makes a mark, while the touch speaks; also those before a frame that kills."""
-    if run.schedule.source != "touch":
+    """Every touch that a consumer reads makes a mark, while the touch speaks; also those before a frame that kills.
+
+    What was read when streams are opened anew for other settings is not.
+    """
+    if run.schedule.source != "touch" or any(change.what in {"level", "switch"} for change in run.schedule.settings_changes):
         return
     said_in = {said.turn.number: said for said in said_by_the_consumer(run)}
     moved = {event.symbol for said in said_in.values() for event in said.events if event.kind == "rung_changed"}

@@ -39,6 +39,10 @@ class Board:
         """All windows, oldest mark first; a live, read-only view."""
         return MappingProxyType(self._windows)
 
+    def snapshot(self) -> dict[InstrumentId, Window]:
+        """Return all windows of this moment."""
+        return self._windows.copy()
+
     def window(self, instrument: InstrumentId) -> Window:
         """Return the window of an instrument, oldest mark first; empty when nobody has marked it."""
         return self._windows.get(instrument, ())

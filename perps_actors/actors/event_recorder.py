@@ -15,6 +15,7 @@ from perps_actors.kernel.inbox import InboxPolicy
 from perps_actors.kernel.published import Published
 from perps_actors.market.mark import Mark, Provenance
 from perps_actors.market.numbers import plain
+from perps_actors.messages.changes import SetRecording
 from perps_actors.messages.control import Tick
 from perps_actors.messages.marks import MarksUpdated
 from perps_actors.messages.records import Event, Flush, JournalStatus, Record
@@ -59,9 +60,10 @@ def mark_event(mark: Mark, provenance: Provenance) -> Event:
 class EventRecorder(Actor):
     """Writes events to the journal: a group when it is full or has lingered, each group one transaction.
 
-    Takes: `Record`, `MarksUpdated`, `Flush`, its own timers. Tells nobody; publishes a `JournalStatus`. Inbox: *all* but mark
-    updates, which are dropped beyond the bound. Drops of every inbox are journalled as `hole` events, at most one a second and inbox.
-    While the journal fails (disk full) events wait. A restart loses nothing that can be written: its last act is to write what waits.
+    Takes: `Record`, `MarksUpdated`, `Flush`, `SetRecording`, its own timers. Tells nobody; publishes a `JournalStatus`. Inbox: *all*
+    but mark updates, which are dropped beyond the bound. Drops of every inbox are journalled as `hole` events, at most one a second
+    and inbox. While the journal fails (disk full) events wait. A restart loses nothing that can be written: its last act is to write
+    what waits.
     """
 
     inbox_policy: ClassVar[InboxPolicy] = InboxPolicy(bound=200_000)
@@ -123,6 +125,9 @@ class EventRecorder(Actor):
             case Tick():
                 self._tell_holes()
                 self.after(1.0, Tick())
+            case SetRecording(linger_s=linger_s, block=block, rest_marks=rest_marks):
+                self._policy = attrs.evolve(self._policy, linger_s=linger_s, block=block, rest_marks=rest_marks)
+                group.block = block
             case Flush():
                 self._commit()
                 return group.writer.last_sequence
@@ -141,7 +146,9 @@ class EventRecorder(Actor):
         return self._group
 
     def _note(self, kind: str, **data: Any) -> None:
-        self._open_group.add((self._report.event(kind, None, **data),))
+        noted = (self._report.event(kind, None, **data),)
+        self._open_group.add(noted)
+        self._report.audience.tell_events(noted)
 
     def _add_marks(self, marks: tuple[Mark, ...], provenance: Provenance) -> None:
         rest_too = self._policy.rest_marks

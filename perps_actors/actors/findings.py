@@ -14,7 +14,7 @@ from perps_actors.market.events import BookWithdrawn, VenueMark
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.ladder import RungChange
 from perps_actors.market.mark import Mark
-from perps_actors.messages.feeds import BookSuspect, FeedDown, FeedHeard
+from perps_actors.messages.feeds import BookSuspect, FeedDown, FeedGone, FeedHeard
 from perps_actors.messages.marks import RecordMarks
 
 
@@ -64,6 +64,11 @@ class Findings:
         if line.told_heard_ns is None or monotonic_ns - line.told_heard_ns >= NS_PER_S:
             line.told_heard_ns = monotonic_ns
             self.monitor.tell(FeedHeard(line.plan.name, monotonic_ns))
+
+    def gone(self, connection: str, reason: str) -> None:
+        """A connection was closed on purpose and is not missed."""
+        self.report.tell("ws_stream_exit", None, connection=connection, reason=reason)
+        self.monitor.tell(FeedGone(connection))
 
     def ended(self, connection: str, reason: str, *, error: bool) -> None:
         """A connection ended: `ws_stream_exit` is the last event of each."""

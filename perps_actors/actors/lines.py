@@ -17,6 +17,9 @@ from perps_actors.messages.feeds import ConnectionClosed, ConnectionOpened, Fram
 from perps_actors.transport.backoff import Backoff, BackoffPolicy
 from perps_actors.transport.wire import ConnectionPlan, Link, Network
 
+Amendment = Callable[[ConnectionPlan, ConnectionPlan], tuple[str, ...] | None]
+"""Of the adapter: the frames that turn a connection of one plan into one of another, or None."""
+
 
 class LineListener:
     """Hears a connection on its own thread and only tells; the gate decides whether it may read on."""
@@ -57,6 +60,8 @@ class Line:
     session: int = 0
     """Number of the present attempt; what earlier ones still say is ignored."""
     link: Link | None = None
+    up: bool = False
+    """Whether the handshake is done."""
     listener: LineListener | None = None
     told_heard_ns: int | None = None
 
@@ -98,6 +103,38 @@ class Lines:
             line = self._lines[plan.name] = Line(plan, Backoff(self._backoff, self._random))
             self._connect(line, voice)
 
+    def amend(self, plans: Iterable[ConnectionPlan], amend: Amendment, voice: Voice) -> tuple[str, ...]:
+        """Turn the open connections into those of other plans, with as few of them opened anew as can be.
+
+        Return the names of those that were open and are no more.
+        """
+        wanted = {plan.name: plan for plan in plans}
+        gone = [line for name, line in self._lines.items() if name not in wanted]
+        for line in gone:
+            del self._lines[line.plan.name]
+        ended = [line.plan.name for line in gone if self._end(line, "no longer wanted")]
+        for name, plan in wanted.items():
+            if name not in self._lines:
+                self.open((plan,), voice)
+                continue
+            line = self._lines[name]
+            if line.plan != plan and self._amended(line, plan, amend):
+                ended.append(name)
+                self._connect(line, voice)
+        return tuple(ended)
+
+    def _amended(self, line: Line, plan: ConnectionPlan, amend: Amendment) -> bool:
+        """Change the plan of a line; return whether its connection was ended for that."""
+        before, line.plan = line.plan, plan
+        if line.link is None:
+            return False
+        frames = amend(before, plan) if line.up else None
+        if frames is None:
+            return self._end(line, "changed")
+        for frame in frames:
+            line.link.send(frame)
+        return False
+
     def _connect(self, line: Line, voice: Voice) -> None:
         line.session = next(self._sessions)
         line.listener = LineListener(voice, self._gate, line.session)
@@ -110,6 +147,7 @@ class Lines:
 
     def opened(self, line: Line, now_ns: int) -> None:
         """Note that the handshake is done, and when the connection has to be replaced."""
+        line.up = True
         line.backoff.worked(now_ns)
         if line.plan.max_age_s is not None:
             self._after(line.plan.max_age_s, Reconnect(line.plan.name, line.session))
@@ -117,6 +155,7 @@ class Lines:
     def closed(self, line: Line, now_ns: int) -> None:
         """Note that the connection ended, and try again after a pause."""
         line.link = None
+        line.up = False
         if self._hung_up is None:
             self._after(line.backoff.next_pause_s(now_ns), Reconnect(line.plan.name, line.session))
         else:
@@ -155,11 +194,14 @@ class Lines:
 
     def close(self, reason: str) -> tuple[str, ...]:
         """Close all, with no more news of them; return the names of those that were open."""
-        closed = []
-        for line in self._lines.values():
-            if line.link is not None and line.listener is not None:
-                line.listener.mute()
-                line.link.close(reason)
-                line.link = None
-                closed.append(line.plan.name)
-        return tuple(closed)
+        lines, self._lines = self._lines, {}
+        return tuple(name for name, line in lines.items() if self._end(line, reason))
+
+    def _end(self, line: Line, reason: str) -> bool:
+        """Close a connection, with no more news of it; return False when it was not open."""
+        if line.link is None or line.listener is None:
+            return False
+        line.listener.mute()
+        line.link.close(reason)
+        line.link, line.up = None, False
+        return True

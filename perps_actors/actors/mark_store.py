@@ -12,6 +12,7 @@ from perps_actors.kernel.address import Teller
 from perps_actors.kernel.inbox import InboxPolicy
 from perps_actors.market.mark import Mark
 from perps_actors.market.window import pushed
+from perps_actors.messages.changes import ForgetInstruments
 from perps_actors.messages.marks import (
     GetMarkStatistics,
     GetWindow,
@@ -37,10 +38,10 @@ def is_price(mark: Mark) -> bool:
 class MarkStore(Actor):
     """Keeps a window of marks an instrument and publishes them on the board.
 
-    Takes: `RecordMarks`, `GetWindow`, `GetMarkStatistics`, `SetWindowLength`. Tells: `MarksUpdated` to its listeners, with the
-    marks of each message in one. Inbox: *all* under a recording; live, waiting marks are merged, and conflated to the newest of
-    each instrument when they pile up. A restart loses nothing but the mark that killed it: windows come from the board, which was
-    written mark by mark; the count of rejected ones starts over.
+    Takes: `RecordMarks`, `GetWindow`, `GetMarkStatistics`, `SetWindowLength`, `ForgetInstruments`. Tells: `MarksUpdated` to its
+    listeners, with the marks of each message in one. Inbox: *all* under a recording; live, waiting marks are merged, and conflated
+    to the newest of each instrument when they pile up. A restart loses nothing but the mark that killed it: windows come from the
+    board, which was written mark by mark; the count of rejected ones starts over.
     """
 
     inbox_policy: ClassVar[InboxPolicy] = InboxPolicy(bound=100_000)
@@ -65,6 +66,10 @@ class MarkStore(Actor):
             case SetWindowLength(length):
                 self._length = self._board.length = length
                 self._windows.update({i: window[-length:] for i, window in self._windows.items()})
+            case ForgetInstruments(instruments):
+                for instrument in instruments:
+                    self._windows.pop(instrument, None)
+                    self._counts.pop(instrument, None)
             case _:
                 return super().on_receive(message)
         return None

@@ -12,8 +12,9 @@ from perps_actors.kernel.inbox import InboxPolicy
 from perps_actors.kernel.published import Published
 from perps_actors.market.feed_state import FeedState, Health, Judgement
 from perps_actors.market.instrument import InstrumentId
+from perps_actors.messages.changes import SetWatch
 from perps_actors.messages.control import Tick
-from perps_actors.messages.feeds import BookSuspect, FeedDown, FeedHealth, FeedHeard, GetFeedHealth
+from perps_actors.messages.feeds import BookSuspect, FeedDown, FeedGone, FeedHealth, FeedHeard, GetFeedHealth
 from perps_actors.messages.marks import MarksUpdated
 from perps_actors.messages.records import Event
 
@@ -21,10 +22,9 @@ from perps_actors.messages.records import Event
 class MarketMonitor(Actor):
     """Judges whether each instrument's marks arrive, and why not.
 
-    Takes: `MarksUpdated`, `FeedHeard`, `FeedDown`, `BookSuspect`, `GetFeedHealth`, its own `Tick`. Tells the recorder a
-    `feed_health` event for each change, and publishes
-    the `FeedHealth`. Inbox: *all*; ticks go ahead. A restart forgets the ages; they are known again with the
-    next marks, at the latest after the limit.
+    Takes: `MarksUpdated`, `FeedHeard`, `FeedDown`, `FeedGone`, `BookSuspect`, `GetFeedHealth`, `SetWatch`, its own `Tick`. Tells
+    the recorder a `feed_health` event for each change, and publishes the `FeedHealth`. Inbox: *all*; ticks go ahead. A restart
+    forgets the ages; they are known again with the next marks, at the latest after the limit.
     """
 
     inbox_policy: ClassVar[InboxPolicy] = InboxPolicy(bound=100_000)
@@ -42,12 +42,17 @@ class MarketMonitor(Actor):
         self._report = report
         self._health = health
         self._clock = report.clock
-        self._limit_ns = int(limit_s * NS_PER_S)
         self._look_every_s = look_every_s
-        armed_ns = self._clock.monotonic_ns()
-        self._feeds = {instrument: FeedState(self._limit_ns, armed_ns) for instrument in instruments}
+        self._feeds: dict[InstrumentId, FeedState] = {}
+        self._watch(instruments, int(limit_s * NS_PER_S))
         self._heard_ns: int | None = None
         self._down: dict[str, str] = {}
+
+    def _watch(self, instruments: Sequence[InstrumentId], limit_ns: int) -> None:
+        self._limit_ns, now_ns, before = limit_ns, self._clock.monotonic_ns(), self._feeds
+        self._feeds = {instrument: before.get(instrument) or FeedState(limit_ns, now_ns) for instrument in instruments}
+        for feed in self._feeds.values():
+            feed.limit_ns = limit_ns
 
     def on_start(self) -> None:
         """Look for the first time."""
@@ -75,6 +80,10 @@ class MarketMonitor(Actor):
             case Tick():
                 self._judge_all()
                 self.after(self._look_every_s, Tick())
+            case FeedGone(connection):
+                self._down.pop(connection, None)
+            case SetWatch(instruments=instruments, limit_s=limit_s):
+                self._watch(instruments, int(limit_s * NS_PER_S))
             case GetFeedHealth():
                 self._judge_all()
                 return self._health.value

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+import attrs
+
 from perps_actors.actors.reporter import Reporter
 from perps_actors.actors.rest_desk import RestDesk
 from perps_actors.kernel.actor import Actor
 from perps_actors.kernel.address import Teller
 from perps_actors.kernel.inbox import InboxPolicy
+from perps_actors.kernel.timers import Timer
 from perps_actors.market.events import Touch
 from perps_actors.market.mark import Mark
 from perps_actors.market.mark_maker import price_of
-from perps_actors.messages.control import Tick
+from perps_actors.messages.changes import SetPolling
 from perps_actors.messages.feeds import AnswerArrived, HangUp, MakeRequest
 from perps_actors.messages.marks import OfferMarks
 from perps_actors.messages.polls import GetPollStatistics, PollNow, PollStatistics
@@ -21,13 +24,20 @@ from perps_actors.transport.wire import HttpAnswer, HttpRequest
 from perps_actors.venues.contract import Complaint, RestAdapter
 
 
+@attrs.frozen
+class _Poll:
+    control = True
+    request: HttpRequest
+
+
 class QuotePoller(Actor):
     """Polls best bid and ask of all its symbols in as few requests as the venue allows, and offers them as marks of source `rest`.
 
-    Takes: `PollNow`, `AnswerArrived`, `MakeRequest`, `HangUp`, `GetPollStatistics`, its own `Tick`. Tells: `OfferMarks` to whoever
-    keeps the ladder; `poll_failed` and `input_rejected` events to the recorder. One poll is under way at a time: the next is set when
-    the last is answered, and every request is answered within its total deadline, so a hung venue hangs nobody and nothing piles up.
-    One bad row never blocks its neighbours. Inbox: *all*. A restart loses a poll under way and polls at once.
+    Takes: `PollNow`, `SetPolling`, `AnswerArrived`, `MakeRequest`, `HangUp`, `GetPollStatistics`, its own timers. Tells: `OfferMarks`
+    to whoever keeps the ladder; `poll_failed` and `input_rejected` events to the recorder. Each request is made again an interval
+    after it was answered, whatever becomes of the others, and every one is answered within its total deadline, so a hung venue hangs
+    nobody and nothing piles up. One bad row never blocks its neighbours. Inbox: *all*. A restart loses what is under way and polls
+    at once.
     """
 
     inbox_policy: ClassVar[InboxPolicy] = InboxPolicy(bound=10_000)
@@ -44,25 +54,31 @@ class QuotePoller(Actor):
     ) -> None:
         super().__init__()
         self._rest = rest
-        self._symbols = frozenset(symbols)
-        self._requests = rest.quotes(tuple(symbols))
-        self._interval_s = interval_s
         self._desk = desk
         self._offer_to = offer_to
         self._report = report
-        self._under_way: list[HttpRequest] = []
+        self._under_way: dict[HttpRequest, HttpRequest] = {}
+        self._next: dict[HttpRequest, Timer] = {}
+        self._plan(symbols, interval_s)
         self._polls = self._failures = self._rejected = 0
         self._last_failure: str | None = None
 
+    def _plan(self, symbols: Sequence[str], interval_s: float) -> None:
+        self._symbols = frozenset(symbols)
+        self._requests = self._rest.quotes(tuple(symbols)) if symbols else ()
+        self._interval_s = interval_s
+
     def on_start(self) -> None:
         """Poll at once."""
-        self._poll()
+        self._poll_all()
 
     def on_receive(self, message: Any) -> Any:
         """Handle one message."""
         match message:
-            case Tick() | PollNow():
-                self._poll()
+            case _Poll(request):
+                self._poll(request)
+            case PollNow():
+                self._poll_all()
             case MakeRequest(request):
                 self._desk.make(request, self)
             case AnswerArrived(answer):
@@ -70,18 +86,26 @@ class QuotePoller(Actor):
             case HangUp(done):
                 self._desk.hang_up()
                 done.set(None)
+            case SetPolling(symbols=symbols, interval_s=interval_s):
+                self._plan(symbols, interval_s)
+                self._poll_all()
             case GetPollStatistics():
                 return PollStatistics(self._polls, self._failures, self._rejected, self._last_failure)
             case _:
                 return super().on_receive(message)
         return None
 
-    def _poll(self) -> None:
-        if self._under_way:
-            return
-        self._polls += 1
-        self._under_way = list(self._requests)
+    def _poll_all(self) -> None:
         for request in self._requests:
+            self._poll(request)
+
+    def _poll(self, request: HttpRequest) -> None:
+        timer = self._next.pop(request, None)
+        if timer is not None:
+            timer.cancel()
+        if request in self._requests and request not in self._under_way:
+            self._polls += 1
+            self._under_way[request] = request
             self._desk.make(request, self)
 
     def _answered(self, answer: HttpAnswer) -> None:
@@ -93,10 +117,9 @@ class QuotePoller(Actor):
 
     def _tick_off(self, answered: HttpRequest) -> None:
         # By identity: the answer to a request of an incarnation before, which may still come, ends no poll of this one.
-        under_way = [request for request in self._under_way if request is not answered]
-        if self._under_way and not under_way:
-            self.after(self._interval_s, Tick())
-        self._under_way = under_way
+        if self._under_way.get(answered) is answered:
+            del self._under_way[answered]
+            self._next[answered] = self.after(self._interval_s, _Poll(answered))
 
     def _offer(self, answer: HttpAnswer) -> None:
         if answer.status != 200:

@@ -7,6 +7,7 @@ from typing import Any
 
 import attrs
 
+from perps_actors.actors.audience import Audience
 from perps_actors.kernel.address import Teller
 from perps_actors.kernel.clock import Clock
 from perps_actors.market.instrument import InstrumentId
@@ -22,6 +23,7 @@ class Reporter:
     venue: str
     provenance: Provenance
     clock: Clock
+    audience: Audience = attrs.Factory(Audience)
 
     def event(self, kind: str, instrument: InstrumentId | None, **data: Any) -> Event:
         """Return an event; keyword arguments become its data."""
@@ -35,11 +37,12 @@ class Reporter:
         )
 
     def tell(self, kind: str, instrument: InstrumentId | None, **data: Any) -> None:
-        """Tell one event."""
-        self.recorder.tell(Record((self.event(kind, instrument, **data),)))
+        """Tell the recorder one event, and whoever subscribed to it."""
+        self.tell_all((self.event(kind, instrument, **data),))
 
     def tell_all(self, events: Iterable[Event]) -> None:
         """Tell events of one moment together; nothing when there are none."""
         told = tuple(events)
         if told:
             self.recorder.tell(Record(told))
+            self.audience.tell_events(told)

@@ -10,6 +10,7 @@ from perps_actors.kernel.actor import Actor
 from perps_actors.kernel.clock import NS_PER_S
 from perps_actors.kernel.inbox import InboxPolicy
 from perps_actors.market.instrument import InstrumentId
+from perps_actors.messages.changes import SetRisk
 from perps_actors.messages.control import Tick
 from perps_actors.messages.marks import MarksUpdated
 from perps_actors.messages.records import Event
@@ -26,8 +27,8 @@ _KINDS = {
 class RiskMonitor(Actor):
     """Keeps the time of each instrument's last mark and judges its age.
 
-    Takes: `MarksUpdated`, `GetVerdict`, its own `Tick`. Tells the recorder one event an edge: `ageing_mark_price` beyond the soft
-    limit, `stale_mark_price` beyond the hard one (action `halt_new_orders`), `mark_fresh_again` after either. Armed at its start:
+    Takes: `MarksUpdated`, `GetVerdict`, `SetRisk`, its own `Tick`. Tells the recorder one event an edge: `ageing_mark_price` beyond
+    the soft limit, `stale_mark_price` beyond the hard one (action `halt_new_orders`), `mark_fresh_again` after either. Armed at its start:
     an instrument that is never marked goes stale too. Inbox: *all*; ticks go ahead. A restart arms all instruments anew, so a
     latched staleness is told again after the limit.
     """
@@ -69,11 +70,20 @@ class RiskMonitor(Actor):
             case Tick():
                 self._judge_all()
                 self.after(self._look_every_s, Tick())
+            case SetRisk(instruments=instruments, limits=limits):
+                self._limits = limits
+                self._watch(instruments)
             case GetVerdict(instrument):
                 return self._verdict(instrument)
             case _:
                 return super().on_receive(message)
         return None
+
+    def _watch(self, instruments: Sequence[InstrumentId]) -> None:
+        now_ns, before = self._clock.monotonic_ns(), self._marked_ns
+        self._marked_ns = {instrument: before.get(instrument, now_ns) for instrument in instruments}
+        self._seen &= self._marked_ns.keys()
+        self._latched = {i: freshness for i, freshness in self._latched.items() if i in self._marked_ns}
 
     def _age_ns(self, instrument: InstrumentId) -> int:
         return max(0, self._clock.monotonic_ns() - self._marked_ns.get(instrument, self._armed_ns))

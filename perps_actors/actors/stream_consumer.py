@@ -6,13 +6,15 @@ from collections.abc import Callable, Iterable
 from typing import Any, ClassVar
 
 from perps_actors.actors.findings import Findings
-from perps_actors.actors.lines import Line, Lines
+from perps_actors.actors.lines import Lines
 from perps_actors.actors.rest_desk import RestDesk
+from perps_actors.actors.streams import Streams
 from perps_actors.kernel.actor import Actor
 from perps_actors.kernel.inbox import InboxPolicy
 from perps_actors.market.events import BookWithdrawn, VenueMark
 from perps_actors.market.mark import Mark
-from perps_actors.market.mark_maker import MARKED, MarkMaker
+from perps_actors.market.mark_maker import MARKED
+from perps_actors.messages.changes import SetStreams, StreamPlan
 from perps_actors.messages.control import Tick
 from perps_actors.messages.feeds import (
     AnswerArrived,
@@ -20,24 +22,27 @@ from perps_actors.messages.feeds import (
     ConnectionOpened,
     FramesArrived,
     GetStreamStatistics,
+    GetTops,
     HangUp,
     MakeRequest,
     Reconnect,
     StreamStatistics,
+    Tops,
 )
 from perps_actors.messages.marks import OfferMarks
-from perps_actors.transport.wire import ConnectionPlan, HttpRequest
-from perps_actors.venues.contract import Complaint, Outcome, SendFrame, StreamAdapter
+from perps_actors.transport.wire import HttpAnswer, HttpRequest
+from perps_actors.venues.contract import Complaint, Outcome, SendFrame
 
 
 class StreamConsumer(Actor):
     """Owns a venue's connections, its adapter with the books, and the rung each instrument stands on.
 
     Takes: what its connections' threads tell (`ConnectionOpened`, `FramesArrived`, `ConnectionClosed`, `AnswerArrived`),
-    `OfferMarks` of the poller, `HangUp`, `GetStreamStatistics`, and its own timers. Tells: `RecordMarks` to the store; `FeedHeard`,
-    `FeedDown`, `BookSuspect` to the market monitor; `ws_stream_error`, `ws_stream_exit`, `book_withdrawn`, `rung_changed`,
-    `input_rejected` events to the recorder. Inbox: *all*; the sockets stop reading while it is full. A restart opens all
-    connections anew and loses the books, which are synchronised again from snapshots, and the rungs, which start at the top.
+    `OfferMarks` of the poller, `SetStreams`, `HangUp`, `GetTops`, `GetStreamStatistics`, and its own timers. Tells: `RecordMarks`
+    to the store; `FeedHeard`, `FeedDown`, `FeedGone`, `BookSuspect` to the market monitor; `ws_stream_error`, `ws_stream_exit`,
+    `book_withdrawn`, `rung_changed`, `input_rejected` events to the recorder. Inbox: *all*; the sockets stop reading while it is
+    full. A restart opens all connections anew and loses the books, which are synchronised again from snapshots, and the rungs,
+    which start at the top.
     """
 
     inbox_policy: ClassVar[InboxPolicy] = InboxPolicy(bound=100_000)
@@ -45,17 +50,13 @@ class StreamConsumer(Actor):
     def __init__(
         self,
         *,
-        adapter: StreamAdapter,
-        plans: Iterable[ConnectionPlan],
-        maker: MarkMaker,
+        streams: Streams,
         lines: Callable[[Callable[[float, Any], object]], Lines],
         desk: RestDesk,
         findings: Findings,
     ) -> None:
         super().__init__()
-        self._adapter = adapter
-        self._plans = tuple(plans)
-        self._maker = maker
+        self._streams = streams
         self._lines = lines(self.after)
         self._desk = desk
         self._findings = findings
@@ -65,7 +66,7 @@ class StreamConsumer(Actor):
     def on_start(self) -> None:
         """Open all connections."""
         self.after(1.0, Tick())
-        self._lines.open(self._plans, self.voice())
+        self._lines.open(self._streams.connections(), self.voice())
 
     def on_stop(self) -> None:
         """Close all connections."""
@@ -80,31 +81,41 @@ class StreamConsumer(Actor):
             self._findings.ended(connection, reason, error=False)
         self._findings.tell_complaints()
 
+    def _follow(self, plan: StreamPlan) -> None:
+        """Follow another plan: other symbols amend the connections, anything else opens all of them anew."""
+        if self._streams.amended(plan):
+            gone = self._lines.amend(self._streams.connections(), self._streams.adapter.amend, self.voice())
+        else:
+            gone = self._lines.close("settings changed")
+            before, self._streams = self._streams, self._streams.anew(plan)
+            self._findings.marks([], self._streams.moved_from(before))
+            self._lines.open(self._streams.connections(), self.voice())
+        for connection in gone:
+            self._findings.gone(connection, "settings changed")
+
     def on_receive(self, message: Any) -> Any:
         """Handle one message."""
         match message:
             case FramesArrived():
                 self._read(message)
             case OfferMarks(marks):
-                self._findings.marks([mark for mark in marks if self._maker.admit(mark)], self._maker.take_changes())
+                self._findings.marks([mark for mark in marks if self._streams.maker.admit(mark)], self._streams.maker.take_changes())
             case AnswerArrived(answer):
-                outcomes = self._adapter.answer(answer.request, answer.status, answer.body, answer.received_ns)
-                self._desk.answered(answer, usable=not any(outcome.__class__ is Complaint for outcome in outcomes))
-                self._take(outcomes, answer.monotonic_ns)
+                self._answered(answer)
             case MakeRequest(request):
                 self._desk.make(request, self)
-            case ConnectionOpened(connection, session) | ConnectionClosed(connection, session) | Reconnect(connection, session):
-                line = self._lines.current(connection, session)
-                if line is not None:
-                    self._tend(line, message)
+            case ConnectionOpened() | ConnectionClosed() | Reconnect():
+                self._tend(message)
+            case SetStreams(plan):
+                self._follow(plan)
             case HangUp(done):
                 self._desk.hang_up()
                 self._lines.hang_up("stopped", done)
             case Tick():
                 self._findings.tell_complaints()
                 self.after(1.0, Tick())
-            case GetStreamStatistics():
-                return self._statistics()
+            case GetTops() | GetStreamStatistics():
+                return self._answer(message)
             case _:
                 return super().on_receive(message)
         return None
@@ -115,26 +126,31 @@ class StreamConsumer(Actor):
             return
         self._findings.heard(line, message.monotonic_ns)
         self._frames += len(message.frames)
-        read, connection, received_ns = self._adapter.frame, message.connection, message.received_ns
+        read, connection, received_ns = self._streams.adapter.frame, message.connection, message.received_ns
         marks: list[Mark] = []
         try:
             for self.cursor, frame in enumerate(message.frames):
                 self._sort(read(connection, frame, received_ns), message.monotonic_ns, marks)
         finally:
             # Also when one frame kills this actor: the marks made before it are true.
-            self._findings.marks(marks, self._maker.take_changes())
+            self._findings.marks(marks, self._streams.maker.take_changes())
+
+    def _answered(self, answer: HttpAnswer) -> None:
+        outcomes = self._streams.adapter.answer(answer.request, answer.status, answer.body, answer.received_ns)
+        self._desk.answered(answer, usable=not any(outcome.__class__ is Complaint for outcome in outcomes))
+        self._take(outcomes, answer.monotonic_ns)
 
     def _take(self, outcomes: Iterable[Outcome], monotonic_ns: int) -> None:
         marks: list[Mark] = []
         self._sort(outcomes, monotonic_ns, marks)
-        self._findings.marks(marks, self._maker.take_changes())
+        self._findings.marks(marks, self._streams.maker.take_changes())
 
     def _sort(self, outcomes: Iterable[Any], monotonic_ns: int, marks: list[Mark]) -> None:
         for outcome in outcomes:
             kind = outcome.__class__
             if kind not in MARKED:
                 self._act_on(outcome)
-            elif (mark := self._maker.of(outcome, monotonic_ns)) is not None:
+            elif (mark := self._streams.maker.of(outcome, monotonic_ns)) is not None:
                 marks.append(mark)
 
     def _act_on(self, outcome: Any) -> None:
@@ -150,28 +166,32 @@ class StreamConsumer(Actor):
             case Complaint(what):
                 self._findings.complaint(what)
 
-    def _tend(self, line: Line, news: ConnectionOpened | ConnectionClosed | Reconnect) -> None:
-        now_ns = self._clock.monotonic_ns()
+    def _tend(self, news: ConnectionOpened | ConnectionClosed | Reconnect) -> None:
+        line, now_ns = self._lines.current(news.connection, news.session), self._clock.monotonic_ns()
+        if line is None:
+            return
         match news:
             case ConnectionOpened(connection):
                 self._lines.opened(line, now_ns)
                 self._findings.heard(line, now_ns)
-                self._take(self._adapter.opened(connection), now_ns)
+                self._take(self._streams.adapter.opened(connection), now_ns)
             case ConnectionClosed(connection, _, reason, error):
                 if error:
-                    self._maker.fail_all(line.plan.symbols, line.plan.sources, reason)
+                    self._streams.maker.fail_all(line.plan.symbols, line.plan.sources, reason)
                 self._findings.ended(connection, reason, error=error)
                 if not self._lines.hung_up:
-                    self._take(self._adapter.closed(connection, self._clock.time_ns()), now_ns)
+                    self._take(self._streams.adapter.closed(connection, self._clock.time_ns()), now_ns)
                 self._lines.closed(line, now_ns)
             case Reconnect():
                 self._lines.reconnect(line, self.voice())
 
-    def _statistics(self) -> StreamStatistics:
+    def _answer(self, question: GetTops | GetStreamStatistics) -> Tops | StreamStatistics:
+        if isinstance(question, GetTops):
+            return self._streams.tops()
         return StreamStatistics(
             frames=self._frames,
             complaints=self._findings.complaints,
             reconnects=self._lines.reconnects,
-            rungs=self._maker.rungs(),
+            rungs=self._streams.maker.rungs(),
             last_complaint=self._findings.last_complaint,
         )

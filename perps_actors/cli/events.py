@@ -11,6 +11,7 @@ from threading import Event as Signal
 import click
 
 from perps_actors.cli.pipe import let_go_of_stdout
+from perps_actors.cli.refusal import refuse
 from perps_actors.errors import JournalError, SettingsError
 from perps_actors.journal.lines import json_line, plain_line
 from perps_actors.journal.since import parse_since
@@ -22,7 +23,7 @@ POLL_S = 0.2
 
 
 @click.command()
-@click.argument("journal", type=click.Path(path_type=Path))
+@click.argument("journal", type=click.Path(path_type=Path, readable=False))
 @click.option("--kind", metavar="K", help="Only events of this kind.")
 @click.option("--symbol", metavar="S", help="Only events of this symbol, in the venue's spelling.")
 @click.option("--since", metavar="T", help="Only events received since: ISO 8601 (UTC if it does not say), or nanoseconds since 1970.")
@@ -50,8 +51,7 @@ def events(
                 after = max(end, printed)
                 Signal().wait(POLL_S)
     except (JournalError, SettingsError) as error:
-        click.echo(f"perps-actors events: {error}", err=True)
-        context.exit(2)
+        refuse("events", error)
     except BrokenPipeError:
         let_go_of_stdout()
     except KeyboardInterrupt:

@@ -6,15 +6,19 @@ from pathlib import Path
 
 import click
 
+from perps_actors.cli.refusal import refuse
 from perps_actors.errors import SimulatorError
-from perps_actors.simulator.__main__ import announce
-from perps_actors.simulator.serving import VenueOptions, serve_venue
 
 
 @click.command()
 @click.option("--venue", metavar="NAME", help="Venue to speak as; that of the recording, else binance_futures.")
-@click.option("--recording", type=click.Path(path_type=Path), metavar="FOLDER", help="Play this recording instead of a synthetic market.")
-@click.option("--faults", type=click.Path(path_type=Path), metavar="FILE", help="Schedule of faults, JSON or TOML.")
+@click.option(
+    "--recording",
+    type=click.Path(path_type=Path, readable=False),
+    metavar="FOLDER",
+    help="Play this recording instead of a synthetic market.",
+)
+@click.option("--faults", type=click.Path(path_type=Path, readable=False), metavar="FILE", help="Schedule of faults, JSON or TOML.")
 @click.option("--seed", type=int, default=0, show_default=True, metavar="N", help="Seed of the synthetic market and of the faults' noise.")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, metavar="P", help="Port on 127.0.0.1; a free one by default.")
 @click.option("--symbols", default="", metavar="A,B", help="Symbols of the synthetic market, or of the recording.")
@@ -34,6 +38,10 @@ def simulate(
     parent_pipe: bool,
 ) -> None:
     """Serve a venue on loopback, synthetic or recorded, until Ctrl-C; prints its addresses as one JSON line."""
+    # Here, because the other verbs do without the extra that serves a venue.
+    from perps_actors.simulator.__main__ import announce  # noqa: PLC0415
+    from perps_actors.simulator.serving import VenueOptions, serve_venue  # noqa: PLC0415
+
     options = VenueOptions(
         venue=venue,
         recording=recording,
@@ -47,7 +55,6 @@ def simulate(
     try:
         serve_venue(options, announce)
     except SimulatorError as error:
-        click.echo(str(error), err=True)
-        context.exit(2)
+        refuse("simulate", error)
     except KeyboardInterrupt:
         context.exit(130)

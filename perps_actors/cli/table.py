@@ -1,63 +1,60 @@
-"""The live table: what an operator sees of a running system."""
+"""The live table on a terminal: draws the picture, and nothing else."""
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from types import TracebackType
 from typing import Self
 
 from rich.console import Console
 from rich.live import Live
-from rich.table import Table
+from rich.text import Text
 
-from perps_actors.kernel.clock import NS_PER_S, SystemClock
-from perps_actors.market.numbers import plain
-from perps_actors.system import PerpsSystem
+from perps_actors.cli.columns import Layout
+from perps_actors.cli.figures import Observer
+from perps_actors.cli.picture import picture
+from perps_actors.kernel.clock import NS_PER_S, Clock
+
+DRAWN_EVERY_NS = NS_PER_S // 4
+PRINTED_EVERY_NS = 10 * NS_PER_S
+"""How often the picture is printed on a terminal that cannot draw over what it shows (`TERM=dumb`)."""
 
 
 class LiveTable:
-    """Shows a system's marks on a terminal while the context is open; with `show` False it does nothing."""
+    """Shows a running system while the context is open, on a screen of its own that goes when it is left."""
 
-    def __init__(self, system: PerpsSystem, *, show: bool) -> None:
-        self._system = system
-        self._clock = SystemClock()
-        self._live = Live(console=Console(), auto_refresh=False, transient=True) if show else None
+    def __init__(self, observer: Observer, clock: Clock, console: Console) -> None:
+        self._observer = observer
+        self._clock = clock
+        self._console = console
+        self._layout = Layout()
+        self._stack = ExitStack()
+        self._live: Live | None = None
+        self._due_ns = clock.monotonic_ns()
+
+    def refresh(self) -> None:
+        """Show the present state, when it is time: at most four times a second."""
+        now_ns = self._clock.monotonic_ns()
+        if now_ns < self._due_ns:
+            return
+        if self._live is None:
+            self._due_ns = now_ns + PRINTED_EVERY_NS
+            self._console.print(self.drawn(), soft_wrap=True)
+        else:
+            self._due_ns = now_ns + DRAWN_EVERY_NS
+            self._live.update(self.drawn(), refresh=True)
+
+    def drawn(self) -> Text:
+        """Return the picture of this moment for the console's present size."""
+        width, height = self._console.size
+        lines = picture(self._observer.look(height), self._layout, width, height)
+        return Text("\n", no_wrap=True, overflow="crop").join(Text.assemble(*line) for line in lines)
 
     def __enter__(self) -> Self:
-        """Start to show."""
-        if self._live is not None:
-            self._live.start()
+        if not self._console.is_dumb_terminal:
+            self._live = Live(console=self._console, screen=True, auto_refresh=False)
+            self._stack.enter_context(self._live)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        """Clear the table."""
-        if self._live is not None:
-            self._live.stop()
-
-    def refresh(self) -> None:
-        """Show the present state."""
-        if self._live is not None:
-            self._live.update(self.table(), refresh=True)
-
-    def table(self) -> Table:
-        """Return the present state as a table."""
-        system, now_ns = self._system, self._clock.monotonic_ns()
-        journal = system.journal()
-        caption = f"{journal.recorded} events, {system.dropped} dropped, {system.restarts} restarts"
-        if journal.failing is not None:
-            caption += f", journal failing: {journal.failing}"
-        title = f"{system.settings.venue} ({system.settings.provenance})  -  Ctrl-C stops"
-        table = Table(title=title, caption=caption, expand=False)
-        for name in ("symbol", "mark", "venue mark", "source", "age", "marks", "health"):
-            table.add_column(name, justify="left" if name in {"symbol", "source", "health"} else "right", no_wrap=True)
-        for symbol in system.settings.symbols:
-            mark, venue_mark, health = system.mark(symbol), system.venue_mark(symbol), system.health(symbol)
-            table.add_row(
-                symbol,
-                "-" if mark is None else plain(mark.mark),
-                "-" if venue_mark is None or venue_mark.mark is None else plain(venue_mark.mark),
-                "-" if mark is None else mark.source,
-                "-" if mark is None else f"{(now_ns - mark.monotonic_ns) / NS_PER_S:.1f} s",
-                str(system.count(symbol)),
-                "-" if health is None else health.health.value,
-            )
-        return table
+        self._stack.close()

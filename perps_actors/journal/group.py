@@ -27,7 +27,8 @@ class GroupCommit:
         self._dropped = before.dropped + before.waiting
         self._untold = before.untold + before.waiting
         self._telling = 0  # of the dropped, those whose telling waits to be written itself
-        self._block = block
+        self.block = block
+        """Events in one transaction."""
         self._backlog = backlog
         self._waiting: list[Event] = []
         self._unfit: list[EventUnfit] = []
@@ -39,7 +40,7 @@ class GroupCommit:
     @property
     def ripe(self) -> bool:
         """Whether a block is full and the journal is not waiting for its retry."""
-        return self.failing is None and len(self._waiting) >= self._block
+        return self.failing is None and len(self._waiting) >= self.block
 
     def add(self, events: Collection[Event]) -> None:
         """Let events wait for the next commit."""
@@ -57,7 +58,7 @@ class GroupCommit:
         """Write all that waits, block by block; what cannot be written stays, in order, and `failing` says why."""
         waiting = self._waiting
         while waiting:
-            block = waiting[: self._block]
+            block = waiting[: self.block]
             try:
                 self.writer.write(block)
             except EventUnfit as error:

@@ -63,8 +63,8 @@ class Address:
         """
         return self._cell.runtime.wait(self.put_question(message), timeout)
 
-    def put_question(self, message: Any) -> Answer:
-        """Send a message and return the future of its answer.
+    def put_question(self, message: Any, answer: Answer | None = None) -> Answer:
+        """Send a message and return the future of its answer; `answer`: one of the asker's own to use for it.
 
         Raises:
             AskRefused: called by an actor, or by a thread that works for one.
@@ -72,7 +72,7 @@ class Address:
         if HERE.lease is not None:
             msg = f"{self!r} was asked from inside a handler; actors only tell"
             raise AskRefused(msg)
-        answer = Answer()
+        answer = answer if answer is not None else Answer()
         if not self._put(Envelope(message, reply_to=answer)):
             error = ActorUnavailable(f"Nobody answers at {self!r}")
             answer.set_exception((ActorUnavailable, error, None))

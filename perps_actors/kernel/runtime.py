@@ -45,22 +45,32 @@ class Runtime(Protocol):
     def wait(self, answer: Answer, timeout_s: float) -> Any:
         """Wait, as the host, for an answer."""
 
+    def release(self, cell: Cell) -> None:
+        """Forget a cell in which nobody will live again; the thread of its group ends with the last of the group."""
+
     def close(self, deadline_s: float) -> tuple[str, ...]:
         """End all threads and close all inboxes; return the names of the threads that did not end in time."""
 
 
 class Dispatcher:
-    """One thread that runs the cells of a group, turn by turn."""
+    """One thread that runs the cells of a group, turn by turn. It starts with the first turn."""
 
     def __init__(self, start_thread: Callable[[str, Callable[[], None]], threading.Thread], name: str) -> None:
         self._start_thread = start_thread
         self._name = name
         self._ready: SimpleQueue[Cell | None] = SimpleQueue()
-        self._lock = threading.Lock()
+        # Re-entrant, because a signal handler of the host may tell while the main thread tells.
+        self._lock = threading.RLock()
         self._thread: threading.Thread | None = None
         self._closed = False
-        self.schedule = self._ready.put
-        self._ensure_thread()
+        self.schedule: Callable[[Cell], None] = self._schedule_first
+
+    def _schedule_first(self, cell: Cell) -> None:
+        with self._lock:
+            if self._thread is None and not self._closed:
+                self._ensure_thread()
+                self.schedule = self._ready.put
+        self._ready.put(cell)
 
     def _ensure_thread(self) -> None:
         self._thread = self._start_thread(self._name, self._run)
@@ -119,23 +129,37 @@ class ThreadedRuntime:
 
     def cell(self, name: str, *, group: str = "", policy: InboxPolicy | None = None) -> Cell:
         """Return a new, vacant cell on the group's dispatcher."""
-        with self._lock:
-            if group not in self._dispatchers:
-                self._dispatchers[group] = Dispatcher(self.start_thread, group)
         cell = self.cell_class(name, self, group, policy if policy is not None else InboxPolicy())
         if self._solitary:
             cell.watcher = _LastOneOut(self)
-        self._cells.append(cell)
+        with self._lock:
+            if group not in self._dispatchers:
+                self._dispatchers[group] = Dispatcher(self.start_thread, group)
+            self._cells.append(cell)
         return cell
 
     def schedule(self, cell: Cell) -> None:
-        """Put the cell in its dispatcher's queue."""
-        self._dispatchers[cell.group].schedule(cell)
+        """Put the cell in its dispatcher's queue; one that was released runs no more."""
+        dispatcher = self._dispatchers.get(cell.group)
+        if dispatcher is not None:
+            dispatcher.schedule(cell)
 
     def abandon_thread_of(self, cell: Cell) -> None:
         """Give the cell's group a fresh thread and count the one left behind."""
         self.abandoned += 1
-        self._dispatchers[cell.group].replace_thread()
+        dispatcher = self._dispatchers.get(cell.group)
+        if dispatcher is not None:
+            dispatcher.replace_thread()
+
+    def release(self, cell: Cell) -> None:
+        """Close and forget a cell; end the thread of its group if it was the last."""
+        cell.close()
+        with self._lock:
+            self._cells = [other for other in self._cells if other is not cell]
+            if all(other.group != cell.group for other in self._cells):
+                dispatcher = self._dispatchers.pop(cell.group, None)
+                if dispatcher is not None:
+                    dispatcher.close()
 
     def after(self, delay_s: float, lease: Lease, message: Any) -> Timer:
         """Set a timer."""

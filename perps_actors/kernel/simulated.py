@@ -67,6 +67,12 @@ class SimulatedRuntime:
         """Count it; there is no thread to leave behind."""
         self.abandoned += 1
 
+    def release(self, cell: Cell) -> None:
+        """Close and forget a cell."""
+        cell.close()
+        self._cells = [other for other in self._cells if other is not cell]
+        self._ready.pop(cell, None)
+
     def after(self, delay_s: float, lease: Lease, message: Any) -> Timer:
         """Set a timer."""
         timer = Timer(self.clock.monotonic_ns() + int(delay_s * NS_PER_S), lease, message)

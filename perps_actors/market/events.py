@@ -11,6 +11,7 @@ from typing import Literal
 import msgspec
 
 from perps_actors.market.instrument import InstrumentId
+from perps_actors.market.mark import Source
 from perps_actors.market.numbers import DecimalText
 
 TakerSide = Literal["buy", "sell"]
@@ -52,6 +53,8 @@ class Touch(msgspec.Struct, frozen=True, gc=False):
     last: DecimalText | None
     venue_time_ns: int | None
     received_ns: int
+    source: Source = "touch"
+    """The rung it speaks for: a host's broker says prices, whatever it makes them of."""
 
 
 class Trade(msgspec.Struct, frozen=True, gc=False):

@@ -36,7 +36,8 @@ class FeedState:
     """What is known of one instrument's feed. Armed when it is made: a feed that never speaks goes stale too."""
 
     def __init__(self, limit_ns: int, armed_ns: int) -> None:
-        self._limit_ns = limit_ns
+        self.limit_ns = limit_ns
+        """After how long without a mark it is no longer live."""
         self._armed_ns = armed_ns
         self._mark_ns: int | None = None
         self._gap: str | None = None
@@ -60,17 +61,17 @@ class FeedState:
             down: why there is no connection; None while there is one.
         """
         age_ns = None if self._mark_ns is None else now_ns - self._mark_ns
-        fresh = age_ns is not None and age_ns <= self._limit_ns
+        fresh = age_ns is not None and age_ns <= self.limit_ns
         if fresh and self._gap is None:
             self.last = Judgement(Health.LIVE, "marks arrive", age_ns)
         elif down is not None:
             self.last = Judgement(Health.DOWN, down, age_ns)
         elif self._gap is not None:
             self.last = Judgement(Health.GAPPED, self._gap, age_ns)
-        elif self._mark_ns is None and now_ns - self._armed_ns <= self._limit_ns:
+        elif self._mark_ns is None and now_ns - self._armed_ns <= self.limit_ns:
             self.last = Judgement(Health.WAITING, "no mark yet", None)
-        elif heard_ns is not None and now_ns - heard_ns <= self._limit_ns and self._mark_ns is not None:
+        elif heard_ns is not None and now_ns - heard_ns <= self.limit_ns and self._mark_ns is not None:
             self.last = Judgement(Health.QUIET, "no mark, but the venue is heard", age_ns)
         else:
-            self.last = Judgement(Health.STALE, f"no mark for more than {self._limit_ns / 1e9:g} s", age_ns)
+            self.last = Judgement(Health.STALE, f"no mark for more than {self.limit_ns / 1e9:g} s", age_ns)
         return self.last

@@ -17,6 +17,8 @@ class LadderPolicy:
     """How long the speaking source may be silent while a lower one has newer news, before it is declared failed."""
     climb_after: int = 5
     """Good updates of a failed source before it speaks again."""
+    rungs: tuple[Source, ...] = RUNGS
+    """The sources that there are, best first; on others the ladder never stands."""
 
 
 @attrs.frozen
@@ -38,11 +40,11 @@ class SourceLadder:
 
     def __init__(self, policy: LadderPolicy, armed_ns: int) -> None:
         self._policy = policy
-        self._rungs = RUNGS[RUNGS.index(policy.top) :]
+        self._rungs = tuple(rung for rung in RUNGS[RUNGS.index(policy.top) :] if rung in policy.rungs)
         self._failed: dict[Source, int] = {}
         self._armed_ns = armed_ns
         self._heard: dict[Source, tuple[int, int | None]] = {}
-        self.current: Source = policy.top
+        self.current: Source = self._rungs[0]
         self.change: RungChange | None = None
 
     def offer(self, source: Source, monotonic_ns: int, venue_time_ns: int | None) -> bool:

@@ -38,6 +38,11 @@ class MarkMaker:
         self._ladders = {instrument: SourceLadder(policy, armed_ns) for instrument in instruments}
         self.changes: list[tuple[InstrumentId, RungChange]] = []
 
+    def watch(self, instruments: Sequence[InstrumentId], armed_ns: int) -> None:
+        """Make marks of these instruments; those that are new start at the top of the ladder, those that are gone are forgotten."""
+        self._armed_ns = armed_ns
+        self._ladders = {i: self._ladders.get(i) or SourceLadder(self._policy, armed_ns) for i in instruments}
+
     def _ladder(self, instrument: InstrumentId) -> SourceLadder:
         ladder = self._ladders.get(instrument)
         if ladder is None:
@@ -73,9 +78,9 @@ class MarkMaker:
     def _of_touch(self, touch: Touch, monotonic_ns: int) -> Mark | None:
         if (touch.bid is None or touch.ask is None) and touch.last is None:
             return None
-        if not self._speaks(touch.instrument, "touch", monotonic_ns, touch.venue_time_ns):
+        if not self._speaks(touch.instrument, touch.source, monotonic_ns, touch.venue_time_ns):
             return None
-        return price_of(touch, "touch", monotonic_ns)
+        return price_of(touch, touch.source, monotonic_ns)
 
     def _of_trade(self, trade: Trade, monotonic_ns: int) -> Mark | None:
         if trade.backlog or not self._speaks(trade.instrument, "trades", monotonic_ns, trade.venue_time_ns):

@@ -112,6 +112,13 @@ class FeedDown:
 
 
 @attrs.frozen
+class FeedGone:
+    """A venue's connection was closed on purpose and is not missed."""
+
+    connection: str
+
+
+@attrs.frozen
 class BookSuspect:
     """A book was withdrawn and is being resynchronised."""
 
@@ -139,6 +146,19 @@ class FeedHealth:
     judged_ns: int
     """Monotonic time of the judgement; 0 before the first."""
     judgements: tuple[tuple[InstrumentId, Judgement], ...]
+
+
+@attrs.frozen
+class GetTops:
+    """Ask the consumer for the best levels of its good books; the answer is a `Tops`."""
+
+
+@attrs.frozen
+class Tops:
+    """Best bid and ask of each good book."""
+
+    tops: tuple[tuple[InstrumentId, tuple[tuple[str, str], tuple[str, str]]], ...]
+    """By instrument: (price, size) of the best bid and of the best ask, as the venue writes them."""
 
 
 @attrs.frozen

@@ -7,7 +7,7 @@ import attrs
 
 @attrs.frozen
 class PollNow:
-    """Poll now, unless a poll is under way."""
+    """Make all requests now that are not under way."""
 
 
 @attrs.frozen
@@ -20,6 +20,7 @@ class PollStatistics:
     """Counters of one venue's polls."""
 
     polls: int
+    """Requests made."""
     failures: int
     """Requests without a usable answer."""
     rejected: int

@@ -9,7 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from perps_actors.errors import SimulatorError
-from perps_actors.simulator.serving import VenueOptions, serve_venue
+
+try:
+    from perps_actors.simulator.serving import VenueOptions, serve_venue
+except ModuleNotFoundError as error:
+    sys.stderr.write(f"a simulated venue needs the extra [sim] (no {error.name}): pip install 'perps-actors[sim]'\n")
+    raise SystemExit(2) from None
 
 
 def announce(event: dict[str, Any]) -> None:
@@ -32,6 +37,7 @@ def read_options(arguments: list[str]) -> VenueOptions:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--parent-pipe", action="store_true")
+    parser.add_argument("--progress", action="store_true")
     given = vars(parser.parse_args(arguments))
     given["symbols"] = tuple(filter(None, given["symbols"].split(",")))
     return VenueOptions(**given)

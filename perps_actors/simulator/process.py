@@ -27,12 +27,15 @@ class VenueProcess:
         provenance: `synthetic` or `recording`.
         finished: set when a recording was sent to its end.
         frames_sent: how many frames that took; 0 until then.
+        progress: of a recording, frames sent and frames there are, of the streams asked for; None until it says so, which it does
+            now and then if started with `--progress`.
         pid: number of the process.
     """
 
     def __init__(self, arguments: Sequence[str]) -> None:
         self.finished = threading.Event()
         self.frames_sent = 0
+        self.progress: tuple[int, int] | None = None
         self.venue = ""
         self.endpoints = Endpoints(stream="", rest="")
         self.symbols: tuple[str, ...] = ()
@@ -108,6 +111,9 @@ class VenueProcess:
         self._spoke.set()
 
     def _hear(self, said: dict[str, Any]) -> None:
+        if said["event"] == "progress":
+            self.progress = (said["frames_sent"], said["frames"])
+            return
         if said["event"] == "finished":
             self.frames_sent = said["frames_sent"]
             self.finished.set()

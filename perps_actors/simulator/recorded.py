@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import contextlib
+from collections.abc import AsyncIterator, Callable
 from typing import Final
 
 import attrs
@@ -20,6 +21,7 @@ from perps_actors.venues.binance_futures.serve_rest import RestAnswer
 END: Final = "end of recording"
 QUIET_S: Final = 0.5
 """Every kind of connection that has frames was served, and nothing new came for so long: that was the end."""
+PROGRESS_EVERY_S: Final = 0.25
 LONG_QUIET_S: Final = 2.0
 """The same while a kind of connection with frames in the recording was not asked for: a client may need long to open its second one."""
 
@@ -41,17 +43,30 @@ class RecordedVenue:
 
     Attributes:
         frames_sent: frames sent to all connections.
+
+    Args:
+        say_end: called with the frames sent, when all are.
+        say_progress: called now and then with `progress`, when it has changed.
     """
 
     provenance: Provenance = "recording"
 
-    def __init__(self, recording: Recording, clock: Clock, *, speed: float, say_end: Callable[[int], None]) -> None:
+    def __init__(
+        self,
+        recording: Recording,
+        clock: Clock,
+        *,
+        speed: float,
+        say_end: Callable[[int], None],
+        say_progress: Callable[[int, int], None] | None = None,
+    ) -> None:
         self.symbols = recording.perpetuals
         self.frames_sent = 0
         self._recording = recording
         self._clock = clock
         self._speed = speed
         self._say_end = say_end
+        self._say_progress = say_progress
         self._gates = Gates(recording)
         self._sent: dict[str, int] = {}
         self._left: dict[str, int] = {}
@@ -65,8 +80,9 @@ class RecordedVenue:
 
     async def run(self) -> None:
         """Wait until all that was asked for is sent and nothing more is asked for, then say so, once."""
-        while not await self._quiet():
-            self._changed.clear()
+        async with self._progress_said():
+            while not await self._quiet():
+                self._changed.clear()
         self._over = True
         for connection in self._players:
             connection.stirred.set()
@@ -74,6 +90,28 @@ class RecordedVenue:
             self._changed.clear()
             await self._changed.wait()
         self._say_end(self.frames_sent)
+
+    @property
+    def progress(self) -> tuple[int, int]:
+        """Frames sent and frames there are, of the streams that are asked for now."""
+        asked = [stream for stream in self._asked if stream in self._recording.frames]
+        return sum(self._sent.get(stream, 0) for stream in asked), sum(len(self._recording.frames[stream]) for stream in asked)
+
+    @contextlib.asynccontextmanager
+    async def _progress_said(self) -> AsyncIterator[None]:
+        saying = asyncio.create_task(self._keep_saying_progress())
+        try:
+            yield
+        finally:
+            saying.cancel()
+
+    async def _keep_saying_progress(self) -> None:
+        said = (0, 0)
+        while self._say_progress is not None:
+            await asyncio.sleep(PROGRESS_EVERY_S)
+            if self.progress != said:
+                said = self.progress
+                self._say_progress(*said)
 
     async def play(self, connection: Connection) -> str:
         """Send a connection the frames of its streams, each when it is due and free to go; return at the end of them."""

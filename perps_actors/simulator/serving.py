@@ -8,6 +8,7 @@ import re
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,10 +28,11 @@ from perps_actors.simulator.synthetic import SyntheticVenue
 DEFAULT_SYMBOLS: Final = ("BTCUSDT", "ETHUSDT", "SOLUSDT")
 DEFAULT_VENUE: Final = "binance_futures"
 
+_MOST_NAMED: Final = 3
 _SYMBOL: Final = re.compile(r"[A-Z0-9]{2,20}(_\d{6})?", re.ASCII)
 
 Announce = Callable[[dict[str, Any]], None]
-"""Called with each thing the process has to say of itself: `ready`, `finished`."""
+"""Called with each thing the process has to say of itself: `ready`, `progress` (if asked for), `finished`."""
 
 
 @attrs.frozen(kw_only=True)
@@ -48,6 +50,8 @@ class VenueOptions:
     port: int = 0
     parent_pipe: bool = False
     """End when standard input does, and leave SIGINT to the parent."""
+    progress: bool = False
+    """Say now and then how much of a recording was sent."""
 
 
 def serve_venue(options: VenueOptions, announce: Announce) -> None:
@@ -98,10 +102,21 @@ def _source(options: VenueOptions, announce: Announce, clock: Clock) -> tuple[Ve
     recording = read_recording(options.recording, options.venue)
     for symbol in options.symbols:
         if symbol not in recording.symbols:
-            msg = f"symbols = {symbol!r}: {options.recording} has {', '.join(recording.symbols)}"
+            near = get_close_matches(symbol.upper(), recording.symbols) or recording.symbols[:_MOST_NAMED]
+            msg = f"symbols = {symbol!r}: not among the {len(recording.symbols)} symbols in {options.recording}; nearest: {', '.join(near)}"
             raise SimulatorError(msg)
     recording = attrs.evolve(recording, perpetuals=tuple(options.symbols) or recording.perpetuals)
-    venue = RecordedVenue(recording, clock, speed=options.speed, say_end=lambda sent: announce({"event": "finished", "frames_sent": sent}))
+
+    def say_progress(sent: int, total: int) -> None:
+        announce({"event": "progress", "frames_sent": sent, "frames": total})
+
+    venue = RecordedVenue(
+        recording,
+        clock,
+        speed=options.speed,
+        say_end=lambda sent: announce({"event": "finished", "frames_sent": sent}),
+        say_progress=say_progress if options.progress else None,
+    )
     return recording.side, venue
 
 

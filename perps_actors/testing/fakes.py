@@ -9,7 +9,7 @@ import attrs
 
 from perps_actors.errors import Fenced
 from perps_actors.kernel.clock import Clock
-from perps_actors.transport.wire import AnswerListener, ConnectionPlan, HttpAnswer, HttpRequest, StreamListener
+from perps_actors.transport.wire import AnswerListener, ConnectionPlan, HttpAnswer, HttpRequest, StreamListener, failed
 
 
 class Probe:
@@ -58,6 +58,7 @@ class FakeNetwork:
         self.links: list[FakeLink] = []
         self.requests: list[tuple[HttpRequest, AnswerListener]] = []
         self.refuse: str | None = None
+        self._closed = False
 
     # --- the network's side
 
@@ -65,25 +66,31 @@ class FakeNetwork:
         """Accept the connection, or refuse it."""
         link = FakeLink(plan, listener, self)
         self.links.append(link)
-        if self.refuse is None:
+        if self._closed:
+            link.close("closed")
+        elif self.refuse is None:
             listener.opened(plan.name)
         else:
             self.end(link, self.refuse, error=True)
         return link
 
     def request(self, request: HttpRequest, listener: AnswerListener) -> None:
-        """Let the request wait for its answer."""
-        self.requests.append((request, listener))
+        """Let the request wait for its answer; after `close` there is none but an error."""
+        if self._closed:
+            listener(failed(request, "closed", self._clock))
+        else:
+            self.requests.append((request, listener))
 
     def close(self, deadline_s: float) -> int:  # noqa: ARG002 - nothing to wait for
         """End everything; every request that waits is answered with an error."""
+        self._closed = True
         for link in self.links:
             self.end(link, "closed", error=False)
         waiting, self.requests = self.requests, []
         for request, listener in waiting:
             # Whoever asked may have been replaced; the network goes on.
             with suppress(Fenced):
-                listener(self._answer(request, None, b"", "closed"))
+                listener(failed(request, "closed", self._clock))
         return 0
 
     # --- the test's side

@@ -21,7 +21,7 @@ from perps_actors.simulator.sides import side_of
 from perps_actors.simulator.synthetic import STEP_S, frames_of
 from perps_actors.testing.pipe import Pipe
 from perps_actors.testing.weather import Fault, Weather
-from perps_actors.transport.wire import AnswerListener, ConnectionPlan, HttpAnswer, HttpRequest, StreamListener
+from perps_actors.transport.wire import AnswerListener, ConnectionPlan, HttpAnswer, HttpRequest, StreamListener, failed
 from perps_actors.venues.binance_futures.serve_rest import RestAnswer
 
 NS_PER_MS = 1_000_000
@@ -115,8 +115,11 @@ class SimulatedVenue:
         return pipe
 
     def request(self, request: HttpRequest, listener: AnswerListener) -> None:
-        """Take a request; its listener gets one answer, after a while."""
+        """Take a request; its listener gets one answer, after a while; after `close` at once, an error."""
         self.requests.append(request)
+        if self._closed:
+            listener(failed(request, "closed", self._runtime.clock))
+            return
         number = len(self.requests)
         self._pending[number] = (request, listener)
         self._runtime.at(self._travel_s(), partial(self._serve, number))

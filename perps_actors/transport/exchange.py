@@ -22,7 +22,7 @@ from perps_actors.transport.dial import Dialer
 from perps_actors.transport.limits import Limits
 from perps_actors.transport.retry_after import retry_after_s
 from perps_actors.transport.waiting import Patience, Waiter
-from perps_actors.transport.wire import HttpAnswer, HttpRequest
+from perps_actors.transport.wire import HttpAnswer, HttpRequest, failed
 
 READ_BYTES: Final = 16_384
 
@@ -196,15 +196,3 @@ def _cause(error: BaseException) -> str:
     while not isinstance(error, TransportError) and (beneath := error.__cause__ or error.__context__) is not None:
         error = beneath
     return str(error) if isinstance(error, TransportError) else f"{type(error).__name__}: {error}"
-
-
-def failed(request: HttpRequest, error: str, clock: Clock) -> HttpAnswer:
-    """Return the answer to a request that got none."""
-    return HttpAnswer(
-        request=request,
-        status=None,
-        body=b"",
-        error=error[:300],
-        received_ns=clock.time_ns(),
-        monotonic_ns=clock.monotonic_ns(),
-    )

@@ -6,10 +6,11 @@ import threading
 
 from perps_actors.kernel.clock import NS_PER_S, Clock
 from perps_actors.transport.dial import Dialer, Resolver
-from perps_actors.transport.http import HttpPool
+from perps_actors.transport.exchange import Exchanger
 from perps_actors.transport.limits import Limits
 from perps_actors.transport.websocket import WebSocketConnection
 from perps_actors.transport.wire import AnswerListener, ConnectionPlan, HttpRequest, Link, StreamListener
+from perps_actors.transport.workers import RequestPool
 
 __all__ = ["Limits", "LiveNetwork"]
 
@@ -29,7 +30,12 @@ class LiveNetwork:
         self._prefix = f"{name}-" if name else ""
         self._resolver = Resolver(thread_prefix=self._prefix)
         self._dialer = Dialer(self._limits, self._resolver)
-        self._http = HttpPool(clock=clock, limits=self._limits, dialer=self._dialer, thread_prefix=self._prefix)
+        self._http = RequestPool(
+            clock=clock,
+            limits=self._limits,
+            exchanger=lambda: Exchanger(clock, self._limits, self._dialer),
+            thread_prefix=f"{self._prefix}perps-http",
+        )
         self._lock = threading.Lock()
         self._connections: list[WebSocketConnection] = []
         self._closed = False

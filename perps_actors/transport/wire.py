@@ -6,6 +6,7 @@ from typing import Protocol
 
 import attrs
 
+from perps_actors.kernel.clock import Clock
 from perps_actors.market.mark import Source
 
 
@@ -51,6 +52,18 @@ class HttpAnswer:
     monotonic_ns: int
     retry_after_s: float | None = None
     """What the venue asked for with 418, 429 or 503."""
+
+
+def failed(request: HttpRequest, error: str, clock: Clock) -> HttpAnswer:
+    """Return the answer to a request that got none."""
+    return HttpAnswer(
+        request=request,
+        status=None,
+        body=b"",
+        error=error[:300],
+        received_ns=clock.time_ns(),
+        monotonic_ns=clock.monotonic_ns(),
+    )
 
 
 class StreamListener(Protocol):

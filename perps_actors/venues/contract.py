@@ -53,6 +53,9 @@ class StreamAdapter(Protocol):
     def plan(self, symbols: Sequence[str]) -> tuple[ConnectionPlan, ...]:
         """Return the connections that carry book, touch, trades and venue marks of `symbols`."""
 
+    def amend(self, before: ConnectionPlan, after: ConnectionPlan) -> tuple[str, ...] | None:
+        """Return the frames that make an open connection of one plan one of another plan; None when it has to be opened anew."""
+
     def opened(self, connection: str) -> Sequence[Outcome]:
         """A connection was opened."""
 

@@ -10,7 +10,7 @@ import attrs
 import pytest
 
 from perps_actors.actors.ceiling import ANSWER_BYTES, EVENT_BYTES, FRAME_BYTES, MARK_BYTES
-from perps_actors.composition import GATE_BYTES
+from perps_actors.composition.phases import GATE_BYTES
 from perps_actors.kernel.address import Address
 from perps_actors.kernel.ceiling import most_items
 from perps_actors.kernel.cell import Cell
@@ -112,10 +112,10 @@ def _fill(address: Address, make: Callable[[int], Any]) -> None:
 def test_all_inboxes_filled_to_the_brim_stay_below_the_ceiling(lossless) -> None:
     runtime = SmallInboxes()
     network = FakeNetwork(runtime.clock)
-    system = PerpsSystem(Settings(symbols=(SYMBOL,), lossless=lossless), network=network, runtime=runtime)
+    system = PerpsSystem(Settings(symbols=(SYMBOL,), lossless=lossless), replace={"network": network, "runtime": runtime})
     rows = {row.name: row for row in system.memory_ceiling().rows}
     for name, make in HEAVIEST.items():
-        address = system._parts.address(name)
+        address = system._composition.address(name)
         taken = _traced(partial(_fill, address, make))
         inbox = address._cell.inbox
         assert len(inbox) <= rows[name].items

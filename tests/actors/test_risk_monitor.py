@@ -125,7 +125,7 @@ def test_steps_of_the_wall_clock_make_nothing_old_or_fresh(bench, monitor, marke
 
 def test_staleness_is_told_when_everybody_else_is_dead(world) -> None:
     world.book("BTCUSDT", 100, 102)
-    for child in world.system._parts.children:
+    for child in world.system._composition.children:
         if child.name not in {"risk_monitor", "event_recorder"}:
             child.cell.retire(RuntimeError("gone"))
             child.state = type(child.state).GIVEN_UP

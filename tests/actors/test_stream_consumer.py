@@ -404,7 +404,7 @@ def test_what_old_connections_said_before_the_death_is_not_taken_for_news_of_the
 
 def test_what_a_connection_of_a_replaced_consumer_says_is_refused_and_its_end_is_silent(world) -> None:
     voice_of_old = world.network.link("public-0").listener
-    cell = next(child.cell for child in world.system._parts.children if child.name == "stream_consumer")
+    cell = next(child.cell for child in world.system._composition.children if child.name == "stream_consumer")
     cell._in_hand.append(HangUp(Answer()))  # a handler that hangs ...
     cell.fence(RuntimeError("hung"))  # ... is replaced, and could close nothing
     world.advance(0.2)

@@ -15,10 +15,11 @@ import pytest
 
 from chaos import __main__ as chaos
 from chaos.flood import flood_round
+from chaos.hosted import HostedRounds
 from chaos.journal_check import journal_faults
 from chaos.leftovers import Belongings, child_processes, left_behind
 from chaos.live import live_round
-from chaos.recorded import RECORDING, Play, RecordedRounds, _differences
+from chaos.recorded import RECORDING, Play, RecordedRounds, differences
 from chaos.result import RoundResult
 from chaos.threads import HarmfulThreads
 from perps_actors.journal.sqlite_writer import SqliteJournalWriter
@@ -44,6 +45,16 @@ def test_a_recorded_round_differs_from_peace_by_the_dead_letters_alone() -> None
     result = RecordedRounds().play(seed=1)
     assert result.violations == []
     assert result.figures["dead"] > 0
+
+
+@pytest.mark.skipif(not RECORDING.is_dir(), reason="the recordings are not beside the repository, see PERPS_ACTORS_DATA")
+def test_windows_are_the_same_in_either_host_whatever_its_subscribers_do_and_however_settings_change() -> None:
+    rounds = HostedRounds()
+    for host in ("threaded", "asyncio"):
+        result = rounds.play(seed=1)
+        assert result.violations == []
+        assert result.figures["host"] == host
+        assert result.figures["changes"] > 0
 
 
 def test_a_flooded_round_accounts_for_every_message() -> None:
@@ -97,11 +108,11 @@ def test_a_journal_that_is_not_what_its_status_says_is_found(tmp_path) -> None:
 def test_a_mark_that_is_missing_or_comes_twice_is_found() -> None:
     marks = tuple(("BTCUSDT", "book", number, Decimal(number)) for number in range(9))
     peace = Play(marks=marks, windows={"BTCUSDT": marks[-3:]}, journalled=Counter(marks), letters=())
-    assert list(_differences(peace, peace)) == []
+    assert list(differences(peace, peace)) == []
     for wrong in (marks[1:], (*marks, marks[-1])):
-        assert len(list(_differences(peace, attrs.evolve(peace, marks=wrong)))) == 1
-        assert len(list(_differences(peace, attrs.evolve(peace, journalled=Counter(wrong))))) == 1
-    assert len(list(_differences(peace, attrs.evolve(peace, windows={"BTCUSDT": marks[-4:-1]})))) == 1
+        assert len(list(differences(peace, attrs.evolve(peace, marks=wrong)))) == 1
+        assert len(list(differences(peace, attrs.evolve(peace, journalled=Counter(wrong))))) == 1
+    assert len(list(differences(peace, attrs.evolve(peace, windows={"BTCUSDT": marks[-4:-1]})))) == 1
 
 
 # --- the program
@@ -113,15 +124,16 @@ def _played(monkeypatch, capsys, result: RoundResult) -> tuple[int, list[dict]]:
 
     for name in ("live_round", "flood_round"):
         monkeypatch.setattr(chaos, name, play)
-    monkeypatch.setattr(chaos.RecordedRounds, "play", play)
+    for name in ("RecordedRounds", "HostedRounds"):
+        monkeypatch.setattr(getattr(chaos, name), "play", play)
     code = chaos.main(["--seconds", "0", "--seed", "5"])
     return code, [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
 
 def test_the_program_plays_each_kind_at_least_once_and_sums_up(monkeypatch, capsys) -> None:
     code, lines = _played(monkeypatch, capsys, RoundResult(kind="live", seed=5))
-    assert (code, len(lines)) == (0, 4)
-    assert (lines[-1]["kind"], lines[-1]["rounds"], lines[-1]["struck"], lines[-1]["violations"]) == ("summary", 3, 6, [])
+    assert (code, len(lines)) == (0, 5)
+    assert (lines[-1]["kind"], lines[-1]["rounds"], lines[-1]["struck"], lines[-1]["violations"]) == ("summary", 4, 8, [])
 
 
 def test_the_program_fails_with_the_seed_of_what_was_broken(monkeypatch, capsys) -> None:

@@ -93,9 +93,30 @@ def test_one_symbol_of_a_recording_can_be_run_alone_and_read_by_a_person(recordi
     assert (done.returncode, done.stderr) == (0, "")
     marks = len(reference_mids(recording)["SUSHIUSDT"])
     lines = done.stdout.splitlines()
-    assert lines[0].startswith("SUSHIUSDT")
-    assert f"{marks} marks" in lines[0]
-    assert "0 dropped, 0 restarts, clean stop" in lines[1]
+    assert lines[0].split() == ["symbol", "last", "mark", "source", "marks", "window", "health"]
+    assert lines[1].split()[0::2][:2] == ["SUSHIUSDT", "book"]
+    assert lines[1].split()[3] == str(marks)
+    told = dict(line.split(maxsplit=1) for line in lines[lines.index("") + 1 :])
+    assert (told["drops"], told["restarts"], told["stop"]) == ("0", "0", "clean")
+    assert told["marks"] == f"{marks} of 1 symbol on binance_futures"
+
+
+def test_a_summary_says_where_the_events_are_and_how_to_look_at_them(tmp_path) -> None:
+    journal = tmp_path / "my events.journal"
+    done = run("--duration", 0.5, "--journal", journal)
+    assert (done.returncode, done.stderr) == (0, "")
+    told = dict(
+        line.split(maxsplit=1) for line in done.stdout.splitlines() if line and not line.startswith(("symbol", "BTC", "ETH", "SOL"))
+    )
+    with SqliteJournalReader(journal) as reader:
+        assert told["journal"] == f"{reader.count():,} events in {journal}"
+    assert told["look"] == f"perps-actors events '{journal}'"
+
+
+def test_a_symbol_that_a_recording_does_not_have_is_told_with_the_nearest_one(recording) -> None:
+    done = run("--recording", recording, "--symbols", "SUSHIUSD")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.endswith("nearest: SUSHIUSDT\n")
 
 
 def test_without_arguments_it_runs_on_a_synthetic_venue_for_its_time() -> None:
@@ -136,6 +157,17 @@ def test_a_config_file_that_is_wrong_is_named_with_field_and_value(tmp_path) -> 
     done = run("--config", config)
     assert done.returncode == 2
     assert done.stderr == f"perps-actors run: {config}: marks.long = -5: must be above zero and finite\n"
+
+
+def test_settings_come_from_the_environment_and_a_wrong_variable_is_named(monkeypatch) -> None:
+    monkeypatch.setenv("PERPS_SYMBOLS", "BTCUSDT,DOGEUSDT")
+    done = run("--duration", 0.5, "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert set(last_line(done.stdout)["symbols"]) == {"BTCUSDT", "DOGEUSDT"}
+    monkeypatch.setenv("PERPS_MARKS_LONG", "-5")
+    done = run()
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "perps-actors run: PERPS_MARKS_LONG: marks.long = -5: must be above zero and finite\n"
 
 
 def test_a_file_that_cannot_be_the_journal_is_unusable_input() -> None:

@@ -45,6 +45,15 @@ def test_each_kind_of_event_makes_the_mark_of_its_source_with_its_own_times() ->
     assert frozenset({BookTop, Touch, Trade}) == MARKED
 
 
+@pytest.mark.parametrize("source", ["book", "trades"])
+def test_a_touch_that_names_its_source_stands_on_that_rung(source) -> None:
+    quote = Touch(BTC, "10", None, "13", None, None, 5, 7, source)
+    marks = maker(source)
+    assert marks.of(quote, 9) == Mark(BTC, Decimal("11.5"), source, 5, 7, 9)
+    marks.fail_all(["BTC"], [source], "broke")
+    assert marks.of(quote, 9) is None
+
+
 @pytest.mark.parametrize(
     ("quote", "expected"),
     [

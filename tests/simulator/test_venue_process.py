@@ -109,6 +109,20 @@ def test_the_end_of_a_recording_is_one_line_on_standard_output(tape, clients) ->
     assert child.returncode == 0
 
 
+def test_how_much_was_sent_of_what_is_asked_for_is_told_now_and_then(tape, clients) -> None:
+    for number in range(3):
+        tape.frame("ausdt@bookTicker", n=number)
+        tape.frame("busdt@bookTicker", n=number)
+    with VenueProcess.start("--recording", str(tape.write()), "--speed", "0", "--progress") as venue:
+        assert venue.progress is None
+        socket = clients.connect(venue.endpoints.stream + "/public/stream?streams=ausdt@bookTicker")
+        while socket.recv_data()[0] != 8:
+            pass
+        socket.shutdown()
+        assert venue.finished.wait(10)
+        assert venue.progress == (3, 3)
+
+
 @pytest.mark.parametrize(
     ("raw", "said"),
     [

@@ -277,6 +277,11 @@ def hearings() -> Callable[[int], list[Hearing]]:
     return lambda count: [Hearing() for _ in range(count)]
 
 
+@pytest.fixture
+def asked() -> Callable[[], Asked]:
+    return Asked
+
+
 @pytest.fixture(scope="session")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Certificate and key of 127.0.0.1, signed by itself, in one file."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Any, Final
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import msgspec
 
@@ -37,6 +37,8 @@ from perps_actors.venues.contract import Complaint, Endpoints, Outcome
 
 CHANNELS: Final = frozenset({"book", "touch", "trades", "marks", "liquidations"})
 STREAMS_PER_CONNECTION: Final = 200
+STREAMS_PER_REQUEST: Final = 50
+"""Streams in one request to subscribe; the venue takes ten requests a second on a connection."""
 MAX_AGE_S: Final = 23.5 * 3600
 MAX_SYMBOLS: Final = 5_000
 """Symbols tracked where nothing was planned."""
@@ -72,6 +74,8 @@ class BinanceFuturesStream:
         self._rest = BinanceFuturesRest(endpoints)
         self._channels = channels
         self._planned = False
+        self._former: frozenset[str] = frozenset()
+        self._request_ids = 0
         self._books: dict[str, SyncedBook] = {}
         self._combined = msgspec.json.Decoder(Combined).decode
         self._single: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
@@ -93,7 +97,26 @@ class BinanceFuturesStream:
         self._planned = True
         kept = self._books
         self._books = {symbol: kept.get(symbol) or self._new_book(symbol) for symbol in wanted}
+        self._former = (self._former | kept.keys()) - self._books.keys()
         return tuple(plan for route in _ROUTES for plan in self._route(route, wanted))
+
+    def amend(self, before: ConnectionPlan, after: ConnectionPlan) -> tuple[str, ...] | None:
+        """Return the requests that subscribe what is new and unsubscribe what is gone, at most `STREAMS_PER_REQUEST` streams each."""
+        address, listed = before.url.split("=", 1)
+        address_after, listed_after = after.url.split("=", 1)
+        if address != address_after:
+            return None
+        had, wanted = listed.split("/"), listed_after.split("/")
+        gone, new = [s for s in had if s not in set(wanted)], [s for s in wanted if s not in set(had)]
+        return (*self._requests("UNSUBSCRIBE", gone), *self._requests("SUBSCRIBE", new))
+
+    def _requests(self, method: str, streams: Sequence[str]) -> list[str]:
+        frames = []
+        for at in range(0, len(streams), STREAMS_PER_REQUEST):
+            self._request_ids += 1
+            params = [unquote(stream) for stream in streams[at : at + STREAMS_PER_REQUEST]]
+            frames.append(msgspec.json.encode({"method": method, "params": params, "id": self._request_ids}).decode())
+        return frames
 
     def opened(self, connection: str) -> Sequence[Outcome]:  # noqa: ARG002 - the address subscribes, nothing is to be sent
         """A connection was opened."""
@@ -188,6 +211,8 @@ class BinanceFuturesStream:
 
     def _event(self, event: Event, connection: str, received_ns: int) -> Sequence[Outcome]:
         symbol = event.symbol
+        if symbol in self._former:
+            return ()  # on its way when it was unsubscribed
         try:
             book = self._books.get(symbol) or self._book(symbol)
             if type(event) is DepthUpdate:

@@ -1,9 +1,7 @@
 from __future__ import annotations
 
 import math
-import tomllib
 from contextlib import suppress
-from pathlib import Path
 
 import attrs
 import pytest
@@ -23,9 +21,6 @@ from perps_actors.settings import (
     read_settings,
     settings_from,
 )
-from perps_actors.system import PerpsSystem
-from perps_actors.testing import FakeNetwork, SimulatedRuntime
-from perps_actors.venues.contract import Endpoints
 
 SECTIONS = {
     "marks": MarkSettings,
@@ -49,20 +44,6 @@ def refused(table, place=PLACE) -> SettingsError:
     with pytest.raises(SettingsError) as caught:
         settings_from({"symbols": ["BTCUSDT"], **table}, place)
     return caught.value
-
-
-def test_every_default_is_what_the_documentation_says() -> None:
-    text = (Path(__file__).resolve().parents[1] / "docs" / "settings.md").read_text()
-    shown = text.split("```toml\n")[1].split("```")[0]
-    table = tomllib.loads(shown)
-    table["journal"].pop("path")
-    endpoints = table.pop("endpoints")
-    assert settings_from(table, PLACE) == Settings(symbols=("BTCUSDT", "ETHUSDT"))
-    assert settings_from({**table, "endpoints": endpoints}, PLACE).endpoints == Endpoints(**endpoints)
-    documented = set(table) | {"endpoints"}
-    assert documented == {field.name for field in attrs.fields(Settings)}
-    for section, cls in SECTIONS.items():
-        assert set(table[section]) | ({"path"} if section == "journal" else set()) == {field.name for field in attrs.fields(cls)}
 
 
 def test_there_are_numbers_in_every_section() -> None:
@@ -145,21 +126,6 @@ def test_symbols_are_required() -> None:
     assert (caught.value.field, "is missing" in str(caught.value)) == ("symbols", True)
 
 
-@pytest.mark.parametrize(
-    "make",
-    [
-        lambda: StreamSettings(source="rumours"),  # type: ignore[arg-type]
-        lambda: Settings(symbols=("A",), provenance="hearsay"),  # type: ignore[arg-type]
-        lambda: Settings(symbols=()),
-        lambda: Settings(symbols=("A", "A")),
-        lambda: RiskSettings(stale_soft_s=10, stale_hard_s=9),
-    ],
-)
-def test_settings_in_code_are_held_to_the_same_rules(make) -> None:
-    with pytest.raises(SettingsError):
-        make()
-
-
 json_like = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
@@ -176,11 +142,6 @@ def test_whatever_a_file_holds_gives_settings_or_an_error_that_names_the_place(t
         assert isinstance(settings_from(table, PLACE), Settings)
 
 
-def test_settings_cannot_be_changed_once_made() -> None:
-    with pytest.raises(attrs.exceptions.FrozenInstanceError):
-        Settings(symbols=("A",)).venue = "other"  # type: ignore[misc]
-
-
 def test_a_file_is_read_as_toml(tmp_path) -> None:
     path = tmp_path / "perps.toml"
     path.write_text('symbols = ["BTCUSDT"]\n[marks]\nlong = 50\n')
@@ -195,26 +156,3 @@ def test_a_file_that_cannot_be_read_is_refused_with_its_name(tmp_path, content, 
     with pytest.raises(SettingsError, match=why) as caught:
         read_settings(path)
     assert (caught.value.value, caught.value.place) == (str(path), "--config")
-
-
-@pytest.mark.parametrize(
-    ("given_settings", "field"),
-    [
-        (Settings(symbols=("BTCUSDT",), venue="nowhere"), "venue"),
-        (Settings(symbols=("X" * 41,)), "symbols"),
-        (Settings(symbols=("BTC\nUSDT",)), "symbols"),
-    ],
-)
-def test_a_venue_or_symbol_that_cannot_be_is_refused_before_anything_starts(given_settings, field) -> None:
-    runtime = SimulatedRuntime()
-    with pytest.raises(SettingsError) as caught:
-        PerpsSystem(given_settings, network=FakeNetwork(runtime.clock), runtime=runtime)
-    assert caught.value.field == field
-
-
-def test_windows_hold_five_more_marks_than_the_longer_average(worlds) -> None:
-    world = worlds(marks=MarkSettings(short=7, long=3))
-    world.book("BTCUSDT", 100, 102)
-    for _ in range(20):
-        world.depth("BTCUSDT")
-    assert len(world.marks("BTCUSDT")) == 12

@@ -1,4 +1,4 @@
-"""HTTP requests on a few worker threads: each gets exactly one answer, by its deadline, whatever the other side does."""
+"""Requests on a few worker threads: each gets exactly one answer, by its deadline, whatever the other side does."""
 
 from __future__ import annotations
 
@@ -7,15 +7,35 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable
+from typing import Protocol
 
 import attrs
 
 from perps_actors.kernel.clock import NS_PER_S, Clock
-from perps_actors.transport.dial import Dialer
-from perps_actors.transport.exchange import Exchanger, failed
 from perps_actors.transport.limits import Limits
 from perps_actors.transport.waiting import Waiter
-from perps_actors.transport.wire import AnswerListener, HttpAnswer, HttpRequest
+from perps_actors.transport.wire import AnswerListener, HttpAnswer, HttpRequest, failed
+
+
+class Exchanging(Protocol):
+    """What makes the requests of one worker, one after the other."""
+
+    def exchange(self, request: HttpRequest, waiter: Waiter, deadline_ns: int) -> HttpAnswer:
+        """Return what became of a request; never raises for what the outside does. `waiter` is stopped when it is given up."""
+
+    def cut(self) -> None:
+        """End what is under way, if that is possible; called from other threads."""
+
+    def close(self) -> None:
+        """Give back what is held."""
+
+
+def tell(callback: Callable[..., None], *news: object) -> None:
+    """Tell a listener on a thread that serves others too: what it raises goes to `threading.excepthook`, and the thread lives on."""
+    try:
+        callback(*news)
+    except BaseException:  # noqa: BLE001 - reported the way a dying thread is
+        threading.excepthook(threading.ExceptHookArgs((*sys.exc_info(), threading.current_thread())))
 
 
 @attrs.define(eq=False)
@@ -29,7 +49,7 @@ class _Ticket:
     """Ends the exchange under way; None while no worker has it."""
 
 
-class HttpPool:
+class RequestPool:
     """Workers that make requests, and one thread that keeps their deadlines. Threads start as they are needed.
 
     A listener hears the answer on a worker's thread; on the deadline keeper's when there was none in time; at once, on the caller's
@@ -38,14 +58,14 @@ class HttpPool:
     Args:
         clock: stamps and deadlines.
         limits: sizes, times and numbers.
-        dialer: how sockets are opened.
-        thread_prefix: put before the threads' names.
+        exchanger: makes what a worker makes its requests with; called on the worker's thread.
+        thread_prefix: put before the threads' numbers.
     """
 
-    def __init__(self, *, clock: Clock, limits: Limits, dialer: Dialer, thread_prefix: str = "") -> None:
+    def __init__(self, *, clock: Clock, limits: Limits, exchanger: Callable[[], Exchanging], thread_prefix: str) -> None:
         self._clock = clock
         self._limits = limits
-        self._dialer = dialer
+        self._exchanger = exchanger
         self._prefix = thread_prefix
         self._lock = threading.Lock()
         self._work = threading.Condition(self._lock)
@@ -70,7 +90,7 @@ class HttpPool:
                 self._work.notify()
                 self._changed.notify()
         if refusal is not None:
-            self._tell(ticket, failed(request, refusal, self._clock))
+            tell(listener, failed(request, refusal, self._clock))
 
     def close(self) -> None:
         """Answer what is pending with an error and let all threads end. Idempotent."""
@@ -96,14 +116,14 @@ class HttpPool:
             self._start(str(len(self.threads) - 1), self._serve)
 
     def _start(self, name: str, target: Callable[[], None]) -> None:
-        thread = threading.Thread(target=target, name=f"{self._prefix}perps-http-{name}", daemon=True)
+        thread = threading.Thread(target=target, name=f"{self._prefix}-{name}", daemon=True)
         self.threads.append(thread)
         thread.start()
 
     # --- on the workers' threads
 
     def _serve(self) -> None:
-        with contextlib.closing(Exchanger(self._clock, self._limits, self._dialer)) as exchanger:
+        with contextlib.closing(self._exchanger()) as exchanger:
             while True:
                 with contextlib.closing(Waiter(self._clock)) as waiter:
                     ticket = self._next(exchanger, waiter)
@@ -112,7 +132,7 @@ class HttpPool:
                     answer = exchanger.exchange(ticket.request, waiter, ticket.deadline_ns)
                     self._answer(ticket, answer)
 
-    def _next(self, exchanger: Exchanger, waiter: Waiter) -> _Ticket | None:
+    def _next(self, exchanger: Exchanging, waiter: Waiter) -> _Ticket | None:
         def cut(reason: str) -> None:
             waiter.stop(reason)
             exchanger.cut()
@@ -133,7 +153,7 @@ class HttpPool:
             if ticket not in self._pending:
                 return
             del self._pending[ticket]
-        self._tell(ticket, answer)
+        tell(ticket.listener, answer)
 
     # --- on the deadline keeper's thread
 
@@ -159,10 +179,4 @@ class HttpPool:
             # Under the lock: as long as the ticket was pending, its worker was not at the next one.
             if ticket.cut is not None:
                 ticket.cut(why)
-        self._tell(ticket, failed(ticket.request, why, self._clock))
-
-    def _tell(self, ticket: _Ticket, answer: HttpAnswer) -> None:
-        try:
-            ticket.listener(answer)
-        except BaseException:  # noqa: BLE001 - reported the way a dying thread is, but the others' worker lives on
-            threading.excepthook(threading.ExceptHookArgs((*sys.exc_info(), threading.current_thread())))
+        tell(ticket.listener, failed(ticket.request, why, self._clock))

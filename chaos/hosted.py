@@ -1,0 +1,141 @@
+"""Hosted rounds: the recording, inside a threaded or an asyncio host with bad subscribers, while settings change; windows are equal."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+import threading
+from pathlib import Path
+
+from chaos.disk import Disk
+from chaos.guests import AsyncGuests, ThreadedGuests, Watchdog, variations
+from chaos.journal_check import journal_faults
+from chaos.leftovers import Belongings, left_behind, resident_mib
+from chaos.recorded import PLAYED_WITHIN_S, RECORDING, Play, differences, settings_on
+from chaos.result import RoundResult
+from perps_actors import PerpsSystem, Settings, SystemReport
+from perps_actors.simulator.process import VenueProcess
+from perps_actors.testing.fakes import Probe
+
+SPEED = 3.0
+"""Multiple of the recorded pace."""
+CHANGE_EVERY_S = 1.0
+DRAIN_S = 3.0
+LOOK_EVERY_S = 0.02
+
+
+class HostedRounds:
+    """Plays the recording in peace once, then in hosts of either kind in turn."""
+
+    def __init__(self) -> None:
+        self._peace: Play | None = None
+        self._rounds = 0
+
+    def play(self, seed: int) -> RoundResult:
+        """Play a round; without the recording there is nothing to play, and the result says so."""
+        result, before = RoundResult(kind="hosted", seed=seed), Belongings.now()
+        if not RECORDING.is_dir():
+            result.figures = {"skipped": f"no recording at {RECORDING}", "rss_mib": round(resident_mib(), 1)}
+            return result
+        if self._peace is None:
+            self._peace = _in_peace(result)
+        self._rounds += 1
+        host = _in_a_threaded_host if self._rounds % 2 else _in_an_asyncio_host
+        play = host(result)
+        result.violations += differences(self._peace, play)
+        result.figures |= {"marks": len(play.marks), "dead": len(play.letters)}
+        result.violations += (f"left behind: {what}" for what in left_behind(before))
+        result.figures["rss_mib"] = round(resident_mib(), 1)
+        return result
+
+
+class _Stage:
+    """A system on the recording, with a journal on disk."""
+
+    def __init__(self, folder: str, venue: VenueProcess) -> None:
+        self.venue = venue
+        self.settings: Settings = settings_on(venue)
+        self.disk, self.heard = Disk(Path(folder) / "events.journal"), Probe()
+        self.system = PerpsSystem(self.settings, replace={"journal": self.disk.open})
+        self.system.listen(self.heard)
+
+    def outcome(self, result: RoundResult, report: SystemReport) -> Play:
+        """Return what came of it; an end that was not clean is a violation, but for the host's own threads."""
+        ours = [name for name in report.threads_left if "dead" not in name]
+        result.require(report.actors.clean and not ours, f"not a clean end: {report}")
+        result.violations += journal_faults(self.disk.path, report.journal)
+        dropped = sum(actor.inbox.dropped for actor in self.system.statistics().actors)
+        result.require(not dropped, f"inboxes of actors dropped {dropped}")
+        return Play.of(self.system, self.heard, self.disk.path)
+
+
+def _in_peace(result: RoundResult) -> Play:
+    with tempfile.TemporaryDirectory(prefix="chaos-") as folder, _served() as venue:
+        stage = _Stage(folder, venue)
+        stage.system.start()
+        result.require(venue.finished.wait(PLAYED_WITHIN_S), "the recording was not played in time")
+        return stage.outcome(result, stage.system.drain(DRAIN_S))
+
+
+def _served() -> VenueProcess:
+    return VenueProcess.start("--recording", str(RECORDING), "--speed", str(SPEED))
+
+
+def _in_a_threaded_host(result: RoundResult) -> Play:
+    with tempfile.TemporaryDirectory(prefix="chaos-") as folder, _served() as venue:
+        stage = _Stage(folder, venue)
+        guests = ThreadedGuests(stage.system)
+        stage.system.start()
+        changes, patience = 0, PLAYED_WITHIN_S / CHANGE_EVERY_S
+        for settings in variations(stage.settings):
+            if venue.finished.wait(CHANGE_EVERY_S) or changes > patience:
+                break
+            stage.system.reconfigure(settings)
+            changes += 1
+        result.require(venue.finished.is_set(), "the recording was not played in time")
+        stage.system.reconfigure(stage.settings)
+        report = stage.system.drain(DRAIN_S)
+        guests.released.set()
+        result.figures |= {"host": "threaded", "changes": changes, "counted": guests.counted}
+        play = stage.outcome(result, report)
+        result.require(guests.counted == len(play.marks), f"a subscriber was called {guests.counted} times for {len(play.marks)} marks")
+        return play
+
+
+def _in_an_asyncio_host(result: RoundResult) -> Play:
+    return asyncio.run(_hosted_by_asyncio(result))
+
+
+async def _hosted_by_asyncio(result: RoundResult) -> Play:
+    watchdog = Watchdog()
+    watching = asyncio.ensure_future(watchdog.watch())
+    with tempfile.TemporaryDirectory(prefix="chaos-") as folder, _served() as venue:
+        stage = _Stage(folder, venue)
+        async with stage.system as perps:
+            guests = AsyncGuests(perps)
+            changes = 0
+            for settings in variations(stage.settings):
+                if await _within(CHANGE_EVERY_S, venue.finished) or changes > PLAYED_WITHIN_S / CHANGE_EVERY_S:
+                    break
+                await perps.reconfigure(settings)
+                changes += 1
+            result.require(venue.finished.is_set(), "the recording was not played in time")
+            await perps.reconfigure(stage.settings)
+            report = await perps.drain(DRAIN_S)
+            await asyncio.sleep(0.1)
+            await guests.end()
+        watching.cancel()
+        play = stage.outcome(result, report)
+        result.require(guests.counted == len(play.marks), f"a stream gave {guests.counted} items for {len(play.marks)} marks")
+        late = {f"late_ms_p{int(100 * part)}": watchdog.percentile(part) for part in (0.5, 0.99, 1.0)}
+        result.figures |= {"host": "asyncio", "changes": changes, "counted": guests.counted, **late}
+        return play
+
+
+async def _within(seconds: float, event: threading.Event) -> bool:
+    """Wait for an event of another thread without blocking the loop or leaving a thread in wait."""
+    for _ in range(int(seconds / LOOK_EVERY_S)):
+        if event.is_set():
+            break
+        await asyncio.sleep(LOOK_EVERY_S)
+    return event.is_set()

@@ -1,0 +1,41 @@
+"""Makes `docs/terminal.svg`: the live table of a real run on the synthetic venue. Run it as `python docs/make_picture.py`."""
+# ruff: noqa: INP001 - a script beside the pages it serves
+
+from __future__ import annotations
+
+import io
+import threading
+from pathlib import Path
+
+from rich.console import Console
+
+from perps_actors.cli.best_prices import BestPriceWatch
+from perps_actors.cli.figures import Observer
+from perps_actors.cli.table import LiveTable
+from perps_actors.kernel.clock import SystemClock
+from perps_actors.messages.feeds import GetTops
+from perps_actors.session import RunOptions, Session
+
+PICTURE = Path(__file__).with_name("terminal.svg")
+SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT", "XRPUSDT", "DOGEUSDT", "ADAUSDT", "AVAXUSDT", "LINKUSDT")
+LOOKS, PAUSE_S = 20, 0.25
+"""Rates need some looks, windows some seconds to fill."""
+
+
+def main() -> None:
+    """Run for some seconds and write the picture."""
+    session, clock = Session.open(RunOptions(symbols=SYMBOLS)), SystemClock()
+    console = Console(record=True, file=io.StringIO(), width=80, height=14, force_terminal=True, color_system="standard")
+    prices = BestPriceWatch(lambda: session.system.ask("stream_consumer", GetTops()), clock)
+    table = LiveTable(Observer(session.system, clock, prices.latest, lambda: None), clock, console)
+    with prices:
+        for _ in range(LOOKS):
+            table.drawn()
+            threading.Event().wait(PAUSE_S)
+        console.print(table.drawn())
+    session.close()
+    PICTURE.write_text(console.export_svg(title="perps-actors run", unique_id="perps-actors"), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

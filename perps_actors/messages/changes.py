@@ -1,0 +1,77 @@
+"""Changes while a system runs: what each owner is told of its new settings.
+
+A host asks them, so that the answer says that they are in force; an actor that dies meanwhile starts again with the new ones.
+"""
+
+from __future__ import annotations
+
+import attrs
+
+from perps_actors.market.instrument import InstrumentId
+from perps_actors.market.ladder import LadderPolicy
+from perps_actors.trading.staleness import StalenessLimits
+
+
+@attrs.frozen(kw_only=True)
+class StreamPlan:
+    """What is streamed, and how."""
+
+    symbols: tuple[str, ...]
+    """All that have a ladder, also when nothing is streamed."""
+    streaming: bool
+    ladder: LadderPolicy
+    silence_s: float
+    """A connection that brought nothing at all for so long is dead."""
+    level: int
+    """Depth level that a host's own broker is asked for."""
+
+
+@attrs.frozen
+class SetStreams:
+    """Stream this from now on. Other symbols change the connections that carry them; anything else opens all anew."""
+
+    control = True
+    plan: StreamPlan
+
+
+@attrs.frozen(kw_only=True)
+class SetPolling:
+    """Poll these symbols, at once and then at this interval; none: poll no more."""
+
+    control = True
+    symbols: tuple[str, ...]
+    interval_s: float
+
+
+@attrs.frozen
+class ForgetInstruments:
+    """Keep no marks of these any more."""
+
+    instruments: frozenset[InstrumentId]
+
+
+@attrs.frozen(kw_only=True)
+class SetRisk:
+    """Watch these instruments, with these limits; a new one is armed now."""
+
+    instruments: tuple[InstrumentId, ...]
+    limits: StalenessLimits
+
+
+@attrs.frozen(kw_only=True)
+class SetWatch:
+    """Judge the feeds of these instruments, by this limit."""
+
+    instruments: tuple[InstrumentId, ...]
+    limit_s: float
+
+
+@attrs.frozen(kw_only=True)
+class SetRecording:
+    """Keep events by this policy."""
+
+    linger_s: float
+    block: int
+    """Events that are written at once, without lingering."""
+    rest_marks: bool
+    """Whether polled marks are recorded."""

@@ -1,0 +1,46 @@
+"""Settings of a system: frozen, validated, composed of what each room needs; from code, the environment or a TOML file.
+
+`Settings(...)` makes them in code; `settings_of(file=..., environ=..., table=...)` of several places, each overriding the one before.
+"""
+
+from __future__ import annotations
+
+from perps_actors.settings.changes import CHANGEABLE, Change, can_change, changes_between, refuse_unchangeable
+from perps_actors.settings.environment import table_from_environment
+from perps_actors.settings.layers import Layer, Layers, layers_of, settings_of
+from perps_actors.settings.reading import read_settings, settings_from
+from perps_actors.settings.sections import (
+    JournalSettings,
+    MarkSettings,
+    MonitorSettings,
+    PollSettings,
+    RiskSettings,
+    Settings,
+    StreamSettings,
+    SupervisionSettings,
+)
+from perps_actors.settings.watch import SettingsFile
+
+__all__ = [
+    "JournalSettings",
+    "MarkSettings",
+    "MonitorSettings",
+    "PollSettings",
+    "RiskSettings",
+    "Settings",
+    "StreamSettings",
+    "SupervisionSettings",
+    "Layer",
+    "Layers",
+    "layers_of",
+    "read_settings",
+    "settings_from",
+    "settings_of",
+    "table_from_environment",
+    "CHANGEABLE",
+    "Change",
+    "can_change",
+    "changes_between",
+    "refuse_unchangeable",
+    "SettingsFile",
+]

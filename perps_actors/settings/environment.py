@@ -1,0 +1,118 @@
+"""Settings from variables of the environment: `PERPS_<FIELD>` and `PERPS_<SECTION>_<FIELD>`, named after the classes.
+
+The environment is given, never taken. Of the two systems that this one stands in for, some variables are still read
+(`perps_actors.settings.originals`); the variable of a setting's own name wins over those.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, get_origin
+
+import attrs
+
+from perps_actors.errors import SettingsError
+from perps_actors.settings import texts
+from perps_actors.settings.fields import Field, all_fields
+from perps_actors.settings.originals import STILL_READ, is_not_read
+
+PREFIX = "PERPS_"
+PLACE = "environment"
+
+NEVER = ("provenance", "endpoints", "lossless", "live")
+"""What no variable gives, wherever it stands in a name: what kind of market it is, and whether orders are meant, is said on purpose."""
+
+_READERS: dict[Any, Callable[[str], Any]] = {
+    bool: texts.truth,
+    int: texts.whole,
+    float: texts.number,
+    str: lambda text: text,
+    tuple[str, ...]: texts.names,
+}
+_SECRET = ("KEY", "SECRET", "TOKEN", "PASS", "CREDENTIAL")
+
+
+def variable_of(field: Field) -> str | None:
+    """Return the variable that gives a setting; None for what no variable gives."""
+    name = PREFIX + field.name.upper().replace(".", "_")
+    return None if _is_never_given(name) else name
+
+
+def table_from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
+    """Return the table that variables spell, for `settings_from`.
+
+    Lists are separated by commas; truths are 1, true, yes, on and 0, false, no, off in any case. A variable that is blank counts as not
+    set. Of the variables of others only those in `originals` are looked at.
+
+    Raises:
+        SettingsError: a variable that begins with `PERPS_` and is none, or a value that cannot be used; names variable, value and why.
+    """
+    return table_of(values_in(environ))
+
+
+def table_of(found: Mapping[str, tuple[Any, str]]) -> dict[str, Any]:
+    """Return the table that values by dotted name make."""
+    table: dict[str, Any] = {}
+    for name, (value, _) in found.items():
+        *sections, field = name.split(".")
+        inner = table
+        for section in sections:
+            inner = inner.setdefault(section, {})
+        inner[field] = value
+    return table
+
+
+def values_in(environ: Mapping[str, str]) -> dict[str, tuple[Any, str]]:
+    """Return the value and the variable it came from, by the dotted name of the setting.
+
+    Raises:
+        SettingsError: as `table_from_environment`.
+    """
+    own = {variable: field for field in all_fields() if (variable := variable_of(field))}
+    readings = [_Reading(original.variable, original.gives, original.read) for original in STILL_READ]
+    readings += [_Reading(variable, (field.name,), _reader_of(field)) for variable, field in own.items()]
+    known = {reading.variable for reading in readings}
+    for variable in sorted(environ):
+        if variable.startswith(PREFIX) and variable not in known and not is_not_read(variable):
+            raise SettingsError(variable, _shown(variable, environ[variable]), _why_not(variable), PLACE)
+    fields = {field.name: field for field in all_fields()}
+    found: dict[str, tuple[Any, str]] = {}
+    for reading in readings:
+        text = environ.get(reading.variable, "")
+        if text.strip():
+            for name, value in reading.values(text).items():
+                fields[name].check(value, reading.variable)
+                found[name] = (value, reading.variable)
+    return found
+
+
+@attrs.frozen
+class _Reading:
+    variable: str
+    gives: tuple[str, ...]
+    read: Callable[[str], dict[str, Any]]
+
+    def values(self, text: str) -> dict[str, Any]:
+        try:
+            return self.read(text)
+        except ValueError as error:
+            raise SettingsError(" and ".join(self.gives), text, str(error), self.variable) from error
+
+
+def _reader_of(field: Field) -> Callable[[str], dict[str, Any]]:
+    # Whether text is one of the values allowed is the field's own validator's to say.
+    read = _READERS[str if get_origin(field.kind) is Literal else field.kind]
+    return lambda text: {field.name: read(text)}
+
+
+def _is_never_given(variable: str) -> bool:
+    return not set(NEVER).isdisjoint(variable.lower().split("_"))
+
+
+def _why_not(variable: str) -> str:
+    return "is never taken from the environment" if _is_never_given(variable) else "is no setting"
+
+
+def _shown(variable: str, text: str) -> str:
+    # A name that is unknown here may be another program's, and hold a secret.
+    return "***" if any(word in variable for word in _SECRET) else text

@@ -1,0 +1,144 @@
+"""Where settings come from and which of them holds: defaults < file < environment < code or command line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+
+import attrs
+
+from perps_actors.errors import SettingsError
+from perps_actors.settings.environment import PLACE as ENVIRONMENT
+from perps_actors.settings.environment import table_of, values_in
+from perps_actors.settings.reading import read_settings, settings_from
+from perps_actors.settings.sections import Settings
+
+
+@attrs.frozen
+class Layer:
+    """What one place gives."""
+
+    table: Mapping[str, Any]
+    place: str
+    """A file, the environment, the command line or a call; for errors."""
+    places: Mapping[str, str] = attrs.field(factory=dict)
+    """By dotted name, for what has a place of its own: its variable."""
+
+    def place_of(self, name: str) -> str | None:
+        """Return where a setting, or anything of a section, was given; None if it was not given here."""
+        inner: Any = self.table
+        for part in name.split("."):
+            if not isinstance(inner, Mapping) or part not in inner:
+                return None
+            inner = inner[part]
+        own = (place for field, place in self.places.items() if field == name or field.startswith(f"{name}."))
+        return next(own, self.place)
+
+
+@attrs.frozen
+class Layers:
+    """All that was given, lowest first: a later one wins, field by field."""
+
+    layers: tuple[Layer, ...]
+
+    @property
+    def table(self) -> dict[str, Any]:
+        """What holds, as a table for `settings_from`.
+
+        Raises:
+            SettingsError: a section that is no table.
+        """
+        table: dict[str, Any] = {}
+        for number, layer in enumerate(self.layers):
+            for name, value in layer.table.items():
+                before = table.get(name, {})
+                if not isinstance(value, Mapping):
+                    table[name] = value
+                elif isinstance(before, Mapping):
+                    table[name] = {**before, **value}
+                else:
+                    place = Layers(self.layers[:number]).place_of(name)
+                    raise SettingsError(field=name, value=before, why="expected a table", place=place)
+        return table
+
+    def settings(self) -> Settings:
+        """Return the settings.
+
+        Raises:
+            SettingsError: a setting that cannot be used; its place is the variable, file or call that gave it.
+        """
+        table = self.table
+        try:
+            return settings_from(table, "")
+        except SettingsError as error:
+            raise SettingsError(error.field, error.value, error.why, self.place_of(error.field)) from error
+
+    def place_of(self, field: str) -> str:
+        """Return where a setting was given; else where its section was, else all places there are."""
+        for name in (field, field.rpartition(".")[0]):
+            for layer in reversed(self.layers):
+                if name and (place := layer.place_of(name)):
+                    return place
+        return ", ".join(layer.place for layer in self.layers)
+
+    def over(self, table: Mapping[str, Any], place: str) -> Self:
+        """Return these over a lowest layer, e.g. of what is known of the venue."""
+        return attrs.evolve(self, layers=(Layer(table, place), *self.layers))
+
+    def renewed(self, place: str, table: Mapping[str, Any]) -> Self:
+        """Return these with what a place gives now, e.g. a file that changed."""
+        return attrs.evolve(self, layers=tuple(Layer(table, place) if layer.place == place else layer for layer in self.layers))
+
+
+def layers_of(
+    *,
+    file: Path | str | None = None,
+    environ: Mapping[str, str] | None = None,
+    table: Mapping[str, Any] | None = None,
+    place: str = "code",
+    file_from: str = "file",
+) -> Layers:
+    """Return what a file, the environment and code or a command line give, in this order: a later one wins.
+
+    Args:
+        file: a TOML file; its layer has the file's name as place.
+        environ: variables, e.g. `os.environ`; None: none are looked at.
+        table: fields of `Settings`.
+        place: where `table` came from, for errors.
+        file_from: what named the file, for errors if it cannot be read.
+
+    Raises:
+        SettingsError: the file cannot be read, or a variable cannot be used.
+    """
+    layers = [] if file is None else [Layer(read_settings(file, file_from), str(file))]
+    if environ is not None:
+        found = values_in(environ)
+        layers.append(Layer(table_of(found), ENVIRONMENT, {name: variable for name, (_, variable) in found.items()}))
+    layers.append(Layer(table or {}, place))
+    return Layers(tuple(layers))
+
+
+def settings_of(
+    *,
+    file: Path | str | None = None,
+    environ: Mapping[str, str] | None = None,
+    table: Mapping[str, Any] | None = None,
+    place: str = "code",
+) -> Settings:
+    """Return the settings that a file, the environment and code give, in this order: a later one wins, field by field.
+
+    ```python
+    settings_of(file="perps.toml", environ=os.environ, table={"symbols": ["BTCUSDT"]})
+    ```
+
+    Args:
+        file: a TOML file.
+        environ: variables, e.g. `os.environ`; None: none are looked at.
+        table: fields of `Settings`.
+        place: where `table` came from, for errors.
+
+    Raises:
+        SettingsError: a setting that cannot be used; names field, value, why, and the variable, file or call that gave it.
+    """
+    return layers_of(file=file, environ=environ, table=table, place=place).settings()

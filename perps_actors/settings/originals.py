@@ -1,0 +1,117 @@
+"""Variables of the two systems that this one stands in for: those that are still read, and those that are not and why.
+
+The trading bot's meanings are kept where it has a counterpart here: which words mean yes, the floor of an interval, the second limit
+at twice the first. Its silent defaults are not: it took a bad value for 1 or for no; here that is an error. `docs/migrating.md` shows
+both tables.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fnmatch import fnmatchcase
+from typing import Any
+
+import attrs
+
+from perps_actors.settings import texts
+
+STREAMING_REST_FLOOR_S = 0.5
+
+_BOT_YES = texts.YES - {"on"}
+
+
+@attrs.frozen
+class Original:
+    """A variable that is still read."""
+
+    variable: str
+    gives: tuple[str, ...]
+    """Dotted names of the settings it gives."""
+    read: Callable[[str], dict[str, Any]]
+    """From its text to values by dotted name; ValueError for text it cannot have."""
+    meaning: str
+
+
+def _disabled(text: str) -> dict[str, Any]:
+    return {"stream.enabled": False} if texts.truth(text) else {}
+
+
+def _staleness(text: str) -> dict[str, Any]:
+    limit_s = float(texts.whole(text))
+    return {"risk.stale_soft_s": limit_s, "risk.stale_hard_s": 2 * limit_s}
+
+
+STILL_READ = (
+    Original(
+        "TRADING_SYMBOLS",
+        ("symbols",),
+        lambda text: {"symbols": texts.names(text, ",;")},
+        "names between commas or semicolons, in the venue's own spelling (nothing is rewritten)",
+    ),
+    Original(
+        "PERPS_ENABLE_STREAMING",
+        ("stream.enabled",),
+        lambda text: {"stream.enabled": texts.truth(text, _BOT_YES)},
+        "1, true, yes or 0, false, no, off; `on` was not a yes and is refused",
+    ),
+    Original(
+        "DISABLE_WS_STREAMING",
+        ("stream.enabled",),
+        _disabled,
+        "1, true, yes or on: no streams, whatever `PERPS_ENABLE_STREAMING` says; 0, false, no, off: nothing",
+    ),
+    Original(
+        "PERPS_STREAMING_REST_INTERVAL",
+        ("poll.interval_s",),
+        lambda text: {"poll.interval_s": max(texts.number(text), STREAMING_REST_FLOOR_S)},
+        f"seconds, at least {STREAMING_REST_FLOOR_S}: less counts as that; quotes are polled all the time, not only while streams fail",
+    ),
+    Original(
+        "RISK_MAX_MARK_STALENESS_SECONDS",
+        ("risk.stale_soft_s", "risk.stale_hard_s"),
+        _staleness,
+        "whole seconds for the soft limit, twice as many for the hard one",
+    ),
+)
+"""Applied in this order; a later one wins."""
+
+NOT_READ: dict[str, tuple[str, ...]] = {
+    "retired: there is one path and nothing to roll back to": (
+        "USE_NEW_MARKET_DATA_SERVICE",
+        "USE_NEW_STREAMING_SERVICE",
+        "USE_PERPS_BOT_BUILDER",
+        "USE_LIFECYCLE_SERVICE",
+    ),
+    "no orders, positions or accounts here: marks only": (
+        "PERPS_PAPER",
+        "PERPS_SKIP_RECONCILE",
+        "PERPS_POSITION_FRACTION",
+        "PERPS_COLLATERAL_ASSETS",
+        "PERPS_SPECS_PATH",
+        "SPOT_FORCE_LIVE",
+        "ORDER_PREVIEW_ENABLED",
+        "SLIPPAGE_MULTIPLIERS",
+        "RISK_*",
+    ),
+    "`perps-actors run` without a venue runs on a synthetic one": ("PERPS_FORCE_MOCK",),
+    "the host owns logging; events go to the journal": (
+        "PERPS_DEBUG",
+        "PERPS_LOG_DIR",
+        "PERPS_LOG_MAX_BYTES",
+        "PERPS_LOG_BACKUP_COUNT",
+        "PERPS_CRIT_LOG_*",
+        "PERPS_MIN_LOG_LEVEL",
+        "PERPS_JSON_CONSOLE",
+    ),
+    "a journal is one file with one writer: `PERPS_JOURNAL_PATH`": ("EVENT_STORE_ROOT", "GPT_TRADER_RUNTIME_ROOT"),
+    "one settings file says all: `perps-actors run --config FILE`": ("RISK_CONFIG_PATH", "SPOT_PROFILE_PATH"),
+    "a venue's addresses are its own; a simulator's stand in the file under `[endpoints]`": ("COINBASE_WS_URL", "COINBASE_API_BASE"),
+    "the venue is `PERPS_VENUE`, and public data need no key": ("BROKER", "COINBASE_*", "CDP_*"),
+    "where this package's own tests find their recordings": ("PERPS_ACTORS_*",),
+}
+"""What stands in their place, or why nothing does, and the variables (`*`: all that begin so) that may be set and change nothing."""
+
+
+def is_not_read(variable: str) -> bool:
+    """Tell whether a variable is known and changes nothing."""
+    return any(fnmatchcase(variable, pattern) for patterns in NOT_READ.values() for pattern in patterns)

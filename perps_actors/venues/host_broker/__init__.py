@@ -1,0 +1,36 @@
+"""A host's own broker object as a venue; what carries it is `perps_actors.transport.broker`."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from perps_actors.errors import SettingsError
+from perps_actors.transport.broker_calls import BASE
+from perps_actors.venues.contract import Endpoints
+from perps_actors.venues.host_broker.messages import VENUE
+from perps_actors.venues.host_broker.rest import HostBrokerRest
+from perps_actors.venues.host_broker.stream import HostBrokerStream
+from perps_actors.venues.registry import Venue
+
+CALLS_PER_MINUTE: Final = 1_000_000
+"""What a broker may be called is its own business: this is no limit in practice."""
+
+
+def broker_venue(level: int = 1) -> Venue:
+    """Return the venue that a host's broker is.
+
+    Args:
+        level: how deep the broker is asked to look into the order book, from 1.
+
+    Raises:
+        SettingsError: the level is below 1.
+    """
+    if level < 1:
+        raise SettingsError(field="level", value=level, why="must be at least 1", place=VENUE)
+    return Venue(
+        name=VENUE,
+        endpoints=Endpoints(stream=BASE, rest=BASE),
+        stream=lambda _: HostBrokerStream(level),
+        rest=lambda _: HostBrokerRest(),
+        weight_per_minute=CALLS_PER_MINUTE,
+    )

@@ -1,0 +1,51 @@
+"""A host's broker as a venue to be polled: one quote a request."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from urllib.parse import parse_qs, urlsplit
+
+from perps_actors.errors import VenueError
+from perps_actors.market.instrument import Instrument, InstrumentId
+from perps_actors.transport.broker_calls import quotes_of
+from perps_actors.transport.wire import HttpRequest
+from perps_actors.venues.contract import Complaint, Outcome
+from perps_actors.venues.host_broker.messages import VENUE, read_message, touch_of
+
+
+class HostBrokerRest:
+    """A `RestAdapter` for a host's broker: quotes, and nothing else."""
+
+    def quotes(self, symbols: Sequence[str]) -> tuple[HttpRequest, ...]:
+        """Return one request a symbol, so that a call that hangs or fails is its own symbol's matter."""
+        return tuple(HttpRequest(url=quotes_of(symbol), purpose="quote", symbol=symbol) for symbol in symbols)
+
+    def instruments(self) -> HttpRequest:
+        """Return a request that is answered with an error: a broker lists nothing."""
+        return HttpRequest(url="broker:instruments", purpose="instruments")
+
+    def request_for(self, url: str) -> HttpRequest:
+        """Return the request that an address stands for; its purpose is `unknown` where we never ask that."""
+        symbol = parse_qs(urlsplit(url).query).get("symbol", [""])[0]
+        return self.quotes((symbol,))[0] if url == quotes_of(symbol) else HttpRequest(url=url, purpose="unknown")
+
+    def read(self, request: HttpRequest, status: int | None, body: bytes, received_ns: int) -> Sequence[Outcome]:
+        """Return the prices in a quote."""
+        symbol = request.symbol
+        if request.purpose != "quote" or symbol is None:
+            return ()
+        if status != 200:
+            return (Complaint(f"Expected a quote of {symbol}, was no answer", symbol),)
+        try:
+            return (touch_of(InstrumentId(VENUE, symbol), read_message(body), "rest", received_ns),)
+        except Exception as error:  # noqa: BLE001 - whatever hostile text does to the decoder is a complaint
+            return (Complaint(f"{error}: in quote of {symbol} {body[:80]!r}", symbol),)
+
+    def read_instruments(self, body: bytes) -> tuple[Instrument, ...]:
+        """Return nothing, ever.
+
+        Raises:
+            VenueError: a broker lists no instruments.
+        """
+        msg = f"Expected no list of instruments of a broker, was {body[:60]!r}"
+        raise VenueError(msg)

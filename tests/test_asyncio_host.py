@@ -1,0 +1,250 @@
+"""Asyncio hosts: the same system, everything that waits is awaited, and the loop is never blocked."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import threading
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from decimal import Decimal
+from typing import Any
+
+import attrs
+import pytest
+
+from perps_actors import AskTimeout, AsyncPerps, Event, InboxPolicy, Mark, Overflow, PartAbsent, PerpsSystem, Settings, StartFailed
+from perps_actors.actors.audience import Audience
+from perps_actors.host_stream import HostStream
+from perps_actors.kernel.clock import SystemClock
+from perps_actors.kernel.drops import DropLedger
+from perps_actors.kernel.statistics import CellStatistics, GetStatistics
+from perps_actors.market.instrument import InstrumentId
+from perps_actors.messages.marks import MarksUpdated
+from perps_actors.messages.subscriptions import Interest
+from perps_actors.settings import MarkSettings
+from perps_actors.simulator.process import VenueProcess
+
+LIMIT_S = 20.0
+NO_STORE = "no store today"
+
+
+@pytest.fixture(scope="module")
+def venue() -> Iterator[VenueProcess]:
+    with VenueProcess.start() as process:
+        yield process
+
+
+def run(work: Coroutine[Any, Any, Any]) -> Any:
+    return asyncio.run(asyncio.wait_for(work, LIMIT_S))
+
+
+@pytest.fixture
+def settings(venue) -> Settings:
+    return Settings(symbols=venue.symbols, endpoints=venue.endpoints, provenance="synthetic")
+
+
+def ours() -> list[str]:
+    """Return the threads of systems; the venue's process has one of its own in this."""
+    return sorted(t.name for t in threading.enumerate() if t.name.startswith("perps") and not t.name.startswith("perps-venue"))
+
+
+async def until(event: threading.Event) -> None:
+    assert await asyncio.to_thread(event.wait, LIMIT_S)
+
+
+async def first(stream: AsyncIterator[Any], count: int) -> list[Any]:
+    items: list[Any] = []
+    async for item in stream:
+        items.append(item)
+        if len(items) == count:
+            break
+    return items
+
+
+def test_marks_are_streamed_and_questions_awaited_and_nothing_stays(settings) -> None:
+    async def host() -> None:
+        async with PerpsSystem(settings) as perps:
+            assert isinstance(perps, AsyncPerps)
+            marks = await first(perps.stream(instruments=("BTCUSDT",)), 5)
+            assert [mark.instrument.symbol for mark in marks] == ["BTCUSDT"] * 5
+            assert perps.mark("BTCUSDT").monotonic_ns >= marks[-1].monotonic_ns
+            assert (await perps.verdict("BTCUSDT")).may_open
+            assert isinstance(await perps.ask("mark_store", GetStatistics()), CellStatistics)
+            assert (await perps.stream_statistics()).frames > 0
+            assert (await perps.mark_statistics()).rejected == 0
+            assert await perps.flush() > 0
+
+    run(host())
+    assert ours() == []
+
+
+def test_events_are_streamed_too(settings) -> None:
+    async def host() -> None:
+        async with PerpsSystem(settings) as perps:
+            stream = perps.stream(Event, kinds=("settings_changed",))
+            await perps.reconfigure(attrs.evolve(perps.settings, marks=MarkSettings(long=30)))
+            (event,) = await first(stream, 1)
+            assert dict(event.data) == {"marks_long": "20 -> 30"}
+
+    run(host())
+
+
+def test_a_stream_ends_with_its_system(settings) -> None:
+    async def host() -> list[Mark]:
+        async with PerpsSystem(settings) as perps:
+            stream = perps.stream()
+            await first(stream, 3)
+            report = await perps.drain()
+        assert report.clean
+        return [mark async for mark in stream]
+
+    run(host())
+
+
+def test_a_stream_that_nobody_holds_any_more_is_not_told_any_more(settings) -> None:
+    async def host() -> None:
+        async with PerpsSystem(settings) as perps:
+            await first(perps.stream(), 3)
+            gc.collect()
+            audience = perps._composition.parts.audience
+            assert audience._to_marks == ()
+            async with perps.stream() as stream:
+                assert len(audience._to_marks) == 1
+                await first(stream, 1)
+            assert audience._to_marks == ()
+
+    run(host())
+
+
+def test_cancelling_what_waits_for_a_mark_leaves_the_stream_as_it_was(settings) -> None:
+    async def host() -> None:
+        async with PerpsSystem(settings) as perps:
+            stream = perps.stream()
+            for _ in range(20):
+                waiting = asyncio.ensure_future(stream.__anext__())
+                await asyncio.sleep(0)
+                waiting.cancel()
+                with pytest.raises(asyncio.CancelledError):
+                    await waiting
+            marks = await first(stream, 10)
+            assert [m.monotonic_ns for m in marks] == sorted(m.monotonic_ns for m in marks)
+
+    run(host())
+    assert ours() == []
+
+
+def test_a_slow_host_loses_the_oldest_and_is_told_so(settings) -> None:
+    async def host() -> None:
+        async with PerpsSystem(settings) as perps:
+            holes = perps.stream(Event, kinds=("hole",))
+            stream = perps.stream(inbox=InboxPolicy(bound=3, overflow=Overflow.DROP_OLDEST))
+            (hole,) = await first(holes, 1)
+            assert dict(hole.data)["inbox"] == stream.name
+            assert len(await first(stream, 3)) == 3
+
+    run(host())
+
+
+def test_other_tasks_get_their_turn_while_a_flood_is_read() -> None:
+    marks = tuple(Mark(InstrumentId("v", "A"), Decimal(n), "book", None, n, n) for n in range(10_000))
+
+    async def host() -> None:
+        audience, turns = Audience(), 0
+        interest = Interest(to=Mark)
+        stream = HostStream("s", interest, InboxPolicy(), audience=audience, drops=DropLedger(), clock=SystemClock())
+
+        async def other() -> None:
+            nonlocal turns
+            while True:
+                turns += 1
+                await asyncio.sleep(0)
+
+        audience.tell(MarksUpdated(marks, "synthetic"))
+        beside = asyncio.ensure_future(other())
+        assert tuple(await first(stream, len(marks))) == marks
+        beside.cancel()
+        assert turns > 100
+
+    run(host())
+
+
+def test_a_question_that_is_not_answered_times_out_and_one_to_nobody_is_refused(settings, monkeypatch) -> None:
+    monkeypatch.setattr("perps_actors.aio.ASK_TIMEOUT_S", 0.05)
+    release, stuck = threading.Event(), threading.Event()
+
+    class Blocking:
+        def tell(self, _: object) -> None:
+            stuck.set()
+            release.wait(LIMIT_S)
+
+    async def host() -> None:
+        system = PerpsSystem(settings, replace={"quote_poller": None})
+        system.listen(Blocking())
+        async with system as perps:
+            with pytest.raises(PartAbsent):
+                await perps.ask("quote_poller", GetStatistics())
+            await until(stuck)
+            with pytest.raises(AskTimeout):
+                await perps.mark_statistics()
+            release.set()
+
+    run(host())
+
+
+def test_a_start_that_fails_raises_and_leaves_nothing(settings) -> None:
+    def no_store(_: object) -> Any:
+        raise KeyError(NO_STORE)
+
+    async def host() -> None:
+        with pytest.raises(StartFailed, match=NO_STORE):
+            async with PerpsSystem(settings, replace={"mark_store": no_store}):
+                pass
+
+    run(host())
+    assert ours() == []
+
+
+def test_cancelling_a_start_or_an_end_leaves_nothing(settings) -> None:
+    async def host() -> None:
+        entering = asyncio.ensure_future(PerpsSystem(settings).__aenter__())
+        await asyncio.sleep(0)
+        entering.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await entering
+        assert [name for name in ours() if name != "perps-host-call"] == []
+        system = PerpsSystem(settings)
+        await system.__aenter__()
+        leaving = asyncio.ensure_future(system.__aexit__(None, None, None))
+        await asyncio.sleep(0)
+        leaving.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await leaving
+
+    run(host())
+    assert ours() == []
+
+
+def test_reading_and_asking_do_not_wait_for_an_actor_that_hangs(settings) -> None:
+    release, stuck = threading.Event(), threading.Event()
+
+    class Blocking:
+        def tell(self, _: object) -> None:
+            stuck.set()
+            release.wait(LIMIT_S)
+
+    async def host() -> None:
+        system = PerpsSystem(settings)
+        system.listen(Blocking())
+        async with system as perps:
+            await until(stuck)
+            asked = asyncio.ensure_future(perps.mark_statistics())
+            for _ in range(100):
+                assert perps.mark("BTCUSDT") is None or perps.mark("BTCUSDT").mark > 0
+                assert len(perps.statistics().actors) == 6
+                assert len(dict(perps.marks)) <= len(settings.symbols)
+                await asyncio.sleep(0)
+            assert not asked.done()
+            release.set()
+            assert (await asked).rejected == 0
+
+    run(host())
