@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SOURCES := setup.cfg pyproject.toml
 
-.PHONY: run test bench bench-quick explore explore-bites chaos lint clean
+.PHONY: run test bench bench-quick explore explore-bites chaos docs lint clean
 
 SEEDS ?= 0:200
 
@@ -28,6 +28,9 @@ explore-bites: $(VENV)/.test-ready
 
 chaos: $(VENV)/.test-ready
 	@$(BIN)/python -m chaos $(ARGS)
+
+docs: $(VENV)/.run-ready
+	@$(BIN)/python -m docs.make_reference
 
 lint: $(VENV)/.tools-ready
 	$(BIN)/ruff format --check .

@@ -22,7 +22,8 @@ from perps_actors.settings import Change, Settings
 from perps_actors.subscriptions import ASK_TIMEOUT_S, interest_in
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
 
     from perps_actors.kernel.inbox import InboxPolicy
     from perps_actors.system import PerpsSystem, SystemReport
@@ -96,6 +97,12 @@ class AsyncPerps(Readings):
     async def reconfigure(self, settings: Settings, timeout_s: float = 10.0) -> tuple[Change, ...]:
         """Change settings while the system runs; as `PerpsSystem.reconfigure`."""
         return await on_a_thread(lambda: self._system.reconfigure(settings, timeout_s))
+
+    def follow(
+        self, file: Path | str, *, environ: Mapping[str, str] | None = None, table: Mapping[str, Any] | None = None, every_s: float = 1.0
+    ) -> None:
+        """Look at a settings file every so many seconds, on a thread of its own; as `PerpsSystem.follow`."""
+        self._system.follow(file, environ=environ, table=table, every_s=every_s)
 
     async def drain(self, deadline_s: float = 10.0) -> SystemReport:
         """Handle what is queued, and stop; as `PerpsSystem.drain`."""

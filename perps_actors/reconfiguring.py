@@ -64,7 +64,7 @@ def reconfigure(composition: Composition, settings: Settings, timeout_s: float) 
                 raise ReconfigureFailed(actor, error) from error
     if changes:
         told = {change.field: f"{change.before!r} -> {change.after!r}"[:300] for change in changes}
-        parts.report.tell("settings_changed", None, **{name.replace(".", "_"): what for name, what in told.items()})
+        parts.report.tell("settings_changed", None, **told)
     return changes
 
 

@@ -84,7 +84,7 @@ def test_events_are_streamed_too(settings) -> None:
             stream = perps.stream(Event, kinds=("settings_changed",))
             await perps.reconfigure(attrs.evolve(perps.settings, marks=MarkSettings(long=30)))
             (event,) = await first(stream, 1)
-            assert dict(event.data) == {"marks_long": "20 -> 30"}
+            assert dict(event.data) == {"marks.long": "20 -> 30"}
 
     run(host())
 

@@ -1,7 +1,11 @@
+"""Every example runs, as a program of its own, and prints what it promises."""
+
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,53 +13,69 @@ import pytest
 from perps_actors.simulator.process import VenueProcess
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
+PRICE = r"\d+(\.\d+)?"
 
 
-def run(name: str, *arguments: str) -> str:
+@pytest.fixture(scope="module")
+def venue() -> Iterator[VenueProcess]:
+    with VenueProcess.start() as process:
+        yield process
+
+
+def run(name: str, *arguments: str) -> list[str]:
     done = subprocess.run([sys.executable, EXAMPLES / name, *arguments], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
-    return done.stdout
+    return done.stdout.splitlines()
 
 
 def test_launch_shows_marks_and_stops_cleanly() -> None:
-    said = run("launch.py", "2")
-    assert "BTCUSDT" in said
-    assert "clean stop: True" in said
+    *shown, last = run("launch.py", "2")
+    assert any(re.fullmatch(rf"BTCUSDT {PRICE} from the book, \d+ in the window", line) for line in shown)
+    assert re.fullmatch(r"\d+ marks, clean stop: True", last)
 
 
-def test_embed_sees_marks_and_gets_a_verdict() -> None:
-    with VenueProcess.start() as venue:
-        said = run("embed.py", venue.endpoints.stream, venue.endpoints.rest, venue.symbols[0])
-    assert "may open a position: True (fresh mark)" in said
+def test_embed_is_told_of_marks_and_events_and_gets_a_full_window_and_a_verdict(venue) -> None:
+    *told, marks, verdict = run("embed.py", venue.endpoints.stream, venue.endpoints.rest, "BTCUSDT")
+    assert told == ["feed_health BTCUSDT marks arrive"]
+    assert re.fullmatch(rf"BTCUSDT {PRICE} from the book; 25 marks from {PRICE} to {PRICE}", marks)
+    assert verdict == "may open a position: True (fresh mark)"
+
+
+def test_an_asyncio_program_streams_marks_and_events_at_the_same_time_and_awaits_a_verdict(venue) -> None:
+    *told, verdict = run("embed_asyncio.py", venue.endpoints.stream, venue.endpoints.rest, "ETHUSDT")
+    highs = [float(line.split()[-1]) for line in told if line.startswith("new high: ETHUSDT ")]
+    assert highs
+    assert highs == sorted(set(highs))
+    assert [line for line in told if not line.startswith("new high: ")] == ["feed_health ETHUSDT marks arrive"]
+    assert verdict == "may open a position: True (fresh mark)"
+
+
+def test_marks_of_an_own_broker_fall_to_its_quotes_and_climb_back_to_its_books() -> None:
+    (said,) = run("own_broker.py")
+    assert re.fullmatch(rf"BTC-PERP {PRICE} from the book, \d+ marks in the window; sources: rest, then book", said)
+
+
+def test_of_many_systems_one_is_changed_and_the_others_go_on_as_they_were() -> None:
+    assert run("many_systems.py") == [
+        "books: BTCUSDT from the book",
+        "touches: BTCUSDT from the touch",
+        "changed: symbols, marks.long",
+        "told: {'symbols': \"('BTCUSDT',) -> ('ETHUSDT',)\", 'marks.long': '20 -> 50'}",
+        "books: BTCUSDT from the book",
+        "touches: ETHUSDT from the touch",
+    ]
 
 
 def test_the_kernel_alone_loses_just_the_message_that_kills_its_actor() -> None:
     said = run("kernel_alone.py")
-    assert said.startswith("actor_died: adder, lost 'three'\nactor_restarted: adder\n")
-    assert "dead_letters=1" in said
-    assert said.endswith("threads left: ()\n")
+    assert said[:2] == ["actor_died: adder, lost 'three'", "actor_restarted: adder"]
+    assert "dead_letters=1" in said[2]
+    assert said[3:] == ["threads left: ()"]
 
 
 def test_there_is_a_test_here_for_every_example_and_each_fits_a_page() -> None:
-    shown = {"launch.py", "embed.py", "kernel_alone.py"}
-    assert {path.name for path in EXAMPLES.glob("*.py")} == shown
-    for name in shown:
+    tested = set(re.findall(r'run\("(\w+\.py)"', Path(__file__).read_text()))
+    assert {path.name for path in EXAMPLES.glob("*.py")} == tested
+    for name in tested:
         assert len((EXAMPLES / name).read_text().splitlines()) <= 80
-
-
-@pytest.mark.parametrize("name", ["README.md"])
-def test_the_python_in_the_readme_runs(name: str) -> None:
-    text = (EXAMPLES.parent / name).read_text()
-    blocks = [block.split("```")[0] for block in text.split("```python\n")[1:]]
-    assert blocks
-    with VenueProcess.start() as venue:
-        prelude = (
-            "import perps_actors\nfrom perps_actors.venues.contract import Endpoints\n"
-            "import functools\nfrom perps_actors.settings import Settings as _S\n"
-            f"_E = Endpoints(stream={venue.endpoints.stream!r}, rest={venue.endpoints.rest!r})\n"
-            "perps_actors.Settings = functools.partial(_S, endpoints=_E, provenance='synthetic')\n"
-        )
-        for block in blocks:
-            done = subprocess.run([sys.executable, "-c", prelude + block], capture_output=True, text=True, timeout=60, check=False)
-            assert done.returncode == 0, done.stderr

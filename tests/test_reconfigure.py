@@ -251,7 +251,7 @@ def test_settings_that_do_not_differ_change_nothing_and_are_not_told(world) -> N
 def test_a_change_is_told_with_what_was_before(world) -> None:
     change(world, marks=MarkSettings(long=7), symbols=("BTCUSDT",))
     assert world.told_of("settings_changed") == [
-        ("settings_changed", {"symbols": "('BTCUSDT', 'ETHUSDT') -> ('BTCUSDT',)", "marks_long": "20 -> 7"})
+        ("settings_changed", {"symbols": "('BTCUSDT', 'ETHUSDT') -> ('BTCUSDT',)", "marks.long": "20 -> 7"})
     ]
 
 

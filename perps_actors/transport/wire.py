@@ -23,6 +23,8 @@ class ConnectionPlan:
     """... and which sources of marks of each."""
     silence_limit_s: float = 20.0
     """Close when nothing (no frame, ping or pong) came for so long; a ping is sent after half of it."""
+    keep_alive: tuple[str, float] | None = None
+    """A text frame that the venue wants to hear at least every so many seconds, beside WebSocket's own pings; None: none."""
     max_age_s: float | None = None
     """Replace the connection after so long, before the venue cuts it; None: never."""
 

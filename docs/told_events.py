@@ -1,0 +1,173 @@
+"""Finds every kind of event that the code tells, with who tells it and its fields, by reading the sources.
+
+A kind is what is given first to `tell` or `event` of a reporter or to `Event`, or as `kind` to `Incident`. Where a method hands its own
+parameter `kind` on, the calls of it in its class are looked at. A kind that cannot be read off is an error: the reference would lack it.
+"""
+# ruff: noqa: INP001 - beside the pages it serves
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping
+
+import attrs
+
+COMMON = {"venue", "instrument", "received_ns", "venue_time_ns", "source", "provenance"}
+"""What every event has."""
+
+TELLERS = ("tell", "event")
+"""Methods of a reporter."""
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+@attrs.frozen
+class Told:
+    """That a module tells a kind of event."""
+
+    kind: str
+    module: str
+    """Path of the source."""
+    data: tuple[str, ...]
+    """Names of its own fields; `...` for those that are not spelt out."""
+
+
+class UnreadableKindError(Exception):
+    """A kind of event that cannot be read off the source; names file and line."""
+
+
+@attrs.frozen
+class _Call:
+    """A call that tells an event."""
+
+    kind: ast.expr
+    data: tuple[str, ...]
+    module: str
+    owner: ast.ClassDef | None
+    function: Function | None
+    of_incident: bool = False
+
+    @property
+    def is_handed_on(self) -> bool:
+        """Whether the kind is a parameter of the function that it stands in."""
+        arguments = () if self.function is None else (*self.function.args.args, *self.function.args.kwonlyargs)
+        return isinstance(self.kind, ast.Name) and self.kind.id in {argument.arg for argument in arguments}
+
+    @property
+    def tells_incidents(self) -> bool:
+        """Whether it makes events of incidents, whatever their kind."""
+        return isinstance(self.kind, ast.Attribute) and self.kind.attr == "kind"
+
+
+def told_events(texts: Mapping[str, str]) -> tuple[Told, ...]:
+    """Return all that is told in sources, given by path; sorted by kind.
+
+    Raises:
+        UnreadableKindError: a kind is computed, or handed on more than once.
+    """
+    trees = {path: ast.parse(text, path) for path, text in texts.items()}
+    calls = [call for path, tree in trees.items() for call in _calls(path, tree)]
+    of_incidents = tuple(name for call in calls if call.tells_incidents for name in call.data)
+    spelt = [call for call in calls if not call.is_handed_on and not call.tells_incidents]
+    passing = [caller for call in calls if call.is_handed_on for caller in _callers(call)]
+    found = {
+        Told(kind, call.module, of_incidents if call.of_incident else call.data)
+        for call in (*spelt, *passing)
+        for kind in _kinds(call, trees)
+    }
+    return tuple(sorted(found, key=lambda told: (told.kind, told.module)))
+
+
+def _calls(path: str, tree: ast.AST) -> Iterator[_Call]:
+    """Yield what tells an event."""
+    for owner, function, node in _each_call(tree):
+        match node:
+            case ast.Call(func=ast.Attribute(value=to, attr="tell" | "event")) if (
+                ast.unparse(to).rpartition(".")[2].lstrip("_") == "report"
+            ):
+                yield _Call(_first(node, path), _keywords(node), path, owner, function)
+            case ast.Call(func=ast.Name(id="event")):
+                yield _Call(_first(node, path), tuple(name for name in _keywords(node) if name not in COMMON), path, owner, function)
+            case ast.Call(func=ast.Name(id="Event"), args=[kind, *_, ast.Tuple(elts=pairs)]):
+                names = tuple(ast.literal_eval(pair.elts[0]) for pair in pairs if isinstance(pair, ast.Tuple))
+                yield _Call(kind, names, path, owner, function)
+            case ast.Call(func=ast.Name(id="Incident"), keywords=keywords):
+                (kind,) = (keyword.value for keyword in keywords if keyword.arg == "kind")
+                yield _Call(kind, (), path, owner, function, of_incident=True)
+
+
+def _callers(call: _Call) -> Iterator[_Call]:
+    """Yield the calls, in its class, of the method that hands a kind on, as if they told the event; those of a reporter are told anyway."""
+    assert call.function is not None
+    for _, function, node in () if call.owner is None or call.function.name in TELLERS else _each_call(call.owner):
+        match node.func:
+            case ast.Attribute(value=ast.Name(id="self"), attr=name) if name == call.function.name:
+                data = (*call.data, *_keywords(node))
+                yield attrs.evolve(call, kind=_first(node, call.module), data=data, function=function)
+
+
+def _kinds(call: _Call, trees: Mapping[str, ast.Module]) -> Iterator[str]:
+    match call.kind:
+        case ast.Constant(value=str(kind)):
+            yield kind
+        case ast.Subscript(value=ast.Name(id=table)):
+            yield from _values_of(table, trees[call.module])
+        case ast.Name(id=name) if not call.is_handed_on and (method := _loop_over(name, call.function)):
+            for tree in trees.values():
+                yield from _yielded_by(method, tree)
+        case unreadable:
+            msg = f"{call.module}:{unreadable.lineno}: {ast.unparse(unreadable)}"
+            raise UnreadableKindError(msg)
+
+
+def _each_call(
+    node: ast.AST, owner: ast.ClassDef | None = None, function: Function | None = None
+) -> Iterator[tuple[ast.ClassDef | None, Function | None, ast.Call]]:
+    """Yield every call with the class and the function that it is in."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.Call):
+            yield owner, function, child
+        inside = child if isinstance(child, ast.ClassDef) else owner
+        yield from _each_call(child, inside, child if isinstance(child, Function) else function)
+
+
+def _first(call: ast.Call, path: str) -> ast.expr:
+    if not call.args:
+        msg = f"{path}:{call.lineno}: {ast.unparse(call)}"
+        raise UnreadableKindError(msg)
+    return call.args[0]
+
+
+def _keywords(call: ast.Call) -> tuple[str, ...]:
+    """Return the names of the fields; what a method hands on as `**data` is its callers' to name."""
+    return tuple(keyword.arg or "..." for keyword in call.keywords if keyword.arg or not isinstance(keyword.value, ast.Name))
+
+
+def _last_name(node: ast.expr) -> str:
+    return ast.unparse(node).rpartition(".")[2].lstrip("_")
+
+
+def _values_of(table: str, module: ast.Module) -> Iterator[str]:
+    for node in module.body:
+        match node:
+            case ast.Assign(targets=[ast.Name(id=name)], value=ast.Dict(values=values)) if name == table:
+                yield from (ast.literal_eval(value) for value in values)
+
+
+def _yielded_by(method: str, module: ast.Module) -> Iterator[str]:
+    for function in ast.walk(module):
+        for node in ast.walk(function) if isinstance(function, Function) and function.name == method else ():
+            match node:
+                case ast.Yield(value=ast.Tuple(elts=[ast.Constant(value=str(kind)), *_])):
+                    yield kind
+
+
+def _loop_over(name: str, function: Function | None) -> str | None:
+    """Return the method whose results a name goes through in a loop."""
+    for node in () if function is None else ast.walk(function):
+        match node:
+            case ast.For(target=ast.Tuple(elts=[ast.Name(id=target), *_]), iter=ast.Call(func=ast.Attribute(attr=method))) if (
+                target == name
+            ):
+                return method
+    return None

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from perps_actors.market.events import BookTop, BookWithdrawn
+from perps_actors.market.instrument import InstrumentId
+from perps_actors.venues.pushed_book import PushedBook
+
+BTC = InstrumentId("v", "BTC")
+
+
+def book(bids=(("9", "1"),), asks=(("11", "1"),)) -> PushedBook:
+    made = PushedBook(BTC)
+    made.snapshot(bids, asks, sequence=1, venue_time_ns=10, received_ns=10)
+    return made
+
+
+def update(of: PushedBook, bids=(), asks=(), **how):
+    return of.update(bids, asks, **{"sequence": 2, "venue_time_ns": 11, "received_ns": 11, **how})
+
+
+def test_a_snapshot_makes_a_good_book_and_an_update_changes_it() -> None:
+    good = book()
+    assert update(good, bids=(("10", "3"), ("9", "0"))) == (BookTop(BTC, False, "10", "3", "11", "1", 1, 1, 2, 11, 11),)
+    assert good.sequence == 2
+
+
+def test_before_a_snapshot_there_is_nothing() -> None:
+    assert update(PushedBook(BTC), bids=(("10", "3"),)) == ()
+
+
+@pytest.mark.parametrize(
+    ("how", "cause"),
+    [
+        ({"broken": "expected 2, was 4"}, "expected 2, was 4"),
+        ({"bids": (("11", "1"),)}, "crossed: bid 11 at or above ask 11"),
+        ({"venue_time_ns": -2_000_000_000}, "venue time ran back by 2 s"),
+    ],
+)
+def test_a_suspect_book_is_withdrawn_and_shows_nothing_until_the_next_snapshot(how, cause) -> None:
+    suspect = book()
+    assert update(suspect, **how) == (BookWithdrawn(BTC, cause, 11),)
+    assert suspect.depth(10) == ([], [])
+    assert update(suspect, bids=(("10", "1"),)) == ()
+    (top,) = suspect.snapshot((("1", "1"),), (), sequence=None, venue_time_ns=None, received_ns=12)
+    assert (top.bid, top.ask, suspect.good) == ("1", None, True)
+
+
+def test_a_snapshot_that_no_market_can_have_withdraws_the_book() -> None:
+    (told,) = PushedBook(BTC).snapshot((("5", "1"),), (("4", "1"),), sequence=1, venue_time_ns=1, received_ns=1)
+    assert told == BookWithdrawn(BTC, "crossed: bid 5 at or above ask 4", 1)
+
+
+def test_a_side_may_be_empty_and_a_level_may_be_deleted_that_never_was() -> None:
+    (top,) = update(book(asks=()), bids=(("7", "0"),))
+    assert (top.bid, top.ask, top.bid_levels, top.ask_levels) == ("9", None, 1, 0)
+
+
+@given(st.lists(st.tuples(st.booleans(), st.integers(1, 40), st.integers(0, 3)), max_size=60))
+def test_the_book_is_the_sum_of_its_updates_or_not_good(changes) -> None:
+    made, sides = book(), ({9: 1}, {11: 1})
+    for bid, price, size in changes:
+        levels = ((str(price), str(size)),)
+        update(made, bids=levels if bid else (), asks=() if bid else levels)
+        side = sides[0 if bid else 1]
+        side.pop(price, None)
+        if size:
+            side[price] = size
+        if sides[0] and sides[1] and max(sides[0]) >= min(sides[1]):
+            assert not made.good
+            return
+        bids, asks = made.depth(100)
+        assert [(int(p), int(s)) for p, s in bids] == sorted(sides[0].items(), reverse=True)
+        assert [(int(p), int(s)) for p, s in asks] == sorted(sides[1].items())
