@@ -17,7 +17,7 @@ import attrs
 from exploration.mutations import MUTATIONS, Mutation
 
 ROOT = Path(__file__).resolve().parents[1]
-SEEDS = "0:400"
+SEEDS = "0:600"
 TIMEOUT_S = 240.0
 
 

@@ -12,7 +12,7 @@ import attrs
 from perps_actors.market.events import Funding, Touch, Trade, VenueMark
 from perps_actors.market.instrument import Instrument, InstrumentId
 from perps_actors.market.numbers import DecimalText
-from perps_actors.venues.binance_futures.serve import Depth
+from perps_actors.venues.serving import Depth
 
 LEVELS: Final = 25
 """Levels a side of every book."""

@@ -13,7 +13,7 @@ from perps_actors.market.instrument import Instrument, InstrumentId
 from perps_actors.market.numbers import DecimalText, decimal_text
 from perps_actors.simulator.market import linear_perpetual
 from perps_actors.simulator.recording import Frame, Recording
-from perps_actors.venues.binance_futures.serve import Channel, Depth, Levels
+from perps_actors.venues.serving import Channel, Depth, Levels
 
 T = TypeVar("T")
 

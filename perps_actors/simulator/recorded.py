@@ -16,7 +16,7 @@ from perps_actors.simulator.cursor import Cursor, Gates
 from perps_actors.simulator.played import PlayedMarket
 from perps_actors.simulator.recording import Answer, Frame, Recording
 from perps_actors.simulator.source import Connection
-from perps_actors.venues.binance_futures.serve_rest import RestAnswer
+from perps_actors.venues.serving import RestAnswer
 
 END: Final = "end of recording"
 QUIET_S: Final = 0.5

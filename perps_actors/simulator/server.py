@@ -15,8 +15,7 @@ from perps_actors.kernel.clock import Clock
 from perps_actors.simulator.faults import FaultPlan, Kind
 from perps_actors.simulator.sides import VenueSide
 from perps_actors.simulator.source import Source
-from perps_actors.venues.binance_futures.serve import StreamSession
-from perps_actors.venues.binance_futures.serve_rest import RestAnswer
+from perps_actors.venues.serving import RestAnswer, StreamSession
 
 HOST: Final = "127.0.0.1"
 CLOSE_HANDSHAKE_S: Final = 5.0
@@ -101,7 +100,8 @@ class ClientConnection:
         if message.type is WSMsgType.PING:
             await self._ws.pong(message.data)
         elif message.type is WSMsgType.TEXT:
-            await self._ws.send_str(self._session.receive(message.data))
+            for answer in self._session.receive(message.data):
+                await self._ws.send_str(answer)
             self.stirred.set()
 
     async def ping(self) -> None:

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final, Protocol
 
 from perps_actors.errors import SimulatorError
 from perps_actors.market.events import Funding, Touch, Trade, VenueMark
 from perps_actors.venues.binance_futures import serve as binance_futures
 from perps_actors.venues.binance_futures import serve_rest as binance_futures_rest
-from perps_actors.venues.binance_futures.serve import Channel, Depth, StreamSession
-from perps_actors.venues.binance_futures.serve_rest import MarketView, RestAnswer, WeightAccount
+from perps_actors.venues.binance_futures.serve_rest import WeightAccount
+from perps_actors.venues.serving import Channel, Depth, MarketView, RestAnswer, StreamSession
 
 
 class StreamSide(Protocol):
     """A venue's streams as it sends them."""
 
-    StreamSession: type[StreamSession]
+    @property
+    def StreamSession(self) -> Callable[[str, str], StreamSession]:  # noqa: N802 - a class of the venue's module
+        """Makes a session of a request's path and query; `VenueError` for a path on which there are no streams."""
+
+    def snapshot_frame(self, book: Depth) -> tuple[str, bytes] | None:
+        """Return the snapshot of a book that a subscription begins with as (stream, frame); None where REST has it."""
 
     def depth_frame(self, change: Depth) -> tuple[str, bytes]:
         """Return a change of a book as (stream, frame)."""

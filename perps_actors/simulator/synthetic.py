@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from perps_actors.kernel.clock import Clock
@@ -12,7 +12,7 @@ from perps_actors.market.mark import Provenance
 from perps_actors.simulator.market import Happening, SyntheticMarket
 from perps_actors.simulator.sides import StreamSide, VenueSide
 from perps_actors.simulator.source import Connection
-from perps_actors.venues.binance_futures.serve_rest import RestAnswer
+from perps_actors.venues.serving import RestAnswer
 
 STEP_S: Final = 0.1
 BACKLOG_BYTES: Final = 4 * 1024 * 1024
@@ -73,8 +73,11 @@ class SyntheticVenue:
     async def play(self, connection: Connection) -> str:
         """Send a connection what happens from now on; never returns."""
         outbox = self._open.setdefault(connection, _Outbox())
+        followed: frozenset[str] = frozenset()
         while True:
             connection.stirred.clear()
+            self._begin(connection.streams(), followed, outbox)
+            followed = frozenset(connection.streams())
             while outbox.frames:
                 await connection.send(*outbox.take())
             await connection.stirred.wait()
@@ -89,6 +92,15 @@ class SyntheticVenue:
 
     def answered(self, path: str, query: str) -> None:
         """Nothing waits for a request here."""
+
+    def _begin(self, streams: Sequence[str], followed: frozenset[str], outbox: _Outbox) -> None:
+        """Put the snapshots in the outbox that newly followed streams begin with."""
+        for stream in streams:
+            if stream not in followed and self._side.streams.channel_of(stream) == "book":
+                book = self._market.depth(self._side.streams.symbol_of(stream))
+                snapshot = self._side.streams.snapshot_frame(book) if book is not None else None
+                if snapshot is not None:
+                    outbox.put(*snapshot)
 
     def _tell(self, stream: str, frame: bytes) -> None:
         for connection, outbox in self._open.items():

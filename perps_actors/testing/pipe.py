@@ -11,7 +11,7 @@ from perps_actors.kernel.clock import NS_PER_S
 from perps_actors.kernel.simulated import SimulatedRuntime
 from perps_actors.testing.weather import FaultKind, Weather
 from perps_actors.transport.wire import ConnectionPlan, StreamListener
-from perps_actors.venues.binance_futures.serve import StreamSession
+from perps_actors.venues.serving import StreamSession
 
 FULL_RETRY_S = 0.05
 """When the inside is looked at again that was full."""
@@ -57,9 +57,10 @@ class Pipe:
     def send(self, text: str) -> None:
         """Take a frame; what the venue answers comes down with the others."""
         if self._open and not self.ended:
-            answer = self._session.receive(text)
+            answers = self._session.receive(text)
             self._streams = frozenset(self._session.streams())
-            self._put(answer.encode(), self._now_ns())
+            for answer in answers:
+                self._put(answer.encode(), self._now_ns())
 
     def close(self, reason: str) -> None:
         """End the connection after a moment, wherever it stands. Idempotent."""

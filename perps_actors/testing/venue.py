@@ -22,7 +22,7 @@ from perps_actors.simulator.synthetic import STEP_S, frames_of
 from perps_actors.testing.pipe import Pipe
 from perps_actors.testing.weather import Fault, Weather
 from perps_actors.transport.wire import AnswerListener, ConnectionPlan, HttpAnswer, HttpRequest, StreamListener, failed
-from perps_actors.venues.binance_futures.serve_rest import RestAnswer
+from perps_actors.venues.serving import RestAnswer
 
 NS_PER_MS = 1_000_000
 

@@ -18,6 +18,7 @@ from perps_actors.transport.address import checked_address
 from perps_actors.transport.dial import Dialer
 from perps_actors.transport.frames import Close, FrameDecoder, Ping
 from perps_actors.transport.handshake import shake_hands
+from perps_actors.transport.keep_alive import KeepAlive
 from perps_actors.transport.limits import READ_BYTES, Limits
 from perps_actors.transport.outbox import Outbox
 from perps_actors.transport.silence import Silence
@@ -144,9 +145,13 @@ class WebSocketConnection:
         """Read and send until the connection is to end; return how."""
         decoder = FrameDecoder(self._limits.max_message_bytes)
         silence = Silence(self._plan.silence_limit_s, self._clock.monotonic_ns())
+        alive = KeepAlive(self._plan.keep_alive, self._clock.monotonic_ns())
         while self._waiter.stopped is None:
+            text = alive.take(self._clock.monotonic_ns())
+            if text is not None:
+                self._outbox.put(text, ABNF.OPCODE_TEXT)
             self._flush(sock)
-            if not (self._unread or self._await_bytes(sock, silence)) or not self._inside_is_ready():
+            if not (self._unread or self._await_bytes(sock, silence, alive)) or not self._inside_is_ready():
                 continue
             data = self._read(sock)
             if data is None:
@@ -170,10 +175,11 @@ class WebSocketConnection:
             msg = f"nothing of what was sent was taken for {self._plan.silence_limit_s:g} s"
             raise TransportError(msg)
 
-    def _await_bytes(self, sock: socket.socket, silence: Silence) -> bool:
+    def _await_bytes(self, sock: socket.socket, silence: Silence, alive: KeepAlive) -> bool:
         """Wait until there is something to read, or anything else to do; return whether there may be something to read."""
         events = READABLE if self._outbox.is_empty() else READABLE | WRITABLE
-        if self._waiter.wait(sock, events, silence.due_ns()):
+        due_ns = alive.due_ns()
+        if self._waiter.wait(sock, events, silence.due_ns() if due_ns is None else min(due_ns, silence.due_ns())):
             return True
         if silence.ping_due(self._clock.monotonic_ns()):
             self._outbox.put(b"", ABNF.OPCODE_PING)

@@ -209,6 +209,12 @@ def test_a_peer_that_only_answers_pings_is_not_silent(outside):
     assert [pings.get() for _ in range(5)] == [PING] * 5
 
 
+def test_a_venue_hears_the_text_that_keeps_a_connection_alive_again_and_again(outside):
+    said = queue.SimpleQueue()
+    opened(outside, lambda peer: ([said.put(peer.read_frame()) for _ in range(3)], peer.hang()), keep_alive=('{"op":"ping"}', 0.02))
+    assert [said.get(timeout=5) for _ in range(3)] == [(TEXT, b'{"op":"ping"}')] * 3
+
+
 def test_closing_wakes_a_thread_that_waits_for_bytes_and_says_goodbye(outside):
     answers = queue.SimpleQueue()
     hearing, link = opened(outside, lambda peer: (answers.put(peer.read_frame()), peer.wait_for_end()))

@@ -4,6 +4,7 @@ import pytest
 
 from perps_actors.errors import TransportError
 from perps_actors.transport.address import Address, checked_address
+from perps_actors.transport.keep_alive import KeepAlive
 from perps_actors.transport.limits import Limits
 from perps_actors.transport.retry_after import retry_after_s
 from perps_actors.transport.silence import Silence
@@ -97,3 +98,17 @@ def test_a_proxy_is_a_plain_http_one_without_credentials(proxy):
     with pytest.raises(TransportError, match="http://host:port") as refused:
         Limits(proxy=proxy)
     assert "secret" not in str(refused.value)
+
+
+def test_a_frame_that_keeps_alive_is_due_once_an_interval_and_does_not_pile_up():
+    alive = KeepAlive(("ping", 20.0), 0)
+    assert (alive.due_ns(), alive.take(20 * S - 1)) == (20 * S, None)
+    assert alive.take(20 * S) == "ping"
+    assert alive.take(20 * S) is None
+    assert alive.take(95 * S) == "ping"
+    assert alive.take(96 * S) is None
+
+
+def test_without_a_frame_that_keeps_alive_none_is_ever_due():
+    alive = KeepAlive(None, 0)
+    assert (alive.due_ns(), alive.take(10**18)) == (None, None)

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from perps_actors.errors import VenueError
 from perps_actors.market.book import check_touch
 from perps_actors.market.events import Funding, Liquidation, MarketEvent, OpenInterest, Touch, Trade, VenueMark
 from perps_actors.market.instrument import InstrumentId
@@ -24,18 +23,6 @@ from perps_actors.venues.binance_futures.messages import (
 )
 
 _MS: Final = 1_000_000
-
-
-def check_symbol(symbol: str) -> str:
-    """Return `symbol` unchanged if it can be one (some are not ASCII: the venue lists contracts with Chinese names).
-
-    Raises:
-        VenueError: empty, longer than 40 characters or not printable.
-    """
-    if 0 < len(symbol) <= 40 and symbol.isprintable():
-        return symbol
-    msg = f"Expected a symbol, was {symbol[:50]!r}"
-    raise VenueError(msg)
 
 
 def touch_of(instrument: InstrumentId, row: BookTicker | QuoteRow, received_ns: int) -> Sequence[MarketEvent]:

@@ -16,8 +16,10 @@ from perps_actors.market.instrument import Instrument, InstrumentId
 from perps_actors.transport.wire import HttpRequest
 from perps_actors.venues.binance_futures.instruments import read_instruments
 from perps_actors.venues.binance_futures.messages import OpenInterestAnswer, PremiumRow, QuoteRow
-from perps_actors.venues.binance_futures.readings import check_symbol, marks_of, open_interest_of, touch_of
+from perps_actors.venues.binance_futures.readings import marks_of, open_interest_of, touch_of
 from perps_actors.venues.contract import Complaint, Endpoints, Outcome
+from perps_actors.venues.statuses import status_trouble
+from perps_actors.venues.symbols import check_symbol
 
 VENUE = "binance_futures"
 LIVE = Endpoints(stream="wss://fstream.binance.com", rest="https://fapi.binance.com")
@@ -123,19 +125,6 @@ class BinanceFuturesRest:
             return HttpRequest(url=f"{self._base}{path}", weight=weight_all, purpose=purpose)
         url = f"{self._base}{path}?symbol={quote(symbol, safe='')}{more}"
         return HttpRequest(url=url, weight=weight_one, purpose=purpose, symbol=symbol)
-
-
-def status_trouble(request: HttpRequest, status: int | None) -> Complaint | None:
-    """Return what is wrong with the status of an answer; None if it is 200."""
-    if status == 200:
-        return None
-    if status is None:
-        why = "no answer"
-    elif status in (418, 429):
-        why = f"status {status}: rate limit exceeded" + (", address banned" if status == 418 else "")
-    else:
-        why = f"status {status}" + (": venue out of order" if status >= 500 else "")
-    return Complaint(f"Expected an answer for {request.purpose}, was {why}", request.symbol)
 
 
 class _Reader(NamedTuple):

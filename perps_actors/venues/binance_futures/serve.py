@@ -8,7 +8,7 @@ names neither path is served as if it had named `/public`. Below the path, `stre
 
 from __future__ import annotations
 
-from typing import Any, Final, Literal
+from typing import Any, Final
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -17,9 +17,7 @@ from perps_actors.errors import VenueError
 from perps_actors.market.events import Funding, Touch, Trade, VenueMark
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.numbers import DecimalText
-
-Channel = Literal["book", "touch", "trades", "mark", "other"]
-"""What a stream carries, in words that hold for every venue."""
+from perps_actors.venues.serving import Channel, Depth, Levels
 
 VENUE: Final = "binance_futures"
 MAX_STREAMS: Final = 1024
@@ -28,22 +26,6 @@ NS_PER_MS: Final = 1_000_000
 _PUBLIC: Final = ("depth", "bookTicker", "trade")
 _METHODS: Final = ("SUBSCRIBE", "UNSUBSCRIBE", "LIST_SUBSCRIPTIONS")
 _CHANNELS: Final[dict[str, Channel]] = {"depth": "book", "bookTicker": "touch", "aggTrade": "trades", "markPrice": "mark"}
-
-Levels = tuple[tuple[str, str], ...]
-"""(price, quantity); the quantity is absolute, and zero where the level is gone."""
-
-
-class Depth(msgspec.Struct, frozen=True, gc=False):
-    """A book, or the changes of one: `first` and `previous` are those of a change."""
-
-    symbol: str
-    last: int
-    bids: Levels
-    asks: Levels
-    venue_time_ns: int
-    first: int = 0
-    previous: int = 0
-    """`last` of the change before: a client finds gaps by it."""
 
 
 class _Envelope(msgspec.Struct):
@@ -147,8 +129,11 @@ class StreamSession:
         except (msgspec.DecodeError, UnicodeDecodeError):
             return frame
 
-    def receive(self, text: str) -> str:
+    def receive(self, text: str) -> tuple[str, ...]:
         """Return the answer to a text frame of the client; an error answer if the frame is malformed."""
+        return (self._answer(text),)
+
+    def _answer(self, text: str) -> str:
         try:
             request = msgspec.json.decode(text)
         except msgspec.DecodeError as error:
@@ -191,6 +176,11 @@ def depth_frame(change: Depth) -> tuple[str, bytes]:
     data = {"e": "depthUpdate", "E": ms, "T": ms, "s": symbol, "ps": symbol, "st": 1}
     data |= {"U": change.first, "u": change.last, "pu": change.previous, "b": change.bids, "a": change.asks}
     return _frame(f"{symbol.lower()}@depth@100ms", data)
+
+
+def snapshot_frame(book: Depth) -> tuple[str, bytes] | None:  # noqa: ARG001 - as every venue's side has it
+    """Return None: a book's snapshot is fetched by REST."""
+    return None
 
 
 def touch_frame(touch: Touch, update: int) -> tuple[str, bytes]:

@@ -10,13 +10,12 @@ from collections.abc import Sequence
 from typing import Any, Final, Protocol
 from urllib.parse import parse_qsl
 
-import attrs
 import msgspec
 
-from perps_actors.market.events import Funding, Touch, VenueMark
 from perps_actors.market.instrument import Instrument
 from perps_actors.market.numbers import plain
-from perps_actors.venues.binance_futures.serve import NS_PER_MS, Depth
+from perps_actors.venues.binance_futures.serve import NS_PER_MS
+from perps_actors.venues.serving import Depth, MarketView, RestAnswer
 
 WEIGHT_LIMIT: Final = 2400
 
@@ -26,31 +25,6 @@ _BESIDE_THE_POINT: Final = ("limit", "timestamp", "recvWindow", "signature")
 _PERPETUAL_DELIVERY_MS: Final = 4_133_404_800_000
 
 _encode = msgspec.json.Encoder().encode
-
-
-class MarketView(Protocol):
-    """What answers are made of. None: not known (yet), which is not the same as empty."""
-
-    def instruments(self) -> Sequence[Instrument]:
-        """Return what is listed."""
-
-    def depth(self, symbol: str) -> Depth | None:
-        """Return the whole book, best levels first."""
-
-    def touch(self, symbol: str) -> Touch | None:
-        """Return the latest best bid and ask."""
-
-    def venue_mark(self, symbol: str) -> tuple[VenueMark, Funding] | None:
-        """Return the venue's latest mark with its funding."""
-
-
-@attrs.frozen
-class RestAnswer:
-    """An HTTP answer with a JSON body."""
-
-    status: int
-    body: bytes
-    retry_after_s: int | None = None
 
 
 class _Refusal(Exception):

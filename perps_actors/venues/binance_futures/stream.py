@@ -30,18 +30,18 @@ from perps_actors.venues.binance_futures.messages import (
     MarkPrice,
     Unused,
 )
-from perps_actors.venues.binance_futures.readings import check_symbol, liquidation_of, marks_of, touch_of, trade_of
-from perps_actors.venues.binance_futures.rest import LIVE, VENUE, BinanceFuturesRest, status_trouble
+from perps_actors.venues.binance_futures.readings import liquidation_of, marks_of, touch_of, trade_of
+from perps_actors.venues.binance_futures.rest import LIVE, VENUE, BinanceFuturesRest
 from perps_actors.venues.binance_futures.synced_book import SyncedBook
 from perps_actors.venues.contract import Complaint, Endpoints, Outcome
+from perps_actors.venues.statuses import status_trouble
+from perps_actors.venues.tracked import Tracked
 
 CHANNELS: Final = frozenset({"book", "touch", "trades", "marks", "liquidations"})
 STREAMS_PER_CONNECTION: Final = 200
 STREAMS_PER_REQUEST: Final = 50
 """Streams in one request to subscribe; the venue takes ten requests a second on a connection."""
 MAX_AGE_S: Final = 23.5 * 3600
-MAX_SYMBOLS: Final = 5_000
-"""Symbols tracked where nothing was planned."""
 
 _ROUTES: Final = {
     "public": {"book": "depth@100ms", "touch": "bookTicker"},
@@ -73,10 +73,8 @@ class BinanceFuturesStream:
         self._base = endpoints.stream
         self._rest = BinanceFuturesRest(endpoints)
         self._channels = channels
-        self._planned = False
-        self._former: frozenset[str] = frozenset()
         self._request_ids = 0
-        self._books: dict[str, SyncedBook] = {}
+        self._books = Tracked(VENUE, lambda instrument: SyncedBook(instrument, self._rest.depth(instrument.symbol)))
         self._combined = msgspec.json.Decoder(Combined).decode
         self._single: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
         self._unused = msgspec.json.Decoder(Unused)
@@ -88,16 +86,7 @@ class BinanceFuturesStream:
         Raises:
             SettingsError: a symbol that no venue can have.
         """
-        wanted = tuple(dict.fromkeys(symbols))
-        for symbol in wanted:
-            try:
-                check_symbol(symbol)
-            except VenueError as error:
-                raise SettingsError(field="symbols", value=symbol, why=str(error), place=VENUE) from error
-        self._planned = True
-        kept = self._books
-        self._books = {symbol: kept.get(symbol) or self._new_book(symbol) for symbol in wanted}
-        self._former = (self._former | kept.keys()) - self._books.keys()
+        wanted = self._books.plan(symbols)
         return tuple(plan for route in _ROUTES for plan in self._route(route, wanted))
 
     def amend(self, before: ConnectionPlan, after: ConnectionPlan) -> tuple[str, ...] | None:
@@ -124,7 +113,7 @@ class BinanceFuturesStream:
 
     def closed(self, connection: str, received_ns: int) -> Sequence[Outcome]:
         """A connection ended: books it fed are withdrawn."""
-        fed = [book for book in self._books.values() if book.connection == connection]
+        fed = [book for book in self._books.all() if book.connection == connection]
         return [outcome for book in fed for outcome in book.lose(f"connection {connection} ended", received_ns)]
 
     def frame(self, connection: str, data: bytes, received_ns: int) -> Sequence[Outcome]:
@@ -140,7 +129,7 @@ class BinanceFuturesStream:
         if request.purpose != "depth":
             return ()
         try:
-            book = self._book(request.symbol or "")
+            book = self._books.of(request.symbol or "")
         except VenueError as error:
             return (Complaint(str(error)),)
         trouble = status_trouble(request, status)
@@ -176,20 +165,6 @@ class BinanceFuturesStream:
             for number, shard in enumerate(shards)
         ]
 
-    def _new_book(self, symbol: str) -> SyncedBook:
-        return SyncedBook(InstrumentId(VENUE, symbol), self._rest.depth(symbol))
-
-    def _book(self, symbol: str) -> SyncedBook:
-        book = self._books.get(symbol)
-        if book is not None:
-            return book
-        if self._planned or len(self._books) >= MAX_SYMBOLS:
-            why = "not subscribed" if self._planned else f"more than {MAX_SYMBOLS} symbols"
-            msg = f"Expected a subscribed symbol, was {symbol[:50]!r}: {why}"
-            raise VenueError(msg)
-        book = self._books[symbol] = self._new_book(check_symbol(symbol))
-        return book
-
     def _not_combined(self, connection: str, data: bytes, received_ns: int, error: Exception) -> Sequence[Outcome]:
         try:
             event = self._single.decode(data)
@@ -211,10 +186,10 @@ class BinanceFuturesStream:
 
     def _event(self, event: Event, connection: str, received_ns: int) -> Sequence[Outcome]:
         symbol = event.symbol
-        if symbol in self._former:
+        if self._books.former(symbol):
             return ()  # on its way when it was unsubscribed
         try:
-            book = self._books.get(symbol) or self._book(symbol)
+            book = self._books.of(symbol)
             if type(event) is DepthUpdate:
                 check_levels(event.bids)
                 check_levels(event.asks)

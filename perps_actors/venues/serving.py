@@ -1,0 +1,69 @@
+"""What every venue's serving side is made of: a market as the simulator knows it, and what goes out of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, Protocol
+
+import attrs
+import msgspec
+
+from perps_actors.market.events import Funding, Touch, VenueMark
+from perps_actors.market.instrument import Instrument
+
+Channel = Literal["book", "touch", "trades", "mark", "other"]
+"""What a stream carries, in words that hold for every venue."""
+
+Levels = tuple[tuple[str, str], ...]
+"""(price, quantity); the quantity is absolute, and zero where the level is gone."""
+
+
+class Depth(msgspec.Struct, frozen=True, gc=False):
+    """A book, or the changes of one: `first` and `previous` are those of a change."""
+
+    symbol: str
+    last: int
+    bids: Levels
+    asks: Levels
+    venue_time_ns: int
+    first: int = 0
+    previous: int = 0
+    """`last` of the change before: a client finds gaps by it."""
+
+
+class StreamSession(Protocol):
+    """One client connection: what it asked for and what it is answered."""
+
+    def streams(self) -> tuple[str, ...]:
+        """Return the streams that go out on this connection."""
+
+    def dress(self, frame: bytes) -> bytes:
+        """Return a frame as this connection wants it."""
+
+    def receive(self, text: str) -> tuple[str, ...]:
+        """Return the answers to a text frame of the client; an error answer if the frame is malformed."""
+
+
+class MarketView(Protocol):
+    """What answers are made of. None: not known (yet), which is not the same as empty."""
+
+    def instruments(self) -> Sequence[Instrument]:
+        """Return what is listed."""
+
+    def depth(self, symbol: str) -> Depth | None:
+        """Return the whole book, best levels first."""
+
+    def touch(self, symbol: str) -> Touch | None:
+        """Return the latest best bid and ask."""
+
+    def venue_mark(self, symbol: str) -> tuple[VenueMark, Funding] | None:
+        """Return the venue's latest mark with its funding."""
+
+
+@attrs.frozen
+class RestAnswer:
+    """An HTTP answer with a JSON body."""
+
+    status: int
+    body: bytes
+    retry_after_s: int | None = None
