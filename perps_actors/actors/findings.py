@@ -16,6 +16,7 @@ from perps_actors.market.ladder import RungChange
 from perps_actors.market.mark import Mark
 from perps_actors.messages.feeds import BookSuspect, FeedDown, FeedGone, FeedHeard
 from perps_actors.messages.marks import RecordMarks
+from perps_actors.transport.wire import ConnectionPlan
 
 
 @attrs.define(kw_only=True)
@@ -65,14 +66,14 @@ class Findings:
             line.told_heard_ns = monotonic_ns
             self.monitor.tell(FeedHeard(line.plan.name, monotonic_ns))
 
-    def gone(self, connection: str, reason: str) -> None:
+    def gone(self, plan: ConnectionPlan, reason: str) -> None:
         """A connection was closed on purpose and is not missed."""
-        self.report.tell("ws_stream_exit", None, connection=connection, reason=reason)
-        self.monitor.tell(FeedGone(connection))
+        self.report.tell("ws_stream_exit", None, connection=plan.name, reason=reason)
+        self.monitor.tell(FeedGone(plan.name))
 
-    def ended(self, connection: str, reason: str, *, error: bool) -> None:
+    def ended(self, plan: ConnectionPlan, reason: str, *, error: bool) -> None:
         """A connection ended: `ws_stream_exit` is the last event of each."""
         if error:
-            self.report.tell("ws_stream_error", None, message=reason, connection=connection)
-        self.report.tell("ws_stream_exit", None, connection=connection, reason=reason)
-        self.monitor.tell(FeedDown(connection, reason))
+            self.report.tell("ws_stream_error", None, message=reason, connection=plan.name)
+        self.report.tell("ws_stream_exit", None, connection=plan.name, reason=reason)
+        self.monitor.tell(FeedDown(plan.name, reason, plan.symbols))

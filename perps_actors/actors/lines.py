@@ -103,23 +103,23 @@ class Lines:
             line = self._lines[plan.name] = Line(plan, Backoff(self._backoff, self._random))
             self._connect(line, voice)
 
-    def amend(self, plans: Iterable[ConnectionPlan], amend: Amendment, voice: Voice) -> tuple[str, ...]:
+    def amend(self, plans: Iterable[ConnectionPlan], amend: Amendment, voice: Voice) -> tuple[ConnectionPlan, ...]:
         """Turn the open connections into those of other plans, with as few of them opened anew as can be.
 
-        Return the names of those that were open and are no more.
+        Return the plans of those that were open and are no more.
         """
         wanted = {plan.name: plan for plan in plans}
         gone = [line for name, line in self._lines.items() if name not in wanted]
         for line in gone:
             del self._lines[line.plan.name]
-        ended = [line.plan.name for line in gone if self._end(line, "no longer wanted")]
+        ended = [line.plan for line in gone if self._end(line, "no longer wanted")]
         for name, plan in wanted.items():
             if name not in self._lines:
                 self.open((plan,), voice)
                 continue
             line = self._lines[name]
             if line.plan != plan and self._amended(line, plan, amend):
-                ended.append(name)
+                ended.append(plan)
                 self._connect(line, voice)
         return tuple(ended)
 
@@ -192,10 +192,10 @@ class Lines:
         if line is not None and line.link is not None:
             line.link.send(text)
 
-    def close(self, reason: str) -> tuple[str, ...]:
-        """Close all, with no more news of them; return the names of those that were open."""
+    def close(self, reason: str) -> tuple[ConnectionPlan, ...]:
+        """Close all, with no more news of them; return the plans of those that were open."""
         lines, self._lines = self._lines, {}
-        return tuple(name for name, line in lines.items() if self._end(line, reason))
+        return tuple(line.plan for line in lines.values() if self._end(line, reason))
 
     def _end(self, line: Line, reason: str) -> bool:
         """Close a connection, with no more news of it; return False when it was not open."""

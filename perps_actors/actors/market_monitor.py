@@ -46,7 +46,7 @@ class MarketMonitor(Actor):
         self._feeds: dict[InstrumentId, FeedState] = {}
         self._watch(instruments, int(limit_s * NS_PER_S))
         self._heard_ns: int | None = None
-        self._down: dict[str, str] = {}
+        self._down: dict[str, FeedDown] = {}
 
     def _watch(self, instruments: Sequence[InstrumentId], limit_ns: int) -> None:
         self._limit_ns, now_ns, before = limit_ns, self._clock.monotonic_ns(), self._feeds
@@ -71,8 +71,8 @@ class MarketMonitor(Actor):
             case FeedHeard(connection, monotonic_ns):
                 self._heard_ns = monotonic_ns
                 self._down.pop(connection, None)
-            case FeedDown(connection, cause):
-                self._down[connection] = cause
+            case FeedDown(connection):
+                self._down[connection] = message
                 self._judge_all()
             case BookSuspect(instrument, cause):
                 self._feed(instrument).withdrawn(cause)
@@ -99,15 +99,18 @@ class MarketMonitor(Actor):
 
     def _judge_all(self) -> None:
         now_ns = self._clock.monotonic_ns()
-        down = next(iter(self._down.values()), None)
         changes = []
         for instrument, feed in self._feeds.items():
             before = feed.last.health
-            after = feed.judge(now_ns, heard_ns=self._heard_ns, down=down)
+            after = feed.judge(now_ns, heard_ns=self._heard_ns, down=self._why_down(instrument))
             if after.health is not before:
                 changes.append(self._change(instrument, before, after))
         self._report.tell_all(changes)
         self._health.value = FeedHealth(now_ns, tuple((instrument, feed.last) for instrument, feed in self._feeds.items()))
+
+    def _why_down(self, instrument: InstrumentId) -> str | None:
+        """Return why what carries an instrument is gone; None while it is not."""
+        return next((down.cause for down in self._down.values() if not down.symbols or instrument.symbol in down.symbols), None)
 
     def _change(self, instrument: InstrumentId, before: Health, after: Judgement) -> Event:
         return self._report.event(

@@ -77,8 +77,8 @@ class StreamConsumer(Actor):
         self._close("the consumer failed")
 
     def _close(self, reason: str) -> None:
-        for connection in self._lines.close(reason):
-            self._findings.ended(connection, reason, error=False)
+        for plan in self._lines.close(reason):
+            self._findings.ended(plan, reason, error=False)
         self._findings.tell_complaints()
 
     def _follow(self, plan: StreamPlan) -> None:
@@ -90,8 +90,8 @@ class StreamConsumer(Actor):
             before, self._streams = self._streams, self._streams.anew(plan)
             self._findings.marks([], self._streams.moved_from(before))
             self._lines.open(self._streams.connections(), self.voice())
-        for connection in gone:
-            self._findings.gone(connection, "settings changed")
+        for ended in gone:
+            self._findings.gone(ended, "settings changed")
 
     def on_receive(self, message: Any) -> Any:
         """Handle one message."""
@@ -178,7 +178,7 @@ class StreamConsumer(Actor):
             case ConnectionClosed(connection, _, reason, error):
                 if error:
                     self._streams.maker.fail_all(line.plan.symbols, line.plan.sources, reason)
-                self._findings.ended(connection, reason, error=error)
+                self._findings.ended(line.plan, reason, error=error)
                 if not self._lines.hung_up:
                     self._take(self._streams.adapter.closed(connection, self._clock.time_ns()), now_ns)
                 self._lines.closed(line, now_ns)

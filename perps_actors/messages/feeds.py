@@ -109,6 +109,8 @@ class FeedDown:
 
     connection: str
     cause: str
+    symbols: tuple[str, ...] = ()
+    """What it carried; none: everything."""
 
 
 @attrs.frozen

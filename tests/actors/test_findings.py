@@ -14,6 +14,8 @@ from perps_actors.testing import Probe
 from perps_actors.transport.backoff import Backoff, BackoffPolicy
 from perps_actors.transport.wire import ConnectionPlan
 
+PLAN = ConnectionPlan(name="public-0", url="ws://127.0.0.1", symbols=("BTCUSDT",))
+
 S = 1_000_000_000
 
 
@@ -41,9 +43,9 @@ def test_the_monitor_hears_of_a_connection_at_most_once_a_second(findings) -> No
 
 @pytest.mark.parametrize("error", [True, False])
 def test_the_end_of_a_connection_is_told_to_recorder_and_monitor(findings, bench, error) -> None:
-    findings.ended("public-0", "reset by peer", error=error)
+    findings.ended(PLAN, "reset by peer", error=error)
     assert [event.kind for event in bench.events()] == ["ws_stream_error"] * error + ["ws_stream_exit"]
-    assert findings.monitor.told == [FeedDown("public-0", "reset by peer")]
+    assert findings.monitor.told == [FeedDown("public-0", "reset by peer", ("BTCUSDT",))]
 
 
 def test_a_withdrawn_book_is_told_to_recorder_and_monitor(findings, bench, btc) -> None:

@@ -120,3 +120,11 @@ def test_steps_of_the_wall_clock_are_no_silence(bench, marked) -> None:
     bench.clock.step_wall(3_600_000_000_000)
     bench.runtime.advance(2)
     assert changes(bench) == [("waiting", "live")]
+
+
+def test_what_another_connection_carries_is_not_down_with_it(bench, monitor, btc, eth) -> None:
+    bench.tell(monitor, FeedDown("public-0", "cut", (btc.symbol,)))
+    bench.runtime.advance(2)
+    judged = dict(bench.ask(monitor, GetFeedHealth()).judgements)
+    assert judged[btc].health is Health.DOWN
+    assert judged[eth].health is not Health.DOWN
