@@ -31,6 +31,7 @@ chaos: $(VENV)/.test-ready
 
 docs: $(VENV)/.run-ready
 	@$(BIN)/python -m docs.make_reference
+	@$(BIN)/python -m docs.make_venues
 
 lint: $(VENV)/.tools-ready
 	$(BIN)/ruff format --check .

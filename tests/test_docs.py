@@ -18,6 +18,8 @@ import click
 import pytest
 
 from docs.make_reference import REFERENCE, reference
+from docs.make_venues import PAGE as VENUES_PAGE
+from docs.make_venues import page as venues_page
 from docs.told_events import UnreadableKindError, told_events
 from perps_actors.cli.main import main as commands
 from perps_actors.logs import WARNINGS
@@ -59,7 +61,7 @@ def desk(monkeypatch, tmp_path) -> Iterator[None]:
         Path("recordings").symlink_to(DATA / "recordings")
     with VenueProcess.start() as process:
         simulated = attrs.evolve(registry.venue(process.venue), endpoints=process.endpoints)
-        monkeypatch.setitem(registry._BY_NAME, process.venue, simulated)
+        monkeypatch.setattr(f"perps_actors.venues.{process.venue}.entry.ENTRY", simulated)
         yield
 
 
@@ -218,6 +220,10 @@ def test_every_page_is_reached_from_the_first() -> None:
 
 def test_the_reference_is_what_the_code_says() -> None:
     assert REFERENCE.read_text() == reference(), "make docs writes it anew"
+
+
+def test_the_page_of_venues_is_what_the_code_says() -> None:
+    assert VENUES_PAGE.read_text() == venues_page(), "make docs writes it anew"
 
 
 def test_the_reference_lists_what_is_public_and_every_kind_that_is_warned_of() -> None:

@@ -6,7 +6,7 @@ message carries none. `received_ns` is the wall time at which the text was recei
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -15,6 +15,14 @@ from perps_actors.market.mark import Source
 from perps_actors.market.numbers import DecimalText
 
 TakerSide = Literal["buy", "sell"]
+
+
+class Earlier(NamedTuple):
+    """A field that the message left alone: its value is from an earlier message, and so are its times."""
+
+    field: str
+    venue_time_ns: int | None
+    received_ns: int
 
 
 class BookTop(msgspec.Struct, frozen=True, gc=False):
@@ -43,7 +51,10 @@ class BookWithdrawn(msgspec.Struct, frozen=True, gc=False):
 
 
 class Touch(msgspec.Struct, frozen=True, gc=False):
-    """Best bid and ask as the venue publishes them, apart from the book; `last` is the last trade's price where it is sent."""
+    """Best bid and ask as the venue publishes them, apart from the book; `last` is the last trade's price where it is sent.
+
+    A side that the venue says is empty has no price and a size of zero; one that it does not speak of has neither.
+    """
 
     instrument: InstrumentId
     bid: DecimalText | None
@@ -55,6 +66,8 @@ class Touch(msgspec.Struct, frozen=True, gc=False):
     received_ns: int
     source: Source = "touch"
     """The rung it speaks for: a host's broker says prices, whatever it makes them of."""
+    earlier: tuple[Earlier, ...] = ()
+    """Fields that an incremental message did not carry."""
 
 
 class Trade(msgspec.Struct, frozen=True, gc=False):
@@ -80,6 +93,8 @@ class VenueMark(msgspec.Struct, frozen=True, gc=False):
     index: DecimalText | None
     venue_time_ns: int | None
     received_ns: int
+    earlier: tuple[Earlier, ...] = ()
+    """Fields that an incremental message did not carry."""
 
 
 class Funding(msgspec.Struct, frozen=True, gc=False):
@@ -92,6 +107,8 @@ class Funding(msgspec.Struct, frozen=True, gc=False):
     mark: DecimalText | None
     venue_time_ns: int | None
     received_ns: int
+    earlier: tuple[Earlier, ...] = ()
+    """Fields that an incremental message did not carry."""
 
 
 class OpenInterest(msgspec.Struct, frozen=True, gc=False):

@@ -16,14 +16,31 @@ MARKED: Final[frozenset[type]] = frozenset({BookTop, Touch, Trade})
 
 
 def price_of(quote: Touch, source: Source, monotonic_ns: int) -> Mark | None:
-    """Return the mark in a quote: mid of bid and ask where both are there, else the last price; None where there is neither."""
+    """Return the mark in a quote: mid of bid and ask where both are there, else the last price; None where there is neither.
+
+    None also where the venue says that a side is empty: the last trade is then of another time than the quote.
+    """
     if quote.bid is not None and quote.ask is not None:
         mark = mid(quote.bid, quote.ask)
-    elif quote.last is not None:
+    elif quote.last is not None and not _has_an_empty_side(quote):
         mark = mid(quote.last, quote.last)
     else:
         return None
     return Mark(quote.instrument, mark, source, quote.venue_time_ns, quote.received_ns, monotonic_ns)
+
+
+def _has_an_empty_side(quote: Touch) -> bool:
+    """Return whether the venue says that there is nothing on a side: no price, and a size of zero."""
+    return _is_empty(quote.bid, quote.bid_size) or _is_empty(quote.ask, quote.ask_size)
+
+
+def _is_empty(price: str | None, size: str | None) -> bool:
+    return price is None and size is not None and not float(size)
+
+
+def _quotes_nothing_new(touch: Touch) -> bool:
+    """Return whether bid and ask are both of an earlier message: a mark made of them would look newer than it is."""
+    return bool(touch.earlier) and {"bid", "ask"} <= {field.field for field in touch.earlier}
 
 
 class MarkMaker:
@@ -76,7 +93,8 @@ class MarkMaker:
         return Mark(top.instrument, mid(bid, ask), "book", top.venue_time_ns, top.received_ns, monotonic_ns)
 
     def _of_touch(self, touch: Touch, monotonic_ns: int) -> Mark | None:
-        if (touch.bid is None or touch.ask is None) and touch.last is None:
+        one_sided = touch.bid is None or touch.ask is None
+        if (one_sided and (touch.last is None or _has_an_empty_side(touch))) or _quotes_nothing_new(touch):
             return None
         if not self._speaks(touch.instrument, touch.source, monotonic_ns, touch.venue_time_ns):
             return None

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Final
 
@@ -19,7 +20,6 @@ LEVELS: Final = 25
 
 _NS_PER_S: Final = 1_000_000_000
 _FUNDING_NS: Final = 8 * 3600 * _NS_PER_S
-_QUOTES: Final = ("USDT", "USDC", "BUSD", "FDUSD", "USD", "BTC")
 # Price in ticks, tick and lot of well-known contracts; others get plausible ones out of the seed.
 _KNOWN: Final = {
     "BTCUSDT": (675_000, "0.10", "0.001"),
@@ -27,6 +27,15 @@ _KNOWN: Final = {
     "SOLUSDT": (1_520_00, "0.0010", "1"),
     "XRPUSDT": (5_200, "0.0001", "0.1"),
     "DOGEUSDT": (11_000, "0.000010", "1"),
+    "BTCUSD_PERP": (675_000, "0.1", "1"),
+    "ETHUSD_PERP": (262_000, "0.01", "1"),
+    "PF_XBTUSD": (67_500, "1", "0.0001"),
+    "PF_ETHUSD": (26_200, "0.1", "0.001"),
+    "PI_XBTUSD": (135_000, "0.5", "1"),
+    "BTC-PERPETUAL": (135_000, "0.5", "10"),
+    "ETH-PERPETUAL": (52_400, "0.05", "1"),
+    "BTC_USDC-PERPETUAL": (675_000, "0.1", "0.0001"),
+    "ETH_USDC-PERPETUAL": (262_000, "0.01", "0.001"),
 }
 
 
@@ -41,28 +50,51 @@ class Happening:
     """Once a second."""
 
 
-def split_pair(symbol: str) -> tuple[str, str]:
-    """Return (base, quote) of a symbol spelled without a separator; a dated contract's date is left out."""
-    pair = symbol.partition("_")[0]
-    for quote in _QUOTES:
-        if pair.endswith(quote) and len(pair) > len(quote):
-            return pair.removesuffix(quote), quote
-    return pair, "USDT"
+@attrs.frozen(kw_only=True)
+class Terms:
+    """What a venue's contracts have in common."""
+
+    symbols: tuple[str, ...]
+    """Those that are made up where none are named."""
+    like: str
+    """Regular expression of a symbol; its groups `base` and `quote` are the venue's names of both, and a group `inverse`, if any,
+    takes part in a match where the contract is inverse among linear ones."""
+    names: Mapping[str, str] = attrs.Factory(dict)
+    """Common names of currencies that the venue calls otherwise."""
+    usual_quote: str = "USDT"
+    """The quote of a symbol that names none."""
+    linear: bool = True
+    contract_size: Decimal = Decimal(1)
+    counts_by_one: bool = False
+    """Whether the updates of a book are numbered one by one."""
 
 
-def linear_perpetual(venue: str, symbol: str, *, tick: Decimal, lot: Decimal, perpetual: bool = True) -> Instrument:
-    """Return a linear contract on one unit of the base asset, margined in the quote asset."""
-    base, quote = split_pair(symbol)
+def split_pair(symbol: str, terms: Terms) -> tuple[str, str]:
+    """Return (base, quote) of a symbol; what is unlike the others is its own base."""
+    found = re.fullmatch(terms.like, symbol, re.ASCII)
+    base, quote = (found["base"], found["quote"] or terms.usual_quote) if found is not None else (symbol, terms.usual_quote)
+    return terms.names.get(base, base), terms.names.get(quote, quote)
+
+
+def is_linear(symbol: str, terms: Terms) -> bool:
+    """Return whether a contract is linear, as far as its symbol says, else as its venue's usually are."""
+    found = re.fullmatch(terms.like, symbol, re.ASCII)
+    return terms.linear and (found is None or found.groupdict().get("inverse") is None)
+
+
+def contract(venue: str, symbol: str, terms: Terms, *, tick: Decimal, lot: Decimal, perpetual: bool = True) -> Instrument:
+    """Return a contract on these terms: a linear one is margined in the quote asset, an inverse one in the base asset."""
+    (base, quote), linear = split_pair(symbol, terms), is_linear(symbol, terms)
     return Instrument(
         id=InstrumentId(venue, symbol),
         canonical=f"{base}-{quote}-PERP" if perpetual else symbol,
         base=base,
         quote=quote,
-        margin=quote,
+        margin=quote if linear else base,
         tick=tick,
         lot=lot,
-        contract_size=Decimal(1),
-        linear=True,
+        contract_size=terms.contract_size,
+        linear=linear,
         perpetual=perpetual,
         trading=True,
     )
@@ -86,8 +118,9 @@ class _Grid:
 class SyntheticInstrument:
     """One instrument's walk: book, trades, mark, funding. Prices and quantities are whole ticks and lots inside."""
 
-    def __init__(self, instrument: Instrument, price: int, rng: random.Random) -> None:
+    def __init__(self, instrument: Instrument, price: int, rng: random.Random, *, counts_by_one: bool = False) -> None:
         self.instrument = instrument
+        self._by_one = counts_by_one
         self._rng = rng
         self._price, self._lot = _Grid(instrument.tick), _Grid(instrument.lot)
         self._floor = price // 4
@@ -106,10 +139,12 @@ class SyntheticInstrument:
         self._last_ns = now_ns
         trades = tuple(self._trades(now_ns))
         self._walk()
+        before = set(self._bids), set(self._asks)
         bids, asks = self._changes()
+        added = frozenset(self._price.text(price) for price in (self._bids.keys() - before[0]) | (self._asks.keys() - before[1]))
         previous = self._update
-        self._update += max(1, len(bids) + len(asks))
-        depth = Depth(self.instrument.id.symbol, self._update, bids, asks, now_ns, previous + 1, previous)
+        self._update += 1 if self._by_one else len(bids) + len(asks)
+        depth = Depth(self.instrument.id.symbol, self._update, bids, asks, now_ns, previous + 1, previous, added)
         return Happening(trades, depth, self.touch(), self._mark_when_due(now_ns))
 
     def depth(self) -> Depth:
@@ -151,7 +186,11 @@ class SyntheticInstrument:
     def _changes(self) -> tuple[tuple[tuple[str, str], ...], tuple[tuple[str, str], ...]]:
         bids = self._change_side(self._bids, range(self._bid, self._bid - LEVELS, -1))
         asks = self._change_side(self._asks, range(self._ask, self._ask + LEVELS))
-        return bids, asks
+        if bids or asks:
+            return bids, asks
+        # A number without a message would be a gap.
+        self._bids[self._bid] += 1
+        return ((self._price.text(self._bid), self._lot.text(self._bids[self._bid])),), ()
 
     def _change_side(self, side: dict[int, int], wanted: range) -> tuple[tuple[str, str], ...]:
         changed = {price: 0 for price in side if price not in wanted}
@@ -175,13 +214,8 @@ class SyntheticInstrument:
 class SyntheticMarket:
     """Some instruments, each with its own randomness out of the one given: adding one does not change those before it."""
 
-    def __init__(self, venue: str, symbols: Sequence[str], rng: random.Random) -> None:
-        self._of = {symbol: self._instrument(venue, symbol, random.Random(rng.getrandbits(64))) for symbol in symbols}  # noqa: S311
-
-    @staticmethod
-    def _instrument(venue: str, symbol: str, rng: random.Random) -> SyntheticInstrument:
-        price, tick, lot = _KNOWN.get(symbol) or (rng.randrange(2_000, 90_000), rng.choice(("0.0001", "0.001", "0.01")), "1")
-        return SyntheticInstrument(linear_perpetual(venue, symbol, tick=Decimal(tick), lot=Decimal(lot)), price, rng)
+    def __init__(self, venue: str, symbols: Sequence[str], terms: Terms, rng: random.Random) -> None:
+        self._of = {symbol: _made_up(venue, symbol, terms, random.Random(rng.getrandbits(64))) for symbol in symbols}  # noqa: S311
 
     def step(self, now_ns: int) -> list[Happening]:
         """Move every instrument on to `now_ns` and return what happened, an instrument at a time."""
@@ -202,3 +236,9 @@ class SyntheticMarket:
     def venue_mark(self, symbol: str) -> tuple[VenueMark, Funding]:
         """Return mark, index and funding of a listed symbol."""
         return self._of[symbol].venue_mark()
+
+
+def _made_up(venue: str, symbol: str, terms: Terms, rng: random.Random) -> SyntheticInstrument:
+    price, tick, lot = _KNOWN.get(symbol) or (rng.randrange(2_000, 90_000), rng.choice(("0.0001", "0.001", "0.01")), "1")
+    listed = contract(venue, symbol, terms, tick=Decimal(tick), lot=Decimal(lot))
+    return SyntheticInstrument(listed, price, rng, counts_by_one=terms.counts_by_one)

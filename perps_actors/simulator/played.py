@@ -11,7 +11,7 @@ import msgspec
 from perps_actors.market.events import Funding, Touch, VenueMark
 from perps_actors.market.instrument import Instrument, InstrumentId
 from perps_actors.market.numbers import DecimalText, decimal_text
-from perps_actors.simulator.market import linear_perpetual
+from perps_actors.simulator.market import contract
 from perps_actors.simulator.recording import Frame, Recording
 from perps_actors.venues.serving import Channel, Depth, Levels
 
@@ -31,11 +31,15 @@ class _PlayedBook:
         self._bids = dict(snapshot.bids) if snapshot is not None else {}
         self._asks = dict(snapshot.asks) if snapshot is not None else {}
         self._passed = 0
+        self._streamed = False
 
     def play(self, frames: list[Frame], read: Callable[[bytes], Depth]) -> None:
         for frame in frames[self._passed :]:
             change = _read(read, frame)
-            if change is not None and change.last > self.last:
+            if change is not None and change.whole:
+                self._bids, self._asks, self._streamed = {}, {}, True
+            # Changes behind a stream's own snapshot follow it one by one, whatever their numbers; those beside a fetched one may be older.
+            if change is not None and (self._streamed or change.last > self.last):
                 _apply(self._bids, change.bids)
                 _apply(self._asks, change.asks)
                 self.last, self._time_ns = change.last, change.venue_time_ns
@@ -58,7 +62,9 @@ class PlayedMarket:
         self._recording = recording
         self._streams = recording.side.streams
         self._sent = sent
-        self._stream_of = {(self._streams.symbol_of(name), self._streams.channel_of(name)): name for name in recording.frames}
+        self._stream_of = {
+            (self._streams.symbol_of(name), kind): name for name in recording.frames for kind in _kinds(self._streams.channel_of(name))
+        }
         self._books: dict[str, _PlayedBook] = {}
         self._instruments: tuple[Instrument, ...] | None = None
 
@@ -106,7 +112,8 @@ class PlayedMarket:
     def _instrument(self, symbol: str) -> Instrument:
         tick, lot = self._steps(symbol)
         perpetual = symbol in self._recording.perpetuals
-        return linear_perpetual(self._recording.side.name, symbol, tick=tick, lot=lot, perpetual=perpetual)
+        side = self._recording.side
+        return contract(side.name, symbol, side.terms, tick=tick, lot=lot, perpetual=perpetual)
 
     def _steps(self, symbol: str) -> tuple[Decimal, Decimal]:
         books = self._recording.frames.get(self._stream_of.get((symbol, "book"), ""), [])[:_SAMPLE]
@@ -117,6 +124,10 @@ class PlayedMarket:
             if touch is not None and touch.bid is not None and touch.bid_size is not None:
                 levels.append((touch.bid, touch.bid_size))
         return _step(price for price, _ in levels), _step(size for _, size in levels)
+
+
+def _kinds(channel: Channel) -> tuple[Channel, ...]:
+    return ("touch", "mark") if channel == "ticker" else (channel,)
 
 
 def _read(read: Callable[[bytes], T], frame: Frame) -> T | None:

@@ -16,6 +16,7 @@ from perps_actors.simulator.cursor import Cursor, Gates
 from perps_actors.simulator.played import PlayedMarket
 from perps_actors.simulator.recording import Answer, Frame, Recording
 from perps_actors.simulator.source import Connection
+from perps_actors.simulator.synthetic import first_frames_of
 from perps_actors.venues.serving import RestAnswer
 
 END: Final = "end of recording"
@@ -119,6 +120,7 @@ class RecordedVenue:
         while True:
             connection.stirred.clear()
             self._follow(connection, player)
+            await self._begin_anew(connection, player)
             frame = player.cursor.peek()
             if frame is not None and (wait_s := self._wait_s(frame)) <= 0:
                 await self._send(connection, player, frame)
@@ -189,6 +191,14 @@ class RecordedVenue:
         if self._started_s is None:
             self._started_s = self._now_s()
         self._changed.set()
+
+    async def _begin_anew(self, connection: Connection, player: _Player) -> None:
+        """Send what streams begin with that are subscribed in the middle of the recording."""
+        sides = self._recording.side.streams
+        for stream in connection.begun():
+            if player.cursor.places.get(stream, 0):
+                for first in first_frames_of(sides.channel_of(stream), sides.symbol_of(stream), self._market, sides):
+                    await connection.send(*first)
 
     def _wait_s(self, frame: Frame) -> float:
         if not self._speed or self._started_s is None:

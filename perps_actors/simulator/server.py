@@ -68,10 +68,16 @@ class ClientConnection:
         self._session = session
         self._side = side
         self._faults = faults
+        self._begun = dict.fromkeys(session.streams())
 
     def streams(self) -> tuple[str, ...]:
         """Return the streams it is subscribed to, on the path that carries them."""
         return self._session.streams()
+
+    def begun(self) -> tuple[str, ...]:
+        """Return the streams subscribed since this was last asked, also those that were unsubscribed in between."""
+        begun, self._begun = tuple(self._begun), {}
+        return begun
 
     async def send(self, stream: str, frame: bytes) -> None:
         """Send a frame; waits while the client does not read, or silence holds."""
@@ -100,7 +106,12 @@ class ClientConnection:
         if message.type is WSMsgType.PING:
             await self._ws.pong(message.data)
         elif message.type is WSMsgType.TEXT:
-            for answer in self._session.receive(message.data):
+            followed = frozenset(self._session.streams())
+            answers = self._session.receive(message.data)
+            left = self._session.streams()
+            self._begun = {stream: None for stream in self._begun if stream in left}
+            self._begun |= {stream: None for stream in left if stream not in followed}
+            for answer in answers:
                 await self._ws.send_str(answer)
             self.stirred.set()
 

@@ -17,7 +17,7 @@ import attrs
 from perps_actors.errors import SimulatorError
 from perps_actors.kernel.clock import Clock, SystemClock
 from perps_actors.simulator.faults import FaultPlan, read_faults
-from perps_actors.simulator.market import SyntheticMarket
+from perps_actors.simulator.market import SyntheticMarket, Terms
 from perps_actors.simulator.recorded import RecordedVenue
 from perps_actors.simulator.recording import read_recording
 from perps_actors.simulator.server import HOST, VenueServer
@@ -25,11 +25,9 @@ from perps_actors.simulator.sides import VenueSide, side_of
 from perps_actors.simulator.source import Source
 from perps_actors.simulator.synthetic import SyntheticVenue
 
-DEFAULT_SYMBOLS: Final = ("BTCUSDT", "ETHUSDT", "SOLUSDT")
 DEFAULT_VENUE: Final = "binance_futures"
 
 _MOST_NAMED: Final = 3
-_SYMBOL: Final = re.compile(r"[A-Z0-9]{2,20}(_\d{6})?", re.ASCII)
 
 Announce = Callable[[dict[str, Any]], None]
 """Called with each thing the process has to say of itself: `ready`, `progress` (if asked for), `finished`."""
@@ -44,7 +42,7 @@ class VenueOptions:
     speed: float = 1.0
     """Multiple of the recorded pace; 0: as fast as the client reads."""
     symbols: Sequence[str] = ()
-    """Empty: all perpetuals of the recording, or the three of `DEFAULT_SYMBOLS`."""
+    """Empty: all perpetuals of the recording, or some that the venue's side makes up."""
     faults: Path | None = None
     seed: int = 0
     port: int = 0
@@ -93,8 +91,9 @@ async def _serve(options: VenueOptions, announce: Announce, clock: Clock) -> Non
 
 def _source(options: VenueOptions, announce: Announce, clock: Clock) -> tuple[VenueSide, Source]:
     if options.recording is None:
-        side, symbols = side_of(options.venue or DEFAULT_VENUE), options.symbols or DEFAULT_SYMBOLS
-        market = SyntheticMarket(side.name, _spelled(symbols), random.Random(options.seed))  # noqa: S311 - a market, not a secret
+        side = side_of(options.venue or DEFAULT_VENUE)
+        symbols = _spelled(options.symbols or side.terms.symbols, side.terms)
+        market = SyntheticMarket(side.name, symbols, side.terms, random.Random(options.seed))  # noqa: S311 - a market, not a secret
         return side, SyntheticVenue(market, side, clock)
     if not 0 <= options.speed < float("inf"):
         msg = f"speed = {options.speed!r}: expected a multiple of the recorded pace, or 0"
@@ -120,10 +119,10 @@ def _source(options: VenueOptions, announce: Announce, clock: Clock) -> tuple[Ve
     return recording.side, venue
 
 
-def _spelled(symbols: Sequence[str]) -> tuple[str, ...]:
+def _spelled(symbols: Sequence[str], terms: Terms) -> tuple[str, ...]:
     for symbol in symbols:
-        if _SYMBOL.fullmatch(symbol) is None:
-            msg = f"symbols = {symbol!r}: expected a symbol like BTCUSDT"
+        if re.fullmatch(terms.like, symbol, re.ASCII) is None:
+            msg = f"symbols = {symbol!r}: expected a symbol like {terms.symbols[0]}"
             raise SimulatorError(msg)
     return tuple(dict.fromkeys(symbols))
 

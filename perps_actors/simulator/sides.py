@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from decimal import Decimal
 from typing import Final, Protocol
 
 from perps_actors.errors import SimulatorError
 from perps_actors.market.events import Funding, Touch, Trade, VenueMark
-from perps_actors.venues.binance_futures import serve as binance_futures
-from perps_actors.venues.binance_futures import serve_rest as binance_futures_rest
-from perps_actors.venues.binance_futures.serve_rest import WeightAccount
-from perps_actors.venues.serving import Channel, Depth, MarketView, RestAnswer, StreamSession
+from perps_actors.simulator.market import Terms
+from perps_actors.venues.binance_futures.dialect import COIN_M, USD_M, Dialect
+from perps_actors.venues.binance_futures.serve import BinanceStreams
+from perps_actors.venues.binance_futures.serve_rest import BinanceRestSide
+from perps_actors.venues.bitmex.serve import BitmexStreams
+from perps_actors.venues.bitmex.serve_rest import BitmexRestSide
+from perps_actors.venues.bybit.serve import BybitStreams
+from perps_actors.venues.bybit.serve_rest import BybitRestSide
+from perps_actors.venues.kraken_futures.serve import KrakenFuturesStreams
+from perps_actors.venues.kraken_futures.serve_rest import KrakenFuturesRestSide
+from perps_actors.venues.serving import Channel, Depth, MarketView, RestAnswer, StreamSession, WeightAccount
 
 
 class StreamSide(Protocol):
@@ -23,8 +31,11 @@ class StreamSide(Protocol):
     def snapshot_frame(self, book: Depth) -> tuple[str, bytes] | None:
         """Return the snapshot of a book that a subscription begins with as (stream, frame); None where REST has it."""
 
-    def depth_frame(self, change: Depth) -> tuple[str, bytes]:
-        """Return a change of a book as (stream, frame)."""
+    def first_mark_frame(self, mark: VenueMark, funding: Funding) -> tuple[str, bytes] | None:
+        """Return the mark that a subscription begins with as (stream, frame); None where no message of the stream needs one before."""
+
+    def depth_frames(self, change: Depth) -> Sequence[tuple[str, bytes]]:
+        """Return what tells a change of a book, as (stream, frame)."""
 
     def touch_frame(self, touch: Touch, update: int) -> tuple[str, bytes]:
         """Return a best bid and ask as (stream, frame)."""
@@ -32,8 +43,8 @@ class StreamSide(Protocol):
     def trade_frame(self, trade: Trade) -> tuple[str, bytes]:
         """Return a trade as (stream, frame)."""
 
-    def mark_frame(self, mark: VenueMark, funding: Funding) -> tuple[str, bytes]:
-        """Return the venue's mark with its funding as (stream, frame)."""
+    def mark_frames(self, mark: VenueMark, funding: Funding) -> Sequence[tuple[str, bytes]]:
+        """Return what tells the venue's mark with its funding, as (stream, frame)."""
 
     def stream_of(self, frame: bytes) -> str | None:
         """Return the stream a frame belongs to."""
@@ -60,7 +71,9 @@ class StreamSide(Protocol):
 class RestSide(Protocol):
     """A venue's REST answers as it gives them."""
 
-    WeightAccount: type[WeightAccount]
+    @property
+    def WeightAccount(self) -> Callable[[], WeightAccount]:  # noqa: N802 - a class of the venue's module
+        """Makes the account of one address."""
 
     def answer(self, path: str, query: str, market: MarketView, now_ns: int) -> RestAnswer:
         """Return the answer to a request, made of what is known of a market."""
@@ -79,15 +92,52 @@ class RestSide(Protocol):
 
 
 class VenueSide:
-    """One venue's side: its name, its streams, its REST answers."""
+    """One venue's side: its name, its contracts' terms, its streams, its REST answers."""
 
-    def __init__(self, name: str, streams: StreamSide, rest: RestSide) -> None:
+    def __init__(self, name: str, terms: Terms, streams: StreamSide, rest: RestSide) -> None:
         self.name = name
+        self.terms = terms
         self.streams = streams
         self.rest = rest
 
 
-_SIDES: Final = {"binance_futures": VenueSide("binance_futures", binance_futures, binance_futures_rest)}
+def _binance(dialect: Dialect, terms: Terms) -> VenueSide:
+    return VenueSide(dialect.venue, terms, BinanceStreams(dialect), BinanceRestSide(dialect))
+
+
+_QUOTES: Final = "USDT|USDC|BUSD|FDUSD|USD|BTC"
+_USD_M = Terms(symbols=("BTCUSDT", "ETHUSDT", "SOLUSDT"), like=rf"(?P<base>[A-Z0-9]{{2,20}}?)(?P<quote>{_QUOTES})?(_\d{{6}})?")
+_COIN_M = Terms(
+    symbols=("BTCUSD_PERP", "ETHUSD_PERP"),
+    like=r"(?P<base>[A-Z0-9]{2,20}?)(?P<quote>USD)?_(PERP|\d{6})",
+    linear=False,
+    contract_size=Decimal(100),
+)
+_BYBIT = Terms(symbols=("BTCUSDT", "ETHUSDT", "SOLUSDT"), like=r"(?P<base>[A-Z0-9]{1,20})(?P<quote>USDT)", counts_by_one=True)
+_KRAKEN_FUTURES = Terms(
+    symbols=("PF_XBTUSD", "PF_ETHUSD", "PI_XBTUSD"),
+    like=r"(PF|FF|(?P<inverse>PI|FI))_(?P<base>[A-Z0-9]{2,20}?)(?P<quote>USD|EUR|GBP|XBT)(_\d{6})?",
+    names={"XBT": "BTC", "XDG": "DOGE"},
+)
+_BITMEX = Terms(
+    symbols=("XBTUSDT", "ETHUSDT", "SOLUSDT"),
+    like=r"(?P<base>[A-Z0-9]{2,20})(?P<quote>USDT)",
+    names={"XBT": "BTC"},
+    contract_size=Decimal("0.000001"),
+)
+_SIDES: Final = {
+    side.name: side
+    for side in (
+        _binance(USD_M, _USD_M),
+        _binance(COIN_M, _COIN_M),
+        VenueSide("bybit", _BYBIT, BybitStreams(), BybitRestSide()),
+        VenueSide("bitmex", _BITMEX, BitmexStreams(), BitmexRestSide()),
+        VenueSide("kraken_futures", _KRAKEN_FUTURES, KrakenFuturesStreams(), KrakenFuturesRestSide()),
+    )
+}
+
+SERVED: Final = tuple(_SIDES)
+"""Names of the venues that can be served."""
 
 
 def side_of(venue: str) -> VenueSide:

@@ -22,6 +22,9 @@ class Connection(Protocol):
     def streams(self) -> tuple[str, ...]:
         """Return the streams it is subscribed to, on the path that carries them."""
 
+    def begun(self) -> tuple[str, ...]:
+        """Return the streams subscribed since this was last asked, also those that were unsubscribed in between: they begin anew."""
+
     async def send(self, stream: str, frame: bytes) -> None:
         """Send a frame; waits while the client does not read."""
 

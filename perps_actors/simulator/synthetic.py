@@ -12,11 +12,20 @@ from perps_actors.market.mark import Provenance
 from perps_actors.simulator.market import Happening, SyntheticMarket
 from perps_actors.simulator.sides import StreamSide, VenueSide
 from perps_actors.simulator.source import Connection
-from perps_actors.venues.serving import RestAnswer
+from perps_actors.venues.serving import Channel, MarketView, RestAnswer
 
 STEP_S: Final = 0.1
 BACKLOG_BYTES: Final = 4 * 1024 * 1024
 """A client that leaves more than this unread is cut, as venues do with slow clients."""
+
+
+def first_frames_of(channel: Channel, symbol: str, market: MarketView, streams: StreamSide) -> Iterator[tuple[str, bytes]]:
+    """Yield what a subscription to a channel of a symbol begins with, as (stream, frame)."""
+    book = market.depth(symbol) if channel == "book" else None
+    known = market.venue_mark(symbol) if channel in ("mark", "ticker") else None
+    snapshot = streams.snapshot_frame(book) if book is not None else None
+    mark = streams.first_mark_frame(*known) if known is not None else None
+    yield from (frame for frame in (snapshot, mark) if frame is not None)
 
 
 def frames_of(happening: Happening, streams: StreamSide) -> Iterator[tuple[str, bytes]]:
@@ -24,9 +33,9 @@ def frames_of(happening: Happening, streams: StreamSide) -> Iterator[tuple[str, 
     for trade in happening.trades:
         yield streams.trade_frame(trade)
     yield streams.touch_frame(happening.touch, happening.depth.last)
-    yield streams.depth_frame(happening.depth)
+    yield from streams.depth_frames(happening.depth)
     if happening.mark is not None:
-        yield streams.mark_frame(*happening.mark)
+        yield from streams.mark_frames(*happening.mark)
 
 
 class _Outbox:
@@ -73,11 +82,9 @@ class SyntheticVenue:
     async def play(self, connection: Connection) -> str:
         """Send a connection what happens from now on; never returns."""
         outbox = self._open.setdefault(connection, _Outbox())
-        followed: frozenset[str] = frozenset()
         while True:
             connection.stirred.clear()
-            self._begin(connection.streams(), followed, outbox)
-            followed = frozenset(connection.streams())
+            self._begin(connection.begun(), outbox)
             while outbox.frames:
                 await connection.send(*outbox.take())
             await connection.stirred.wait()
@@ -93,14 +100,12 @@ class SyntheticVenue:
     def answered(self, path: str, query: str) -> None:
         """Nothing waits for a request here."""
 
-    def _begin(self, streams: Sequence[str], followed: frozenset[str], outbox: _Outbox) -> None:
-        """Put the snapshots in the outbox that newly followed streams begin with."""
+    def _begin(self, streams: Sequence[str], outbox: _Outbox) -> None:
+        """Put the snapshots in the outbox that newly subscribed streams begin with."""
         for stream in streams:
-            if stream not in followed and self._side.streams.channel_of(stream) == "book":
-                book = self._market.depth(self._side.streams.symbol_of(stream))
-                snapshot = self._side.streams.snapshot_frame(book) if book is not None else None
-                if snapshot is not None:
-                    outbox.put(*snapshot)
+            sides = self._side.streams
+            for frame in first_frames_of(sides.channel_of(stream), sides.symbol_of(stream), self._market, sides):
+                outbox.put(*frame)
 
     def _tell(self, stream: str, frame: bytes) -> None:
         for connection, outbox in self._open.items():

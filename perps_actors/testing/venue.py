@@ -84,7 +84,7 @@ class SimulatedVenue:
         self._runtime = runtime
         self._side = side_of(venue)
         self._random = Random(seed)  # noqa: S311 - a market, not a secret
-        self._market = SyntheticMarket(venue, symbols, self._random)
+        self._market = SyntheticMarket(venue, symbols, self._side.terms, self._random)
         self._weather = Weather(faults, self._random)
         self._weights = self._side.rest.WeightAccount()
         self._step_s = step_s
@@ -154,8 +154,9 @@ class SimulatedVenue:
 
     def _crossing(self, happening: Happening) -> tuple[str, bytes]:
         """Return the change of a book that no book survives: a bid far above every ask."""
-        depth, ask = happening.depth, happening.touch.ask
-        return self._side.streams.depth_frame(msgspec.structs.replace(depth, bids=(*depth.bids, (f"9{ask}", "1"))))
+        depth, price = happening.depth, f"9{happening.touch.ask}"
+        crossed = msgspec.structs.replace(depth, bids=(*depth.bids, (price, "1")), added=depth.added | {price})
+        return self._side.streams.depth_frames(crossed)[-1]
 
     def _end_all(self, fault: Fault) -> None:
         for link in self.links:

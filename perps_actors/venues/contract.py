@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import attrs
@@ -93,3 +93,16 @@ class RestAdapter(Protocol):
         Raises:
             VenueError: the answer is no such list.
         """
+
+
+@attrs.frozen(kw_only=True)
+class Venue:
+    """A venue: where it lives and what reads and speaks its format."""
+
+    name: str
+    endpoints: Endpoints
+    """The live ones; the factories take these or a simulator's."""
+    stream: Callable[[Endpoints], StreamAdapter]
+    rest: Callable[[Endpoints], RestAdapter]
+    weight_per_minute: int
+    """The rate limit on REST requests, in the weights that `rest` gives them."""

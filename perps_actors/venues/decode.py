@@ -54,6 +54,8 @@ class _Place:
 
     head: Decoded
     count: int
+    good: bool = True
+    """Whether the book was not withdrawn since."""
 
 
 class _Decoder:
@@ -76,8 +78,8 @@ class _Decoder:
             for outcome in outcomes:
                 yield from self._plain(outcome, line.t, number)
         for place in self._books.values():
-            if place.count % DEPTH_EVERY:
-                yield from self._depth(place.head)
+            if place.good and place.count % DEPTH_EVERY:
+                yield self._depth(place.head)
 
     def _outcomes(self, line: _Line) -> Sequence[Outcome]:
         if line.t is not None and not 0 <= line.t <= _MAX_TIME_S:
@@ -99,7 +101,11 @@ class _Decoder:
         if isinstance(outcome, Complaint):
             yield Complaint(f"line {number}: {outcome.what}", outcome.symbol)
             return
-        if isinstance(outcome, BookWithdrawn | SendFrame | HttpRequest):
+        if isinstance(outcome, BookWithdrawn):
+            if (withdrawn := self._books.get(outcome.instrument.symbol)) is not None:
+                withdrawn.good = False
+            return
+        if isinstance(outcome, SendFrame | HttpRequest):
             return
         kind, fields = _SPELLINGS[type(outcome)](outcome)
         symbol = outcome.instrument.symbol
@@ -110,12 +116,11 @@ class _Decoder:
             count = place.count + 1 if place is not None else 1
             self._books[symbol] = _Place(head, count)
             if count % DEPTH_EVERY == 0:
-                yield from self._depth(head)
+                yield self._depth(head)
 
-    def _depth(self, head: Decoded) -> Iterator[Decoded]:
+    def _depth(self, head: Decoded) -> Decoded:
         bids, asks = ([[plain(price), plain(size)] for price, size in side] for side in self._stream.depth(head["symbol"], DEPTH_LEVELS))
-        if bids or asks:
-            yield {"kind": "depth", **head, "bids": bids, "asks": asks}
+        return {"kind": "depth", **head, "bids": bids, "asks": asks}
 
 
 def _bytes_of(line: _Line) -> bytes:
@@ -157,6 +162,9 @@ def _top(event: BookTop) -> tuple[str, Decoded]:
 
 def _ticker(event: Touch) -> tuple[str, Decoded]:
     fields = {name: _number(getattr(event, name)) for name in ("bid", "ask", "bid_size", "ask_size", "last")}
+    for side in ("bid", "ask"):
+        if fields[side] is None and fields[f"{side}_size"] == "0":
+            fields[side] = "0"  # as venues spell that a side is empty
     return "ticker", {name: value for name, value in fields.items() if value is not None or name in ("bid", "ask")}
 
 

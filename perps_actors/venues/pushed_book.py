@@ -52,12 +52,17 @@ class PushedBook:
         """Apply levels to a good book; `broken`: why they do not continue it, which withdraws it. Without a snapshot, nothing."""
         if not self.good:
             return ()
-        if broken is None and self._time_ns is not None and venue_time_ns is not None and self._time_ns - venue_time_ns > BACKWARDS_NS:
-            broken = f"venue time ran back by {(self._time_ns - venue_time_ns) / 1e9:g} s"
+        broken = broken or self.ran_back(venue_time_ns)
         if broken is not None:
             return self.withdraw(broken, received_ns)
         self._book.apply(bids, asks)
         return self._judged(snapshot=False, sequence=sequence, venue_time_ns=venue_time_ns, received_ns=received_ns)
+
+    def ran_back(self, venue_time_ns: int | None) -> str | None:
+        """Return why a message of this time does not follow the last one that was applied; None where it does."""
+        if self._time_ns is None or venue_time_ns is None or self._time_ns - venue_time_ns <= BACKWARDS_NS:
+            return None
+        return f"venue time ran back by {(self._time_ns - venue_time_ns) / 1e9:g} s"
 
     def withdraw(self, cause: str, received_ns: int) -> Sequence[BookTop | BookWithdrawn]:
         """Believe the book no more, until the next snapshot."""

@@ -1,45 +1,28 @@
-"""The venues there are. A venue is added with one entry here and one folder beside."""
+"""The venues there are. A venue is added with its name here and a folder of that name beside, whose module `entry` has its `ENTRY`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-import attrs
+from importlib import import_module
+from typing import Final
 
 from perps_actors.errors import SettingsError
-from perps_actors.venues.binance_futures.rest import LIVE as BINANCE_FUTURES
-from perps_actors.venues.binance_futures.rest import BinanceFuturesRest
-from perps_actors.venues.binance_futures.stream import BinanceFuturesStream
-from perps_actors.venues.contract import Endpoints, RestAdapter, StreamAdapter
+from perps_actors.venues.contract import Venue
 
+__all__ = ["VENUES", "Venue", "venue"]
 
-@attrs.frozen(kw_only=True)
-class Venue:
-    """A venue: where it lives and what reads and speaks its format."""
-
-    name: str
-    endpoints: Endpoints
-    """The live ones; the factories take these or a simulator's."""
-    stream: Callable[[Endpoints], StreamAdapter]
-    rest: Callable[[Endpoints], RestAdapter]
-    weight_per_minute: int
-    """The rate limit on REST requests, in the weights that `rest` gives them."""
-
-
-_REGISTERED = (
-    Venue(
-        name="binance_futures",
-        endpoints=BINANCE_FUTURES,
-        stream=BinanceFuturesStream,
-        rest=BinanceFuturesRest,
-        weight_per_minute=2_400,
-    ),
+VENUES: Final = (
+    "binance_futures",
+    "binance_delivery",
+    "bybit",
+    "okx",
+    "deribit",
+    "coinbase_international",
+    "bitmex",
+    "gateio_futures",
+    "kraken_futures",
+    "htx_swap",
 )
-
-VENUES: tuple[str, ...] = tuple(entry.name for entry in _REGISTERED)
-"""Names of the known venues."""
-
-_BY_NAME = {entry.name: entry for entry in _REGISTERED}
+"""Names of the known venues. A venue is imported when it is asked for: who needs one does not wait for the others."""
 
 
 def venue(name: str, place: str = "venue()") -> Venue:
@@ -52,7 +35,7 @@ def venue(name: str, place: str = "venue()") -> Venue:
     Raises:
         SettingsError: there is none of that name.
     """
-    found = _BY_NAME.get(name)
-    if found is None:
+    if name not in VENUES:
         raise SettingsError(field="venue", value=name, why=f"unknown, expected one of {', '.join(VENUES)}", place=place)
-    return found
+    entry: Venue = import_module(f"perps_actors.venues.{name}.entry").ENTRY
+    return entry

@@ -11,8 +11,8 @@ import msgspec
 from perps_actors.market.events import Funding, Touch, VenueMark
 from perps_actors.market.instrument import Instrument
 
-Channel = Literal["book", "touch", "trades", "mark", "other"]
-"""What a stream carries, in words that hold for every venue."""
+Channel = Literal["book", "touch", "trades", "mark", "ticker", "other"]
+"""What a stream carries, in words that hold for every venue; a ticker carries touch and mark."""
 
 Levels = tuple[tuple[str, str], ...]
 """(price, quantity); the quantity is absolute, and zero where the level is gone."""
@@ -29,6 +29,10 @@ class Depth(msgspec.Struct, frozen=True, gc=False):
     first: int = 0
     previous: int = 0
     """`last` of the change before: a client finds gaps by it."""
+    added: frozenset[str] = frozenset()
+    """Prices of a change's levels that were not there before, for venues that say so."""
+    whole: bool = False
+    """Whether what was read is the whole book, which a stream begins with, and not a change."""
 
 
 class StreamSession(Protocol):
@@ -67,3 +71,13 @@ class RestAnswer:
     status: int
     body: bytes
     retry_after_s: int | None = None
+
+
+class WeightAccount(Protocol):
+    """What one address has used of a venue's rate limit."""
+
+    def charge(self, path: str, query: str, now_ns: int) -> RestAnswer | None:
+        """Charge a request; return the refusal where it goes beyond the limit."""
+
+    def headers(self) -> dict[str, str]:
+        """Return the headers that every answer carries."""

@@ -6,8 +6,9 @@ from fractions import Fraction
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
-from perps_actors.market.events import BookTop, Touch, Trade
+from perps_actors.market.events import BookTop, Earlier, Touch, Trade
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.ladder import LadderPolicy
 from perps_actors.market.mark import Mark, Source
@@ -146,3 +147,18 @@ def test_whatever_happens_marks_are_made_by_the_source_that_speaks_and_moves_for
             assert change.after != change.before
             speaking = change.after
         assert dict(marks.rungs())[BTC] == speaking
+
+
+def test_a_touch_that_says_nothing_new_of_bid_and_ask_makes_no_mark() -> None:
+    quoted = Touch(BTC, "10", "1", "12", "1", "11", 5, 7)
+    earlier = {name: Earlier(name, 1, 1) for name in ("bid", "ask", "last")}
+    for kept, made in ((("bid", "ask"), None), (("bid", "last"), Decimal(11)), (("last",), Decimal(11))):
+        partial = structs.replace(quoted, earlier=tuple(earlier[name] for name in kept))
+        assert price(maker("touch").of(partial, 1)) == made
+
+
+def test_the_last_trade_does_not_stand_in_for_a_side_that_the_venue_says_is_empty() -> None:
+    touch = Touch(BTC, None, "0", "101", "5", "100", 1, 1)  # type: ignore[arg-type]
+    assert price_of(touch, "touch", 1) is None
+    assert maker(top="touch").of(touch, 1) is None
+    assert price_of(Touch(BTC, None, None, None, None, "100", 1, 1), "rest", 1).mark == 100  # type: ignore[arg-type]

@@ -11,10 +11,14 @@ from perps_actors.market.instrument import InstrumentId
 from perps_actors.simulator.market import LEVELS, SyntheticMarket, split_pair
 from perps_actors.simulator.sides import side_of
 from perps_actors.simulator.synthetic import frames_of
-from perps_actors.venues.binance_futures import serve_rest
+from perps_actors.venues.binance_futures.dialect import USD_M
 from perps_actors.venues.binance_futures.rest import BinanceFuturesRest
+from perps_actors.venues.binance_futures.serve_rest import BinanceRestSide
 from perps_actors.venues.binance_futures.stream import BinanceFuturesStream
 from perps_actors.venues.contract import Complaint
+
+TERMS = side_of("binance_futures").terms
+
 
 START = 1_700_000_000_000_000_000
 STEP = 100_000_000
@@ -23,7 +27,7 @@ SEEDS = st.integers(0, 2**32)
 
 
 def market(seed: int) -> SyntheticMarket:
-    return SyntheticMarket("binance_futures", SYMBOLS, random.Random(seed))
+    return SyntheticMarket("binance_futures", SYMBOLS, TERMS, random.Random(seed))
 
 
 def frames(seed: int, steps: int) -> list[tuple[str, bytes]]:
@@ -88,7 +92,7 @@ def test_the_adapter_follows_the_market_without_a_complaint() -> None:
                 outcomes = list(adapter.frame("public-0", frame, START))
                 if n == 0:
                     for request in (outcome for outcome in outcomes if hasattr(outcome, "purpose")):
-                        answer = serve_rest.answer("/fapi/v1/depth", f"symbol={request.symbol}&limit=1000", made, START)
+                        answer = BinanceRestSide(USD_M).answer("/fapi/v1/depth", f"symbol={request.symbol}&limit=1000", made, START)
                         outcomes += adapter.answer(request, answer.status, answer.body, START)
                 assert not [outcome for outcome in outcomes if isinstance(outcome, Complaint)]
                 kinds |= {type(outcome).__name__ for outcome in outcomes}
@@ -99,7 +103,7 @@ def test_the_adapter_follows_the_market_without_a_complaint() -> None:
 
 def test_the_rest_adapter_reads_the_listed_instruments() -> None:
     made = market(1)
-    listed = BinanceFuturesRest().read_instruments(serve_rest.answer("/fapi/v1/exchangeInfo", "", made, START).body)
+    listed = BinanceFuturesRest().read_instruments(BinanceRestSide(USD_M).answer("/fapi/v1/exchangeInfo", "", made, START).body)
     assert [(one.id, one.base, one.quote, one.tick, one.lot, one.perpetual) for one in listed] == [
         (one.id, one.base, one.quote, one.tick, one.lot, True) for one in made.instruments()
     ]
@@ -114,13 +118,13 @@ def test_a_mark_comes_once_a_second_and_funding_names_the_next_settlement() -> N
 
 
 def test_a_further_symbol_leaves_those_before_it_as_they_were() -> None:
-    few = SyntheticMarket("binance_futures", SYMBOLS[:1], random.Random(5)).step(START)
+    few = SyntheticMarket("binance_futures", SYMBOLS[:1], TERMS, random.Random(5)).step(START)
     assert few[0] == market(5).step(START)[0]
     assert few[0].depth.symbol == InstrumentId("binance_futures", "BTCUSDT").symbol
 
 
 def test_symbols_are_split_into_base_and_quote() -> None:
-    assert [split_pair(symbol) for symbol in ("BTCUSDT", "ETHUSDC_261225", "USDT", "ODD")] == [
+    assert [split_pair(symbol, TERMS) for symbol in ("BTCUSDT", "ETHUSDC_261225", "USDT", "ODD")] == [
         ("BTC", "USDT"),
         ("ETH", "USDC"),
         ("USDT", "USDT"),

@@ -91,7 +91,7 @@ def test_a_client_that_does_not_read_is_cut_at_the_limit_of_its_backlog(monkeypa
 
     async def scene() -> None:
         clock, side = SystemClock(), side_of("binance_futures")
-        source = Watched(SyntheticMarket(side.name, symbols, random.Random(1)), side, clock)
+        source = Watched(SyntheticMarket(side.name, symbols, side.terms, random.Random(1)), side, clock)
         source.lost = asyncio.Event()
         async with asyncio.timeout(20), VenueServer(source, side, clock, plan=FaultPlan(), seed=0) as server:
             deaf = await asyncio.to_thread(clients.connect, f"ws://127.0.0.1:{server.port}{address}")

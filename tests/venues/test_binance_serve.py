@@ -9,14 +9,20 @@ from perps_actors.errors import VenueError
 from perps_actors.market.events import BookTop, Funding, Touch, Trade, VenueMark
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.numbers import DecimalText
-from perps_actors.simulator.market import linear_perpetual
-from perps_actors.venues.binance_futures import serve, serve_rest
-from perps_actors.venues.binance_futures.serve import StreamSession
-from perps_actors.venues.binance_futures.serve_rest import WeightAccount
+from perps_actors.simulator.market import contract
+from perps_actors.simulator.sides import side_of
+from perps_actors.venues.binance_futures.dialect import USD_M
+from perps_actors.venues.binance_futures.serve import BinanceStreams
+from perps_actors.venues.binance_futures.serve_rest import BinanceRestSide
 from perps_actors.venues.binance_futures.stream import BinanceFuturesStream
 from perps_actors.venues.contract import Complaint
 from perps_actors.venues.serving import Depth
 
+TERMS = side_of("binance_futures").terms
+
+
+serve, serve_rest = BinanceStreams(USD_M), BinanceRestSide(USD_M)
+StreamSession, WeightAccount = serve.StreamSession, serve_rest.WeightAccount
 BTC = InstrumentId("binance_futures", "BTCUSDT")
 AT = 1_700_000_000_123_000_000
 
@@ -29,7 +35,7 @@ class OneBook:
     """A market of one symbol whose touch and book are known and whose mark is not yet."""
 
     def instruments(self):
-        return [linear_perpetual("binance_futures", "BTCUSDT", tick=Decimal("0.10"), lot=Decimal("0.001"))]
+        return [contract("binance_futures", "BTCUSDT", TERMS, tick=Decimal("0.10"), lot=Decimal("0.001"))]
 
     def depth(self, symbol):
         return Depth(symbol, 77, tuple((str(p), "1") for p in range(30, 0, -1)), (("31", "2"),), AT)
@@ -60,7 +66,7 @@ def test_a_stream_is_carried_only_by_the_path_it_lives_on(path: str, carried: tu
 
 
 def test_a_raw_connection_gets_the_bare_data() -> None:
-    frame = serve.depth_frame(Depth("BTCUSDT", 12, (("1", "2"),), (), AT, 11, 10))[1]
+    frame = serve.depth_frames(Depth("BTCUSDT", 12, (("1", "2"),), (), AT, 11, 10))[0][1]
     session = StreamSession("/public/ws/btcusdt@depth@100ms")
     assert session.streams() == ("btcusdt@depth@100ms",)
     assert json.loads(session.dress(frame)) == json.loads(frame)["data"]
@@ -107,12 +113,13 @@ def test_the_adapter_reads_from_the_frames_what_was_put_into_them() -> None:
     funding = Funding(BTC, number("-0.00010000"), None, AT + 1_000_000_000, number("30.4"), AT, AT)
     assert list(adapter.frame("public-0", serve.touch_frame(touch, 5)[1], AT)) == [touch]
     assert list(adapter.frame("market-0", serve.trade_frame(trade)[1], AT)) == [trade]
-    assert list(adapter.frame("market-0", serve.mark_frame(mark, funding)[1], AT)) == [mark, funding]
+    ((_, told),) = serve.mark_frames(mark, funding)
+    assert list(adapter.frame("market-0", told, AT)) == [mark, funding]
 
 
 def test_the_adapter_builds_the_book_that_was_served() -> None:
     adapter = BinanceFuturesStream()
-    (request,) = adapter.frame("public-0", serve.depth_frame(Depth("BTCUSDT", 80, (("30", "0"),), (), AT, 70, 69))[1], AT)
+    (request,) = adapter.frame("public-0", serve.depth_frames(Depth("BTCUSDT", 80, (("30", "0"),), (), AT, 70, 69))[0][1], AT)
     outcomes = adapter.answer(request, 200, serve_rest.answer("/fapi/v1/depth", "symbol=BTCUSDT", OneBook(), AT).body, AT)
     assert not [outcome for outcome in outcomes if isinstance(outcome, Complaint)]
     tops = [outcome for outcome in outcomes if isinstance(outcome, BookTop)]
@@ -121,8 +128,8 @@ def test_the_adapter_builds_the_book_that_was_served() -> None:
 
 def test_what_serve_writes_it_reads_back() -> None:
     change = Depth("BTCUSDT", 12, (("1.0", "2"),), (("3", "0.000"),), AT, 11, 10)
-    assert serve.read_depth(serve.depth_frame(change)[1]) == change
-    stream, frame = serve.depth_frame(change)
+    ((stream, frame),) = serve.depth_frames(change)
+    assert serve.read_depth(frame) == change
     assert serve.stream_of(frame) == stream == serve.stream_of(b' {"data":{},"stream":"btcusdt@depth@100ms"}')
     assert serve.stream_of(frame[:-20]) == stream
     assert serve.stream_of(b'{"result":null,"id":1}') is None

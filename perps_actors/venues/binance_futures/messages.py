@@ -160,16 +160,18 @@ class Filter(Struct, gc=False, rename="camel"):
 
 
 class SymbolRow(Struct, gc=False, rename="camel"):
-    """A symbol of `GET /fapi/v1/exchangeInfo`."""
+    """A symbol of `exchangeInfo`: USD-M says `status`, COIN-M `contractStatus` and how many USD a contract is."""
 
     symbol: str
     contract_type: str
     delivery_date: Millis
-    status: str
     base_asset: str
     quote_asset: str
     margin_asset: str
     filters: list[Filter]
+    status: str | None = None
+    contract_status: str | None = None
+    contract_size: Annotated[int, Meta(gt=0)] = 1
 
 
 class ExchangeInfo(Struct, gc=False):

@@ -1,4 +1,4 @@
-"""Binance USD-M over REST: quotes, venue marks, open interest, depth snapshots and the list of instruments.
+"""Binance futures over REST: quotes, venue marks, open interest, depth snapshots and the list of instruments.
 
 Source: developers.binance.com/docs/derivatives/usds-margined-futures (market data endpoints), read 2026-10: addresses and
 weights. 2,400 weight a minute and address; beyond that 429, and 418 for those who go on.
@@ -14,6 +14,7 @@ import msgspec
 
 from perps_actors.market.instrument import Instrument, InstrumentId
 from perps_actors.transport.wire import HttpRequest
+from perps_actors.venues.binance_futures.dialect import USD_M, Dialect
 from perps_actors.venues.binance_futures.instruments import read_instruments
 from perps_actors.venues.binance_futures.messages import OpenInterestAnswer, PremiumRow, QuoteRow
 from perps_actors.venues.binance_futures.readings import marks_of, open_interest_of, touch_of
@@ -21,40 +22,26 @@ from perps_actors.venues.contract import Complaint, Endpoints, Outcome
 from perps_actors.venues.statuses import status_trouble
 from perps_actors.venues.symbols import check_symbol
 
-VENUE = "binance_futures"
-LIVE = Endpoints(stream="wss://fstream.binance.com", rest="https://fapi.binance.com")
+VENUE = USD_M.venue
+LIVE = USD_M.live
 MAX_ROWS = 5_000
 """Rows read of one answer."""
 
 _ROWS = msgspec.json.Decoder(list[msgspec.Raw])
 
 
-class _Endpoint(NamedTuple):
-    path: str
-    weight_one: int
-    """With a symbol."""
-    weight_all: int
-
-
-_ENDPOINTS = {
-    "quotes": _Endpoint("/fapi/v1/ticker/bookTicker", 2, 5),
-    "venue_marks": _Endpoint("/fapi/v1/premiumIndex", 1, 10),
-    "open_interest": _Endpoint("/fapi/v1/openInterest", 1, 1),
-    "depth": _Endpoint("/fapi/v1/depth", 20, 20),
-    "instruments": _Endpoint("/fapi/v1/exchangeInfo", 1, 1),
-}
-_PURPOSES = {endpoint.path: purpose for purpose, endpoint in _ENDPOINTS.items()}
-
-
 class BinanceFuturesRest:
-    """A `RestAdapter` for Binance USD-M.
+    """A `RestAdapter` for Binance's futures venues.
 
     Args:
-        endpoints: where the venue lives.
+        endpoints: where the venue lives; None: the live one.
+        dialect: which of them it is.
     """
 
-    def __init__(self, endpoints: Endpoints = LIVE) -> None:
-        self._base = endpoints.rest
+    def __init__(self, endpoints: Endpoints | None = None, dialect: Dialect = USD_M) -> None:
+        self._base = (endpoints if endpoints is not None else dialect.live).rest + dialect.prefix
+        self._dialect = dialect
+        self._purposes = {dialect.prefix + path.name: purpose for purpose, path in dialect.rest.items()}
 
     def quotes(self, symbols: Sequence[str]) -> tuple[HttpRequest, ...]:
         """Return one request: for the one symbol, or for all that the venue lists, which costs as much as any three symbols."""
@@ -82,11 +69,11 @@ class BinanceFuturesRest:
             parts = urlsplit(url)
         except ValueError:
             return HttpRequest(url=url, purpose="unknown")
-        purpose = _PURPOSES.get(parts.path)
+        purpose = self._purposes.get(parts.path)
         if purpose is None:
             return HttpRequest(url=url, purpose="unknown")
         symbol = parse_qs(parts.query).get("symbol", [None])[0]
-        _, weight_one, weight_all = _ENDPOINTS[purpose]
+        _, weight_one, weight_all = self._dialect.rest[purpose]
         return HttpRequest(url=url, weight=weight_one if symbol else weight_all, purpose=purpose, symbol=symbol)
 
     def read(self, request: HttpRequest, status: int | None, body: bytes, received_ns: int) -> Sequence[Outcome]:
@@ -103,7 +90,7 @@ class BinanceFuturesRest:
             return (Complaint(f"Expected an answer for {request.purpose}, was {body[:60]!r}: {error}", request.symbol),)
         outcomes: list[Outcome] = []
         for row in rows[:MAX_ROWS]:
-            outcomes += _read_row(reader, row, received_ns)
+            outcomes += _read_row(reader, self._dialect.venue, row, received_ns)
         if len(rows) > MAX_ROWS:
             outcomes.append(Complaint(f"Expected at most {MAX_ROWS} rows for {request.purpose}, was {len(rows)}"))
         return outcomes
@@ -114,13 +101,13 @@ class BinanceFuturesRest:
         Raises:
             VenueError: the answer is no such list.
         """
-        return read_instruments(VENUE, body)
+        return read_instruments(self._dialect, body)
 
     def _one_or_all(self, purpose: str, symbols: Sequence[str]) -> HttpRequest:
         return self._request(purpose, symbols[0] if len(set(symbols)) == 1 else None)
 
     def _request(self, purpose: str, symbol: str | None, more: str = "") -> HttpRequest:
-        path, weight_one, weight_all = _ENDPOINTS[purpose]
+        path, weight_one, weight_all = self._dialect.rest[purpose]
         if symbol is None:
             return HttpRequest(url=f"{self._base}{path}", weight=weight_all, purpose=purpose)
         url = f"{self._base}{path}?symbol={quote(symbol, safe='')}{more}"
@@ -139,11 +126,11 @@ _READERS = {
 }
 
 
-def _read_row(reader: _Reader, raw: msgspec.Raw, received_ns: int) -> Sequence[Outcome]:
+def _read_row(reader: _Reader, venue: str, raw: msgspec.Raw, received_ns: int) -> Sequence[Outcome]:
     symbol = None
     try:
         row = reader.decode(raw)
         symbol = row.symbol
-        return reader.events(InstrumentId(VENUE, check_symbol(symbol)), row, received_ns)
+        return reader.events(InstrumentId(venue, check_symbol(symbol)), row, received_ns)
     except Exception as error:  # noqa: BLE001 - one bad row is a complaint, and its neighbours are read
         return (Complaint(f"{error}: in row {bytes(raw)[:80]!r}", symbol),)

@@ -1,13 +1,14 @@
-"""Binance USD-M futures from the venue's side: what a simulator needs to speak like it. Opens nothing, reads no clock.
+"""Binance's futures venues from the venue's side: what a simulator needs to speak like them. Opens nothing, reads no clock.
 
-Streams (developers.binance.com, "Important WebSocket Change Notice" of 2026-03-06, in force since 2026-04-23): depth, bookTicker and
-trade live on `/public`, all others on `/market`. A stream asked for on the other path is acknowledged and stays mute; a connection that
-names neither path is served as if it had named `/public`. Below the path, `stream?streams=a/b` gives combined frames
-(`{"stream": ..., "data": ...}`) and `ws/a/b` the bare data. Frames are handled here in their combined form.
+USD-M's streams (developers.binance.com, "Important WebSocket Change Notice" of 2026-03-06, in force since 2026-04-23): depth,
+bookTicker and trade live on `/public`, all others on `/market`. A stream asked for on the other path is acknowledged and stays mute; a
+connection that names neither path is served as if it had named `/public`. COIN-M has one path. Below it, `stream?streams=a/b` gives
+combined frames (`{"stream": ..., "data": ...}`) and `ws/a/b` the bare data. Frames are handled here in their combined form.
 """
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
@@ -17,13 +18,12 @@ from perps_actors.errors import VenueError
 from perps_actors.market.events import Funding, Touch, Trade, VenueMark
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.numbers import DecimalText
+from perps_actors.venues.binance_futures.dialect import Dialect
 from perps_actors.venues.serving import Channel, Depth, Levels
 
-VENUE: Final = "binance_futures"
 MAX_STREAMS: Final = 1024
 
 NS_PER_MS: Final = 1_000_000
-_PUBLIC: Final = ("depth", "bookTicker", "trade")
 _METHODS: Final = ("SUBSCRIBE", "UNSUBSCRIBE", "LIST_SUBSCRIPTIONS")
 _CHANNELS: Final[dict[str, Channel]] = {"depth": "book", "bookTicker": "touch", "aggTrade": "trades", "markPrice": "mark"}
 
@@ -55,10 +55,10 @@ class _TickerEvent(msgspec.Struct):
 class _MarkEvent(msgspec.Struct):
     s: str
     p: DecimalText
-    i: DecimalText
     r: DecimalText
     T: int
     E: int
+    i: DecimalText | None = None
 
 
 _encode = msgspec.json.Encoder().encode
@@ -82,9 +82,13 @@ def _kind_of(stream: str) -> str:
     return stream.partition("@")[2].partition("@")[0]
 
 
-def route_of(stream: str) -> str:
-    """Return the path that carries a stream: `public` or `market`."""
-    return "public" if _kind_of(stream) in _PUBLIC else "market"
+def route_of(dialect: Dialect, stream: str) -> str:
+    """Return the kind of connection that carries a stream; what the dialect does not list goes over its last one."""
+    kind = _kind_of(stream)
+    for name, route in dialect.routes.items():
+        if kind in route.also or kind in {each.partition("@")[0] for each in route.streams.values()}:
+            return name
+    return list(dialect.routes)[-1]
 
 
 def stream_of(frame: bytes) -> str | None:
@@ -101,18 +105,27 @@ def stream_of(frame: bytes) -> str | None:
         return None
 
 
-class StreamSession:
+class BinanceSession:
     """One client connection: what it asked for and what it is answered.
 
-    Attributes:
-        route: `public` or `market`; streams of the other one stay mute.
+    Streams of another route than the path names stay mute.
+
+    Args:
+        dialect: the venue.
+        path: of the request; names the route.
+        query: of the request; may name streams.
+
+    Raises:
+        VenueError: a path on which there are no streams.
     """
 
-    def __init__(self, path: str, query: str = "") -> None:
+    def __init__(self, dialect: Dialect, path: str, query: str = "") -> None:
         parts = [part for part in path.split("/") if part]
-        self.route = parts.pop(0) if parts and parts[0] in ("public", "market") else "public"
+        routes = {route.path.strip("/"): name for name, route in dialect.routes.items()}
+        self._dialect = dialect
+        self._route = routes[parts.pop(0)] if parts and parts[0] in routes else next(iter(dialect.routes))
         if not parts or parts[0] not in ("stream", "ws"):
-            msg = f"Expected a path like /public/stream or /market/ws, was {path[:80]!r}"
+            msg = f"Expected a path like {dialect.routes[self._route].path}/stream or /ws, was {path[:80]!r}"
             raise VenueError(msg)
         self._combined = parts[0] == "stream"
         named = dict(parse_qsl(query)).get("streams", "").split("/") if self._combined else parts[1:]
@@ -151,7 +164,7 @@ class StreamSession:
 
     def _ask(self, asked: dict[str, None]) -> None:
         self._asked = asked
-        self._carried = tuple(stream for stream in asked if route_of(stream) == self.route)
+        self._carried = tuple(stream for stream in asked if route_of(self._dialect, stream) == self._route)
 
     def _change(self, method: str, params: Any, number: int) -> str:
         if not isinstance(params, list) or not all(isinstance(name, str) for name in params):
@@ -170,39 +183,78 @@ def _error(code: int, msg: str, number: int | None = None) -> str:
     return _encode(answer if number is None else {**answer, "id": number}).decode()
 
 
-def depth_frame(change: Depth) -> tuple[str, bytes]:
-    """Return a change of a book as (stream, frame)."""
-    ms, symbol = change.venue_time_ns // NS_PER_MS, change.symbol
-    data = {"e": "depthUpdate", "E": ms, "T": ms, "s": symbol, "ps": symbol, "st": 1}
-    data |= {"U": change.first, "u": change.last, "pu": change.previous, "b": change.bids, "a": change.asks}
-    return _frame(f"{symbol.lower()}@depth@100ms", data)
+class BinanceStreams:
+    """A venue's streams as it sends them.
 
+    Args:
+        dialect: the venue.
+    """
 
-def snapshot_frame(book: Depth) -> tuple[str, bytes] | None:  # noqa: ARG001 - as every venue's side has it
-    """Return None: a book's snapshot is fetched by REST."""
-    return None
+    channel_of = staticmethod(channel_of)
+    symbol_of = staticmethod(symbol_of)
+    stream_of = staticmethod(stream_of)
 
+    def __init__(self, dialect: Dialect) -> None:
+        self._dialect = dialect
+        self.StreamSession = partial(BinanceSession, dialect)
 
-def touch_frame(touch: Touch, update: int) -> tuple[str, bytes]:
-    """Return a best bid and ask as (stream, frame); `update` is the book's update number."""
-    ms, symbol = _ms(touch.venue_time_ns), touch.instrument.symbol
-    data = {"e": "bookTicker", "u": update, "s": symbol, "b": touch.bid, "B": touch.bid_size, "a": touch.ask, "A": touch.ask_size}
-    return _frame(f"{symbol.lower()}@bookTicker", {**data, "T": ms, "E": ms})
+    def route_of(self, stream: str) -> str:
+        """Return the kind of connection that carries a stream."""
+        return route_of(self._dialect, stream)
 
+    def snapshot_frame(self, book: Depth) -> tuple[str, bytes] | None:  # noqa: ARG002 - as every venue's side has it
+        """Return None: a book's snapshot is fetched by REST."""
+        return None
 
-def trade_frame(trade: Trade) -> tuple[str, bytes]:
-    """Return an aggregate trade as (stream, frame). `m`: the buyer is the maker, so the taker sold."""
-    ms, number, symbol = _ms(trade.venue_time_ns), int(trade.trade_id), trade.instrument.symbol
-    data = {"e": "aggTrade", "E": ms, "a": number, "s": symbol, "p": trade.price, "q": trade.amount, "f": number, "l": number}
-    return _frame(f"{symbol.lower()}@aggTrade", {**data, "T": ms, "m": trade.side == "sell", "st": 1})
+    def first_mark_frame(self, mark: VenueMark, funding: Funding) -> tuple[str, bytes] | None:  # noqa: ARG002 - as every venue's side has it
+        """Return None: every message is whole."""
+        return None
 
+    def depth_frames(self, change: Depth) -> tuple[tuple[str, bytes]]:
+        """Return a change of a book as (stream, frame)."""
+        ms, symbol = change.venue_time_ns // NS_PER_MS, change.symbol
+        data = {"e": "depthUpdate", "E": ms, "T": ms, "s": symbol, "ps": symbol.partition("_")[0], "st": 1}
+        data |= {"U": change.first, "u": change.last, "pu": change.previous, "b": change.bids, "a": change.asks}
+        return (_frame(f"{symbol.lower()}@depth@100ms", data),)
 
-def mark_frame(mark: VenueMark, funding: Funding) -> tuple[str, bytes]:
-    """Return the venue's mark with its funding as (stream, frame); `P`, the estimated settlement price, is the index."""
-    symbol = mark.instrument.symbol
-    data = {"e": "markPriceUpdate", "E": _ms(mark.venue_time_ns), "s": symbol, "p": mark.mark, "ap": mark.mark, "P": mark.index}
-    data |= {"i": mark.index, "r": funding.rate, "T": _ms(funding.next_time_ns), "st": 1}
-    return _frame(f"{symbol.lower()}@markPrice@1s", data)
+    def touch_frame(self, touch: Touch, update: int) -> tuple[str, bytes]:
+        """Return a best bid and ask as (stream, frame); `update` is the book's update number."""
+        ms, symbol = _ms(touch.venue_time_ns), touch.instrument.symbol
+        data = {"e": "bookTicker", "u": update, "s": symbol, "b": touch.bid, "B": touch.bid_size, "a": touch.ask, "A": touch.ask_size}
+        return _frame(f"{symbol.lower()}@bookTicker", {**data, "ps": symbol.partition("_")[0], "T": ms, "E": ms})
+
+    def trade_frame(self, trade: Trade) -> tuple[str, bytes]:
+        """Return an aggregate trade as (stream, frame). `m`: the buyer is the maker, so the taker sold."""
+        ms, number, symbol = _ms(trade.venue_time_ns), int(trade.trade_id), trade.instrument.symbol
+        data = {"e": "aggTrade", "E": ms, "a": number, "s": symbol, "p": trade.price, "q": trade.amount, "f": number, "l": number}
+        return _frame(f"{symbol.lower()}@aggTrade", {**data, "T": ms, "m": trade.side == "sell", "st": 1})
+
+    def mark_frames(self, mark: VenueMark, funding: Funding) -> tuple[tuple[str, bytes]]:
+        """Return the venue's mark with its funding as one (stream, frame); `P`, the estimated settlement price, is the index."""
+        symbol = mark.instrument.symbol
+        data = {"e": "markPriceUpdate", "E": _ms(mark.venue_time_ns), "s": symbol, "p": mark.mark, "P": mark.index}
+        if self._dialect.linear:
+            data |= {"ap": mark.mark, "i": mark.index, "st": 1}
+        data |= {"r": funding.rate, "T": _ms(funding.next_time_ns)}
+        return (_frame(f"{symbol.lower()}@markPrice@1s", data),)
+
+    def read_depth(self, frame: bytes) -> Depth:
+        """Return the change of a book in a combined depth frame; `msgspec.DecodeError` if it is none."""
+        event = _depth_event(_envelope(frame).data)
+        return Depth(event.s, event.u, event.b, event.a, event.T * NS_PER_MS, event.U, event.pu)
+
+    def read_touch(self, frame: bytes) -> Touch:
+        """Return the best bid and ask in a combined bookTicker frame; `msgspec.DecodeError` if it is none."""
+        event = _ticker_event(_envelope(frame).data)
+        at = event.T * NS_PER_MS
+        return Touch(InstrumentId(self._dialect.venue, event.s), event.b, event.B, event.a, event.A, None, at, at)
+
+    def read_mark(self, frame: bytes) -> tuple[VenueMark, Funding]:
+        """Return mark and funding in a combined markPrice frame; `msgspec.DecodeError` if it is none."""
+        event = _mark_event(_envelope(frame).data)
+        instrument, at = InstrumentId(self._dialect.venue, event.s), event.E * NS_PER_MS
+        mark = VenueMark(instrument, event.p, event.i, at, at)
+        return mark, Funding(instrument, event.r, None, event.T * NS_PER_MS, event.p, at, at)
 
 
 def _frame(stream: str, data: dict[str, Any]) -> tuple[str, bytes]:
@@ -211,24 +263,3 @@ def _frame(stream: str, data: dict[str, Any]) -> tuple[str, bytes]:
 
 def _ms(ns: int | None) -> int:
     return (ns or 0) // NS_PER_MS
-
-
-def read_depth(frame: bytes) -> Depth:
-    """Return the change of a book in a combined depth frame; `msgspec.DecodeError` if it is none."""
-    event = _depth_event(_envelope(frame).data)
-    return Depth(event.s, event.u, event.b, event.a, event.T * NS_PER_MS, event.U, event.pu)
-
-
-def read_touch(frame: bytes) -> Touch:
-    """Return the best bid and ask in a combined bookTicker frame; `msgspec.DecodeError` if it is none."""
-    event = _ticker_event(_envelope(frame).data)
-    at = event.T * NS_PER_MS
-    return Touch(InstrumentId(VENUE, event.s), event.b, event.B, event.a, event.A, None, at, at)
-
-
-def read_mark(frame: bytes) -> tuple[VenueMark, Funding]:
-    """Return mark and funding in a combined markPrice frame; `msgspec.DecodeError` if it is none."""
-    event = _mark_event(_envelope(frame).data)
-    instrument, at = InstrumentId(VENUE, event.s), event.E * NS_PER_MS
-    mark = VenueMark(instrument, event.p, event.i, at, at)
-    return mark, Funding(instrument, event.r, None, event.T * NS_PER_MS, event.p, at, at)

@@ -1,12 +1,13 @@
-"""Binance USD-M futures' REST answers from the venue's side. Opens nothing, reads no clock.
+"""The REST answers of Binance's futures venues from the venue's side. Opens nothing, reads no clock.
 
-Weights, limits and error codes as documented for `/fapi/v1` in 2026 (2400 of weight a minute an address; codes -1003, -1102, -1121,
--4021, -5000). An answer that cannot be known yet is -1001 with status 503, never an empty one.
+Weights, limits and error codes as documented for `/fapi/v1` and `/dapi/v1` in 2026 (2400 of weight a minute an address; codes -1003,
+-1102, -1121, -4021, -5000). An answer that cannot be known yet is -1001 with status 503, never an empty one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, Final, Protocol
 from urllib.parse import parse_qsl
 
@@ -14,6 +15,7 @@ import msgspec
 
 from perps_actors.market.instrument import Instrument
 from perps_actors.market.numbers import plain
+from perps_actors.venues.binance_futures.dialect import Dialect
 from perps_actors.venues.binance_futures.serve import NS_PER_MS
 from perps_actors.venues.serving import Depth, MarketView, RestAnswer
 
@@ -40,34 +42,29 @@ class _Snapshot(msgspec.Struct):
     T: int = 0
 
 
-def request_key(path: str, query: str) -> tuple[str, ...]:
-    """Return what makes two requests the same one: path and parameters, but for those that only shape or sign the answer."""
-    params = sorted((name, value) for name, value in parse_qsl(query) if name not in _BESIDE_THE_POINT)
-    return (path, *(f"{name}={value.upper()}" for name, value in params))
+def too_many(retry_after_s: int, status: int = 429) -> RestAnswer:
+    """Return the refusal of a request beyond the rate limit (429), of a banned address (418) or of a venue that is down (503)."""
+    code, msg = (-1003, "Too many requests.") if status != 503 else (-1008, "Server is currently overloaded. Please try again later.")
+    return RestAnswer(status, _encode({"code": code, "msg": msg}), retry_after_s)
 
 
-def snapshot_symbol(path: str, query: str) -> str | None:
-    """Return the symbol whose book a request asks for; None if it asks for something else."""
-    return dict(parse_qsl(query)).get("symbol", "").upper() or None if path == "/fapi/v1/depth" else None
+class BinanceWeights:
+    """What one address has used of its weight, a minute at a time.
 
+    Args:
+        dialect: the venue.
+    """
 
-def read_snapshot(symbol: str, body: bytes) -> Depth:
-    """Return the book in a depth answer; `msgspec.DecodeError` if it is none."""
-    book = msgspec.json.decode(body, type=_Snapshot)
-    return Depth(symbol, book.lastUpdateId, book.bids, book.asks, book.T * NS_PER_MS)
-
-
-class WeightAccount:
-    """What one address has used of its weight, a minute at a time."""
-
-    def __init__(self) -> None:
+    def __init__(self, dialect: Dialect) -> None:
+        self._purposes = {dialect.prefix + path.name: path for path in dialect.rest.values()}
+        self._depth = dialect.prefix + dialect.rest["depth"].name
         self._minute = 0
         self._used = 0
 
     def charge(self, path: str, query: str, now_ns: int) -> RestAnswer | None:
         """Charge a request's weight; return the refusal where it goes beyond the limit of the minute."""
         minute, into = divmod(now_ns, _MINUTE)
-        self._used = _weight(path, dict(parse_qsl(query))) + (self._used if minute == self._minute else 0)
+        self._used = self._weight(path, dict(parse_qsl(query))) + (self._used if minute == self._minute else 0)
         self._minute = minute
         if self._used <= WEIGHT_LIMIT:
             return None
@@ -77,51 +74,77 @@ class WeightAccount:
         """Return the headers that every answer carries."""
         return {"X-MBX-USED-WEIGHT-1M": str(self._used)}
 
-
-def answer(path: str, query: str, market: MarketView, now_ns: int) -> RestAnswer:
-    """Return the answer to a GET request; an error answer if it asks for what is not there."""
-    try:
-        return RestAnswer(200, _encode(_body(path, dict(parse_qsl(query)), market, now_ns)))
-    except _Refusal as refusal:
-        return refusal.answer
-
-
-def too_many(retry_after_s: int, status: int = 429) -> RestAnswer:
-    """Return the refusal of a request beyond the rate limit (429), of a banned address (418) or of a venue that is down (503)."""
-    code, msg = (-1003, "Too many requests.") if status != 503 else (-1008, "Server is currently overloaded. Please try again later.")
-    return RestAnswer(status, _encode({"code": code, "msg": msg}), retry_after_s)
-
-
-def _weight(path: str, params: dict[str, str]) -> int:
-    one = "symbol" in params
-    match path:
-        case "/fapi/v1/depth":
+    def _weight(self, path: str, params: dict[str, str]) -> int:
+        if path == self._depth:
             limit = params.get("limit", "500")
             return _DEPTH_WEIGHTS.get(int(limit) if limit.isdecimal() else 0, 1)
-        case "/fapi/v1/ticker/bookTicker":
-            return 2 if one else 5
-        case "/fapi/v1/premiumIndex":
-            return 1 if one else 10
-        case _:
+        known = self._purposes.get(path)
+        if known is None:
             return 1
+        return known.weight_one if "symbol" in params else known.weight_all
 
 
-def _body(path: str, params: dict[str, str], market: MarketView, now_ns: int) -> Any:
-    match path:
-        case "/fapi/v1/ping":
-            return {}
-        case "/fapi/v1/time":
-            return {"serverTime": now_ns // NS_PER_MS}
-        case "/fapi/v1/exchangeInfo":
-            return _exchange_info(market.instruments(), now_ns)
-        case "/fapi/v1/depth":
-            return _depth(_listed(params, market), params.get("limit", "500"), market)
-        case "/fapi/v1/ticker/bookTicker":
-            return _one_or_all(params, market, _book_ticker)
-        case "/fapi/v1/premiumIndex":
-            return _one_or_all(params, market, _premium_index)
-        case _:
-            raise _Refusal(404, -5000, f"Path {path[:80]}, Method GET is invalid")
+class BinanceRestSide:
+    """A venue's REST answers as it gives them.
+
+    Args:
+        dialect: the venue.
+    """
+
+    too_many = staticmethod(too_many)
+
+    def __init__(self, dialect: Dialect) -> None:
+        self._dialect = dialect
+        self.WeightAccount = partial(BinanceWeights, dialect)
+
+    def request_key(self, path: str, query: str) -> tuple[str, ...]:
+        """Return what makes two requests the same one: path and parameters, but for those that only shape or sign the answer."""
+        params = sorted((name, value) for name, value in parse_qsl(query) if name not in _BESIDE_THE_POINT)
+        return (path, *(f"{name}={value.upper()}" for name, value in params))
+
+    def snapshot_symbol(self, path: str, query: str) -> str | None:
+        """Return the symbol whose book a request asks for; None if it asks for something else."""
+        return dict(parse_qsl(query)).get("symbol", "").upper() or None if path == f"{self._dialect.prefix}/depth" else None
+
+    def read_snapshot(self, symbol: str, body: bytes) -> Depth:
+        """Return the book in a depth answer; `msgspec.DecodeError` if it is none."""
+        book = msgspec.json.decode(body, type=_Snapshot)
+        return Depth(symbol, book.lastUpdateId, book.bids, book.asks, book.T * NS_PER_MS)
+
+    def answer(self, path: str, query: str, market: MarketView, now_ns: int) -> RestAnswer:
+        """Return the answer to a GET request; an error answer if it asks for what is not there."""
+        try:
+            return RestAnswer(200, _encode(self._body(path, dict(parse_qsl(query)), market, now_ns)))
+        except _Refusal as refusal:
+            return refusal.answer
+
+    def _body(self, path: str, params: dict[str, str], market: MarketView, now_ns: int) -> Any:
+        below = path.removeprefix(self._dialect.prefix) if path.startswith(self._dialect.prefix) else ""
+        match below:
+            case "/ping":
+                return {}
+            case "/time":
+                return {"serverTime": now_ns // NS_PER_MS}
+            case "/exchangeInfo":
+                return _exchange_info(self._dialect, market.instruments(), now_ns)
+            case "/depth":
+                return _depth(_listed(params, market), params.get("limit", "500"), market)
+            case "/ticker/bookTicker":
+                return self._rows(params, market, _book_ticker)
+            case "/premiumIndex":
+                return self._rows(params, market, _premium_index)
+            case _:
+                raise _Refusal(404, -5000, f"Path {path[:80]}, Method GET is invalid")
+
+    def _rows(self, params: dict[str, str], market: MarketView, row_of: _RowMaker) -> Any:
+        """Return the row of the symbol that is asked for, in a list on COIN-M, or those of all."""
+        if "symbol" in params:
+            row = row_of(_listed(params, market), market)
+            if row is None:
+                raise _unknown()
+            return row if self._dialect.linear else [row]
+        rows = (row_of(instrument.id.symbol, market) for instrument in market.instruments())
+        return [row for row in rows if row is not None]
 
 
 def _listed(params: dict[str, str], market: MarketView) -> str:
@@ -135,16 +158,6 @@ def _listed(params: dict[str, str], market: MarketView) -> str:
 
 class _RowMaker(Protocol):
     def __call__(self, symbol: str, market: MarketView) -> dict[str, Any] | None: ...
-
-
-def _one_or_all(params: dict[str, str], market: MarketView, row_of: _RowMaker) -> Any:
-    if "symbol" in params:
-        row = row_of(_listed(params, market), market)
-        if row is None:
-            raise _unknown()
-        return row
-    rows = (row_of(instrument.id.symbol, market) for instrument in market.instruments())
-    return [row for row in rows if row is not None]
 
 
 def _unknown() -> _Refusal:
@@ -192,19 +205,19 @@ def _premium_index(symbol: str, market: MarketView) -> dict[str, Any] | None:
     }
 
 
-def _exchange_info(instruments: Sequence[Instrument], now_ns: int) -> dict[str, Any]:
+def _exchange_info(dialect: Dialect, instruments: Sequence[Instrument], now_ns: int) -> dict[str, Any]:
     return {
         "timezone": "UTC",
         "serverTime": now_ns // NS_PER_MS,
-        "futuresType": "U_MARGINED",
+        "futuresType": "U_MARGINED" if dialect.linear else "COIN_MARGINED",
         "rateLimits": [{"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1, "limit": WEIGHT_LIMIT}],
         "exchangeFilters": [],
         "assets": [{"asset": margin, "marginAvailable": True} for margin in sorted({listed.margin for listed in instruments})],
-        "symbols": [_symbol(instrument) for instrument in instruments],
+        "symbols": [_symbol(dialect, instrument) for instrument in instruments],
     }
 
 
-def _symbol(listed: Instrument) -> dict[str, Any]:
+def _symbol(dialect: Dialect, listed: Instrument) -> dict[str, Any]:
     tick, lot = plain(listed.tick), plain(listed.lot)
     return {
         "symbol": listed.id.symbol,
@@ -212,7 +225,8 @@ def _symbol(listed: Instrument) -> dict[str, Any]:
         "contractType": "PERPETUAL" if listed.perpetual else "CURRENT_QUARTER",
         "deliveryDate": _PERPETUAL_DELIVERY_MS,
         "onboardDate": 0,
-        "status": "TRADING" if listed.trading else "SETTLING",
+        "status" if dialect.linear else "contractStatus": "TRADING" if listed.trading else "SETTLING",
+        **({} if dialect.linear else {"contractSize": int(listed.contract_size)}),
         "baseAsset": listed.base,
         "quoteAsset": listed.quote,
         "marginAsset": listed.margin,

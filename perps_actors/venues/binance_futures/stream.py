@@ -16,8 +16,8 @@ import msgspec
 from perps_actors.errors import MarketError, SettingsError, VenueError
 from perps_actors.market.book import check_levels
 from perps_actors.market.instrument import InstrumentId
-from perps_actors.market.mark import Source
 from perps_actors.transport.wire import ConnectionPlan, HttpRequest
+from perps_actors.venues.binance_futures.dialect import USD_M, Dialect, Route
 from perps_actors.venues.binance_futures.messages import (
     EVENT_NAMES,
     AggTrade,
@@ -31,7 +31,7 @@ from perps_actors.venues.binance_futures.messages import (
     Unused,
 )
 from perps_actors.venues.binance_futures.readings import liquidation_of, marks_of, touch_of, trade_of
-from perps_actors.venues.binance_futures.rest import LIVE, VENUE, BinanceFuturesRest
+from perps_actors.venues.binance_futures.rest import BinanceFuturesRest
 from perps_actors.venues.binance_futures.synced_book import SyncedBook
 from perps_actors.venues.contract import Complaint, Endpoints, Outcome
 from perps_actors.venues.statuses import status_trouble
@@ -43,11 +43,6 @@ STREAMS_PER_REQUEST: Final = 50
 """Streams in one request to subscribe; the venue takes ten requests a second on a connection."""
 MAX_AGE_S: Final = 23.5 * 3600
 
-_ROUTES: Final = {
-    "public": {"book": "depth@100ms", "touch": "bookTicker"},
-    "market": {"trades": "aggTrade", "marks": "markPrice@1s", "liquidations": "forceOrder"},
-}
-_SOURCES: Final[dict[str, tuple[Source, ...]]] = {"public": ("book", "touch"), "market": ("trades",)}
 _READINGS: Final[dict[type, Callable[[InstrumentId, Any, int], Sequence[Outcome]]]] = {
     BookTicker: touch_of,
     AggTrade: trade_of,
@@ -57,24 +52,27 @@ _READINGS: Final[dict[type, Callable[[InstrumentId, Any, int], Sequence[Outcome]
 
 
 class BinanceFuturesStream:
-    """A `StreamAdapter` for Binance USD-M. Once `plan` was called, other symbols are complained of.
+    """A `StreamAdapter` for Binance's futures venues. Once `plan` was called, other symbols are complained of.
 
     Args:
-        endpoints: where the venue lives.
+        endpoints: where the venue lives; None: the live one.
         channels: which of `CHANNELS` to subscribe.
+        dialect: which of them it is.
 
     Raises:
         SettingsError: a channel that is none of `CHANNELS`.
     """
 
-    def __init__(self, endpoints: Endpoints = LIVE, channels: frozenset[str] = CHANNELS) -> None:
+    def __init__(self, endpoints: Endpoints | None = None, channels: frozenset[str] = CHANNELS, dialect: Dialect = USD_M) -> None:
         for channel in sorted(channels - CHANNELS):
-            raise SettingsError(field="channels", value=channel, why=f"expected some of {', '.join(sorted(CHANNELS))}", place=VENUE)
-        self._base = endpoints.stream
-        self._rest = BinanceFuturesRest(endpoints)
+            why = f"expected some of {', '.join(sorted(CHANNELS))}"
+            raise SettingsError(field="channels", value=channel, why=why, place=dialect.venue)
+        self._dialect = dialect
+        self._base = (endpoints if endpoints is not None else dialect.live).stream
+        self._rest = BinanceFuturesRest(endpoints, dialect)
         self._channels = channels
         self._request_ids = 0
-        self._books = Tracked(VENUE, lambda instrument: SyncedBook(instrument, self._rest.depth(instrument.symbol)))
+        self._books = Tracked(dialect.venue, lambda instrument: SyncedBook(instrument, self._rest.depth(instrument.symbol)))
         self._combined = msgspec.json.Decoder(Combined).decode
         self._single: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
         self._unused = msgspec.json.Decoder(Unused)
@@ -87,7 +85,7 @@ class BinanceFuturesStream:
             SettingsError: a symbol that no venue can have.
         """
         wanted = self._books.plan(symbols)
-        return tuple(plan for route in _ROUTES for plan in self._route(route, wanted))
+        return tuple(plan for name, route in self._dialect.routes.items() for plan in self._route(name, route, wanted))
 
     def amend(self, before: ConnectionPlan, after: ConnectionPlan) -> tuple[str, ...] | None:
         """Return the requests that subscribe what is new and unsubscribe what is gone, at most `STREAMS_PER_REQUEST` streams each."""
@@ -149,17 +147,17 @@ class BinanceFuturesStream:
         book = self._books.get(symbol)
         return book.depth(levels) if book is not None else ([], [])
 
-    def _route(self, route: str, symbols: Sequence[str]) -> list[ConnectionPlan]:
-        suffixes = [stream for channel, stream in _ROUTES[route].items() if channel in self._channels]
+    def _route(self, name: str, route: Route, symbols: Sequence[str]) -> list[ConnectionPlan]:
+        suffixes = [stream for channel, stream in route.streams.items() if channel in self._channels]
         per_connection = STREAMS_PER_CONNECTION // max(len(suffixes), 1)
         shards = [symbols[at : at + per_connection] for at in range(0, len(symbols), per_connection)] if suffixes else []
         return [
             ConnectionPlan(
-                name=f"{route}-{number}",
-                url=f"{self._base}/{route}/stream?streams="
+                name=f"{name}-{number}",
+                url=f"{self._base}{route.path}/stream?streams="
                 + "/".join(f"{quote(symbol.lower(), safe='')}@{suffix}" for symbol in shard for suffix in suffixes),
                 symbols=tuple(shard),
-                sources=_SOURCES[route],
+                sources=route.sources,
                 max_age_s=MAX_AGE_S,
             )
             for number, shard in enumerate(shards)

@@ -98,6 +98,17 @@ class SyncedBook:
         self.good, self._joined, self._last_id = True, False, answer.last_id
         return [self._top(snapshot=True, time_ms=answer.time, received_ns=received_ns), *self._catch_up(received_ns)]
 
+    def replace(self, answer: DepthAnswer, connection: str, received_ns: int) -> Sequence[Outcome]:
+        """Take a snapshot that the stream itself pushed: it replaces the book, whatever that was."""
+        was_good = self.good
+        self._empty()
+        self.connection, self._disconnected = connection, False
+        told = self.snapshot(answer, received_ns)
+        if self.good:
+            return told
+        withdrawn = (BookWithdrawn(self.instrument, "a snapshot that cannot be believed", received_ns),) if was_good else ()
+        return *withdrawn, *told, *self._ask()
+
     def no_snapshot(self) -> None:
         """The snapshot asked for will not come: the next event asks again."""
         self._awaited = False

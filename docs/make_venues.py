@@ -1,0 +1,84 @@
+"""Writes `venues.md` from the code: which venues there are, what their connections carry, and the rules each adapter follows."""
+# ruff: noqa: INP001 - a script beside the pages it serves
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+from perps_actors.simulator.sides import SERVED
+from perps_actors.venues.contract import Venue
+from perps_actors.venues.registry import VENUES, venue
+
+PAGE = Path(__file__).resolve().parent / "venues.md"
+EXAMPLES = {
+    "binance_futures": "BTCUSDT",
+    "binance_delivery": "BTCUSD_PERP",
+    "bybit": "BTCUSDT",
+    "okx": "BTC-USDT-SWAP",
+    "deribit": "BTC-PERPETUAL",
+    "coinbase_international": "BTC_USDC-PERPETUAL",
+    "kraken_futures": "PF_XBTUSD",
+    "bitmex": "XBTUSD",
+    "gateio_futures": "BTC_USDT",
+    "htx_swap": "BTC-USDT",
+}
+"""A symbol of each, in its own spelling."""
+HEAD = """# Venues
+
+Made from the code by `make docs`; do not edit it. What the adapters read was proven on recordings where there are some, and on the
+venues' documentation; none was run against a live venue for this page. Sources and dates stand with each venue's rules.
+
+| venue | a symbol | connections, and the sources of marks on each | REST weight a minute | served by `simulate` |
+|---|---|---|---|---|
+"""
+TAIL = """
+## Adding a venue in a day
+
+1. A folder `perps_actors/venues/<venue>/` with `messages.py` (typed records of the fields that are needed), `readings.py` (from records
+   to market events), `stream.py` (a `StreamAdapter`: plan, amend, opened, closed, frame, answer, depth), `rest.py` (a `RestAdapter`),
+   `instruments.py`, and `entry.py` with its `ENTRY`. An adapter takes text and gives events, frames to send, requests and complaints; it
+   opens nothing, never sleeps, reads no clock and never raises on input.
+2. Its name in `VENUES` of `perps_actors/venues/registry.py`.
+3. What other venues share is beside the folders: `tracked.py` (what is kept for each symbol), `subscriptions.py` (topics in requests),
+   `pushed_book.py` and `renewed_book.py` (books whose snapshot comes by the stream), `rows.py`, `symbols.py`, `statuses.py`.
+4. `tests/venues/test_every_venue.py` holds every name in the registry to the contract and to hostile input, `tests/conformance` to its
+   recording; `perps-actors decode` shows what is read of one. Rules of its books get tests of their own.
+5. To have it served: a side in `perps_actors/simulator/sides.py`; `tests/simulator/test_round_trip.py` then holds what the adapter reads
+   against what the side writes, for made-up markets and for a whole system over sockets.
+"""
+
+
+def page() -> str:
+    """Return the page."""
+    rows = "".join(_row(venue(name)) for name in VENUES)
+    rules = "\n".join(_rules(name) for name in VENUES)
+    return f"{HEAD}{rows}\n{rules}{TAIL}"
+
+
+def _row(known: Venue) -> str:
+    symbol = EXAMPLES[known.name]
+    plans = known.stream(known.endpoints).plan([symbol])
+    connections = "<br>".join(f"`{plan.name}` {', '.join(plan.sources) or 'none'}" for plan in plans)
+    served = "yes" if known.name in SERVED else "no"
+    return f"| `{known.name}` | `{symbol}` | {connections} | {known.weight_per_minute:,} | {served} |\n"
+
+
+def _rules(name: str) -> str:
+    text = "\n\n".join(inspect.cleandoc(module.__doc__ or "") for module in _modules(name))
+    return f"## {name}\n\n{text}\n"
+
+
+def _modules(name: str) -> Iterator[ModuleType]:
+    """Yield the modules whose docstrings say the rules: the venue's own, or those of the venue whose language it speaks."""
+    entry = venue(name)
+    for factory in (entry.stream, entry.rest):
+        made = factory(entry.endpoints)
+        yield importlib.import_module(type(made).__module__)
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page())

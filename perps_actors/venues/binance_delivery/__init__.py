@@ -1,0 +1,1 @@
+"""Binance COIN-M futures: another dialect of what Binance USD-M speaks."""

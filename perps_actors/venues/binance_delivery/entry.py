@@ -1,0 +1,18 @@
+"""Binance COIN-M futures in the registry."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from perps_actors.venues.binance_futures.dialect import COIN_M
+from perps_actors.venues.binance_futures.rest import BinanceFuturesRest
+from perps_actors.venues.binance_futures.stream import BinanceFuturesStream
+from perps_actors.venues.contract import Venue
+
+ENTRY = Venue(
+    name=COIN_M.venue,
+    endpoints=COIN_M.live,
+    stream=partial(BinanceFuturesStream, dialect=COIN_M),
+    rest=partial(BinanceFuturesRest, dialect=COIN_M),
+    weight_per_minute=2_400,
+)

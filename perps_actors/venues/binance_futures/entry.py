@@ -1,0 +1,16 @@
+"""Binance USD-M futures in the registry."""
+
+from __future__ import annotations
+
+from perps_actors.venues.binance_futures.dialect import USD_M
+from perps_actors.venues.binance_futures.rest import BinanceFuturesRest
+from perps_actors.venues.binance_futures.stream import BinanceFuturesStream
+from perps_actors.venues.contract import Venue
+
+ENTRY = Venue(
+    name=USD_M.venue,
+    endpoints=USD_M.live,
+    stream=BinanceFuturesStream,
+    rest=BinanceFuturesRest,
+    weight_per_minute=2_400,
+)

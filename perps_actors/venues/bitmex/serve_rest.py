@@ -1,0 +1,123 @@
+"""BitMEX's REST answers from the venue's side. Opens nothing, reads no clock.
+
+Source: bitmex.com API explorer and app/restAPI, read 2026-10: 30 requests a minute without a key, 429 beyond, errors as
+`{"error": {"message", "name"}}`. A contract's row has its quote, mark and funding; what is not known yet is null.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any, Final
+from urllib.parse import parse_qsl
+
+import msgspec
+
+from perps_actors.market.instrument import Instrument
+from perps_actors.market.numbers import plain
+from perps_actors.venues.bitmex.serve import mark_fields, moment, number
+from perps_actors.venues.serving import Depth, MarketView, RestAnswer
+
+LIMIT: Final = 30
+"""Requests a minute."""
+
+_MINUTE_NS: Final = 60_000_000_000
+_ACTIVE: Final = "/api/v1/instrument/active"
+_ONE: Final = "/api/v1/instrument"
+_TOO_MANY, _DOWN, _NOT_FOUND = 429, 503, 404
+_BESIDE_THE_POINT: Final = ("count", "start", "reverse", "columns")
+_SETTLE: Final = Decimal(1_000_000)
+"""USDt, the settlement currency of linear contracts, is counted in millionths."""
+_VENUE_NAMES: Final = {"BTC": "XBT"}
+
+_encode = msgspec.json.Encoder().encode
+
+
+def too_many(retry_after_s: int, status: int = _TOO_MANY) -> RestAnswer:
+    """Return the refusal of a request beyond the rate limit (429), or of a venue that is down (503)."""
+    if status == _DOWN:
+        return _error(status, "The system is currently overloaded. Please try again later.", "HTTPError", retry_after_s)
+    return _error(status, f"Rate limit exceeded, retry in {retry_after_s} seconds.", "RateLimitError", retry_after_s)
+
+
+def _error(status: int, message: str, name: str, retry_after_s: int | None = None) -> RestAnswer:
+    return RestAnswer(status, _encode({"error": {"message": message, "name": name}}), retry_after_s)
+
+
+class BitmexRequests:
+    """What one address has asked for, a minute at a time."""
+
+    def __init__(self) -> None:
+        self._minute = 0
+        self._asked = 0
+
+    def charge(self, path: str, query: str, now_ns: int) -> RestAnswer | None:  # noqa: ARG002 - all requests weigh the same
+        """Count a request; return the refusal where it goes beyond the limit of the minute."""
+        minute, into = divmod(now_ns, _MINUTE_NS)
+        self._asked = 1 + (self._asked if minute == self._minute else 0)
+        self._minute = minute
+        return None if self._asked <= LIMIT else too_many(1 + (_MINUTE_NS - into) // 1_000_000_000)
+
+    def headers(self) -> dict[str, str]:
+        """Return the headers that every answer carries."""
+        left, resets_s = max(0, LIMIT - self._asked), (self._minute + 1) * 60
+        return {"x-ratelimit-limit": str(LIMIT), "x-ratelimit-remaining": str(left), "x-ratelimit-reset": str(resets_s)}
+
+
+class BitmexRestSide:
+    """BitMEX's REST answers as it gives them."""
+
+    WeightAccount = BitmexRequests
+    too_many = staticmethod(too_many)
+
+    def request_key(self, path: str, query: str) -> tuple[str, ...]:
+        """Return what makes two requests the same one: path and parameters, but for those that only shape the answer."""
+        params = sorted((name, value) for name, value in parse_qsl(query) if name not in _BESIDE_THE_POINT)
+        return (path, *(f"{name}={value}" for name, value in params))
+
+    def snapshot_symbol(self, path: str, query: str) -> str | None:  # noqa: ARG002 - as every venue's side has it
+        """Return None: no stream waits for a snapshot over REST."""
+        return None
+
+    def read_snapshot(self, symbol: str, body: bytes) -> Depth:
+        """Raise `msgspec.DecodeError`: no answer is the snapshot of a stream."""
+        msg = f"Expected no snapshot of {symbol}, was {body[:60]!r}"
+        raise msgspec.DecodeError(msg)
+
+    def answer(self, path: str, query: str, market: MarketView, now_ns: int) -> RestAnswer:  # noqa: ARG002 - rows have times of their own
+        """Return the answer to a GET request; an error answer if it asks for what is not there."""
+        symbol = dict(parse_qsl(query)).get("symbol")
+        if path not in (_ACTIVE, _ONE):
+            return _error(_NOT_FOUND, "Not Found", "HTTPError")
+        listed = [each for each in market.instruments() if path == _ACTIVE or symbol in (None, each.id.symbol)]
+        return RestAnswer(200, _encode([_row(instrument, market) for instrument in listed]))
+
+
+def _row(listed: Instrument, market: MarketView) -> dict[str, Any]:
+    touch, known = market.touch(listed.id.symbol), market.venue_mark(listed.id.symbol)
+    row = _terms(listed) | (mark_fields(*known) if known is not None else {})
+    if touch is not None:
+        row |= {"bidPrice": number(touch.bid), "askPrice": number(touch.ask)}
+    times = [event.venue_time_ns or 0 for event in (touch, known and known[0]) if event is not None]
+    return {**row, "timestamp": moment(max(times)) if times else None}
+
+
+def _terms(listed: Instrument) -> dict[str, Any]:
+    base = _VENUE_NAMES.get(listed.base, listed.base)
+    return {
+        "symbol": listed.id.symbol,
+        "rootSymbol": base,
+        "state": "Open" if listed.trading else "Unlisted",
+        "typ": "FFWCSX" if listed.perpetual else "FFCCSX",
+        "expiry": None,
+        "underlying": base,
+        "quoteCurrency": listed.quote,
+        "settlCurrency": "USDt",
+        "tickSize": number(plain(listed.tick)),
+        "lotSize": number(plain(listed.lot)),
+        "multiplier": number(plain(listed.contract_size * _SETTLE)),
+        "quoteToSettleMultiplier": number(plain(_SETTLE)),
+        "isQuanto": False,
+        "isInverse": False,
+        "fundingInterval": "2000-01-01T08:00:00.000Z" if listed.perpetual else None,
+        "openInterest": None,
+    }

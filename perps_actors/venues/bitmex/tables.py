@@ -1,0 +1,129 @@
+"""What a message says: changes to rows of one of BitMEX's tables, each row read by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from perps_actors.errors import MarketError, VenueError
+from perps_actors.market.instrument import InstrumentId
+from perps_actors.venues.bitmex.contract import Contract
+from perps_actors.venues.bitmex.keyed_book import KeyedBook
+from perps_actors.venues.bitmex.messages import (
+    BookFrame,
+    BookRow,
+    Frame,
+    FundingFrame,
+    InstrumentFrame,
+    LiquidationFrame,
+    LiquidationRow,
+    QuoteFrame,
+    TradeFrame,
+)
+from perps_actors.venues.bitmex.readings import funding_of, liquidation_of, quote_of, trade_of
+from perps_actors.venues.contract import Complaint, Outcome
+
+_LIQUIDATION: Final = msgspec.json.Decoder(LiquidationRow).decode
+
+
+class Followed:
+    """What is kept for an instrument.
+
+    Args:
+        instrument: whose it is.
+        renewal: gives the frames that end its book's subscription and begin it anew.
+    """
+
+    def __init__(self, instrument: InstrumentId, renewal: Callable[[str], Sequence[str]]) -> None:
+        self.instrument = instrument
+        self.book = KeyedBook(instrument, renewal)
+        self.contract = Contract(instrument)
+        self.contract_connection: str | None = None
+        """The connection that told its row of `instrument` last."""
+
+    def closed(self, connection: str, received_ns: int) -> Sequence[Outcome]:
+        """A connection ended: withdraw the book and drop the row that it fed."""
+        if self.contract_connection == connection:
+            self.contract.closed()
+        fed = self.book.connection == connection
+        return self.book.closed(f"connection {connection} ended", received_ns) if fed else ()
+
+
+Find = Callable[[str], Followed | None]
+"""Returns what is kept for a symbol; None where it was unsubscribed and this was on its way. Raises `VenueError` where none is followed."""
+
+
+def outcomes_of(frame: Frame, find: Find, connection: str, received_ns: int) -> Sequence[Outcome]:
+    """Return what a message says; a row that cannot be read is a complaint of its own."""
+    return _READINGS[type(frame)](frame, find, connection, received_ns)
+
+
+def _each(rows: Iterable[Any], find: Find, read: Callable[[Followed, Any], Sequence[Outcome]]) -> Sequence[Outcome]:
+    outcomes: list[Outcome] = []
+    for row in rows:
+        try:
+            followed = find(row.symbol)
+            if followed is not None:
+                outcomes += read(followed, row)
+        except (MarketError, VenueError, msgspec.MsgspecError, OverflowError) as error:
+            outcomes.append(Complaint(str(error), row.symbol[:50]))
+    return outcomes
+
+
+def _book(frame: BookFrame, find: Find, connection: str, received_ns: int) -> Sequence[Outcome]:
+    rows: dict[str, list[BookRow]] = {}
+    for row in frame.data:
+        rows.setdefault(row.symbol, []).append(row)
+    if not rows and frame.filter is not None and frame.filter.symbol is not None:
+        rows[frame.filter.symbol] = []
+    outcomes: list[Outcome] = []
+    for symbol, changes in rows.items():
+        try:
+            followed = find(symbol)
+        except VenueError as error:
+            outcomes.append(Complaint(str(error), symbol[:50]))
+            continue
+        if followed is not None:
+            outcomes += followed.book.take(connection, frame.action, changes, received_ns)
+    return outcomes
+
+
+def _quotes(frame: QuoteFrame, find: Find, _: str, received_ns: int) -> Sequence[Outcome]:
+    return _each(frame.data, find, lambda followed, row: quote_of(followed.instrument, row, received_ns))
+
+
+def _trades(frame: TradeFrame, find: Find, _: str, received_ns: int) -> Sequence[Outcome]:
+    # The partial is the latest trade before the subscription.
+    backlog = frame.action == "partial"
+    return _each(frame.data, find, lambda followed, row: trade_of(followed.instrument, row, received_ns, backlog=backlog))
+
+
+def _contracts(frame: InstrumentFrame, find: Find, connection: str, received_ns: int) -> Sequence[Outcome]:
+    def read(followed: Followed, row: Any) -> Sequence[Outcome]:
+        followed.contract_connection = connection
+        return followed.contract.take(frame.action, row, received_ns)
+
+    return _each(frame.data, find, read)
+
+
+def _liquidations(frame: LiquidationFrame, find: Find, _: str, received_ns: int) -> Sequence[Outcome]:
+    # A partial repeats orders told before, and what follows an insert is how far the order got.
+    if frame.action != "insert":
+        return ()
+    return _each(map(_LIQUIDATION, frame.data), find, lambda followed, row: liquidation_of(followed.instrument, row, received_ns))
+
+
+def _fundings(frame: FundingFrame, find: Find, _: str, received_ns: int) -> Sequence[Outcome]:
+    return _each(frame.data, find, lambda followed, row: funding_of(followed.instrument, row, received_ns))
+
+
+_READINGS: Final[dict[type, Callable[[Any, Find, str, int], Sequence[Outcome]]]] = {
+    BookFrame: _book,
+    QuoteFrame: _quotes,
+    TradeFrame: _trades,
+    InstrumentFrame: _contracts,
+    LiquidationFrame: _liquidations,
+    FundingFrame: _fundings,
+}

@@ -1,0 +1,1 @@
+"""Bybit's linear and inverse contracts (v5)."""

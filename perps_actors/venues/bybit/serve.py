@@ -1,0 +1,258 @@
+"""Bybit's streams from the venue's side: what a simulator needs to speak like them. Opens nothing, reads no clock.
+
+Source: bybit-exchange.github.io/docs/v5 (ws/connect, websocket/public), read 2026-11. A connection carries one category, which its
+path names. A request with a topic that is not there, or that is subscribed already, is refused as a whole.
+
+A book is one stream here, whatever depth it is asked for by: its frames keep the topic that they were written or recorded with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+
+from perps_actors.errors import VenueError
+from perps_actors.market.events import Funding, Touch, Trade, VenueMark
+from perps_actors.market.instrument import InstrumentId
+from perps_actors.market.numbers import DecimalText
+from perps_actors.venues.bybit.categories import CATEGORIES, Category, category_of
+from perps_actors.venues.bybit.followed import DEPTHS
+from perps_actors.venues.bybit.rest import VENUE
+from perps_actors.venues.bybit.stream import CHANNELS
+from perps_actors.venues.fields import NS_PER_MS, ns_if_any
+from perps_actors.venues.serving import Channel, Depth, Levels
+
+MAX_TOPIC_CHARACTERS: Final = 21_000
+"""Of all topics of a connection together."""
+
+_CHANNELS: Final[dict[str, Channel]] = {"orderbook": "book", "tickers": "ticker", "publicTrade": "trades", "allLiquidation": "other"}
+
+
+class _Push(msgspec.Struct):
+    topic: str
+    data: msgspec.Raw
+    type: str = ""
+    ts: int = 0
+
+
+class _Book(msgspec.Struct):
+    s: str
+    u: int
+    b: Levels
+    a: Levels
+
+
+class _Sides(msgspec.Struct, rename="camel"):
+    symbol: str
+    bid1_price: DecimalText
+    bid1_size: DecimalText
+    ask1_price: DecimalText
+    ask1_size: DecimalText
+
+
+class _Mark(msgspec.Struct, rename="camel"):
+    symbol: str
+    mark_price: DecimalText
+    index_price: DecimalText | None = None
+    funding_rate: DecimalText | None = None
+    next_funding_time: str | None = None
+
+
+_encode = msgspec.json.Encoder().encode
+_push = msgspec.json.Decoder(_Push).decode
+_book = msgspec.json.Decoder(_Book).decode
+_sides = msgspec.json.Decoder(_Sides).decode
+_mark = msgspec.json.Decoder(_Mark).decode
+
+
+def channel_of(stream: str) -> Channel:
+    """Return what a stream carries."""
+    return _CHANNELS.get(stream.partition(".")[0], "other")
+
+
+def symbol_of(stream: str) -> str:
+    """Return the symbol a stream is about."""
+    return stream.rpartition(".")[2]
+
+
+def route_of(stream: str) -> Category:
+    """Return the kind of connection that carries a stream."""
+    return category_of(symbol_of(stream))
+
+
+def stream_of(frame: bytes) -> str | None:
+    """Return the stream that a frame belongs to; None for acknowledgements and whatever else has no topic.
+
+    A frame that is damaged behind its topic still belongs to that stream.
+    """
+    head = frame[:200].lstrip()
+    if head.startswith(b'{"topic":"'):
+        return _stream(head[10:].partition(b'"')[0].decode(errors="replace"))
+    try:
+        return _stream(_push(frame).topic)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+
+
+def _stream(topic: str) -> str:
+    return f"{topic.partition('.')[0]}.{symbol_of(topic)}"
+
+
+class BybitSession:
+    """One client connection: what it asked for and what it is answered.
+
+    Args:
+        path: of the request; names the category.
+        query: of the request; means nothing here.
+
+    Raises:
+        VenueError: a path on which there are no streams.
+    """
+
+    def __init__(self, path: str, query: str = "") -> None:  # noqa: ARG002 - as every venue's session has it
+        category = path.removeprefix("/v5/public/")
+        if path == category or category not in CATEGORIES:
+            msg = f"Expected a path like /v5/public/linear, was {path[:80]!r}"
+            raise VenueError(msg)
+        self._category = category
+        self._topics: dict[str, None] = {}
+
+    def streams(self) -> tuple[str, ...]:
+        """Return the streams that go out on this connection."""
+        return tuple(dict.fromkeys(_stream(topic) for topic in self._topics))
+
+    def dress(self, frame: bytes) -> bytes:
+        """Return a frame as this connection wants it: as it is."""
+        return frame
+
+    def receive(self, text: str) -> tuple[str, ...]:
+        """Return the answer to a text frame of the client; a refusal if the frame is malformed."""
+        try:
+            request = msgspec.json.decode(text)
+        except msgspec.DecodeError:
+            request = None
+        if not isinstance(request, dict):
+            return (_said(success=False, ret_msg="Json parse error"),)
+        named = {name: str(request[key])[:64] for name, key in (("req_id", "req_id"), ("op", "op")) if key in request}
+        if named.get("op") == "ping":
+            return (_said(success=True, ret_msg="pong", **named),)
+        refusal = self._change(request.get("op"), request.get("args"))
+        return (_said(success=refusal is None, ret_msg=refusal or "", **named),)
+
+    def _change(self, op: Any, topics: Any) -> str | None:
+        """Subscribe or unsubscribe; return why not, where it is refused."""
+        if op not in ("subscribe", "unsubscribe"):
+            return f"error:unknown op,op:{str(op)[:40]}"
+        if not isinstance(topics, list) or not topics or not all(isinstance(topic, str) for topic in topics):
+            return "error:request args is empty"
+        if op == "unsubscribe":
+            self._topics = {topic: None for topic in self._topics if topic not in topics}
+            return None
+        refusals = [refusal for topic in topics if (refusal := self._refusal(topic)) is not None]
+        asked = self._topics | dict.fromkeys(topics)
+        if sum(map(len, asked)) > MAX_TOPIC_CHARACTERS:
+            refusals.append("error:args size is too large")
+        if not refusals:
+            self._topics = asked
+        return refusals[0] if refusals else None
+
+    def _refusal(self, topic: str) -> str | None:
+        if not self._has(topic):
+            return f"error:handler not found,topic:{topic[:80]}"
+        return f"error:already subscribed,topic:{topic}" if topic in self._topics else None
+
+    def _has(self, topic: str) -> bool:
+        kind, _, rest = topic.partition(".")
+        depth, _, symbol = rest.rpartition(".")
+        known = kind in _CHANNELS and (depth in DEPTHS if kind == "orderbook" else not depth)
+        return known and bool(symbol) and category_of(symbol) == self._category
+
+
+def _said(**answer: Any) -> str:
+    return _encode({**answer, "conn_id": "simulated"}).decode()
+
+
+class BybitStreams:
+    """The venue's streams as it sends them."""
+
+    StreamSession = BybitSession
+    channel_of = staticmethod(channel_of)
+    symbol_of = staticmethod(symbol_of)
+    route_of = staticmethod(route_of)
+    stream_of = staticmethod(stream_of)
+
+    def snapshot_frame(self, book: Depth) -> tuple[str, bytes]:
+        """Return the book that a subscription begins with as (stream, frame)."""
+        return _book_frame("snapshot", book)
+
+    def first_mark_frame(self, mark: VenueMark, funding: Funding) -> tuple[str, bytes]:
+        """Return the ticker that a subscription begins with as (stream, frame); best bid and ask follow with the next change."""
+        return _ticker_frame("snapshot", mark.instrument.symbol, _mark_fields(mark, funding), mark.venue_time_ns)
+
+    def depth_frames(self, change: Depth) -> tuple[tuple[str, bytes]]:
+        """Return a change of a book as one (stream, frame)."""
+        return (_book_frame("delta", change),)
+
+    def touch_frame(self, touch: Touch, update: int) -> tuple[str, bytes]:  # noqa: ARG002 - as every venue's side has it
+        """Return a best bid and ask as (stream, frame): a ticker's changed fields."""
+        changed = {"bid1Price": touch.bid, "bid1Size": touch.bid_size, "ask1Price": touch.ask, "ask1Size": touch.ask_size}
+        return _ticker_frame("delta", touch.instrument.symbol, changed, touch.venue_time_ns)
+
+    def trade_frame(self, trade: Trade) -> tuple[str, bytes]:
+        """Return a trade as (stream, frame)."""
+        ms, symbol, side = _ms(trade.venue_time_ns), trade.instrument.symbol, "Buy" if trade.side == "buy" else "Sell"
+        row = {"T": ms, "s": symbol, "S": side, "v": trade.amount, "p": trade.price, "i": trade.trade_id, "BT": False, "RPI": False}
+        return _frame(CHANNELS["trades"], symbol, {"type": "snapshot", "ts": ms, "data": [row]})
+
+    def mark_frames(self, mark: VenueMark, funding: Funding) -> tuple[tuple[str, bytes]]:
+        """Return the venue's mark with its funding as one (stream, frame): a ticker's changed fields."""
+        return (_ticker_frame("delta", mark.instrument.symbol, _mark_fields(mark, funding), mark.venue_time_ns),)
+
+    def read_depth(self, frame: bytes) -> Depth:
+        """Return the book or its change in a frame; `msgspec.DecodeError` if it is none."""
+        push = _push(frame)
+        book = _book(push.data)
+        whole = push.type == "snapshot" or book.u == 1
+        return Depth(book.s, book.u, book.b, book.a, push.ts * NS_PER_MS, whole=whole)
+
+    def read_touch(self, frame: bytes) -> Touch:
+        """Return the best bid and ask in a ticker that has both; `msgspec.DecodeError` if it is none."""
+        push = _push(frame)
+        sides, at = _sides(push.data), push.ts * NS_PER_MS
+        instrument = InstrumentId(VENUE, sides.symbol)
+        return Touch(instrument, sides.bid1_price, sides.bid1_size, sides.ask1_price, sides.ask1_size, None, at, at)
+
+    def read_mark(self, frame: bytes) -> tuple[VenueMark, Funding]:
+        """Return the mark, and what else of index and funding a ticker with a mark has; `msgspec.DecodeError` if it is none."""
+        push = _push(frame)
+        row, at = _mark(push.data), push.ts * NS_PER_MS
+        instrument = InstrumentId(VENUE, row.symbol)
+        mark = VenueMark(instrument, row.mark_price, row.index_price, at, at)
+        return mark, Funding(instrument, row.funding_rate, None, ns_if_any(row.next_funding_time), row.mark_price, at, at)
+
+
+def _book_frame(kind: str, book: Depth) -> tuple[str, bytes]:
+    ms = book.venue_time_ns // NS_PER_MS
+    data = {"s": book.symbol, "b": book.bids, "a": book.asks, "u": book.last, "seq": book.last}
+    return _frame(CHANNELS["book"], book.symbol, {"type": kind, "ts": ms, "data": data, "cts": ms})
+
+
+def _mark_fields(mark: VenueMark, funding: Funding) -> dict[str, str | None]:
+    next_time = None if funding.next_time_ns is None else str(_ms(funding.next_time_ns))
+    return {"markPrice": mark.mark, "indexPrice": mark.index, "fundingRate": funding.rate, "nextFundingTime": next_time}
+
+
+def _ticker_frame(kind: str, symbol: str, fields: Mapping[str, str | None], time_ns: int | None) -> tuple[str, bytes]:
+    data = {"symbol": symbol} | {name: value for name, value in fields.items() if value is not None}
+    return _frame(CHANNELS["marks"], symbol, {"type": kind, "data": data, "ts": _ms(time_ns)})
+
+
+def _frame(channel: str, symbol: str, rest: dict[str, Any]) -> tuple[str, bytes]:
+    topic = f"{channel}.{symbol}"
+    return _stream(topic), _encode({"topic": topic, **rest})
+
+
+def _ms(ns: int | None) -> int:
+    return (ns or 0) // NS_PER_MS

@@ -1,0 +1,120 @@
+"""Bybit's streams: books, touch, trades, venue marks, funding, open interest and liquidations.
+
+Source: bybit-exchange.github.io/docs/v5 (ws/connect, websocket/public), read 2026-11. A connection carries one category, and the
+topics named on it may have 21,000 characters. Answers to subscriptions can come after dozens of pushes. A ping is due every 20 s.
+Not offered: a prediction of the funding rate after the next one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from perps_actors.errors import SettingsError
+from perps_actors.market.mark import Source
+from perps_actors.transport.wire import ConnectionPlan, HttpRequest
+from perps_actors.venues.bybit.categories import by_category
+from perps_actors.venues.bybit.followed import READINGS, Followed, request
+from perps_actors.venues.bybit.messages import Frame
+from perps_actors.venues.bybit.rest import LIVE, VENUE
+from perps_actors.venues.contract import Complaint, Endpoints, Outcome
+from perps_actors.venues.subscriptions import Subscriptions, batches
+from perps_actors.venues.tracked import Tracked
+
+CHANNELS: Final = {"book": "orderbook.50", "marks": "tickers", "trades": "publicTrade", "liquidations": "allLiquidation"}
+"""What can be subscribed, and its topic without the symbol. Touch, funding and open interest come with the marks."""
+SYMBOLS_PER_CONNECTION: Final = 80
+"""80 symbols of 40 characters make 18,000 characters of topics."""
+TOPICS_PER_REQUEST: Final = 40
+PING: Final = ('{"op":"ping"}', 20.0)
+
+_SOURCES: Final[dict[str, Source]] = {"book": "book", "marks": "touch", "trades": "trades"}
+_FRAME: Final = msgspec.json.Decoder(Frame).decode
+
+
+class BybitStream:
+    """A `StreamAdapter` for Bybit. Once `plan` was called, other symbols are complained of.
+
+    Args:
+        endpoints: where the venue lives.
+        channels: which of `CHANNELS` to subscribe.
+
+    Raises:
+        SettingsError: a channel that is none of `CHANNELS`.
+    """
+
+    def __init__(self, endpoints: Endpoints = LIVE, channels: frozenset[str] = frozenset(CHANNELS)) -> None:
+        for channel in sorted(channels - CHANNELS.keys()):
+            raise SettingsError(field="channels", value=channel, why=f"expected some of {', '.join(sorted(CHANNELS))}", place=VENUE)
+        self._base = endpoints.stream
+        self._channels = [channel for channel in CHANNELS if channel in channels]
+        self._followed = Tracked(VENUE, Followed)
+        self._subscriptions = Subscriptions(self._topics, request, TOPICS_PER_REQUEST)
+
+    def plan(self, symbols: Sequence[str]) -> tuple[ConnectionPlan, ...]:
+        """Return one connection for each `SYMBOLS_PER_CONNECTION` symbols of a category, linear or inverse.
+
+        Raises:
+            SettingsError: a symbol that no venue can have.
+        """
+        return self._subscriptions.planned(
+            ConnectionPlan(
+                name=f"{category}-{number}",
+                url=f"{self._base}/v5/public/{category}",
+                symbols=tuple(shard),
+                sources=tuple(_SOURCES[channel] for channel in self._channels if channel in _SOURCES),
+                keep_alive=PING,
+            )
+            for category, members in by_category(self._followed.plan(symbols)).items()
+            for number, shard in enumerate(batches(members, SYMBOLS_PER_CONNECTION))
+        )
+
+    def amend(self, before: ConnectionPlan, after: ConnectionPlan) -> tuple[str, ...] | None:
+        """Return the requests that unsubscribe what is gone and subscribe what is new."""
+        return self._subscriptions.amend(before, after)
+
+    def opened(self, connection: str) -> Sequence[Outcome]:
+        """Return the requests that subscribe what the connection is planned to carry."""
+        return self._subscriptions.opened(connection)
+
+    def closed(self, connection: str, received_ns: int) -> Sequence[Outcome]:
+        """A connection ended: books it fed are withdrawn, tickers forgotten."""
+        return [outcome for followed in self._followed.all() for outcome in followed.closed(connection, received_ns)]
+
+    def frame(self, connection: str, data: bytes, received_ns: int) -> Sequence[Outcome]:
+        """Return what a frame says."""
+        symbol = ""
+        try:
+            frame = _FRAME(data)
+            channel, _, rest = (frame.topic or "").partition(".")
+            depth, _, symbol = rest.rpartition(".")
+            reading = READINGS.get(channel)
+            if reading is None:
+                return _no_reading(frame, data)
+            if self._followed.former(symbol):
+                return ()  # on its way when it was unsubscribed
+            return reading(self._followed.of(symbol), frame, depth, connection, received_ns)
+        except Exception as error:  # noqa: BLE001 - whatever hostile text does to the decoders is a complaint
+            return (Complaint(f"{error}: in frame {data[:80]!r}", symbol[:50] or None),)
+
+    def answer(self, request: HttpRequest, status: int | None, body: bytes, received_ns: int) -> Sequence[Outcome]:  # noqa: ARG002
+        """Return nothing: no stream of this venue wants an answer."""
+        return ()
+
+    def depth(self, symbol: str, levels: int) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+        """Return the best `levels` bids and asks as (price, size), best first; empty where there is no good book."""
+        followed = self._followed.get(symbol)
+        return followed.depth(levels) if followed is not None else ([], [])
+
+    def _topics(self, plan: ConnectionPlan) -> list[str]:
+        return [f"{CHANNELS[channel]}.{symbol}" for symbol in plan.symbols for channel in self._channels]
+
+
+def _no_reading(frame: Frame, data: bytes) -> Sequence[Outcome]:
+    """Answers to requests and pings, and topics that we do not subscribe."""
+    if frame.success is False:
+        return (Complaint(f"The venue refused: {data[:150].decode(errors='replace')}"),)
+    known = frame.topic is not None or frame.op is not None
+    return () if known else (Complaint(f"Expected a topic or an answer, was {data[:80]!r}"),)

@@ -1,0 +1,1 @@
+"""Deribit, and what its gateways have in common with it."""

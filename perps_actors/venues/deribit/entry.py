@@ -1,0 +1,9 @@
+"""Deribit in the registry."""
+
+from __future__ import annotations
+
+from perps_actors.venues.contract import Venue
+from perps_actors.venues.deribit.rest import LIVE, VENUE, WEIGHT_PER_MINUTE, DeribitRest
+from perps_actors.venues.deribit.stream import DeribitStream
+
+ENTRY = Venue(name=VENUE, endpoints=LIVE, stream=DeribitStream, rest=DeribitRest, weight_per_minute=WEIGHT_PER_MINUTE)

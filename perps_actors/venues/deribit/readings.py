@@ -1,0 +1,90 @@
+"""From Deribit's records to market events; what stream and HTTP answers have in common is read in one way.
+
+Source: docs.deribit.com (ticker, trades, get_book_summary_by_currency), read 2026-10. A best price of 0 or null says that the side is
+empty. `current_funding` is the rate an eight hours that is paid continuously: there is no next time, and no prediction. Amounts of
+inverse contracts are in USD, of all others in the base asset. No channel is of liquidations; a trade says whether it is one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from msgspec import Raw
+
+from perps_actors.market.book import Level
+from perps_actors.market.events import Funding, Liquidation, MarketEvent, OpenInterest, TakerSide, Trade, VenueMark
+from perps_actors.market.instrument import InstrumentId
+from perps_actors.market.numbers import DecimalText, positive
+from perps_actors.venues.deribit.messages import Action, Summary, Ticker, TradeRow
+from perps_actors.venues.fields import NS_PER_MS
+from perps_actors.venues.spelling import amount_of, number_of, positive_of, spelled
+from perps_actors.venues.touches import EMPTY, Quote, touch_of
+
+_OPPOSITE: Final[dict[TakerSide, TakerSide]] = {"buy": "sell", "sell": "buy"}
+
+
+def changed_levels(rows: Iterable[tuple[Action, Raw, Raw]]) -> list[Level]:
+    """Return price and size of changed levels, size zero for a deleted one; unchecked."""
+    return [(spelled(price), EMPTY if action == "delete" else spelled(amount)) for action, price, amount in rows]
+
+
+def plain_levels(rows: Iterable[tuple[Raw, Raw]]) -> list[Level]:
+    """Return price and size of levels; unchecked."""
+    return [(spelled(price), spelled(amount)) for price, amount in rows]
+
+
+def ticker_of(instrument: InstrumentId, row: Ticker, received_ns: int) -> list[MarketEvent]:
+    """Return touch, mark, funding and open interest, as far as the row has them.
+
+    Raises:
+        MarketError: a number that cannot be one of its kind.
+    """
+    time_ns = row.timestamp * NS_PER_MS
+    bid, ask = _best(row.best_bid_price, row.best_bid_amount), _best(row.best_ask_price, row.best_ask_amount)
+    events: list[MarketEvent] = []
+    if bid[0] is not None or ask[0] is not None:
+        events.append(touch_of(instrument, bid, ask, number_of(row.last_price), venue_time_ns=time_ns, received_ns=received_ns))
+    return events + _state_of(instrument, row, positive_of(row.index_price), time_ns, received_ns)
+
+
+def summary_of(instrument: InstrumentId, row: Summary, received_ns: int) -> list[MarketEvent]:
+    """Return touch (without sizes), mark, funding and open interest of a row of the bulk answer.
+
+    Raises:
+        MarketError: a number that cannot be one of its kind.
+    """
+    time_ns = row.creation_timestamp * NS_PER_MS
+    bid, ask = _best(row.bid_price, Raw()), _best(row.ask_price, Raw())
+    touch = touch_of(instrument, bid, ask, number_of(row.last), venue_time_ns=time_ns, received_ns=received_ns)
+    return [touch, *_state_of(instrument, row, None, time_ns, received_ns)]
+
+
+def trade_of(instrument: InstrumentId, row: TradeRow, received_ns: int, *, backlog: bool = False) -> list[MarketEvent]:
+    """Return the trade, and the liquidations that it is: of its taker, of its maker on the other side, or of both.
+
+    Raises:
+        MarketError: a price or amount that is no number above zero.
+    """
+    price, amount, time_ns, side = positive(spelled(row.price)), positive(spelled(row.amount)), row.timestamp * NS_PER_MS, row.direction
+    trade = Trade(instrument, side, price, amount, row.trade_id, time_ns, received_ns, backlog)
+    liquidated = {"T": (side,), "M": (_OPPOSITE[side],), "MT": (side, _OPPOSITE[side])}.get(row.liquidation or "", ())
+    return [trade, *(Liquidation(instrument, of, price, amount, time_ns, received_ns) for of in liquidated)]
+
+
+def _best(price: Raw, amount: Raw) -> Quote:
+    return (EMPTY, None) if bytes(price) == b"null" else (number_of(price), amount_of(amount))
+
+
+def _state_of(
+    instrument: InstrumentId, row: Ticker | Summary, index: DecimalText | None, time_ns: int, received_ns: int
+) -> list[MarketEvent]:
+    mark, rate, open_interest = positive_of(row.mark_price), number_of(row.current_funding), amount_of(row.open_interest)
+    events: list[MarketEvent] = []
+    if mark is not None or index is not None:
+        events.append(VenueMark(instrument, mark, index, time_ns, received_ns))
+    if rate is not None:
+        events.append(Funding(instrument, rate, None, None, mark, time_ns, received_ns))
+    if open_interest is not None:
+        events.append(OpenInterest(instrument, open_interest, time_ns, received_ns))
+    return events

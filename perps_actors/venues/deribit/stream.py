@@ -1,0 +1,211 @@
+"""Deribit's streams: books, touch, trades with liquidations, venue marks, index, funding and open interest.
+
+Source: docs.deribit.com (subscriptions/orderbook, market-data, trades; session-management; articles/rate-limits), read 2026-10, and
+captures of 2021 to 2026. A book begins with a snapshot; from there on every `prev_change_id` equals the `change_id` before, else it is
+subscribed anew. Channels are grouped by 100 ms: `raw` is for those who log in. After `public/set_heartbeat` the venue asks
+(`test_request`) and ends the connection of those who do not answer `public/test` at once. Its gateways end connections that said
+nothing for 30 s, whatever WebSocket's own pings say. 32 connections an address; a subscription costs 3,000 credits of 30,000.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import attrs
+import msgspec
+
+from perps_actors.market.book import Level, check_levels
+from perps_actors.market.events import OpenInterest
+from perps_actors.market.instrument import InstrumentId
+from perps_actors.transport.wire import ConnectionPlan, HttpRequest
+from perps_actors.venues.contract import Complaint, Endpoints, Outcome, SendFrame
+from perps_actors.venues.deribit.messages import BookChange, Frame, GroupedBook, Params, Ticker, TradeRow
+from perps_actors.venues.deribit.readings import changed_levels, plain_levels, ticker_of, trade_of
+from perps_actors.venues.deribit.requests import Requests, request
+from perps_actors.venues.deribit.rest import LIVE, VENUE
+from perps_actors.venues.fields import NS_PER_MS
+from perps_actors.venues.renewed_book import RenewedBook
+from perps_actors.venues.subscriptions import Op, Subscriptions, batches
+from perps_actors.venues.tracked import Tracked
+
+CHANNELS: Final = ("book", "ticker", "trades")
+INTERVAL: Final = "100ms"
+SYMBOLS_PER_CONNECTION: Final = 100
+CHANNELS_PER_REQUEST: Final = 100
+HEARTBEAT_S: Final = 15
+KEEP_ALIVE: Final = (request(0, "public/test", {}), 15.0)
+
+_FRAME: Final = msgspec.json.Decoder(Frame).decode
+_CHANGE: Final = msgspec.json.Decoder(BookChange).decode
+_GROUPED: Final = msgspec.json.Decoder(GroupedBook).decode
+_TICKER: Final = msgspec.json.Decoder(Ticker).decode
+_TRADES: Final = msgspec.json.Decoder(list[TradeRow]).decode
+_GRANTED: Final = msgspec.json.Decoder(list[str]).decode
+
+
+def _channels(symbols: Sequence[str]) -> list[str]:
+    return [f"{channel}.{symbol}.{INTERVAL}" for symbol in symbols for channel in CHANNELS]
+
+
+@attrs.define
+class _Followed:
+    """What is kept for an instrument."""
+
+    instrument: InstrumentId
+    book: RenewedBook
+    open_interest: str | None = None
+
+    def is_news(self, event: OpenInterest) -> bool:
+        """Return whether open interest changed: a channel that is not grouped repeats it with every change of another field."""
+        before, self.open_interest = self.open_interest, event.open_interest
+        return before != event.open_interest
+
+
+class DeribitStream:
+    """A `StreamAdapter` for Deribit and its gateways. Once `plan` was called, other symbols are complained of.
+
+    Args:
+        endpoints: where the venue lives.
+        venue: its name.
+    """
+
+    def __init__(self, endpoints: Endpoints = LIVE, venue: str = VENUE) -> None:
+        self._url = f"{endpoints.stream}/ws/api/v2"
+        self._requests = Requests()
+        self._subscriptions = Subscriptions(lambda plan: _channels(plan.symbols), self._request, CHANNELS_PER_REQUEST)
+        self._followed = Tracked(venue, lambda instrument: _Followed(instrument, RenewedBook(instrument, self._renewal)))
+        self._readers: dict[str, Callable[[Params, str, int], Sequence[Outcome]]] = {
+            "book": self._book,
+            "ticker": self._ticker,
+            "quote": self._ticker,
+            "trades": self._trades,
+        }
+
+    def plan(self, symbols: Sequence[str]) -> tuple[ConnectionPlan, ...]:
+        """Return the connections that carry book, ticker and trades of `symbols`, at most `SYMBOLS_PER_CONNECTION` on each.
+
+        Raises:
+            SettingsError: a symbol that no venue can have.
+        """
+        wanted = self._followed.plan(symbols)
+        return self._subscriptions.planned(
+            ConnectionPlan(
+                name=f"public-{number}",
+                url=self._url,
+                symbols=tuple(shard),
+                sources=("book", "touch", "trades"),
+                keep_alive=KEEP_ALIVE,
+            )
+            for number, shard in enumerate(batches(wanted, SYMBOLS_PER_CONNECTION))
+        )
+
+    def amend(self, before: ConnectionPlan, after: ConnectionPlan) -> tuple[str, ...] | None:
+        """Return the requests that subscribe what is new and unsubscribe what is gone."""
+        return self._subscriptions.amend(before, after)
+
+    def opened(self, connection: str) -> Sequence[Outcome]:
+        """A connection was opened: ask for heartbeats, and subscribe."""
+        heartbeat = SendFrame(connection, self._requests.make("public/set_heartbeat", {"interval": HEARTBEAT_S}))
+        return [heartbeat, *self._subscriptions.opened(connection)]
+
+    def closed(self, connection: str, received_ns: int) -> Sequence[Outcome]:
+        """A connection ended: books it fed are withdrawn."""
+        outcomes: list[Outcome] = []
+        for followed in self._followed.all():
+            if followed.book.pushed.connection == connection:
+                followed.open_interest = None
+                outcomes += followed.book.closed(f"connection {connection} ended", received_ns)
+        return outcomes
+
+    def frame(self, connection: str, data: bytes, received_ns: int) -> Sequence[Outcome]:
+        """Return what a frame says."""
+        try:
+            frame = _FRAME(data)
+            if frame.method == "subscription" and frame.params is not None:
+                return self._notified(frame.params, connection, received_ns)
+            if frame.method == "heartbeat" and frame.params is not None:
+                return self._heartbeat(connection) if frame.params.type == "test_request" else ()
+            return self._answered(frame, data)
+        except Exception as error:  # noqa: BLE001 - whatever hostile text does to the decoder is a complaint
+            return (Complaint(f"{error}: in frame {data[:80]!r}"),)
+
+    def answer(self, request: HttpRequest, status: int | None, body: bytes, received_ns: int) -> Sequence[Outcome]:  # noqa: ARG002
+        """An answer that was not asked for here: books come by the stream alone."""
+        return ()
+
+    def depth(self, symbol: str, levels: int) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+        """Return the best `levels` bids and asks as (price, size), best first; empty where there is no good book."""
+        followed = self._followed.get(symbol)
+        return followed.book.depth(levels) if followed is not None else ([], [])
+
+    def _request(self, op: Op, channels: Sequence[str]) -> str:
+        return (
+            self._requests.subscribe(channels) if op == "subscribe" else self._requests.make("public/unsubscribe", {"channels": channels})
+        )
+
+    def _renewal(self, symbol: str) -> list[str]:
+        channels = [f"book.{symbol}.{INTERVAL}"]
+        return [self._request("unsubscribe", channels), self._request("subscribe", channels)]
+
+    def _heartbeat(self, connection: str) -> Sequence[Outcome]:
+        return (SendFrame(connection, self._requests.make("public/test", {})),)
+
+    def _answered(self, frame: Frame, data: bytes) -> Sequence[Outcome]:
+        if bytes(frame.error) not in (b"", b"null"):
+            return (Complaint(f"The venue refused: {data[:150].decode(errors='replace')}"),)
+        if frame.method or frame.id is None:
+            return () if frame.method else (Complaint(f"Expected a notification or an answer, was {data[:80]!r}"),)
+        granted = bytes(frame.result)
+        refused = self._requests.refused(frame.id, _GRANTED(granted) if granted[:1] == b"[" else ())
+        return (Complaint(f"Expected to be subscribed to all channels, was not to {', '.join(refused)}"),) if refused else ()
+
+    def _notified(self, params: Params, connection: str, received_ns: int) -> Sequence[Outcome]:
+        kind, _, rest = params.channel.partition(".")
+        read = self._readers.get(kind)
+        if read is None:
+            return ()
+        try:
+            return read(params, connection, received_ns)
+        except Exception as error:  # noqa: BLE001 - whatever hostile text does to the decoder is a complaint
+            return (Complaint(f"{error}: in {kind} {bytes(params.data)[:80]!r}", rest.partition(".")[0][:50]),)
+
+    def _book(self, params: Params, connection: str, received_ns: int) -> Sequence[Outcome]:
+        # book.<instrument>.<interval>, or book.<instrument>.<group>.<depth>.<interval>
+        if params.channel.count(".") > 2:
+            whole = _GROUPED(params.data)
+            return self._levels(whole, plain_levels(whole.bids), plain_levels(whole.asks), connection, received_ns)
+        change = _CHANGE(params.data)
+        return self._levels(change, changed_levels(change.bids), changed_levels(change.asks), connection, received_ns)
+
+    def _levels(
+        self, message: BookChange | GroupedBook, bids: Sequence[Level], asks: Sequence[Level], connection: str, received_ns: int
+    ) -> Sequence[Outcome]:
+        if self._followed.former(message.symbol):
+            return ()
+        check_levels(bids)
+        check_levels(asks)
+        book = self._followed.of(message.symbol).book
+        sequence, time_ns = message.change_id, message.timestamp * NS_PER_MS
+        if isinstance(message, GroupedBook) or message.type == "snapshot":
+            return book.snapshot(bids, asks, connection, sequence=sequence, venue_time_ns=time_ns, received_ns=received_ns)
+        last = book.pushed.sequence
+        broken = None if message.prev_change_id == last else f"gap: change {last} was followed by one after {message.prev_change_id}"
+        return book.update(bids, asks, connection, sequence=sequence, venue_time_ns=time_ns, received_ns=received_ns, broken=broken)
+
+    def _ticker(self, params: Params, _: str, received_ns: int) -> Sequence[Outcome]:
+        row = _TICKER(params.data)
+        if self._followed.former(row.symbol):
+            return ()
+        followed = self._followed.of(row.symbol)
+        events = ticker_of(followed.instrument, row, received_ns)
+        if not params.channel.endswith(".raw"):
+            return events
+        return [event for event in events if not isinstance(event, OpenInterest) or followed.is_news(event)]
+
+    def _trades(self, params: Params, _: str, received_ns: int) -> Sequence[Outcome]:
+        outcomes: list[Outcome] = []
+        for row in _TRADES(params.data):
+            if not self._followed.former(row.symbol):
+                outcomes += trade_of(self._followed.of(row.symbol).instrument, row, received_ns)
+        return outcomes

@@ -1,0 +1,52 @@
+"""HTX's lists of swaps (`GET /linear-swap-api/v1/swap_contract_info`, `GET /swap-api/v1/swap_contract_info`).
+
+Source: huobiapi.github.io/docs/usdt_swap/v1/en and .../coin_margined_swap/v1/en, read 2026-11. Orders and books count whole contracts:
+of so many units of the base asset (linear), or of so many US dollars (coin-margined). `contract_status` of 1 is open for trade.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+import msgspec
+
+from perps_actors.errors import MarketError
+from perps_actors.market.instrument import Instrument, InstrumentId
+from perps_actors.market.numbers import positive
+from perps_actors.venues.htx_swap.families import LINEAR, VENUE, family_of
+from perps_actors.venues.htx_swap.messages import ContractRow
+from perps_actors.venues.spelling import text_of
+
+_ROW = msgspec.json.Decoder(ContractRow)
+_LISTED = 1
+
+
+def instruments_of(rows: Sequence[msgspec.Raw]) -> tuple[Instrument, ...]:
+    """Return the instruments in these rows; a row that cannot be read is left out."""
+    found = (_instrument(row) for row in rows)
+    return tuple(instrument for instrument in found if instrument is not None)
+
+
+def _instrument(raw: msgspec.Raw) -> Instrument | None:
+    try:
+        row = _ROW.decode(raw)
+        tick, size = positive(text_of(row.price_tick)), positive(text_of(row.contract_size))
+        # BTC-USDT, or BTC-USDT-211231 with the day of delivery.
+        base, quote, *delivery = row.symbol.split("-")
+    except (msgspec.MsgspecError, MarketError, ValueError, RecursionError):
+        return None
+    linear = family_of(row.symbol) is LINEAR
+    return Instrument(
+        id=InstrumentId(VENUE, row.symbol),
+        canonical="-".join((base, quote, *(delivery or ("PERP",)))),
+        base=base,
+        quote=quote,
+        margin=(row.margin or quote) if linear else base,
+        tick=Decimal(tick),
+        lot=Decimal(1),
+        contract_size=Decimal(size),
+        linear=linear,
+        perpetual=not delivery,
+        trading=row.status == _LISTED,
+    )

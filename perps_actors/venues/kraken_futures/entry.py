@@ -1,0 +1,9 @@
+"""Kraken Futures in the registry."""
+
+from __future__ import annotations
+
+from perps_actors.venues.contract import Venue
+from perps_actors.venues.kraken_futures.rest import LIVE, VENUE, WEIGHT_PER_MINUTE, KrakenFuturesRest
+from perps_actors.venues.kraken_futures.stream import KrakenFuturesStream
+
+ENTRY = Venue(name=VENUE, endpoints=LIVE, stream=KrakenFuturesStream, rest=KrakenFuturesRest, weight_per_minute=WEIGHT_PER_MINUTE)

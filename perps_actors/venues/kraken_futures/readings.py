@@ -1,0 +1,95 @@
+"""From Kraken Futures' records to market events; what stream and REST answers have in common is read in one way.
+
+Source: docs.kraken.com (futures-websocket/ticker, trade; futures REST tickers), read 2026-10, and captures of 2026. Symbols are told in
+upper case, as the stream spells them; REST has had lower and mixed case. `relative_funding_rate` is the rate an hour; `funding_rate`
+is money a contract. A best price of 0 says that the side is empty. `time` is the venue's, in REST the time of the answer. A trade of
+type `liquidation` is one of its taker. Amounts are contracts: of 1 USD (`PI_`, `FI_`), or base asset (`PF_`, `FF_`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from perps_actors.market.book import Level
+from perps_actors.market.events import Funding, Liquidation, MarketEvent, OpenInterest, Trade, VenueMark
+from perps_actors.market.instrument import InstrumentId
+from perps_actors.market.numbers import positive
+from perps_actors.venues.fields import NS_PER_MS
+from perps_actors.venues.kraken_futures.messages import LevelRow, Ticker, TickerLite, TickerRow, TradeMessage, TradeRow, TradeSnapshot
+from perps_actors.venues.spelling import amount_of, number_of, positive_of, spelled
+from perps_actors.venues.touches import touch_of
+
+
+def levels_of(rows: Iterable[LevelRow]) -> list[Level]:
+    """Return price and size of levels; unchecked."""
+    return [(spelled(row.price), spelled(row.qty)) for row in rows]
+
+
+def ticker_of(instrument: InstrumentId, row: Ticker, received_ns: int) -> list[MarketEvent]:
+    """Return touch, mark, funding and open interest, as far as the ticker has them.
+
+    Raises:
+        MarketError: a number that cannot be one of its kind.
+    """
+    time_ns = row.time * NS_PER_MS
+    events = polled_of(instrument, row, time_ns, received_ns)
+    rate, predicted, next_ns = number_of(row.rate), number_of(row.predicted), row.next_time * NS_PER_MS if row.next_time else None
+    if rate is not None or predicted is not None or next_ns is not None:
+        events.append(Funding(instrument, rate, predicted, next_ns, positive_of(row.mark), time_ns, received_ns))
+    return events
+
+
+def polled_of(instrument: InstrumentId, row: Ticker | TickerRow, time_ns: int | None, received_ns: int) -> list[MarketEvent]:
+    """Return touch, mark and open interest, which is all that a row of the bulk answer has.
+
+    Raises:
+        MarketError: a number that cannot be one of its kind.
+    """
+    bid, ask = (number_of(row.bid), amount_of(row.bid_size)), (number_of(row.ask), amount_of(row.ask_size))
+    mark, index, open_interest = positive_of(row.mark), positive_of(row.index), amount_of(row.open_interest)
+    events: list[MarketEvent] = []
+    if bid[0] is not None or ask[0] is not None:
+        events.append(touch_of(instrument, bid, ask, number_of(row.last), venue_time_ns=time_ns, received_ns=received_ns))
+    if mark is not None or index is not None:
+        events.append(VenueMark(instrument, mark, index, time_ns, received_ns))
+    if open_interest is not None:
+        events.append(OpenInterest(instrument, open_interest, time_ns, received_ns))
+    return events
+
+
+def lite_of(instrument: InstrumentId, row: TickerLite, received_ns: int) -> list[MarketEvent]:
+    """Return the touch of a light ticker.
+
+    Raises:
+        MarketError: a price that is no number, or crossed or locked.
+    """
+    bid, ask = number_of(row.bid), number_of(row.ask)
+    if bid is None and ask is None:
+        return []
+    return [touch_of(instrument, (bid, None), (ask, None), None, venue_time_ns=None, received_ns=received_ns)]
+
+
+def trade_of(instrument: InstrumentId, row: TradeMessage, received_ns: int) -> list[MarketEvent]:
+    """Return the trade, and the liquidation that it is.
+
+    Raises:
+        MarketError: a price or quantity that is no number above zero.
+    """
+    trade = _trade(instrument, row, received_ns, backlog=False)
+    if row.type != "liquidation":
+        return [trade]
+    return [trade, Liquidation(instrument, trade.side, trade.price, trade.amount, trade.venue_time_ns, received_ns)]
+
+
+def backlog_of(instrument: InstrumentId, row: TradeSnapshot, received_ns: int) -> list[MarketEvent]:
+    """Return the trades that were before the subscription, in the order of the message.
+
+    Raises:
+        MarketError: a price or quantity that is no number above zero.
+    """
+    return [_trade(instrument, trade, received_ns, backlog=True) for trade in row.trades]
+
+
+def _trade(instrument: InstrumentId, row: TradeRow, received_ns: int, *, backlog: bool) -> Trade:
+    price, amount = positive(spelled(row.price)), positive(spelled(row.qty))
+    return Trade(instrument, row.side, price, amount, row.uid, row.time * NS_PER_MS, received_ns, backlog)

@@ -1,0 +1,162 @@
+"""Kraken Futures' streams: books, touch, trades with liquidations, venue marks, index, funding and open interest.
+
+Source: docs.kraken.com (exchange/api-reference/futures-websocket: overview, book, ticker, trade), read 2026-10, and captures of 2021 to
+2026. A book begins with `book_snapshot`; each `book` after it changes one level, and its `seq` is one more than that before, in each
+product by itself, else the book is subscribed anew. A ping is due every 60 s at least; it is sent as text, whatever comes back.
+Each product that is subscribed is acknowledged by itself. No feed is of liquidations; a trade says whether it is one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, Final
+
+import msgspec
+
+from perps_actors.errors import MarketError, VenueError
+from perps_actors.market.book import check_levels
+from perps_actors.market.instrument import InstrumentId
+from perps_actors.transport.wire import ConnectionPlan, HttpRequest
+from perps_actors.venues.contract import Complaint, Endpoints, Outcome
+from perps_actors.venues.fields import NS_PER_MS
+from perps_actors.venues.kraken_futures.messages import (
+    FEEDS,
+    BookDelta,
+    BookSnapshot,
+    LevelRow,
+    Message,
+    Ticker,
+    TickerLite,
+    TradeMessage,
+    TradeSnapshot,
+    Unused,
+)
+from perps_actors.venues.kraken_futures.readings import backlog_of, levels_of, lite_of, ticker_of, trade_of
+from perps_actors.venues.kraken_futures.rest import LIVE, VENUE
+from perps_actors.venues.renewed_book import RenewedBook
+from perps_actors.venues.subscriptions import Op, Subscriptions, batches
+from perps_actors.venues.tracked import Tracked
+
+SUBSCRIBED: Final = ("book", "ticker", "trade")
+SYMBOLS_PER_CONNECTION: Final = 100
+SYMBOLS_PER_REQUEST: Final = 50
+KEEP_ALIVE: Final = ('{"event":"ping"}', 30.0)
+
+_REFUSALS: Final = frozenset({"error", "alert", "subscribed_failed", "unsubscribed_failed"})
+_MESSAGE: Final[msgspec.json.Decoder[Message]] = msgspec.json.Decoder(Message)
+_UNUSED: Final = msgspec.json.Decoder(Unused)
+_READINGS: Final[dict[type, Callable[[InstrumentId, Any, int], Sequence[Outcome]]]] = {
+    Ticker: ticker_of,
+    TickerLite: lite_of,
+    TradeMessage: trade_of,
+    TradeSnapshot: backlog_of,
+}
+
+
+def _request(feed: str, op: Op, symbols: Sequence[str]) -> str:
+    return msgspec.json.encode({"event": op, "feed": feed, "product_ids": symbols}).decode()
+
+
+def _renewal(symbol: str) -> list[str]:
+    return [_request("book", "unsubscribe", [symbol]), _request("book", "subscribe", [symbol])]
+
+
+class KrakenFuturesStream:
+    """A `StreamAdapter` for Kraken Futures. Once `plan` was called, other symbols are complained of. Symbols are in upper case.
+
+    Args:
+        endpoints: where the venue lives.
+    """
+
+    def __init__(self, endpoints: Endpoints = LIVE) -> None:
+        self._url = f"{endpoints.stream}/ws/v1"
+        self._feeds = [Subscriptions(lambda plan: plan.symbols, partial(_request, feed), SYMBOLS_PER_REQUEST) for feed in SUBSCRIBED]
+        self._books = Tracked(VENUE, lambda instrument: RenewedBook(instrument, _renewal))
+
+    def plan(self, symbols: Sequence[str]) -> tuple[ConnectionPlan, ...]:
+        """Return the connections that carry book, ticker and trades of `symbols`, at most `SYMBOLS_PER_CONNECTION` on each.
+
+        Raises:
+            SettingsError: a symbol that no venue can have.
+        """
+        wanted = self._books.plan(symbols)
+        plans = tuple(
+            ConnectionPlan(
+                name=f"public-{number}",
+                url=self._url,
+                symbols=tuple(shard),
+                sources=("book", "touch", "trades"),
+                keep_alive=KEEP_ALIVE,
+            )
+            for number, shard in enumerate(batches(wanted, SYMBOLS_PER_CONNECTION))
+        )
+        for feed in self._feeds:
+            feed.planned(plans)
+        return plans
+
+    def amend(self, before: ConnectionPlan, after: ConnectionPlan) -> tuple[str, ...] | None:
+        """Return the requests that subscribe what is new and unsubscribe what is gone."""
+        frames = [feed.amend(before, after) for feed in self._feeds]
+        return tuple(frame for feed in frames for frame in feed or ()) if None not in frames else None
+
+    def opened(self, connection: str) -> Sequence[Outcome]:
+        """A connection was opened: subscribe."""
+        return [frame for feed in self._feeds for frame in feed.opened(connection)]
+
+    def closed(self, connection: str, received_ns: int) -> Sequence[Outcome]:
+        """A connection ended: books it fed are withdrawn."""
+        fed = [book for book in self._books.all() if book.pushed.connection == connection]
+        return [outcome for book in fed for outcome in book.closed(f"connection {connection} ended", received_ns)]
+
+    def frame(self, connection: str, data: bytes, received_ns: int) -> Sequence[Outcome]:
+        """Return what a frame says."""
+        try:
+            message = _MESSAGE.decode(data)
+        except Exception as error:  # noqa: BLE001 - whatever hostile text does to the decoder is a complaint
+            return self._no_message(data, error)
+        symbol = message.product_id
+        if self._books.former(symbol):
+            return ()  # on its way when it was unsubscribed
+        try:
+            book = self._books.of(symbol)
+            if isinstance(message, BookDelta):
+                return self._delta(book, message, connection, received_ns)
+            if isinstance(message, BookSnapshot):
+                return self._snapshot(book, message, connection, received_ns)
+            return _READINGS[type(message)](book.pushed.instrument, message, received_ns)
+        except (MarketError, VenueError) as error:
+            return (Complaint(str(error), symbol[:50]),)
+
+    def answer(self, request: HttpRequest, status: int | None, body: bytes, received_ns: int) -> Sequence[Outcome]:  # noqa: ARG002
+        """An answer that was not asked for here: books come by the stream alone."""
+        return ()
+
+    def depth(self, symbol: str, levels: int) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+        """Return the best `levels` bids and asks as (price, size), best first; empty where there is no good book."""
+        book = self._books.get(symbol)
+        return book.depth(levels) if book is not None else ([], [])
+
+    def _snapshot(self, book: RenewedBook, whole: BookSnapshot, connection: str, received_ns: int) -> Sequence[Outcome]:
+        bids, asks, time_ns = levels_of(whole.bids), levels_of(whole.asks), whole.timestamp * NS_PER_MS
+        check_levels(bids)
+        check_levels(asks)
+        return book.snapshot(bids, asks, connection, sequence=whole.seq, venue_time_ns=time_ns, received_ns=received_ns)
+
+    def _delta(self, book: RenewedBook, delta: BookDelta, connection: str, received_ns: int) -> Sequence[Outcome]:
+        level, last, time_ns = levels_of([LevelRow(delta.price, delta.qty)]), book.pushed.sequence, delta.timestamp * NS_PER_MS
+        check_levels(level)
+        bids, asks = (level, ()) if delta.side == "buy" else ((), level)
+        broken = None if last is None or delta.seq == last + 1 else f"gap: number {last} was followed by {delta.seq}"
+        return book.update(bids, asks, connection, sequence=delta.seq, venue_time_ns=time_ns, received_ns=received_ns, broken=broken)
+
+    def _no_message(self, data: bytes, error: Exception) -> Sequence[Outcome]:
+        complaint = Complaint(f"{error}: in frame {data[:80]!r}")
+        try:
+            frame = _UNUSED.decode(data)
+        except Exception:  # noqa: BLE001 - the first error says it
+            return (complaint,)
+        if frame.event is not None:
+            refused = frame.event in _REFUSALS
+            return (Complaint(f"The venue refused: {data[:150].decode(errors='replace')}"),) if refused else ()
+        return (complaint,) if frame.feed is None or frame.feed in FEEDS else ()

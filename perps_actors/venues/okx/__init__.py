@@ -1,0 +1,1 @@
+"""OKX's perpetual swaps and dated futures (v5)."""

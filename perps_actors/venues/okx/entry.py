@@ -1,0 +1,9 @@
+"""OKX in the registry."""
+
+from __future__ import annotations
+
+from perps_actors.venues.contract import Venue
+from perps_actors.venues.okx.rest import LIVE, VENUE, WEIGHT_PER_MINUTE, OkxRest
+from perps_actors.venues.okx.stream import OkxStream
+
+ENTRY = Venue(name=VENUE, endpoints=LIVE, stream=OkxStream, rest=OkxRest, weight_per_minute=WEIGHT_PER_MINUTE)

@@ -1,0 +1,52 @@
+"""OKX's list of instruments (`GET /api/v5/public/instruments`).
+
+Source: www.okx.com/docs-v5/en, get instruments, read 2026-11. A contract is worth `ctVal` times `ctMult`: units of the base asset where
+it is linear, US dollars where it is inverse. Quantities are in contracts, of which `lotSz` is the smallest step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import msgspec
+
+from perps_actors.errors import MarketError, VenueError
+from perps_actors.market.instrument import Instrument, InstrumentId
+from perps_actors.market.numbers import positive
+from perps_actors.venues.fields import NS_PER_S, ns_if_any
+from perps_actors.venues.okx.messages import InstrumentRow
+
+_ROW = msgspec.json.Decoder(InstrumentRow)
+
+
+def instruments_of(venue: str, rows: Sequence[msgspec.Raw]) -> tuple[Instrument, ...]:
+    """Return the instruments of `venue` in these rows; one that is no perpetual or dated future, or cannot be read, is left out."""
+    found = (_instrument(venue, row) for row in rows)
+    return tuple(instrument for instrument in found if instrument is not None)
+
+
+def _instrument(venue: str, raw: msgspec.Raw) -> Instrument | None:
+    try:
+        row = _ROW.decode(raw)
+        tick, lot, value, multiplier = map(positive, (row.tick, row.lot, row.contract_value, row.multiplier or "1"))
+        perpetual = row.inst_type == "SWAP"
+        term = "PERP" if perpetual else f"{datetime.fromtimestamp((ns_if_any(row.expiry) or 0) // NS_PER_S, UTC):%y%m%d}"
+        base, _, quote = row.underlying.partition("-")
+        pair = "-".join(row.symbol.split("-")[:2])  # BTC-USD_UM beside BTC-USD: the same underlying, another margin
+    except (msgspec.MsgspecError, MarketError, VenueError, RecursionError):
+        return None
+    return Instrument(
+        id=InstrumentId(venue, row.symbol),
+        canonical=f"{pair}-{term}",
+        base=base,
+        quote=quote,
+        margin=row.margin,
+        tick=Decimal(tick),
+        lot=Decimal(lot),
+        contract_size=Decimal(value) * Decimal(multiplier),
+        linear=row.contract_type == "linear",
+        perpetual=perpetual,
+        trading=row.state == "live",
+    )

@@ -1,0 +1,195 @@
+"""OKX's streams: books, touch, trades, venue marks, funding, open interest and liquidations.
+
+Source: www.okx.com/docs-v5/en (overview, WebSocket), read 2026-11. The venue closes a connection on which nothing was said for 30 s, and
+answers the text `ping` with `pong`. A notice comes before it closes one for maintenance. Liquidations are those of perpetuals, and
+not all of them, as the venue says. Not offered any more: a checksum of the book, and mostly the funding rate after the next one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from perps_actors.errors import SettingsError
+from perps_actors.market.instrument import InstrumentId
+from perps_actors.transport.wire import ConnectionPlan, HttpRequest
+from perps_actors.venues.contract import Complaint, Endpoints, Outcome
+from perps_actors.venues.okx.channels import (
+    CHANNELS,
+    LIQUIDATIONS,
+    SOURCES,
+    TOPICS_PER_REQUEST,
+    Topic,
+    index_name,
+    request,
+    topics_of,
+)
+from perps_actors.venues.okx.followed import Followed
+from perps_actors.venues.okx.messages import (
+    Arg,
+    Frame,
+    FundingRow,
+    IndexRow,
+    LiquidationRow,
+    MarkRow,
+    OpenInterestRow,
+    TickerRow,
+    TradeRow,
+)
+from perps_actors.venues.okx.readings import funding_of, liquidations_of, open_interest_of, touch_of, trade_of
+from perps_actors.venues.okx.rest import LIVE, VENUE
+from perps_actors.venues.subscriptions import Subscriptions, batches
+from perps_actors.venues.tracked import Tracked
+
+SYMBOLS_PER_CONNECTION: Final = 50
+PING: Final = ("ping", 20.0)
+MAX_ROWS: Final = 1_000
+"""Rows read of one frame."""
+
+_FRAME: Final = msgspec.json.Decoder(Frame).decode
+_ROWS: Final = msgspec.json.Decoder(list[msgspec.Raw]).decode
+
+_Reading = Callable[[Followed, Any, int], Sequence[Outcome]]
+_READINGS: Final[dict[str, tuple[Callable[[msgspec.Raw], Any], _Reading]]] = {
+    "tickers": (msgspec.json.Decoder(TickerRow).decode, lambda of, row, at: touch_of(of.instrument, row, at)),
+    "trades": (msgspec.json.Decoder(TradeRow).decode, lambda of, row, at: trade_of(of.instrument, row, at)),
+    "mark-price": (msgspec.json.Decoder(MarkRow).decode, lambda of, row, at: [of.told_mark(row, at)]),
+    "funding-rate": (msgspec.json.Decoder(FundingRow).decode, lambda of, row, at: funding_of(of.instrument, row, at)),
+    "open-interest": (msgspec.json.Decoder(OpenInterestRow).decode, lambda of, row, at: open_interest_of(of.instrument, row, at)),
+}
+_INDEX: Final = msgspec.json.Decoder(IndexRow).decode
+_LIQUIDATION: Final = msgspec.json.Decoder(LiquidationRow).decode
+
+
+class OkxStream:
+    """A `StreamAdapter` for OKX. Once `plan` was called, other symbols are complained of.
+
+    Args:
+        endpoints: where the venue lives.
+        channels: which of `CHANNELS` to subscribe.
+
+    Raises:
+        SettingsError: a channel that is none of `CHANNELS`.
+    """
+
+    def __init__(self, endpoints: Endpoints = LIVE, channels: frozenset[str] = frozenset(CHANNELS)) -> None:
+        for channel in sorted(channels - CHANNELS.keys()):
+            raise SettingsError(field="channels", value=channel, why=f"expected some of {', '.join(sorted(CHANNELS))}", place=VENUE)
+        self._base = endpoints.stream
+        self._channels = [name for channel, names in CHANNELS.items() if channel in channels for name in names]
+        self._sources = tuple(source for channel, source in SOURCES.items() if channel in channels)
+        self._planned = False
+        self._of_index: dict[str, dict[str, None]] = {}
+        self._followed = Tracked(VENUE, self._follow)
+        self._subscriptions = Subscriptions(self._topics, request, TOPICS_PER_REQUEST)
+
+    def plan(self, symbols: Sequence[str]) -> tuple[ConnectionPlan, ...]:
+        """Return one connection for each `SYMBOLS_PER_CONNECTION` symbols.
+
+        Raises:
+            SettingsError: a symbol that no venue can have.
+        """
+        self._planned = True
+        return self._subscriptions.planned(
+            ConnectionPlan(
+                name=f"public-{number}",
+                url=f"{self._base}/ws/v5/public",
+                symbols=tuple(shard),
+                sources=self._sources,
+                keep_alive=PING,
+            )
+            for number, shard in enumerate(batches(self._followed.plan(symbols), SYMBOLS_PER_CONNECTION))
+        )
+
+    def amend(self, before: ConnectionPlan, after: ConnectionPlan) -> tuple[str, ...] | None:
+        """Return the requests that unsubscribe what is gone and subscribe what is new."""
+        return self._subscriptions.amend(before, after)
+
+    def opened(self, connection: str) -> Sequence[Outcome]:
+        """Return the requests that subscribe what the connection is planned to carry."""
+        return self._subscriptions.opened(connection)
+
+    def closed(self, connection: str, received_ns: int) -> Sequence[Outcome]:
+        """A connection ended: books it fed are withdrawn."""
+        return [outcome for followed in self._followed.all() for outcome in followed.closed(connection, received_ns)]
+
+    def frame(self, connection: str, data: bytes, received_ns: int) -> Sequence[Outcome]:
+        """Return what a frame says; of several rows each bad one is a complaint of its own."""
+        if data == b"pong":
+            return ()
+        try:
+            frame = _FRAME(data)
+            if frame.arg is None or frame.event is not None:
+                return _no_push(frame, data)
+            rows = _ROWS(frame.data)
+        except Exception as error:  # noqa: BLE001 - whatever hostile text does to the decoders is a complaint
+            return (Complaint(f"{error}: in frame {data[:80]!r}"),)
+        outcomes: list[Outcome] = []
+        for row in rows[:MAX_ROWS]:
+            try:
+                outcomes += self._row(frame, frame.arg, row, connection, received_ns)
+            except Exception as error:  # noqa: BLE001 - as above
+                outcomes.append(Complaint(f"{error}: in {frame.arg.channel[:20]} row {bytes(row)[:80]!r}", frame.arg.symbol[:50] or None))
+        if len(rows) > MAX_ROWS:
+            outcomes.append(Complaint(f"Expected at most {MAX_ROWS} rows in a frame, was {len(rows)}"))
+        return outcomes
+
+    def answer(self, request: HttpRequest, status: int | None, body: bytes, received_ns: int) -> Sequence[Outcome]:  # noqa: ARG002
+        """Return nothing: no stream of this venue wants an answer."""
+        return ()
+
+    def depth(self, symbol: str, levels: int) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+        """Return the best `levels` bids and asks as (price, size), best first; empty where there is no good book."""
+        followed = self._followed.get(symbol)
+        return followed.book.depth(levels) if followed is not None else ([], [])
+
+    def _follow(self, instrument: InstrumentId) -> Followed:
+        index = index_name(instrument.symbol)
+        if index is not None:
+            self._of_index.setdefault(index, {})[instrument.symbol] = None
+        return Followed(instrument, _book_renewal)
+
+    def _topics(self, plan: ConnectionPlan) -> list[Topic]:
+        topics = [topic for symbol in plan.symbols for topic in topics_of(symbol, self._channels)]
+        # All perpetuals' at once: once is enough.
+        return [*topics, LIQUIDATIONS] if plan.name == "public-0" and LIQUIDATIONS[0] in self._channels else topics
+
+    def _row(self, frame: Frame, arg: Arg, row: msgspec.Raw, connection: str, received_ns: int) -> Sequence[Outcome]:
+        if arg.channel == "books":
+            if self._followed.former(arg.symbol):
+                return ()
+            return self._followed.of(arg.symbol).told_book(row, frame.action, connection, received_ns)
+        if arg.channel == "index-tickers":
+            return self._index(_INDEX(row), received_ns)
+        if arg.channel == "liquidation-orders":
+            return self._liquidations(_LIQUIDATION(row), received_ns)
+        reading = _READINGS.get(arg.channel)
+        if reading is None:
+            return ()
+        decode, read = reading
+        record = decode(row)
+        return () if self._followed.former(record.symbol) else read(self._followed.of(record.symbol), record, received_ns)
+
+    def _index(self, row: IndexRow, received_ns: int) -> Sequence[Outcome]:
+        followed = (self._followed.get(symbol) for symbol in self._of_index.get(row.symbol, ()))
+        return [of.told_index(row, received_ns) for of in followed if of is not None]
+
+    def _liquidations(self, row: LiquidationRow, received_ns: int) -> Sequence[Outcome]:
+        followed = self._followed.get(row.symbol) if self._planned else self._followed.of(row.symbol)
+        return liquidations_of(followed.instrument, row, received_ns) if followed is not None else ()
+
+
+def _book_renewal(symbol: str) -> tuple[str, str]:
+    topic = ("books", "instId", symbol)
+    return request("unsubscribe", [topic]), request("subscribe", [topic])
+
+
+def _no_push(frame: Frame, data: bytes) -> Sequence[Outcome]:
+    """Answers to requests, and notices."""
+    if frame.event == "error":
+        return (Complaint(f"The venue refused: {data[:150].decode(errors='replace')}"),)
+    if frame.event == "notice":
+        return (Complaint(f"The venue gives notice: {data[:150].decode(errors='replace')}"),)
+    return () if frame.event is not None else (Complaint(f"Expected a channel's data or an answer, was {data[:80]!r}"),)

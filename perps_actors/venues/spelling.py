@@ -1,0 +1,63 @@
+"""Numbers of JSON as the venue spelled them, taken as text: a float in between would change them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from msgspec import Raw
+
+from perps_actors.errors import MarketError
+from perps_actors.market.numbers import DecimalText, decimal_text, positive
+
+_NULL: Final = b"null"
+_MAX_BYTES: Final = 60
+
+
+def text_of(raw: Raw) -> DecimalText | None:
+    """Return the text of a JSON number or of a string that may hold one, ahead of its check; None where it is absent or null.
+
+    Raises:
+        MarketError: longer than any number that is taken.
+    """
+    text = bytes(raw)
+    if not text or text == _NULL:
+        return None
+    if len(text) > _MAX_BYTES:
+        msg = f"Expected a number, was {text[:_MAX_BYTES]!r}"
+        raise MarketError(msg)
+    return DecimalText((text[1:-1] if text[:1] == b'"' else text).decode("utf-8", "replace"))
+
+
+def spelled(number: Raw) -> DecimalText:
+    """Return a JSON number as spelled, ahead of its check: what is no number stays a text that no check takes for one."""
+    return DecimalText(str(number, "latin-1"))
+
+
+def number_of(number: Raw) -> DecimalText | None:
+    """Return a number; None where the field was not sent or is null.
+
+    Raises:
+        MarketError: anything else that is no number within the limits.
+    """
+    text = spelled(number)
+    return decimal_text(text) if text not in ("", "null") else None
+
+
+def positive_of(number: Raw) -> DecimalText | None:
+    """Return a number above zero; None where the field was not sent or is null.
+
+    Raises:
+        MarketError: anything else that is no number above zero.
+    """
+    text = spelled(number)
+    return positive(text) if text not in ("", "null") else None
+
+
+def amount_of(number: Raw) -> DecimalText | None:
+    """Return a number of zero or more; None where the field was not sent or is null.
+
+    Raises:
+        MarketError: anything else that is no number, or one below zero.
+    """
+    text = number_of(number)
+    return positive(text) if text is not None and text.startswith("-") else text

@@ -1,0 +1,96 @@
+"""What each venue's side writes, its adapter reads: for made-up markets, frame by frame, and as a whole system over sockets."""
+
+from __future__ import annotations
+
+import random
+import threading
+from decimal import Decimal
+from urllib.parse import urlsplit
+
+import attrs
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from perps_actors import PerpsSystem, Settings
+from perps_actors.market.events import BookTop, Touch, Trade, VenueMark
+from perps_actors.simulator.market import SyntheticMarket
+from perps_actors.simulator.process import VenueProcess
+from perps_actors.simulator.sides import SERVED, side_of
+from perps_actors.simulator.synthetic import first_frames_of, frames_of
+from perps_actors.transport.wire import HttpRequest
+from perps_actors.venues.contract import Complaint
+from perps_actors.venues.registry import venue
+
+START = 1_700_000_000_000_000_000
+STEP = 100_000_000
+
+
+def kept(event):
+    return event if isinstance(event, Complaint) else type(event).__name__
+
+
+@pytest.mark.parametrize("name", SERVED)
+@given(seed=st.integers(0, 2**32), steps=st.integers(1, 40))
+@settings(max_examples=20, deadline=None)
+def test_the_adapter_reads_the_market_that_is_served(name, seed, steps) -> None:
+    side, known = side_of(name), venue(name)
+    market = SyntheticMarket(name, side.terms.symbols, side.terms, random.Random(seed))
+    adapter, said = known.stream(known.endpoints), []
+    market.step(START - STEP)
+    for symbol in side.terms.symbols:
+        for channel in ("book", "mark"):
+            for _, frame in first_frames_of(channel, symbol, market, side.streams):
+                said += adapter.frame("c", frame, START - STEP)
+    for step in range(steps):
+        now_ns = START + step * STEP
+        for happening in market.step(now_ns):
+            symbol = happening.depth.symbol
+            written = [frame for _, frame in frames_of(happening, side.streams)]
+            outcomes = [outcome for frame in written for outcome in adapter.frame("c", frame, now_ns)]
+            for request in [outcome for outcome in outcomes if isinstance(outcome, HttpRequest)]:
+                url = urlsplit(request.url)
+                outcomes += adapter.answer(request, 200, side.rest.answer(url.path, url.query, market, now_ns).body, now_ns)
+            said += outcomes
+            assert [o for o in outcomes if isinstance(o, Trade)] == [attrs_of(trade, now_ns) for trade in happening.trades]
+            (touch,) = [o for o in outcomes if isinstance(o, Touch)]
+            assert (touch.bid, touch.ask, touch.venue_time_ns) == (happening.touch.bid, happening.touch.ask, now_ns)
+            top = [o for o in outcomes if isinstance(o, BookTop)][-1]
+            assert (top.bid, top.ask) == (happening.touch.bid, happening.touch.ask)
+            bids, asks = adapter.depth(symbol, 100)
+            served = market.depth(symbol)
+            assert (tuple(bids), tuple(asks)) == (served.bids, served.asks)
+            marks = [o for o in outcomes if isinstance(o, VenueMark)]
+            assert [mark.mark for mark in marks] == ([happening.mark[0].mark] if happening.mark is not None else [])
+    assert [outcome for outcome in said if isinstance(outcome, Complaint)] == []
+
+
+def attrs_of(trade: Trade, received_ns: int) -> Trade:
+    return Trade(
+        trade.instrument, trade.side, trade.price, trade.amount, trade.trade_id, trade.venue_time_ns, received_ns, backlog=trade.backlog
+    )
+
+
+@pytest.mark.parametrize("name", SERVED)
+def test_what_is_listed_is_read_as_it_is(name) -> None:
+    side, known = side_of(name), venue(name)
+    market = SyntheticMarket(name, side.terms.symbols, side.terms, random.Random(1))
+    rest = known.rest(known.endpoints)
+    url = urlsplit(rest.instruments().url)
+    listed = rest.read_instruments(side.rest.answer(url.path, url.query, market, START).body)
+    assert listed == market.instruments()
+
+
+@pytest.mark.parametrize("name", SERVED)
+def test_a_system_makes_marks_of_every_rung_on_a_served_venue(name) -> None:
+    with VenueProcess.start("--venue", name) as served:
+        for source in ("book", "touch", "trades", "rest"):
+            marked = threading.Event()
+            base = Settings(venue=name, symbols=served.symbols, endpoints=served.endpoints, provenance="synthetic")
+            system = PerpsSystem(attrs.evolve(base, stream=attrs.evolve(base.stream, source=source)))
+            system.subscribe(lambda _, marked=marked: marked.set(), instruments=served.symbols[:1])
+            with system:
+                assert marked.wait(20), source
+                assert system.mark(served.symbols[0]).source == source
+                assert system.mark(served.symbols[0]).mark > Decimal(0)
+                assert system.stream_statistics().complaints == 0

@@ -1,0 +1,176 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from perps_actors.market.events import BookTop, BookWithdrawn
+from perps_actors.venues.bybit.stream import BybitStream
+from perps_actors.venues.contract import Complaint, SendFrame
+
+BASE_MS = 1_700_000_000_000
+SECOND_NS = 1_000_000_000
+
+
+def message(u, *, kind="delta", bids=(), asks=(), symbol="BTCUSDT", depth=50, time=None):
+    data = {"s": symbol, "b": bids, "a": asks, "u": u, "seq": u * 1000}
+    topic = f"orderbook.{depth}.{symbol}"
+    return json.dumps({"topic": topic, "type": kind, "ts": time or BASE_MS + u, "data": data, "cts": BASE_MS - 2}).encode()
+
+
+class Session:
+    def __init__(self):
+        self.adapter = BybitStream()
+        self.now = 0
+
+    def snapshot(self, u, bids=(("100", "1"),), asks=(("101", "1"),), **kwargs):
+        return self.say(message(u, kind="snapshot", bids=bids, asks=asks, **kwargs))
+
+    def delta(self, u, **kwargs):
+        return self.say(message(u, **kwargs))
+
+    def say(self, frame, connection="linear-0"):
+        self.now += 1
+        return list(self.adapter.frame(connection, frame, self.now))
+
+    def good(self, **kwargs):
+        assert tops(self.snapshot(10, **kwargs)) == [(True, 10)]
+        return self
+
+
+def tops(outcomes):
+    assert all(isinstance(outcome, BookTop) for outcome in outcomes), outcomes
+    return [(outcome.snapshot, outcome.sequence) for outcome in outcomes]
+
+
+def anew(symbol="BTCUSDT", connection="linear-0"):
+    topic = f"orderbook.50.{symbol}"
+    return [SendFrame(connection, json.dumps({"op": op, "args": [topic]}, separators=(",", ":"))) for op in ("unsubscribe", "subscribe")]
+
+
+def broken(outcomes, cause, symbol="BTCUSDT"):
+    withdrawn, *asked = outcomes
+    assert isinstance(withdrawn, BookWithdrawn)
+    assert withdrawn.instrument.symbol == symbol
+    assert cause in withdrawn.cause
+    assert asked == anew(symbol)
+
+
+def test_a_snapshot_makes_the_book_and_deltas_that_count_on_by_one_change_it():
+    session = Session().good()
+    (top,) = session.delta(11, bids=[["100", "2"]], asks=[["101", "0"], ["102", "3"]])
+    assert (top.bid, top.bid_size, top.ask, top.ask_size, top.bid_levels, top.ask_levels) == ("100", "2", "102", "3", 1, 1)
+    assert (top.snapshot, top.sequence, top.venue_time_ns) == (False, 11, (BASE_MS + 11) * 1_000_000)
+    assert session.adapter.depth("BTCUSDT", 5) == ([("100", "2")], [("102", "3")])
+
+
+@pytest.mark.parametrize("u", [12, 10, 9, 1_000_000, 0])
+def test_any_other_number_is_a_gap_that_withdraws_the_book_and_subscribes_it_alone_anew(u):
+    session = Session().good()
+    broken(session.delta(u, bids=[["100", "2"]]), f"gap: update 10 was followed by {u}")
+    assert session.adapter.depth("BTCUSDT", 5) == ([], [])
+    assert session.delta(11) == []
+    assert tops(session.snapshot(500)) == [(True, 500)]
+    assert tops(session.delta(501)) == [(False, 501)]
+
+
+def test_a_neighbour_is_untouched():
+    session = Session().good()
+    session.good(symbol="ETHUSDT")
+    broken(session.delta(13), "gap")
+    assert tops(session.delta(11, symbol="ETHUSDT")) == [(False, 11)]
+
+
+@pytest.mark.parametrize("kind", ["snapshot", "delta"])
+def test_an_update_numbered_one_after_a_restart_of_the_service_replaces_the_book(kind):
+    session = Session().good()
+    (top,) = session.say(message(1, kind=kind, bids=[["90", "1"]], asks=[["91", "1"]]))
+    assert (top.snapshot, top.bid, top.ask, top.bid_levels) == (True, "90", "91", 1)
+    assert tops(session.delta(2)) == [(False, 2)]
+
+
+def test_a_repeated_snapshot_with_the_same_number_is_no_gap():
+    session = Session().good(depth=1)
+    assert tops(session.snapshot(10, depth=1)) == [(True, 10)]
+    assert tops(session.delta(11, depth=1)) == [(False, 11)]
+
+
+def test_a_later_snapshot_replaces_the_book():
+    session = Session().good()
+    (top,) = session.snapshot(700, bids=[["50", "1"]], asks=[["51", "1"]])
+    assert (top.bid, top.ask, top.bid_levels, top.ask_levels) == ("50", "51", 1, 1)
+
+
+@pytest.mark.parametrize("asks", [[["100", "1"]], [["99.5", "1"]]])
+def test_a_crossed_or_locked_book_is_withdrawn(asks):
+    broken(Session().good().delta(11, asks=asks), "crossed")
+
+
+def test_a_book_whose_time_runs_back_is_withdrawn():
+    broken(Session().good().delta(11, time=BASE_MS - 5_000), "venue time ran back")
+
+
+def test_a_side_may_be_empty_and_a_level_may_be_deleted_that_never_was():
+    (top,) = Session().good().delta(11, bids=[["100", "0"], ["55", "0"]])
+    assert (top.bid, top.bid_size, top.bid_levels, top.ask) == (None, None, 0, "101")
+
+
+def test_books_of_several_depths_are_kept_apart():
+    session = Session().good()
+    session.snapshot(3, depth=1, bids=[["100.5", "1"]], asks=[["100.6", "1"]])
+    assert tops(session.delta(11)) == [(False, 11)]
+    assert session.adapter.depth("BTCUSDT", 1) == ([("100", "1")], [("101", "1")])
+
+
+def test_a_book_that_stays_crossed_is_subscribed_anew_but_not_without_end():
+    session = Session().good()
+    broken(session.delta(12), "gap")
+    for _ in range(20):
+        assert [o for o in session.snapshot(20, bids=[["101", "1"]]) if isinstance(o, SendFrame)] == []
+    session.now += 60 * SECOND_NS
+    assert [o for o in session.snapshot(20, bids=[["101", "1"]]) if isinstance(o, SendFrame)] == anew()
+
+
+def test_a_connection_that_ended_takes_its_books_with_it_and_no_other():
+    session = Session().good()
+    session.say(message(5, kind="snapshot", bids=[["1", "1"]], symbol="ETHUSDT"), "linear-1")
+    (withdrawn,) = session.adapter.closed("linear-0", 99)
+    assert (withdrawn.instrument.symbol, withdrawn.received_ns) == ("BTCUSDT", 99)
+    assert list(session.adapter.closed("linear-0", 100)) == []
+    assert session.delta(11) == []
+    assert tops(session.say(message(6, symbol="ETHUSDT"), "linear-1")) == [(False, 6)]
+    session.good()
+
+
+def test_a_malformed_message_changes_nothing_and_its_absence_is_noticed():
+    session = Session().good()
+    (complaint,) = session.delta(11, bids=[["100", "-1"]])
+    assert isinstance(complaint, Complaint)
+    assert session.adapter.depth("BTCUSDT", 1)[0] == [("100", "1")]
+    broken(session.delta(12), "gap")
+
+
+@given(st.lists(st.tuples(st.sampled_from("ba"), st.integers(0, 5), st.integers(0, 2)), max_size=30), st.data())
+def test_whatever_is_lost_doubled_or_reordered_the_book_is_as_the_venue_had_it_or_not_good(steps, data):
+    true, frames, state = {}, [], ({100: 1}, {101: 1})
+    frames.append((10, message(10, kind="snapshot", bids=[["100", "1"]], asks=[["101", "1"]])))
+    true[10] = ({100: 1}, {101: 1})
+    for number, (side, away, size) in enumerate(steps, start=11):
+        levels = state[side == "a"]
+        price = 100 - away if side == "b" else 101 + away
+        levels.pop(price, None)
+        if size:
+            levels[price] = size
+        row = [[str(price), str(size)]]
+        frames.append((number, message(number, bids=row if side == "b" else [], asks=row if side == "a" else [])))
+        true[number] = (dict(state[0]), dict(state[1]))
+    order = data.draw(st.lists(st.sampled_from(frames), max_size=40))
+    session = Session()
+    for _, frame in frames[:1] + order:
+        for outcome in session.say(frame):
+            if isinstance(outcome, BookTop):
+                bids, asks = session.adapter.depth("BTCUSDT", 100)
+                assert ({int(p): int(s) for p, s in bids}, {int(p): int(s) for p, s in asks}) == true[outcome.sequence]
+    assert tops(session.snapshot(999)) == [(True, 999)]

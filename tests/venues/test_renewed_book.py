@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+from perps_actors.market.events import BookTop, BookWithdrawn
+from perps_actors.market.instrument import InstrumentId
+from perps_actors.venues.contract import SendFrame
+from perps_actors.venues.renewed_book import PATIENCE_NS, RenewedBook
+
+BTC = InstrumentId("v", "BTC")
+AT = 1_700_000_000_000_000_000
+
+
+def book():
+    return RenewedBook(BTC, lambda symbol: (f"-{symbol}", f"+{symbol}"))
+
+
+def snapshot(of, at=AT, bid="9"):
+    return [type(told) for told in of.snapshot([(bid, "1")], [("11", "1")], "ws", sequence=1, venue_time_ns=None, received_ns=at)]
+
+
+def update(of, at=AT, **how):
+    how = {"bids": (), "asks": (), **how}
+    bids, asks = how.pop("bids"), how.pop("asks")
+    return list(of.update(bids, asks, "ws", sequence=2, venue_time_ns=None, received_ns=at, **how))
+
+
+RENEWED = [SendFrame("ws", "-BTC"), SendFrame("ws", "+BTC")]
+
+
+def test_a_book_that_breaks_is_withdrawn_and_subscribed_anew_at_once():
+    broken = book()
+    snapshot(broken)
+    assert update(broken, broken="gap") == [BookWithdrawn(BTC, "gap", AT), *RENEWED]
+    assert update(broken, AT + 1) == []
+    assert snapshot(broken, AT + 2) == [BookTop]
+    assert broken.good
+
+
+def test_a_snapshot_that_does_not_come_is_asked_for_again_after_a_while_but_not_sooner():
+    broken = book()
+    snapshot(broken)
+    update(broken, broken="gap")
+    assert update(broken, AT + PATIENCE_NS - 1) == []
+    assert update(broken, AT + PATIENCE_NS) == RENEWED
+    assert update(broken, AT + PATIENCE_NS + 1) == []
+    assert update(broken, AT - 1) == RENEWED  # the clock was set back
+
+
+def test_a_venue_that_never_sends_the_snapshot_is_asked_ever_more_rarely():
+    broken = book()
+    snapshot(broken)
+    asked = sum(bool(update(broken, AT + second * 1_000_000_000, broken="gap")) for second in range(3_600))
+    assert 5 < asked < 20
+    assert snapshot(broken, AT + 3_600_000_000_000) == [BookTop]
+    update(broken, AT + 3_601_000_000_000, broken="gap")
+    assert update(broken, AT + 3_601_000_000_000 + PATIENCE_NS) == RENEWED
+
+
+def test_the_snapshot_of_a_new_connection_is_awaited_before_it_is_asked_for():
+    fresh = book()
+    assert update(fresh) == []
+    assert update(fresh, AT + PATIENCE_NS) == RENEWED
+
+
+def test_a_venue_that_sends_nothing_but_impossible_snapshots_is_not_asked_all_the_time():
+    crossed = book()
+    assert snapshot(crossed, bid="12") == [BookWithdrawn]
+    assert snapshot(crossed, AT + 1, bid="12") == [BookWithdrawn]
+    assert snapshot(crossed, AT + PATIENCE_NS, bid="12") == [BookWithdrawn, SendFrame, SendFrame]
+
+
+def test_a_connection_that_ended_takes_its_book_along_and_is_sent_nothing():
+    ended = book()
+    snapshot(ended)
+    assert list(ended.closed("gone", AT)) == [BookWithdrawn(BTC, "gone", AT)]
+    assert list(ended.closed("gone", AT)) == []
+    assert list(ended.doubt("late", AT + 2 * PATIENCE_NS)) == []
+    assert ended.depth(1) == ([], [])
