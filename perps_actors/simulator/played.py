@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import msgspec
 
+from perps_actors.errors import MarketError, VenueError
 from perps_actors.market.events import Funding, Touch, VenueMark
 from perps_actors.market.instrument import Instrument, InstrumentId
 from perps_actors.market.numbers import DecimalText, decimal_text
@@ -32,10 +33,13 @@ class _PlayedBook:
         self._asks = dict(snapshot.asks) if snapshot is not None else {}
         self._passed = 0
         self._streamed = False
+        self._lost = False
 
     def play(self, frames: list[Frame], read: Callable[[bytes], Depth]) -> None:
         for frame in frames[self._passed :]:
             change = _read(read, frame)
+            # Without this message a book that the stream alone makes is unknown until the stream tells the whole of it again.
+            self._lost = self._streamed if change is None else self._lost and not change.whole
             if change is not None and change.whole:
                 self._bids, self._asks, self._streamed = {}, {}, True
             # Changes behind a stream's own snapshot follow it one by one, whatever their numbers; those beside a fetched one may be older.
@@ -46,7 +50,7 @@ class _PlayedBook:
         self._passed = max(self._passed, len(frames))
 
     def depth(self) -> Depth | None:
-        if self.last < 0:
+        if self.last < 0 or self._lost:
             return None
         bids = sorted(self._bids.items(), key=_price, reverse=True)
         return Depth(self.symbol, self.last, tuple(bids), tuple(sorted(self._asks.items(), key=_price)), self._time_ns)
@@ -134,7 +138,7 @@ def _read(read: Callable[[bytes], T], frame: Frame) -> T | None:
     # Damaged frames are sent as they were recorded; they only tell us nothing.
     try:
         return read(frame.data)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, MarketError, VenueError):
         return None
 
 

@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Final, Protocol
 
+import attrs
+
 from perps_actors.errors import SimulatorError
 from perps_actors.market.events import Funding, Touch, Trade, VenueMark
 from perps_actors.simulator.market import Terms
@@ -16,8 +18,14 @@ from perps_actors.venues.bitmex.serve import BitmexStreams
 from perps_actors.venues.bitmex.serve_rest import BitmexRestSide
 from perps_actors.venues.bybit.serve import BybitStreams
 from perps_actors.venues.bybit.serve_rest import BybitRestSide
+from perps_actors.venues.deribit.serve import DeribitStreams
+from perps_actors.venues.deribit.serve_rest import DeribitRestSide
+from perps_actors.venues.gateio_futures.serve import GateioStreams
+from perps_actors.venues.gateio_futures.serve_rest import GateioRestSide
 from perps_actors.venues.kraken_futures.serve import KrakenFuturesStreams
 from perps_actors.venues.kraken_futures.serve_rest import KrakenFuturesRestSide
+from perps_actors.venues.okx.serve import OkxStreams
+from perps_actors.venues.okx.serve_rest import OkxRestSide
 from perps_actors.venues.serving import Channel, Depth, MarketView, RestAnswer, StreamSession, WeightAccount
 
 
@@ -105,6 +113,10 @@ def _binance(dialect: Dialect, terms: Terms) -> VenueSide:
     return VenueSide(dialect.venue, terms, BinanceStreams(dialect), BinanceRestSide(dialect))
 
 
+def _deribit(venue: str, terms: Terms) -> VenueSide:
+    return VenueSide(venue, terms, DeribitStreams(venue), DeribitRestSide())
+
+
 _QUOTES: Final = "USDT|USDC|BUSD|FDUSD|USD|BTC"
 _USD_M = Terms(symbols=("BTCUSDT", "ETHUSDT", "SOLUSDT"), like=rf"(?P<base>[A-Z0-9]{{2,20}}?)(?P<quote>{_QUOTES})?(_\d{{6}})?")
 _COIN_M = Terms(
@@ -120,10 +132,24 @@ _KRAKEN_FUTURES = Terms(
     names={"XBT": "BTC", "XDG": "DOGE"},
 )
 _BITMEX = Terms(
-    symbols=("XBTUSDT", "ETHUSDT", "SOLUSDT"),
+    symbols=("XBTUSDT", "SOLUSDT", "ADAUSDT"),
     like=r"(?P<base>[A-Z0-9]{2,20})(?P<quote>USDT)",
     names={"XBT": "BTC"},
     contract_size=Decimal("0.000001"),
+)
+_DERIBIT = Terms(
+    symbols=("BTC-PERPETUAL", "ETH-PERPETUAL", "ETH_USDC-PERPETUAL"),
+    like=r"(?P<base>[A-Z0-9]{2,20})(?:_(?P<quote>USDC|USDT)|(?P<inverse>))-PERPETUAL",
+    usual_quote="USD",
+)
+_COINBASE_INTERNATIONAL = attrs.evolve(_DERIBIT, symbols=("BTC_USDC-PERPETUAL", "ETH_USDC-PERPETUAL"))
+_OKX = Terms(
+    symbols=("BTC-USDT-SWAP", "ETH-USDT-SWAP", "SOL-USDT-SWAP"),
+    like=r"(?P<base>[A-Z0-9]{1,20})-(?P<quote>USDT|USDC)-SWAP",
+    contract_size=Decimal("0.01"),
+)
+_GATEIO_FUTURES = Terms(
+    symbols=("BTC_USDT", "ETH_USDT", "SOL_USDT"), like=r"(?P<base>[A-Z0-9]{1,20})_(?P<quote>USDT)", contract_size=Decimal("0.0001")
 )
 _SIDES: Final = {
     side.name: side
@@ -131,8 +157,12 @@ _SIDES: Final = {
         _binance(USD_M, _USD_M),
         _binance(COIN_M, _COIN_M),
         VenueSide("bybit", _BYBIT, BybitStreams(), BybitRestSide()),
+        VenueSide("okx", _OKX, OkxStreams(), OkxRestSide()),
         VenueSide("bitmex", _BITMEX, BitmexStreams(), BitmexRestSide()),
+        VenueSide("gateio_futures", _GATEIO_FUTURES, GateioStreams(), GateioRestSide()),
         VenueSide("kraken_futures", _KRAKEN_FUTURES, KrakenFuturesStreams(), KrakenFuturesRestSide()),
+        _deribit("deribit", _DERIBIT),
+        _deribit("coinbase_international", _COINBASE_INTERNATIONAL),
     )
 }
 

@@ -104,8 +104,9 @@ class SyntheticVenue:
         """Put the snapshots in the outbox that newly subscribed streams begin with."""
         for stream in streams:
             sides = self._side.streams
-            for frame in first_frames_of(sides.channel_of(stream), sides.symbol_of(stream), self._market, sides):
-                outbox.put(*frame)
+            for named, frame in first_frames_of(sides.channel_of(stream), sides.symbol_of(stream), self._market, sides):
+                if named == stream:
+                    outbox.put(named, frame)
 
     def _tell(self, stream: str, frame: bytes) -> None:
         for connection, outbox in self._open.items():

@@ -50,9 +50,9 @@ def test_a_speed_and_symbols_that_the_recording_cannot_serve_are_refused(tmp_pat
     (tmp_path / "raw.jsonl").write_text('{"dir":"ws","data":"{\\"stream\\":\\"ausdt@bookTicker\\",\\"data\\":{}}","t":1}\n')
     assert "speed = -1.0" in refused("--recording", str(tmp_path), "--speed", "-1")
     assert "symbols = 'BUSDT'" in refused("--recording", str(tmp_path), "--symbols", "BUSDT")
-    (tmp_path / "meta.json").write_text('{"venue": "okx"}')
-    assert "venue = 'okx'" in refused("--recording", str(tmp_path))
-    assert "recording of 'okx'" in refused("--recording", str(tmp_path), "--venue", "binance_futures")
+    (tmp_path / "meta.json").write_text('{"venue": "nowhere"}')
+    assert "venue = 'nowhere'" in refused("--recording", str(tmp_path))
+    assert "recording of 'nowhere'" in refused("--recording", str(tmp_path), "--venue", "binance_futures")
 
 
 def test_a_port_in_use_is_refused() -> None:

@@ -209,3 +209,28 @@ def sent_when_it_stands_still(venue: VenueProcess) -> int:
         sent = get(venue, "/fapi/v1/ticker/bookTicker?symbol=AUSDT").json()["time"]
         latest, same = sent, same + 1 if sent == latest else 0
     return latest
+
+
+def test_a_book_that_is_asked_for_again_in_the_middle_begins_with_what_was_sent_of_it(tape, clients) -> None:
+    def book(kind: str, number: int, t: float, *bids: list[str]) -> None:
+        data = {"s": "AUSDT", "b": bids, "a": [["9", "1"]], "u": number, "seq": number}
+        frame = {"topic": "orderbook.500.AUSDT", "type": kind, "ts": 1000 + number, "data": data}
+        tape.lines.append({"t": t, "conn": "ws-1", "dir": "ws", "url": "wss://venue", "data": json.dumps(frame)})
+
+    book("snapshot", 10, 1.0, ["5", "1"])
+    book("delta", 11, 1.0, ["6", "1"])
+    book("snapshot", 1, 1.0, ["4", "1"])
+    book("delta", 2, 1.0, ["3", "7"])
+    book("delta", 3, 9999.0, ["2", "1"])
+    with play(tape.write({"venue": "bybit", "symbols": ["AUSDT"], "perpetuals": ["AUSDT"]}), 1.0) as venue:
+        reader = clients.reader(venue, "/v5/public/linear")
+        reader.socket.send('{"op":"subscribe","args":["orderbook.50.AUSDT"]}')
+        reader.wait_for(5)
+        for op in ("unsubscribe", "subscribe"):
+            reader.socket.send(json.dumps({"op": op, "args": ["orderbook.500.AUSDT"]}))
+        sent = [frame for frame in map(json.loads, reader.wait_for(8)) if "topic" in frame]
+        quote = get(venue, "/v5/market/tickers?category=linear&symbol=AUSDT").json()["result"]["list"][0]
+    assert [frame["data"]["u"] for frame in sent] == [10, 11, 1, 2, 2]
+    assert sent[4]["type"] == "snapshot"
+    assert (sent[4]["data"]["b"], sent[4]["data"]["a"]) == ([["4", "1"], ["3", "7"]], [["9", "1"]])
+    assert (quote["bid1Price"], quote["ask1Price"], quote["markPrice"]) == ("4", "9", "")

@@ -3,12 +3,13 @@ from __future__ import annotations
 import random
 from decimal import Decimal
 
-from hypothesis import given, settings
+import pytest
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from perps_actors.market.events import BookTop
 from perps_actors.market.instrument import InstrumentId
-from perps_actors.simulator.market import LEVELS, SyntheticMarket, split_pair
+from perps_actors.simulator.market import LEVELS, SyntheticMarket, contract, split_pair
 from perps_actors.simulator.sides import side_of
 from perps_actors.simulator.synthetic import frames_of
 from perps_actors.venues.binance_futures.dialect import USD_M
@@ -38,6 +39,7 @@ def frames(seed: int, steps: int) -> list[tuple[str, bytes]]:
 
 @settings(max_examples=30, deadline=None)
 @given(SEEDS, st.integers(0, 20), st.integers(1, 30))
+@example(20, 0, 20)  # its seventeenth step would change nothing by itself
 def test_changes_applied_to_a_snapshot_give_the_book(seed: int, before: int, after: int) -> None:
     made = market(seed)
     for n in range(before):
@@ -49,6 +51,7 @@ def test_changes_applied_to_a_snapshot_give_the_book(seed: int, before: int, aft
         for happening in made.step(START + (before + n) * STEP):
             change = happening.depth
             assert (change.previous, change.first) == (last[change.symbol], last[change.symbol] + 1)
+            assert 0 < len(change.bids) + len(change.asks) == change.last - change.previous
             last[change.symbol] = change.last
             for side, levels in zip(books[change.symbol], (change.bids, change.asks), strict=True):
                 side.update(levels)
@@ -121,6 +124,21 @@ def test_a_further_symbol_leaves_those_before_it_as_they_were() -> None:
     few = SyntheticMarket("binance_futures", SYMBOLS[:1], TERMS, random.Random(5)).step(START)
     assert few[0] == market(5).step(START)[0]
     assert few[0].depth.symbol == InstrumentId("binance_futures", "BTCUSDT").symbol
+
+
+@pytest.mark.parametrize(
+    ("venue", "symbol", "told"),
+    [
+        ("kraken_futures", "PF_XBTUSD", ("BTC", "USD", "USD", True)),
+        ("kraken_futures", "FI_XBTUSD_210924", ("BTC", "USD", "BTC", False)),
+        ("deribit", "ETH-PERPETUAL", ("ETH", "USD", "ETH", False)),
+        ("deribit", "ETH_USDC-PERPETUAL", ("ETH", "USDC", "USDC", True)),
+        ("binance_delivery", "BTCUSD_PERP", ("BTC", "USD", "BTC", False)),
+    ],
+)
+def test_a_contract_is_inverse_where_its_symbol_or_its_venue_says_so(venue: str, symbol: str, told: tuple) -> None:
+    made = contract(venue, symbol, side_of(venue).terms, tick=Decimal(1), lot=Decimal(1))
+    assert (made.base, made.quote, made.margin, made.linear) == told
 
 
 def test_symbols_are_split_into_base_and_quote() -> None:

@@ -158,3 +158,19 @@ def test_silence_withholds_frames_and_pongs_and_then_sends_what_was_due(tmp_path
         changes = [json.loads(socket.recv())["data"] for _ in range(5)]
         socket.close()
     assert all(after["pu"] == before["u"] for before, after in pairwise(changes))
+
+
+def test_a_stream_that_is_left_and_asked_for_again_in_one_breath_begins_anew(clients) -> None:
+    topic = "orderbook.50.BTCUSDT"
+    with VenueProcess.start("--venue", "bybit") as venue:
+        reader = clients.reader(venue, "/v5/public/linear")
+        reader.socket.send(json.dumps({"op": "subscribe", "args": [topic]}))
+        reader.wait_for(4)
+        for op in ("unsubscribe", "subscribe"):
+            reader.socket.send(json.dumps({"op": op, "args": [topic]}))
+        books = [book for frame in reader.wait_for(20) if "topic" in (book := json.loads(frame))]
+    first, again = (number for number, book in enumerate(books) if book["type"] == "snapshot")
+    numbers = [book["data"]["u"] for book in books[again:]]
+    assert first == 0
+    assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+    assert len(books[again]["data"]["b"]) == 25

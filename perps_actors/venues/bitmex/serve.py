@@ -22,8 +22,8 @@ from perps_actors.venues.bitmex.messages import Action, BookFrame, QuoteFrame
 from perps_actors.venues.bitmex.rest import VENUE
 from perps_actors.venues.bitmex.serve_session import BitmexSession
 from perps_actors.venues.moments import Moment, nanoseconds
-from perps_actors.venues.spelling import text_of
 from perps_actors.venues.serving import Channel, Depth
+from perps_actors.venues.spelling import text_of
 
 Row = TypeVar("Row")
 

@@ -1,7 +1,7 @@
 """Bybit's streams from the venue's side: what a simulator needs to speak like them. Opens nothing, reads no clock.
 
 Source: bybit-exchange.github.io/docs/v5 (ws/connect, websocket/public), read 2026-11. A connection carries one category, which its
-path names. A request with a topic that is not there, or that is subscribed already, is refused as a whole.
+path names.
 
 A book is one stream here, whatever depth it is asked for by: its frames keep the topic that they were written or recorded with.
 """
@@ -13,19 +13,15 @@ from typing import Any, Final
 
 import msgspec
 
-from perps_actors.errors import VenueError
 from perps_actors.market.events import Funding, Touch, Trade, VenueMark
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.numbers import DecimalText
-from perps_actors.venues.bybit.categories import CATEGORIES, Category, category_of
-from perps_actors.venues.bybit.followed import DEPTHS
+from perps_actors.venues.bybit.categories import Category, category_of
 from perps_actors.venues.bybit.rest import VENUE
+from perps_actors.venues.bybit.serve_session import BybitSession, stream_name, symbol_of
 from perps_actors.venues.bybit.stream import CHANNELS
 from perps_actors.venues.fields import NS_PER_MS, ns_if_any
 from perps_actors.venues.serving import Channel, Depth, Levels
-
-MAX_TOPIC_CHARACTERS: Final = 21_000
-"""Of all topics of a connection together."""
 
 _CHANNELS: Final[dict[str, Channel]] = {"orderbook": "book", "tickers": "ticker", "publicTrade": "trades", "allLiquidation": "other"}
 
@@ -72,11 +68,6 @@ def channel_of(stream: str) -> Channel:
     return _CHANNELS.get(stream.partition(".")[0], "other")
 
 
-def symbol_of(stream: str) -> str:
-    """Return the symbol a stream is about."""
-    return stream.rpartition(".")[2]
-
-
 def route_of(stream: str) -> Category:
     """Return the kind of connection that carries a stream."""
     return category_of(symbol_of(stream))
@@ -89,89 +80,11 @@ def stream_of(frame: bytes) -> str | None:
     """
     head = frame[:200].lstrip()
     if head.startswith(b'{"topic":"'):
-        return _stream(head[10:].partition(b'"')[0].decode(errors="replace"))
+        return stream_name(head[10:].partition(b'"')[0].decode(errors="replace"))
     try:
-        return _stream(_push(frame).topic)
+        return stream_name(_push(frame).topic)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
-
-
-def _stream(topic: str) -> str:
-    return f"{topic.partition('.')[0]}.{symbol_of(topic)}"
-
-
-class BybitSession:
-    """One client connection: what it asked for and what it is answered.
-
-    Args:
-        path: of the request; names the category.
-        query: of the request; means nothing here.
-
-    Raises:
-        VenueError: a path on which there are no streams.
-    """
-
-    def __init__(self, path: str, query: str = "") -> None:  # noqa: ARG002 - as every venue's session has it
-        category = path.removeprefix("/v5/public/")
-        if path == category or category not in CATEGORIES:
-            msg = f"Expected a path like /v5/public/linear, was {path[:80]!r}"
-            raise VenueError(msg)
-        self._category = category
-        self._topics: dict[str, None] = {}
-
-    def streams(self) -> tuple[str, ...]:
-        """Return the streams that go out on this connection."""
-        return tuple(dict.fromkeys(_stream(topic) for topic in self._topics))
-
-    def dress(self, frame: bytes) -> bytes:
-        """Return a frame as this connection wants it: as it is."""
-        return frame
-
-    def receive(self, text: str) -> tuple[str, ...]:
-        """Return the answer to a text frame of the client; a refusal if the frame is malformed."""
-        try:
-            request = msgspec.json.decode(text)
-        except msgspec.DecodeError:
-            request = None
-        if not isinstance(request, dict):
-            return (_said(success=False, ret_msg="Json parse error"),)
-        named = {name: str(request[key])[:64] for name, key in (("req_id", "req_id"), ("op", "op")) if key in request}
-        if named.get("op") == "ping":
-            return (_said(success=True, ret_msg="pong", **named),)
-        refusal = self._change(request.get("op"), request.get("args"))
-        return (_said(success=refusal is None, ret_msg=refusal or "", **named),)
-
-    def _change(self, op: Any, topics: Any) -> str | None:
-        """Subscribe or unsubscribe; return why not, where it is refused."""
-        if op not in ("subscribe", "unsubscribe"):
-            return f"error:unknown op,op:{str(op)[:40]}"
-        if not isinstance(topics, list) or not topics or not all(isinstance(topic, str) for topic in topics):
-            return "error:request args is empty"
-        if op == "unsubscribe":
-            self._topics = {topic: None for topic in self._topics if topic not in topics}
-            return None
-        refusals = [refusal for topic in topics if (refusal := self._refusal(topic)) is not None]
-        asked = self._topics | dict.fromkeys(topics)
-        if sum(map(len, asked)) > MAX_TOPIC_CHARACTERS:
-            refusals.append("error:args size is too large")
-        if not refusals:
-            self._topics = asked
-        return refusals[0] if refusals else None
-
-    def _refusal(self, topic: str) -> str | None:
-        if not self._has(topic):
-            return f"error:handler not found,topic:{topic[:80]}"
-        return f"error:already subscribed,topic:{topic}" if topic in self._topics else None
-
-    def _has(self, topic: str) -> bool:
-        kind, _, rest = topic.partition(".")
-        depth, _, symbol = rest.rpartition(".")
-        known = kind in _CHANNELS and (depth in DEPTHS if kind == "orderbook" else not depth)
-        return known and bool(symbol) and category_of(symbol) == self._category
-
-
-def _said(**answer: Any) -> str:
-    return _encode({**answer, "conn_id": "simulated"}).decode()
 
 
 class BybitStreams:
@@ -251,7 +164,7 @@ def _ticker_frame(kind: str, symbol: str, fields: Mapping[str, str | None], time
 
 def _frame(channel: str, symbol: str, rest: dict[str, Any]) -> tuple[str, bytes]:
     topic = f"{channel}.{symbol}"
-    return _stream(topic), _encode({"topic": topic, **rest})
+    return stream_name(topic), _encode({"topic": topic, **rest})
 
 
 def _ms(ns: int | None) -> int:

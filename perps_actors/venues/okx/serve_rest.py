@@ -1,0 +1,182 @@
+"""OKX's REST answers from the venue's side. Opens nothing, reads no clock.
+
+Source: www.okx.com/docs-v5/en (market and public data, error codes), read 2026-11. Limits are an endpoint's and address's, in 2 s; beyond
+them status 429 and code 50011. Other refusals: 51001 for an instrument that is not listed, 50014 (status 400) for a parameter that is
+missing, 50001 (status 503) for what the venue cannot say (yet).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any, Final
+from urllib.parse import parse_qsl
+
+import msgspec
+
+from perps_actors.market.instrument import Instrument
+from perps_actors.market.numbers import plain
+from perps_actors.venues.fields import NS_PER_S
+from perps_actors.venues.okx.serve import book_row, depth_of, funding_row, inst_type, mark_row, ticker_row
+from perps_actors.venues.serving import Depth, MarketView, RestAnswer
+
+WINDOW_S: Final = 2
+LIMITS: Final = {"/api/v5/public/mark-price": 10, "/api/v5/market/books": 40}
+"""Requests in a window by path; 20 of all others."""
+
+_USUAL_LIMIT: Final = 20
+_MOST_LEVELS: Final = 400
+_BESIDE_THE_POINT: Final = ("sz",)
+
+_encode = msgspec.json.Encoder().encode
+
+
+class _Refusal(Exception):
+    def __init__(self, status: int, code: str, msg: str) -> None:
+        super().__init__(msg)
+        self.answer = RestAnswer(status, _encode({"code": code, "msg": msg, "data": []}))
+
+
+class _Answer(msgspec.Struct):
+    data: list[msgspec.Raw]
+
+
+def too_many(retry_after_s: int, status: int = 429) -> RestAnswer:
+    """Return the refusal of a request beyond the rate limit (429), or of a venue that is down (503)."""
+    code, msg = ("50011", "Too Many Requests") if status != 503 else ("50001", "Service temporarily unavailable. Try again later.")
+    return RestAnswer(status, _encode({"code": code, "msg": msg, "data": []}), retry_after_s)
+
+
+class OkxRequests:
+    """What one address has asked of each endpoint, 2 s at a time."""
+
+    def __init__(self) -> None:
+        self._window = 0
+        self._asked: Counter[str] = Counter()
+
+    def charge(self, path: str, query: str, now_ns: int) -> RestAnswer | None:  # noqa: ARG002 - an endpoint's requests count alike
+        """Count a request; return the refusal where it goes beyond its endpoint's limit."""
+        window, into_ns = divmod(now_ns, WINDOW_S * NS_PER_S)
+        if window != self._window:
+            self._window, self._asked = window, Counter()
+        self._asked[path] += 1
+        if self._asked[path] <= LIMITS.get(path, _USUAL_LIMIT):
+            return None
+        return too_many(1 + (WINDOW_S * NS_PER_S - into_ns) // NS_PER_S)
+
+    def headers(self) -> dict[str, str]:
+        """Return no headers: public answers carry none of the limits."""
+        return {}
+
+
+class OkxRestSide:
+    """The venue's REST answers as it gives them."""
+
+    WeightAccount = OkxRequests
+    too_many = staticmethod(too_many)
+
+    def request_key(self, path: str, query: str) -> tuple[str, ...]:
+        """Return what makes two requests the same one: path and parameters, but for the size of the answer."""
+        return (path, *(f"{name}={value}" for name, value in sorted(parse_qsl(query)) if name not in _BESIDE_THE_POINT))
+
+    def snapshot_symbol(self, path: str, query: str) -> str | None:  # noqa: ARG002 - as every venue's side has it
+        """Return None: no client waits for an answer to begin a book."""
+        return None
+
+    def read_snapshot(self, symbol: str, body: bytes) -> Depth:
+        """Return the book in an answer; `msgspec.DecodeError` if it is none."""
+        rows = msgspec.json.decode(body, type=_Answer).data
+        return depth_of(symbol, rows[0] if rows else msgspec.Raw(b"null"), whole=True)
+
+    def answer(self, path: str, query: str, market: MarketView, now_ns: int) -> RestAnswer:  # noqa: ARG002 - as every venue's side has it
+        """Return the answer to a GET request; a refusal if it asks for what is not there."""
+        try:
+            return RestAnswer(200, _encode({"code": "0", "msg": "", "data": _rows(path, dict(parse_qsl(query)), market)}))
+        except _Refusal as refusal:
+            return refusal.answer
+
+
+def _rows(path: str, params: dict[str, str], market: MarketView) -> list[dict[str, Any]]:
+    match path.removeprefix("/api/v5"):
+        case "/public/instruments":
+            return [_instrument(listed) for listed in _of_type(params, market)]
+        case "/market/tickers":
+            return _known(_ticker(listed.id.symbol, market) for listed in _of_type(params, market))
+        case "/market/ticker":
+            return _one(_ticker(_listed(params, market), market))
+        case "/market/books":
+            return _one(_book(_listed(params, market), params.get("sz", "1"), market))
+        case "/public/mark-price":
+            return _known(_mark(listed.id.symbol, market) for listed in _of_type(params, market))
+        case "/public/funding-rate":
+            return _one(_funding(_listed(params, market), market))
+        case _:
+            raise _Refusal(404, "404", "Not Found")
+
+
+def _of_type(params: dict[str, str], market: MarketView) -> list[Instrument]:
+    kind = params.get("instType")
+    if not kind:
+        raise _Refusal(400, "50014", "Parameter instType can not be empty.")
+    symbol = params.get("instId")
+    return [listed for listed in market.instruments() if inst_type(listed.id.symbol) == kind and symbol in (None, listed.id.symbol)]
+
+
+def _listed(params: dict[str, str], market: MarketView) -> str:
+    symbol = params.get("instId")
+    if not symbol:
+        raise _Refusal(400, "50014", "Parameter instId can not be empty.")
+    if all(symbol != listed.id.symbol for listed in market.instruments()):
+        raise _Refusal(200, "51001", "Instrument ID doesn't exist.")
+    return symbol
+
+
+def _known(rows: Iterable[dict[str, Any] | None]) -> list[dict[str, Any]]:
+    return [row for row in rows if row is not None]
+
+
+def _one(row: dict[str, Any] | None) -> list[dict[str, Any]]:
+    if row is None:
+        raise _Refusal(503, "50001", "Service temporarily unavailable. Try again later.")
+    return [row]
+
+
+def _ticker(symbol: str, market: MarketView) -> dict[str, Any] | None:
+    touch = market.touch(symbol)
+    return ticker_row(symbol, touch) if touch is not None else None
+
+
+def _book(symbol: str, size: str, market: MarketView) -> dict[str, Any] | None:
+    if not size.isdecimal() or not 1 <= int(size) <= _MOST_LEVELS:
+        raise _Refusal(400, "51000", "Parameter sz error")
+    book = market.depth(symbol)
+    return book_row(book, int(size)) if book is not None else None
+
+
+def _mark(symbol: str, market: MarketView) -> dict[str, Any] | None:
+    known = market.venue_mark(symbol)
+    return mark_row(symbol, known[0]) if known is not None and known[0].mark is not None else None
+
+
+def _funding(symbol: str, market: MarketView) -> dict[str, Any] | None:
+    known = market.venue_mark(symbol)
+    return funding_row(symbol, known[1]) if known is not None and known[1].rate is not None else None
+
+
+def _instrument(listed: Instrument) -> dict[str, Any]:
+    return {
+        "instType": inst_type(listed.id.symbol),
+        "instId": listed.id.symbol,
+        "uly": f"{listed.base}-{listed.quote}",
+        "instFamily": f"{listed.base}-{listed.quote}",
+        "ctType": "linear" if listed.linear else "inverse",
+        "ctVal": plain(listed.contract_size),
+        "ctMult": "1",
+        "ctValCcy": listed.base if listed.linear else listed.quote,
+        "settleCcy": listed.margin,
+        "tickSz": plain(listed.tick),
+        "lotSz": plain(listed.lot),
+        "minSz": plain(listed.lot),
+        "expTime": "",
+        "state": "live" if listed.trading else "suspend",
+    }

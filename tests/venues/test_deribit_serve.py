@@ -1,0 +1,228 @@
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+
+import msgspec
+import pytest
+
+from perps_actors.errors import VenueError
+from perps_actors.market.events import BookTop, Funding, Touch, Trade, VenueMark
+from perps_actors.market.instrument import InstrumentId
+from perps_actors.market.numbers import DecimalText
+from perps_actors.simulator.market import contract
+from perps_actors.simulator.sides import side_of
+from perps_actors.venues.contract import Complaint
+from perps_actors.venues.deribit.rest import DeribitRest
+from perps_actors.venues.deribit.serve import DeribitStreams
+from perps_actors.venues.deribit.serve_rest import DeribitCredits, DeribitRestSide
+from perps_actors.venues.deribit.serve_session import DeribitSession
+from perps_actors.venues.deribit.stream import DeribitStream
+from perps_actors.venues.serving import Depth
+
+TERMS = side_of("deribit").terms
+BTC = InstrumentId("deribit", "BTC-PERPETUAL")
+AT = 1_700_000_000_123_000_000
+
+serve, serve_rest = DeribitStreams("deribit"), DeribitRestSide()
+
+
+def number(text: str) -> DecimalText:
+    return DecimalText(text)
+
+
+class Some:
+    """A market of some symbols whose touch is known and whose mark is not yet; `silent`: not even their touch."""
+
+    def __init__(self, *symbols: str, silent: bool = False) -> None:
+        self._symbols = symbols or ("BTC-PERPETUAL", "SOL_USDC-PERPETUAL")
+        self._silent = silent
+
+    def instruments(self):
+        steps = {"tick": Decimal("0.5"), "lot": Decimal(10)}
+        return [contract("deribit", symbol, TERMS, **steps, perpetual=symbol.endswith("PERPETUAL")) for symbol in self._symbols]
+
+    def touch(self, symbol):
+        instrument = InstrumentId("deribit", symbol)
+        return None if self._silent else Touch(instrument, number("30"), number("1"), number("31.5"), number("2"), None, AT, AT)
+
+    def venue_mark(self, symbol):  # noqa: ARG002 - of none of them
+        return None
+
+
+def ask(method: str, query: str = "", *symbols: str, silent: bool = False) -> tuple[int, dict]:
+    answer = serve_rest.answer(f"/api/v2/public/{method}", query, Some(*symbols, silent=silent), AT)
+    return answer.status, json.loads(answer.body)
+
+
+def said(session: DeribitSession, method: str, **params) -> dict:
+    (answer,) = session.receive(json.dumps({"jsonrpc": "2.0", "id": 7, "method": method, "params": params}))
+    return json.loads(answer)
+
+
+def test_the_answer_to_a_subscription_lists_the_channels_that_are_there() -> None:
+    session = DeribitSession("/ws/api/v2")
+    channels = ["book.BTC-PERPETUAL.100ms", "book.BTC-PERPETUAL.none.10.100ms", "weather.BTC.100ms", "trades.BTC-PERPETUAL.agg2", "book"]
+    answer = said(session, "public/subscribe", channels=channels)
+    assert answer == {"jsonrpc": "2.0", "id": 7, "result": ["book.BTC-PERPETUAL.100ms", "trades.BTC-PERPETUAL.agg2"]}
+    assert session.streams() == ("book.BTC-PERPETUAL", "trades.BTC-PERPETUAL")
+    assert said(session, "public/unsubscribe", channels=["book.BTC-PERPETUAL.100ms"])["result"] == ["book.BTC-PERPETUAL.100ms"]
+    assert session.streams() == ("trades.BTC-PERPETUAL",)
+
+
+def test_raw_channels_are_for_those_who_log_in() -> None:
+    session = DeribitSession("/ws/api/v2")
+    assert said(session, "public/subscribe", channels=["book.BTC-PERPETUAL.raw"])["error"]["code"] == 13778
+    assert session.streams() == ()
+
+
+def test_a_path_that_serves_no_streams_is_refused() -> None:
+    with pytest.raises(VenueError, match="/ws/api/v1"):
+        DeribitSession("/ws/api/v1")
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("{", -32700),
+        ("[]", -32600),
+        ('{"id":1}', -32601),
+        ('{"id":1,"method":"private/buy"}', -32601),
+        ('{"id":1,"method":"public/subscribe"}', -32602),
+        ('{"id":1,"method":"public/subscribe","params":[]}', -32602),
+        ('{"id":1,"method":"public/subscribe","params":{"channels":[]}}', -32602),
+        ('{"id":1,"method":"public/subscribe","params":{"channels":["a",1]}}', -32602),
+        (json.dumps({"id": 1, "method": "public/subscribe", "params": {"channels": ["book.A.100ms"] * 501}}), -32602),
+        ('{"id":1,"method":"public/set_heartbeat","params":{"interval":9}}', -32602),
+    ],
+)
+def test_a_malformed_request_is_answered_with_an_error_and_changes_nothing(text: str, code: int) -> None:
+    session = DeribitSession("/ws/api/v2")
+    (answer,) = session.receive(text)
+    assert json.loads(answer)["error"]["code"] == code
+    assert session.streams() == ()
+    assert any(isinstance(outcome, Complaint) for outcome in DeribitStream().frame("c", answer.encode(), AT))
+
+
+def test_what_the_adapter_sends_is_answered_without_a_complaint() -> None:
+    adapter, session = DeribitStream(), DeribitSession("/ws/api/v2")
+    (plan,) = adapter.plan(["BTC-PERPETUAL"])
+    answers = [answer for frame in adapter.opened(plan.name) for answer in session.receive(frame.text)]
+    answers += session.receive(plan.keep_alive[0])
+    assert [outcome for answer in answers for outcome in adapter.frame(plan.name, answer.encode(), AT)] == []
+    assert session.streams() == ("book.BTC-PERPETUAL", "ticker.BTC-PERPETUAL", "trades.BTC-PERPETUAL")
+
+
+def test_a_frame_goes_out_under_the_name_of_the_channel_that_was_asked_for() -> None:
+    session = DeribitSession("/ws/api/v2")
+    said(session, "public/subscribe", channels=["ticker.BTC-PERPETUAL.100ms"])
+    recorded = b'{"jsonrpc":"2.0","method":"subscription","params":{"channel":"ticker.BTC-PERPETUAL.raw","data":{"mark_price":8.70e3}}}'
+    assert session.dress(recorded) == recorded.replace(b"raw", b"100ms")
+    assert session.dress(recorded[:-20]) == recorded[:-20]
+    assert session.dress(recorded.replace(b"BTC", b"ETH")) == recorded.replace(b"BTC", b"ETH")
+
+
+def test_the_adapter_reads_from_the_frames_what_was_put_into_them() -> None:
+    adapter = DeribitStream()
+    touch = Touch(BTC, number("30"), number("1"), number("31.5"), number("2"), None, AT, AT)
+    trade = Trade(BTC, "sell", number("30.5"), number("0.2"), "9", AT, AT)
+    mark = VenueMark(BTC, number("30.4"), number("30.3"), AT, AT)
+    funding = Funding(BTC, number("-0.00010000"), None, None, number("30.4"), AT, AT)
+    assert list(adapter.frame("c", serve.touch_frame(touch, 5)[1], AT)) == [touch]
+    assert list(adapter.frame("c", serve.trade_frame(trade)[1], AT)) == [trade]
+    ((_, frame),) = serve.mark_frames(mark, funding)
+    assert list(adapter.frame("c", frame, AT)) == [mark, funding]
+    assert serve.read_mark(frame) == (mark, funding)
+
+
+def test_the_adapter_builds_the_book_that_was_served() -> None:
+    adapter = DeribitStream()
+    outcomes = list(adapter.frame("c", serve.snapshot_frame(Depth("BTC-PERPETUAL", 70, (("30", "1"),), (("31", "2"),), AT))[1], AT))
+    change = Depth("BTC-PERPETUAL", 80, (("30", "0"), ("29", "4")), (("31", "3"),), AT, 71, 70, frozenset({"29"}))
+    ((_, frame),) = serve.depth_frames(change)
+    outcomes += adapter.frame("c", frame, AT)
+    assert not [outcome for outcome in outcomes if isinstance(outcome, Complaint)]
+    top = [outcome for outcome in outcomes if isinstance(outcome, BookTop)][-1]
+    assert (top.bid, top.bid_size, top.ask, top.ask_size, top.sequence) == ("29", "4", "31", "3", 80)
+    assert json.loads(frame)["params"]["data"]["bids"] == [["delete", 30, 0], ["new", 29, 4]]
+    assert json.loads(frame)["params"]["data"]["asks"] == [["change", 31, 3]]
+
+
+def test_what_serve_writes_it_reads_back() -> None:
+    whole = Depth("BTC-PERPETUAL", 7, (("30.0", "1"),), (), AT, whole=True)
+    assert msgspec.structs.replace(serve.read_depth(serve.snapshot_frame(whole)[1]), added=frozenset()) == whole
+    change = Depth("BTC-PERPETUAL", 80, (("30", "0"),), (("31", "3"),), AT, 71, 70, frozenset({"31"}))
+    assert serve.read_depth(serve.depth_frames(change)[0][1]) == change
+
+
+def test_frames_are_of_the_stream_of_their_channel_whatever_its_interval_also_when_damaged() -> None:
+    stream, frame = serve.snapshot_frame(Depth("BTC-PERPETUAL", 7, (("30", "1"),), (), AT))
+    assert serve.stream_of(frame) == serve.stream_of(frame[:-20]) == serve.stream_of(frame.replace(b"100ms", b"raw")) == stream
+    assert serve.stream_of(b'{"jsonrpc":"2.0","id":0,"result":["book.BTC-PERPETUAL.raw"]}') is None
+    assert serve.stream_of(b'{"jsonrpc":"2.0","method":"heartbeat","params":{"type":"test_request"}}') is None
+
+
+def test_a_ticker_without_mark_is_no_mark_and_one_without_best_prices_no_touch() -> None:
+    touch = Touch(BTC, number("30"), number("1"), number("31.5"), number("2"), None, AT, AT)
+    mark = VenueMark(BTC, number("30.4"), None, AT, AT)
+    with pytest.raises(msgspec.DecodeError):
+        serve.read_mark(serve.touch_frame(touch, 5)[1])
+    with pytest.raises(msgspec.DecodeError):
+        serve.read_touch(serve.mark_frames(mark, Funding(BTC, None, None, None, mark.mark, AT, AT))[0][1])
+
+
+def test_quotes_by_currency_are_of_the_futures_settled_in_it() -> None:
+    (row,) = ask("get_book_summary_by_currency", "currency=USDC&kind=future")[1]["result"]
+    assert (row["instrument_name"], row["bid_price"], row["ask_price"]) == ("SOL_USDC-PERPETUAL", 30, 31.5)
+    assert ask("get_book_summary_by_currency", "currency=BTC&kind=option")[1]["result"] == []
+    assert ask("get_book_summary_by_currency", "currency=BTC", silent=True)[1]["result"] == []
+
+
+def test_other_answers_tell_the_market() -> None:
+    one = ask("ticker", "instrument_name=BTC-PERPETUAL")[1]["result"]
+    assert (one["best_bid_price"], one["best_bid_amount"], one["best_ask_price"], one["best_ask_amount"]) == (30, 1, 31.5, 2)
+    assert ask("get_time")[1]["result"] == 1_700_000_000_123
+    assert "version" in ask("test")[1]["result"]
+
+
+def test_dated_futures_are_listed_with_their_day_and_options_as_options() -> None:
+    symbols = ("BTC-PERPETUAL", "BTC-24SEP21", "BTC-24SEP21-40000-P")
+    body = serve_rest.answer("/api/v2/public/get_instruments", "currency=any&kind=future", Some(*symbols), AT).body
+    read = DeribitRest().read_instruments(body)
+    assert [(one.id.symbol, one.perpetual, one.canonical.rpartition("-")[2]) for one in read] == [
+        ("BTC-PERPETUAL", True, "PERP"),
+        ("BTC-24SEP21", False, "210924"),
+    ]
+    assert [row["kind"] for row in ask("get_instruments", "currency=any", *symbols)[1]["result"]] == ["future", "future", "option"]
+
+
+@pytest.mark.parametrize(
+    ("method", "query", "silent", "status", "code"),
+    [
+        ("ticker", "instrument_name=NOPE", False, 400, -32602),
+        ("ticker", "", False, 400, -32602),
+        ("ticker", "instrument_name=BTC-PERPETUAL", True, 503, 11051),
+        ("get_book_summary_by_currency", "", False, 400, -32602),
+        ("nothing", "", False, 400, -32601),
+    ],
+)
+def test_a_request_that_cannot_be_answered_gets_the_venues_error(
+    method: str,
+    query: str,
+    silent: bool,  # noqa: FBT001
+    status: int,
+    code: int,
+) -> None:
+    answered, body = ask(method, query, silent=silent)
+    assert (answered, body["error"]["code"]) == (status, code)
+
+
+def test_credits_come_back_by_the_second_and_requests_beyond_them_are_refused() -> None:
+    account, path = DeribitCredits(), "/api/v2/public/get_instruments"
+    assert [account.charge(path, "", AT) for _ in range(5)] == [None] * 5
+    refusal = account.charge("/api/v2/public/ticker", "", AT)
+    assert refusal is not None
+    assert (refusal.status, json.loads(refusal.body)["error"]["code"], refusal.retry_after_s) == (429, 10028, 1)
+    assert account.charge("/api/v2/public/ticker", "", AT + 50_000_000) is None
+    assert account.charge(path, "", AT + 1_000_000_000) is not None
+    assert account.charge(path, "", AT + 1_050_000_000) is None
