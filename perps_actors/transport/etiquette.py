@@ -10,8 +10,8 @@ from perps_actors.transport.backoff import Backoff, BackoffPolicy
 from perps_actors.transport.budget import RateBudget
 from perps_actors.transport.wire import HttpAnswer, HttpRequest
 
-_REFUSALS = frozenset({418, 429})
-"""Too many requests, and banned for having gone on (Binance, `venues.md`)."""
+_REFUSALS = frozenset({403, 418, 429})
+"""Too many requests, banned for having gone on (Binance), and forbidden for a while (Bybit)."""
 
 
 class Etiquette:

@@ -90,7 +90,7 @@ def test_an_answer_of_no_use_is_a_failure_and_one_of_use_ends_the_pauses(manners
     assert manners.pause_s(DEPTH, 0) == 0.0
 
 
-@pytest.mark.parametrize("status", [418, 429])
+@pytest.mark.parametrize("status", [403, 418, 429])
 def test_a_refusal_puts_everything_off_for_as_long_as_the_venue_says(status) -> None:
     other_budget = RateBudget(100, 60.0)
     manners = Etiquette(RateBudget(100, 60.0), steady(), Random(0), [other_budget])
