@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from perps_actors.cli.progress import Bar, bar_text
 from perps_actors.kernel.clock import ManualClock
 
+LAST = "\x04"
+
 
 class Terminal:
     """A terminal of sixty columns that keeps what it is sent."""
@@ -23,8 +25,13 @@ class Terminal:
         termios.tcsetwinsize(theirs, (24, 60))
 
     def read(self) -> str:
+        """Return all that was sent: a terminal hands it on in parts, so what is sent last says when it was all."""
+        self.file.write(LAST)
         self.file.flush()
-        return os.read(self._ours, 65_536).decode()
+        read = ""
+        while not read.endswith(LAST):
+            read += os.read(self._ours, 65_536).decode()
+        return read.removesuffix(LAST)
 
     def close(self) -> None:
         self.file.close()
