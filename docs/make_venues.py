@@ -8,9 +8,10 @@ import inspect
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import get_args
 
 from perps_actors.simulator.sides import SERVED
-from perps_actors.venues.contract import Venue
+from perps_actors.venues.contract import Streamed, Venue
 from perps_actors.venues.registry import VENUES, venue
 
 PAGE = Path(__file__).resolve().parent / "venues.md"
@@ -35,6 +36,10 @@ venues' documentation; none was run against a live venue for this page. Sources 
 | venue | a symbol | connections, and the sources of marks on each | REST weight a minute | served by `simulate` |
 |---|---|---|---|---|
 """
+OFFERED = """
+What comes of each by stream, and what by REST: `s` and `r`. A poll of what is streamed is there as well; `history` is that of paid funding.
+
+"""
 TAIL = """
 ## Adding a venue in a day
 
@@ -44,7 +49,8 @@ TAIL = """
    opens nothing, never sleeps, reads no clock and never raises on input.
 2. Its name in `VENUES` of `perps_actors/venues/registry.py`.
 3. What other venues share is beside the folders: `tracked.py` (what is kept for each symbol), `subscriptions.py` (topics in requests),
-   `pushed_book.py` and `renewed_book.py` (books whose snapshot comes by the stream), `rows.py`, `symbols.py`, `statuses.py`.
+   `pushed_book.py` and `renewed_book.py` (books whose snapshot comes by the stream), `answers.py`, `rows.py`, `listings.py` and
+   `histories.py` (how REST answers are read, and pages of the past asked for), `addresses.py`, `symbols.py`.
 4. `tests/venues/test_every_venue.py` holds every name in the registry to the contract and to hostile input, `tests/conformance` to its
    recording; `perps-actors decode` shows what is read of one. Rules of its books get tests of their own.
 5. To have it served: a side in `perps_actors/simulator/sides.py`; `tests/simulator/test_round_trip.py` then holds what the adapter reads
@@ -56,7 +62,38 @@ def page() -> str:
     """Return the page."""
     rows = "".join(_row(venue(name)) for name in VENUES)
     rules = "\n".join(_rules(name) for name in VENUES)
-    return f"{HEAD}{rows}\n{rules}{TAIL}"
+    return f"{HEAD}{rows}{OFFERED}{_offers()}\n{rules}{TAIL}"
+
+
+def _offers() -> str:
+    kinds = (*get_args(Streamed), "history")
+    lines = [f"| venue | {' | '.join(kind.replace('_', ' ') for kind in kinds)} |", "|---" * (len(kinds) + 1) + "|"]
+    for name in VENUES:
+        known = venue(name)
+        lines.append(f"| `{name}` | {' | '.join(_offer(known, kind) for kind in kinds)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _offer(known: Venue, kind: str) -> str:
+    streamed = kind in get_args(Streamed) and kind not in known.not_streamed
+    return "".join(("s" if streamed else "", "r" if _polled(known, kind) else "")) or "-"
+
+
+def _polled(known: Venue, kind: str) -> bool:
+    rest, symbol = known.rest(known.endpoints), EXAMPLES[known.name]
+    match kind:
+        case "book":
+            return rest.depth(symbol) is not None
+        case "touch":
+            return bool(rest.quotes([symbol]))
+        case "candles":
+            return bool(rest.intervals)
+        case "history":
+            return bool(rest.funding_history(symbol, 0, 1))
+        case "mark" | "index" | "funding" | "open_interest":
+            return bool(rest.poll(kind, [symbol]))
+        case _:
+            return False
 
 
 def _row(known: Venue) -> str:

@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
+from perps_actors.market.candle import Candle
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.mark import Source
 from perps_actors.market.numbers import DecimalText
@@ -131,4 +132,16 @@ class Liquidation(msgspec.Struct, frozen=True, gc=False):
     received_ns: int
 
 
-MarketEvent = BookTop | BookWithdrawn | Touch | Trade | VenueMark | Funding | OpenInterest | Liquidation
+class FundingPaid(msgspec.Struct, frozen=True, gc=False):
+    """A funding of the past: the rate that was settled, of the interval that ended then."""
+
+    instrument: InstrumentId
+    rate: DecimalText
+    time_ns: int
+    """When it was settled."""
+    mark: DecimalText | None
+    """The mark that it was paid on, where the venue says it."""
+    received_ns: int
+
+
+MarketEvent = BookTop | BookWithdrawn | Touch | Trade | VenueMark | Funding | FundingPaid | OpenInterest | Liquidation | Candle

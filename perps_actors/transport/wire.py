@@ -40,6 +40,8 @@ class HttpRequest:
     purpose: str
     """What it is for, e.g. `depth`; tells the answer's reader how to read it."""
     symbol: str | None = None
+    interval_s: int | None = None
+    """Length of the candles that it asks for."""
 
 
 @attrs.frozen(kw_only=True)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Protocol
+from collections.abc import Callable, Collection, Sequence
+from typing import Final, Literal, NamedTuple, Protocol
 
 import attrs
 
+from perps_actors.market.book import Level
 from perps_actors.market.events import MarketEvent
 from perps_actors.market.instrument import Instrument
 from perps_actors.transport.wire import ConnectionPlan, HttpRequest
@@ -47,6 +48,39 @@ Outcome = MarketEvent | SendFrame | HttpRequest | Complaint
 """What an adapter answers to a piece of input."""
 
 
+UNASKED: Final = frozenset({"candles"})
+"""Channels of streams that are subscribed by those only who name them: no mark is made of them."""
+
+Polled = Literal["mark", "index", "funding", "open_interest"]
+"""What REST may have of an instrument beside its quote."""
+
+Streamed = Literal[
+    "book",
+    "touch",
+    "trades",
+    "mark",
+    "index",
+    "funding",
+    "funding_time",
+    "predicted_funding",
+    "open_interest",
+    "liquidations",
+    "candles",
+]
+"""What a venue's streams may have of an instrument."""
+
+
+class BookSnapshot(NamedTuple):
+    """A book as REST has it, of levels that a book can have."""
+
+    bids: Sequence[Level]
+    asks: Sequence[Level]
+    sequence: int | None
+    venue_time_ns: int | None
+    symbol: str | None = None
+    """Whose it is, where the answer says so."""
+
+
 class StreamAdapter(Protocol):
     """One venue's streams as a state machine. Never raises on input: bad input is a `Complaint`."""
 
@@ -75,17 +109,44 @@ class StreamAdapter(Protocol):
 class RestAdapter(Protocol):
     """One venue's REST answers. Stateless; bad input is a `Complaint`."""
 
+    @property
+    def intervals(self) -> Collection[int]:
+        """The lengths of candles that the venue has, in seconds; none where it has no candles."""
+
     def quotes(self, symbols: Sequence[str]) -> tuple[HttpRequest, ...]:
         """Return the requests that fetch best bid and ask of `symbols`, as few as the venue allows."""
 
-    def instruments(self) -> HttpRequest:
-        """Return the request for the list of instruments."""
+    def poll(self, what: Polled, symbols: Sequence[str]) -> tuple[HttpRequest, ...]:
+        """Return the requests that fetch what is asked of `symbols`, as few as the venue allows; none where REST does not have it."""
+
+    def depth(self, symbol: str) -> HttpRequest | None:
+        """Return the request for a book, as deep as the venue gives it; None where REST has none."""
+
+    def candles(self, symbol: str, interval_s: int, since_ns: int, until_ns: int) -> tuple[HttpRequest, ...]:
+        """Return the requests for the candles that open in a span of time (from `since_ns` to before `until_ns`), oldest first.
+
+        Raises:
+            SettingsError: a length that is none of `intervals`.
+        """
+
+    def funding_history(self, symbol: str, since_ns: int, until_ns: int) -> tuple[HttpRequest, ...]:
+        """Return the requests for the fundings that were paid in a span of time; none where the venue has no history of them."""
+
+    def instruments(self) -> tuple[HttpRequest, ...]:
+        """Return the requests for the lists of instruments."""
 
     def request_for(self, url: str) -> HttpRequest:
         """Return the request that an address of this venue stands for (a recording knows addresses only)."""
 
     def read(self, request: HttpRequest, status: int | None, body: bytes, received_ns: int) -> Sequence[Outcome]:
         """Return the market events in an answer."""
+
+    def read_book(self, body: bytes) -> BookSnapshot:
+        """Return the book in an answer to `depth`.
+
+        Raises:
+            VenueError: the answer is none.
+        """
 
     def read_instruments(self, body: bytes) -> tuple[Instrument, ...]:
         """Return the listed instruments.
@@ -104,5 +165,7 @@ class Venue:
     """The live ones; the factories take these or a simulator's."""
     stream: Callable[[Endpoints], StreamAdapter]
     rest: Callable[[Endpoints], RestAdapter]
+    not_streamed: frozenset[Streamed] = frozenset()
+    """What its streams do not have, or not reliably; REST may have it."""
     weight_per_minute: int
     """The rate limit on REST requests, in the weights that `rest` gives them."""

@@ -1,7 +1,8 @@
 """A recording's raw lines to market events in plain form, one dictionary an event; reads as it goes and keeps nothing else.
 
 The format of both sides is that of the recordings: a raw line has `t`, `conn`, `dir`, `url`, `data` and maybe `enc`; an event has
-`kind`, `t`, `line`, `symbol`, `ts` and what its kind adds. Numbers are strings in plain notation, times strings in seconds.
+`kind`, `t`, `line`, `symbol`, `ts` and what its kind adds. Numbers are strings in plain notation, times strings in seconds. Candles
+and fundings of the past have no place in that format and are left out.
 """
 
 from __future__ import annotations
@@ -14,7 +15,18 @@ from typing import Any
 import attrs
 import msgspec
 
-from perps_actors.market.events import BookTop, BookWithdrawn, Funding, Liquidation, OpenInterest, Touch, Trade, VenueMark
+from perps_actors.market.candle import Candle
+from perps_actors.market.events import (
+    BookTop,
+    BookWithdrawn,
+    Funding,
+    FundingPaid,
+    Liquidation,
+    OpenInterest,
+    Touch,
+    Trade,
+    VenueMark,
+)
 from perps_actors.market.numbers import plain
 from perps_actors.transport.wire import HttpRequest
 from perps_actors.venues.contract import Complaint, Outcome, SendFrame
@@ -105,7 +117,7 @@ class _Decoder:
             if (withdrawn := self._books.get(outcome.instrument.symbol)) is not None:
                 withdrawn.good = False
             return
-        if isinstance(outcome, SendFrame | HttpRequest):
+        if isinstance(outcome, SendFrame | HttpRequest | Candle | FundingPaid):
             return
         kind, fields = _SPELLINGS[type(outcome)](outcome)
         symbol = outcome.instrument.symbol

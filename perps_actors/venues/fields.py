@@ -64,3 +64,16 @@ def ns_if_any(millis: str | None) -> int | None:
         return int(millis) * NS_PER_MS or None
     msg = f"Expected milliseconds since 1970, was {millis[:40]!r}"
     raise VenueError(msg)
+
+
+def ns_of(millis: str) -> int:
+    """Return milliseconds in text as nanoseconds.
+
+    Raises:
+        VenueError: no time, or none after 1970.
+    """
+    time_ns = ns_if_any(millis)
+    if time_ns is None:
+        msg = f"Expected milliseconds since 1970, was {millis[:40]!r}"
+        raise VenueError(msg)
+    return time_ns

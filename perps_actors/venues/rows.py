@@ -11,8 +11,8 @@ from perps_actors.market.instrument import InstrumentId
 from perps_actors.venues.contract import Complaint, Outcome
 from perps_actors.venues.symbols import check_symbol
 
-MAX_ROWS: Final = 5_000
-"""Rows read of one answer."""
+MAX_ROWS: Final = 50_000
+"""Rows read of one answer; the longest are histories of hourly funding over years."""
 
 
 def read_rows(
@@ -20,24 +20,26 @@ def read_rows(
     rows: Sequence[msgspec.Raw],
     decode: Callable[[msgspec.Raw], Any],
     events: Callable[[InstrumentId, Any], Sequence[Outcome]],
+    symbol: str | None = None,
 ) -> list[Outcome]:
     """Return what the rows say.
 
     Args:
         venue: name of the venue.
         rows: as they stand in the answer; those beyond `MAX_ROWS` are one complaint.
-        decode: makes a record with a `symbol` of a row, or raises.
+        decode: makes a record of a row, or raises.
         events: what a record says of its instrument; may raise.
+        symbol: whose rows they are; None: each record has a `symbol` of its own.
     """
     outcomes: list[Outcome] = []
     for raw in rows[:MAX_ROWS]:
-        symbol = None
+        named = symbol
         try:
             row = decode(raw)
-            symbol = row.symbol
-            outcomes += events(InstrumentId(venue, check_symbol(symbol)), row)
+            named = row.symbol if symbol is None else symbol
+            outcomes += events(InstrumentId(venue, check_symbol(named)), row)
         except Exception as error:  # noqa: BLE001 - one bad row is a complaint, and its neighbours are read
-            outcomes.append(Complaint(f"{error}: in row {bytes(raw)[:80]!r}", symbol))
+            outcomes.append(Complaint(f"{error}: in row {bytes(raw)[:80]!r}", named))
     if len(rows) > MAX_ROWS:
         outcomes.append(Complaint(f"Expected at most {MAX_ROWS} rows, was {len(rows)}"))
     return outcomes

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
 from typing import Generic, Literal, TypeVar
 
+from perps_actors.errors import SettingsError
 from perps_actors.transport.wire import ConnectionPlan
 from perps_actors.venues.contract import SendFrame
 
 Op = Literal["subscribe", "unsubscribe"]
 Topic = TypeVar("Topic", bound=Hashable)
 Item = TypeVar("Item")
+
+
+def chosen(channels: Collection[str], offered: Iterable[str], venue: str) -> list[str]:
+    """Return the chosen ones of the channels that a venue offers, in the venue's order.
+
+    Raises:
+        SettingsError: one that it does not offer.
+    """
+    offered = tuple(offered)
+    for channel in sorted(set(channels).difference(offered)):
+        raise SettingsError(field="channels", value=channel, why=f"expected some of {', '.join(sorted(offered))}", place=venue)
+    return [channel for channel in offered if channel in channels]
 
 
 def batches(items: Sequence[Item], size: int) -> list[Sequence[Item]]:

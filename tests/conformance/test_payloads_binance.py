@@ -6,7 +6,8 @@ from decimal import Decimal
 
 import pytest
 
-from perps_actors.market.events import OpenInterest, Touch, Trade, VenueMark
+from perps_actors.market.candle import Candle
+from perps_actors.market.events import FundingPaid, OpenInterest, Touch, Trade, VenueMark
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.venues.binance_futures.rest import BinanceFuturesRest
 from perps_actors.venues.binance_futures.stream import BinanceFuturesStream
@@ -38,9 +39,28 @@ def test_the_mark_price(payload):
     assert (funding.rate, funding.next_time_ns, funding.mark) == ("0.00038167", 1_562_306_400_000_000_000, "11794.15000000")
 
 
-@pytest.mark.parametrize("name", ["ticker_stream.json", "kline_stream_open.json"])
-def test_streams_we_do_not_read_give_nothing(payload, name):
-    assert list(BinanceFuturesStream().frame("market-0", payload(name), 7)) == []
+def test_streams_we_do_not_read_give_nothing(payload):
+    assert list(BinanceFuturesStream().frame("market-0", payload("ticker_stream.json"), 7)) == []
+
+
+def test_the_candle_of_a_minute_that_lasts(payload):
+    at = 1_638_747_660_000_000_000
+    assert list(BinanceFuturesStream().frame("market-0", payload("kline_stream_open.json"), 7)) == [
+        Candle(BTC, 60, at, "0.0010", "0.0025", "0.0015", "0.0020", "1000", False, at, 7)
+    ]
+
+
+def test_the_candles_of_an_answer(payload):
+    assert answered("klines?symbol=BTCUSDT&interval=1m", payload("http_futures_market_klines.json")) == [
+        Candle(BTC, 60, 1_499_040_000_000_000_000, "0.01634790", "0.80000000", "0.01575800", "0.01577100", "148976.11427815", None, None, 7)
+    ]
+
+
+def test_the_history_of_funding(payload):
+    assert answered("fundingRate?symbol=BTCUSDT", payload("http_futures_market_funding_rate.json")) == [
+        FundingPaid(BTC, "-0.03750000", 1_570_608_000_000_000_000, None, 7),
+        FundingPaid(BTC, "0.00010000", 1_570_636_800_000_000_000, None, 7),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -83,7 +103,7 @@ def test_an_answer_given_for_another_endpoints_is_refused_with_a_reason(payload,
     outcomes = answered("ticker/bookTicker", payload(f"http_futures_market_{name}.json"))
     assert outcomes
     assert all(isinstance(outcome, Complaint) and ("Expected" in outcome.what or "missing" in outcome.what) for outcome in outcomes)
-    assert answered(f"{name}?symbol=BTCUSDT", payload(f"http_futures_market_{name}.json")) == []
+    assert answered("trades?symbol=BTCUSDT", payload(f"http_futures_market_{name}.json")) == []
 
 
 def test_the_list_of_instruments(payload):

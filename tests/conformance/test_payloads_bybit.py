@@ -4,7 +4,8 @@ from decimal import Decimal
 
 import pytest
 
-from perps_actors.market.events import BookTop, Funding, OpenInterest, Touch, VenueMark
+from perps_actors.market.candle import Candle
+from perps_actors.market.events import BookTop, Funding, FundingPaid, OpenInterest, Touch, VenueMark
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.venues.bybit.rest import BybitRest
 from perps_actors.venues.bybit.stream import BybitStream
@@ -64,4 +65,16 @@ def test_an_answer_given_for_another_endpoints_is_refused_with_a_reason(payload,
     outcomes = answered("tickers?category=linear", payload(f"http_get_{name}.json"))
     assert outcomes
     assert all(isinstance(outcome, Complaint) and "Expected" in outcome.what for outcome in outcomes)
-    assert answered("kline?symbol=BTCUSDT", payload(f"http_get_{name}.json")) == []
+
+
+def test_the_candles_of_an_answer(payload):
+    assert answered("kline?category=linear&symbol=BTCUSDT&interval=1", payload("http_get_klines_linear.json")) == [
+        Candle(BTC, 60, 1_709_891_679_000_000_000, "27450", "27460", "27440", "27455", "123.45", None, None, 7)
+    ]
+
+
+def test_the_history_of_funding(payload):
+    assert answered("funding/history?category=linear&symbol=BTCUSDT", payload("http_get_funding_history.json")) == [
+        FundingPaid(BTC, "0.0001", 1_709_884_800_000_000_000, None, 7),
+        FundingPaid(BTC, "0.00015", 1_709_856_000_000_000_000, None, 7),
+    ]

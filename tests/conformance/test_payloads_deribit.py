@@ -55,9 +55,10 @@ def test_the_test_request_is_answered(payload):
     assert '"public/test"' in answer.text
 
 
-def test_the_order_book_answer_is_read_for_its_state(payload):
+def test_the_order_book_answer_is_read_for_its_book_and_its_state(payload):
     at = 1_766_554_855_140_000_000
     assert answered("get_order_book?instrument_name=BTC-PERPETUAL", payload("http_get_order_book.json")) == [
+        BookTop(BTC, True, "87002.5", "199190.0", "87003.0", "125090.0", 20, 20, 133_112_427_566, at, 7),
         Touch(BTC, "87002.5", "199190.0", "87003.0", "125090.0", "87002.5", at, 7),
         VenueMark(BTC, "87006.21", "86992.82", at, 7),
         Funding(BTC, "0.0", None, None, "87006.21", at, 7),

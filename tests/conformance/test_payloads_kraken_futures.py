@@ -4,6 +4,7 @@ from decimal import Decimal
 
 import pytest
 
+from perps_actors.market.candle import Candle
 from perps_actors.market.events import BookTop, BookWithdrawn, Funding, OpenInterest, Touch, VenueMark
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.venues.contract import Complaint, SendFrame
@@ -65,11 +66,22 @@ def test_the_list_of_instruments(payload):
     assert all(found.perpetual for found in (inverse, linear, small, stock))
 
 
-@pytest.mark.parametrize(
-    ("name", "path"),
-    [("candles_mark", "/api/charts/v1/mark/PF_XBTUSD/1h"), ("orderbook", "/derivatives/api/v3/orderbook?symbol=PF_XBTUSD")],
-)
-def test_answers_that_are_not_read_give_nothing_and_are_refused_for_quotes(payload, name, path):
-    body = payload(f"http_futures_{name}.json")
-    assert answered(path, body) == []
-    assert [type(outcome) for outcome in answered("/derivatives/api/v3/tickers", body)] == [Complaint]
+def test_the_candles_of_an_answer_and_those_of_marks_are_none_of_trades(payload):
+    body = payload("http_futures_candles_mark.json")
+    first, _, last = answered("/api/charts/v1/trade/PF_XBTUSD/1h?from=1731715200", body)
+    linear = InstrumentId("kraken_futures", "PF_XBTUSD")
+    prices = ("91126.5834675817", "91396.1831146774", "90937.3053195142", "91098.7132316333")
+    assert first == Candle(linear, 3_600, 1_731_715_200_000_000_000, *prices, "0", None, None, 7)
+    assert (last.open_time_ns, last.close) == (1_731_722_400_000_000_000, "91506.6009839176")
+    assert answered("/api/charts/v1/mark/PF_XBTUSD/1h", body) == []
+
+
+def test_the_book_of_an_answer(payload):
+    (top,) = answered("/derivatives/api/v3/orderbook?symbol=PF_XBTUSD", payload("http_futures_orderbook.json"))
+    assert (top.bid, top.bid_size, top.ask, top.ask_size, top.bid_levels) == ("105900.0", "0.5", "105950.0", "0.3", 3)
+    assert (top.sequence, top.venue_time_ns) == (None, 1_752_235_200_000_000_000)
+
+
+@pytest.mark.parametrize("name", ["candles_mark", "orderbook"])
+def test_an_answer_given_for_another_endpoints_is_refused_with_a_reason(payload, name):
+    assert [type(outcome) for outcome in answered("/derivatives/api/v3/tickers", payload(f"http_futures_{name}.json"))] == [Complaint]

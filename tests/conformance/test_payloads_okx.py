@@ -6,7 +6,8 @@ from decimal import Decimal
 
 import pytest
 
-from perps_actors.market.events import BookTop, Funding, Touch, VenueMark
+from perps_actors.market.candle import Candle
+from perps_actors.market.events import BookTop, Funding, FundingPaid, Touch, VenueMark
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.venues.contract import Complaint
 from perps_actors.venues.okx.rest import OkxRest
@@ -43,10 +44,6 @@ def test_the_ticker(payload):
     ]
 
 
-def test_a_candle_gives_nothing(payload):
-    assert list(OkxStream().frame("public-0", payload("ws_candle.json"), 7)) == []
-
-
 def test_the_mark_price(payload):
     assert answered("public/mark-price?instType=SWAP", payload("http_get_mark_price.json")) == [
         VenueMark(SWAP, "84660.1", None, 1_744_590_349_506_000_000, 7)
@@ -76,9 +73,36 @@ def test_an_answer_given_for_another_endpoints_is_refused_with_a_reason(payload,
     assert all(isinstance(outcome, Complaint) and ("Expected" in outcome.what or "missing" in outcome.what) for outcome in outcomes)
 
 
-@pytest.mark.parametrize("name", ["candlesticks", "funding_rate_history"])
-def test_answers_that_nobody_reads_yet_give_nothing(payload, name):
-    assert answered("market/candles?instId=BTC-USDT-SWAP", payload(f"http_get_{name}.json")) == []
+def test_the_candles_of_an_answer(payload):
+    at = 1_625_097_600_000_000_000
+    assert answered("market/candles?instId=BTC-USDT-SWAP&bar=1m", payload("http_get_candlesticks.json")) == [
+        Candle(SWAP, 60, at, "33528.6", "33870.0", "33528.6", "33783.9", "778.838", False, None, 7),
+        Candle(SWAP, 60, at + 60 * 10**9, "33783.9", "33783.9", "33782.1", "33782.1", "0.123", False, None, 7),
+    ]
+
+
+def test_the_candle_of_a_day(payload):
+    (candle,) = OkxStream().frame("business-0", payload("ws_candle.json"), 7)
+    assert candle == Candle(
+        SPOT,
+        86_400,
+        1_597_026_383_085_000_000,
+        "8533.02",
+        "8553.74",
+        "8527.17",
+        "8548.26",
+        "45247",
+        True,
+        None,
+        7,
+    )
+
+
+def test_the_history_of_funding_tells_what_was_settled(payload):
+    assert answered("public/funding-rate-history?instId=BTC-USDT-SWAP", payload("http_get_funding_rate_history.json")) == [
+        FundingPaid(SWAP, "0.00015", 1_704_067_200_000_000_000, None, 7),
+        FundingPaid(SWAP, "-0.00002", 1_704_038_400_000_000_000, None, 7),
+    ]
 
 
 def test_the_lists_of_instruments_of_the_recorded_session(data_folder):

@@ -77,7 +77,7 @@ def test_what_is_listed_is_read_as_it_is(name) -> None:
     side, known = side_of(name), venue(name)
     market = SyntheticMarket(name, side.terms.symbols, side.terms, random.Random(1))
     rest = known.rest(known.endpoints)
-    url = urlsplit(rest.instruments().url)
+    url = urlsplit(rest.instruments()[0].url)
     listed = rest.read_instruments(side.rest.answer(url.path, url.query, market, START).body)
     assert listed == market.instruments()
 

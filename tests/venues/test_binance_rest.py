@@ -14,6 +14,7 @@ from perps_actors.transport.wire import HttpRequest
 from perps_actors.venues.binance_futures.rest import BinanceFuturesRest
 from perps_actors.venues.contract import Complaint, Endpoints
 from perps_actors.venues.registry import VENUES, venue
+from perps_actors.venues.rows import MAX_ROWS
 
 REST = BinanceFuturesRest()
 BTC = InstrumentId("binance_futures", "BTCUSDT")
@@ -105,16 +106,16 @@ def test_a_body_that_is_no_answer_is_one_complaint(body):
 
 @given(
     st.binary(max_size=100),
-    st.sampled_from([ALL, REST.venue_marks(["A"])[0], REST.open_interest("A"), REST.depth("A"), REST.instruments()]),
+    st.sampled_from([ALL, REST.poll("mark", ["A"])[0], REST.poll("open_interest", ["A"])[0], REST.depth("A"), REST.instruments()[0]]),
 )
 def test_any_bytes_are_answered_without_an_exception(body, request):
     assert all(isinstance(o, Complaint) for o in read(request, body))
 
 
 def test_more_rows_than_any_venue_lists_are_cut_with_a_complaint():
-    *touches, complaint = read(ALL, [QUOTE] * 5_001)
-    assert len(touches) == 5_000
-    assert "5001" in complaint.what
+    *touches, complaint = read(ALL, [QUOTE] * (MAX_ROWS + 1))
+    assert len(touches) == MAX_ROWS
+    assert str(MAX_ROWS + 1) in complaint.what
 
 
 def test_the_premium_index_is_mark_and_funding():
@@ -128,9 +129,9 @@ def test_the_premium_index_is_mark_and_funding():
         "nextFundingTime": 1700006400000,
         "time": 1700000000002,
     }
-    (request,) = REST.venue_marks(["BTCUSDT"])
+    (request,) = REST.poll("mark", ["BTCUSDT"])
     assert (request.url, request.weight) == ("https://fapi.binance.com/fapi/v1/premiumIndex?symbol=BTCUSDT", 1)
-    assert REST.venue_marks(["A", "B"])[0].weight == 10
+    assert REST.poll("mark", ["A", "B"])[0].weight == 10
     assert read(request, row) == [
         VenueMark(BTC, "64001.5", "64000.9", AT, 7),
         Funding(BTC, "-0.0001", None, 1_700_006_400_000_000_000, "64001.5", AT, 7),
@@ -139,7 +140,7 @@ def test_the_premium_index_is_mark_and_funding():
 
 
 def test_open_interest_is_read_and_below_zero_refused():
-    request = REST.open_interest("BTCUSDT")
+    request = REST.poll("open_interest", ["BTCUSDT"])[0]
     row = {"symbol": "BTCUSDT", "openInterest": "10659.509", "time": 1700000000002}
     assert read(request, row) == [OpenInterest(BTC, "10659.509", AT, 7)]
     assert read(request, {**row, "openInterest": "0"}) == [OpenInterest(BTC, "0", AT, 7)]
@@ -156,7 +157,7 @@ def test_open_interest_is_read_and_below_zero_refused():
         ("https://fapi.binance.com/fapi/v1/premiumIndex", "venue_marks", None, 10),
         ("https://fapi.binance.com/fapi/v1/openInterest?symbol=A", "open_interest", "A", 1),
         ("https://fapi.binance.com/fapi/v1/exchangeInfo", "instruments", None, 1),
-        ("https://fapi.binance.com/fapi/v1/klines?symbol=A", "unknown", None, 1),
+        ("https://fapi.binance.com/fapi/v1/klines?symbol=A", "candles", "A", 5),
         ("https://[bad", "unknown", None, 1),
         ("", "unknown", None, 1),
     ],
@@ -211,7 +212,7 @@ def test_the_registry_knows_the_venue_and_names_it_when_asked_for_another():
     found = venue("binance_futures")
     assert VENUES[0] == found.name
     assert (found.endpoints.rest, found.weight_per_minute) == ("https://fapi.binance.com", 2_400)
-    assert found.rest(found.endpoints).instruments().url == "https://fapi.binance.com/fapi/v1/exchangeInfo"
+    assert found.rest(found.endpoints).instruments()[0].url == "https://fapi.binance.com/fapi/v1/exchangeInfo"
     assert found.stream(found.endpoints).plan(["BTCUSDT"])[0].url.startswith("wss://fstream.binance.com/public/")
     with pytest.raises(SettingsError, match=r"here: venue = 'binance': .*binance_futures") as caught:
         venue("binance", place="here")

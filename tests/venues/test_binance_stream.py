@@ -105,7 +105,7 @@ def test_a_forced_order_is_a_liquidation_at_its_average_price_where_it_has_one(m
     [
         {"result": None, "id": 1},
         {"result": ["btcusdt@depth"], "id": 3},
-        {"stream": "btcusdt@kline_1m", "data": {"e": "kline", "E": 1, "s": "BTCUSDT", "k": {"e": "bookTicker"}}},
+        {"stream": "btcusdt@continuousKline", "data": {"e": "continuous_kline", "E": 1, "ps": "BTCUSDT", "k": {"e": "bookTicker"}}},
         {"e": "24hrTicker", "s": "BTCUSDT"},
         {"stream": "btcusdt@new", "data": {"e": "somethingNew"}},
     ],
@@ -303,7 +303,7 @@ def test_a_plan_of_an_impossible_symbol_names_the_setting(symbol):
 
 
 def test_an_unknown_channel_names_the_setting_and_the_known_ones():
-    with pytest.raises(SettingsError, match=r"channels = 'books'.*book, liquidations, marks, touch, trades"):
+    with pytest.raises(SettingsError, match=r"channels = 'books'.*book, candles, liquidations, marks, touch, trades"):
         BinanceFuturesStream(channels=frozenset({"books"}))
 
 

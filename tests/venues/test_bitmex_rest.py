@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perps_actors.errors import VenueError
-from perps_actors.market.events import Funding, OpenInterest, Touch, Trade, VenueMark
+from perps_actors.market.events import Funding, FundingPaid, OpenInterest, Touch, Trade, VenueMark
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.transport.wire import HttpRequest
 from perps_actors.venues.bitmex.rest import BitmexRest
@@ -45,7 +45,7 @@ def test_quotes_of_many_symbols_are_one_request_and_of_one_a_smaller_answer():
     assert REST.quotes([]) == ()
 
 
-@pytest.mark.parametrize("request_", [ALL, REST.instruments()], ids=lambda request: request.purpose)
+@pytest.mark.parametrize("request_", [ALL, REST.instruments()[0]], ids=lambda request: request.purpose)
 def test_the_list_of_contracts_gives_quotes_venue_marks_funding_and_open_interest(request_):
     assert [type(event) for event in read(request_, [ROW])] == [VenueMark, Touch, Funding, OpenInterest]
     assert read(request_, [ROW])[1] == Touch(XBT, "2003.75", None, "2003.8", None, "2003.75", 1_626_993_365_000_000_000, 7)
@@ -72,7 +72,7 @@ def test_a_body_that_is_no_answer_is_one_complaint(body):
     assert isinstance(complaint, Complaint)
 
 
-@given(st.binary(max_size=100), st.sampled_from([ALL, REST.funding_history("A"), REST.request_for(f"{BASE}/trade?symbol=A")]))
+@given(st.binary(max_size=100), st.sampled_from([ALL, *REST.funding_history("A", 0, 1), REST.request_for(f"{BASE}/trade?symbol=A")]))
 def test_any_bytes_are_answered_without_an_exception(body, request):
     assert all(isinstance(outcome, Complaint) for outcome in read(request, body))
 
@@ -85,7 +85,7 @@ def test_past_fundings_and_trades_are_read():
         "fundingRate": -0.0001,
     }
     at = 1_626_984_000_000_000_000
-    assert read(REST.funding_history("XBTUSD"), [row]) == [Funding(XBT, "-0.0001", None, at + 28_800 * 10**9, None, at, 7)]
+    assert read(REST.funding_history("XBTUSD", 0, 1)[0], [row]) == [FundingPaid(XBT, "-0.0001", at, None, 7)]
     trade = {"timestamp": "2021-07-22T20:00:00.000Z", "symbol": "XBTUSD", "side": "Buy", "size": 5, "price": 2000, "trdMatchID": "x"}
     assert read(REST.request_for(f"{BASE}/trade?symbol=XBTUSD"), [trade]) == [Trade(XBT, "buy", "2000", "5", "x", at, 7, backlog=True)]
 
@@ -179,6 +179,6 @@ def test_what_is_no_list_of_instruments_is_refused(body):
 
 def test_the_registry_knows_the_venue():
     found = venue("bitmex")
-    assert found.rest(found.endpoints).instruments().url == f"{BASE}/instrument/active"
+    assert found.rest(found.endpoints).instruments()[0].url == f"{BASE}/instrument/active"
     assert found.stream(found.endpoints).plan(["XBTUSD"])[0].url == "wss://ws.bitmex.com/realtime"
     assert found.weight_per_minute == 30

@@ -181,7 +181,7 @@ def test_what_is_not_known_yet_is_left_out_of_a_row() -> None:
     assert row["timestamp"] is None
     assert "markPrice" not in row
     assert "bidPrice" not in row
-    assert list(BitmexRest().read(BitmexRest().instruments(), 200, answer.body, AT)) == []
+    assert list(BitmexRest().read(BitmexRest().instruments()[0], 200, answer.body, AT)) == []
 
 
 def test_a_path_that_is_not_there_and_a_symbol_that_is_not_listed_give_nothing() -> None:

@@ -277,5 +277,5 @@ def test_a_plan_of_an_impossible_symbol_names_the_setting(symbol):
 
 
 def test_an_unknown_channel_names_the_setting_and_the_known_ones():
-    with pytest.raises(SettingsError, match=r"channels = 'books'.*book, liquidations, marks, touch, trades"):
+    with pytest.raises(SettingsError, match=r"channels = 'books'.*book, candles, liquidations, marks, touch, trades"):
         BitmexStream(channels=frozenset({"books"}))

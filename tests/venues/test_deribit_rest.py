@@ -94,7 +94,7 @@ def test_answers_of_other_methods_are_not_read():
 
 
 def test_the_list_of_futures_is_asked_for_at_its_weight():
-    request = REST.instruments()
+    request = REST.instruments()[0]
     assert request.url == "https://www.deribit.com/api/v2/public/get_instruments?currency=any&kind=future"
     assert request.weight == 20
 

@@ -7,6 +7,7 @@ import json
 import os
 from contextlib import suppress
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from hypothesis import given, settings
@@ -16,7 +17,7 @@ from perps_actors.errors import SettingsError, VenueError
 from perps_actors.market.mark import RUNGS
 from perps_actors.transport.address import checked_address
 from perps_actors.transport.wire import HttpRequest
-from perps_actors.venues.contract import Complaint, SendFrame
+from perps_actors.venues.contract import Complaint, Polled, SendFrame
 from perps_actors.venues.registry import VENUES, venue
 
 SYMBOLS = {
@@ -44,6 +45,13 @@ JSON = st.recursive(
 @pytest.fixture(params=VENUES)
 def known(request):
     return venue(request.param)
+
+
+def all_requests(known):
+    rest, symbols = known.rest(known.endpoints), SYMBOLS[known.name]
+    asked = [*rest.quotes(symbols), *rest.instruments(), rest.depth(symbols[0]), *rest.funding_history(symbols[0], 0, 1)]
+    asked += rest.candles(symbols[0], next(iter(rest.intervals)), 0, 60 * 10**9)
+    return asked + [request for what in get_args(Polled) for request in rest.poll(what, symbols)]
 
 
 def adapter_of(known, symbols=()):
@@ -92,14 +100,24 @@ def test_an_unknown_symbol_has_no_depth_and_an_end_of_nothing_withdraws_nothing(
     assert list(adapter.closed("nothing", 1)) == []
 
 
-def test_quotes_and_instruments_are_asked_for_over_https(known) -> None:
+def test_all_that_is_asked_for_is_asked_over_https_and_understood_by_its_address(known) -> None:
     rest = known.rest(known.endpoints)
-    requests = (*rest.quotes(SYMBOLS[known.name]), rest.instruments())
+    requests = all_requests(known)
     for request in requests:
         assert isinstance(request, HttpRequest)
         assert checked_address(request.url, encrypted="https", plain="http").tls
         assert rest.request_for(request.url).purpose in {other.purpose for other in requests}
     assert tuple(rest.quotes(())) == ()
+    assert all(tuple(rest.poll(what, ())) == () for what in get_args(Polled))
+
+
+@pytest.mark.parametrize("name", VENUES)
+@given(data=st.data(), body=st.binary(max_size=200) | JSON.map(lambda value: json.dumps(value).encode()))
+@settings(max_examples=60, deadline=None)
+def test_answers_of_any_kind_raise_nothing(name, data, body) -> None:
+    known = venue(name)
+    request = data.draw(st.sampled_from(all_requests(known)))
+    known.rest(known.endpoints).read(request, 200, body, 1)
 
 
 @pytest.mark.parametrize(
@@ -108,12 +126,14 @@ def test_quotes_and_instruments_are_asked_for_over_https(known) -> None:
 def test_an_answer_that_is_none_gives_complaints_and_no_list_is_read_from_it(known, body) -> None:
     rest = known.rest(known.endpoints)
     adapter, _ = adapter_of(known, SYMBOLS[known.name])
-    for request in (*rest.quotes(SYMBOLS[known.name]), rest.instruments()):
+    for request in all_requests(known):
         for status in (200, 404, 429, 500, None):
             outcomes = [*rest.read(request, status, body, 1), *adapter.answer(request, status, body, 1)]
             assert all(isinstance(outcome, Complaint) for outcome in outcomes)
     with suppress(VenueError):
         assert rest.read_instruments(body) == ()
+    with pytest.raises(VenueError, match="Expected a book"):
+        rest.read_book(body)
 
 
 def read(known, frames) -> list[object]:

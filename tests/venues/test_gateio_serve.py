@@ -151,7 +151,7 @@ def test_rest_answers_are_what_the_adapter_asks_for() -> None:
 
 def test_a_listed_contract_says_when_funding_is_next_paid() -> None:
     made, rest = market(), GateioFuturesRest()
-    told = rest.read(rest.instruments(), 200, serve_rest.answer(f"{PREFIX}/contracts", "", made, AT).body, AT)
+    told = rest.read(rest.instruments()[0], 200, serve_rest.answer(f"{PREFIX}/contracts", "", made, AT).body, AT)
     (funding,) = [event for event in told if isinstance(event, Funding) and event.instrument == BTC]
     assert funding.next_time_ns == made.venue_mark("BTC_USDT")[1].next_time_ns
 

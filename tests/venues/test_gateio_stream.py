@@ -98,7 +98,7 @@ def test_liquidations_of_one_second_come_together():
         frame("obu", {"status": "success"}, event="subscribe", payload=["ob.BTC_USDT.50"], conn_id="c5"),
         frame("tickers", {"status": "success"}, event="unsubscribe", error=None),
         frame("contract_info", {"contract": "BTC_USDT"}, event="all"),
-        frame("candlesticks", [{"n": "1m_BTC_USDT"}]),
+        frame("candlesticks", [{"n": "7d_BTC_USDT", "t": 1, "o": "1", "h": "1", "l": "1", "c": "1", "v": 1}]),
     ],
 )
 def test_acknowledgements_and_channels_we_do_not_read_give_nothing(text):
@@ -241,5 +241,5 @@ def test_a_plan_of_an_impossible_symbol_names_the_setting(symbol):
 
 
 def test_an_unknown_channel_names_the_setting_and_the_known_ones():
-    with pytest.raises(SettingsError, match=r"channels = 'books'.*book, liquidations, marks, touch, trades"):
+    with pytest.raises(SettingsError, match=r"channels = 'books'.*book, candles, liquidations, marks, touch, trades"):
         GateioFuturesStream(channels=frozenset({"books"}))

@@ -14,7 +14,6 @@ from perps_actors.market.events import BookTop, Funding, OpenInterest, Touch, Ve
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.transport.wire import HttpRequest
 from perps_actors.venues.contract import Complaint, Endpoints
-from perps_actors.venues.htx_swap.families import INVERSE
 from perps_actors.venues.htx_swap.rest import HtxSwapRest
 
 REST = HtxSwapRest()
@@ -93,7 +92,7 @@ def test_one_bad_row_is_a_complaint_and_its_neighbour_is_read(bad):
 
 @pytest.mark.parametrize("data", [RATE, [RATE]], ids=["of one", "of all"])
 def test_a_rate_over_rest_is_paid_at_its_funding_time(data):
-    (request,) = REST.funding(["BTC-USDT"])
+    (request,) = REST.poll("funding", ["BTC-USDT"])
     assert request.url.endswith("/linear-swap-api/v1/swap_batch_funding_rate?contract_code=BTC-USDT")
     assert read(request, {"status": "ok", "data": data, "ts": 1787180000000}) == [
         Funding(BTC, "-0.000017417222787085", None, 1787184000000 * MS, None, 1787180000000 * MS, 7)
@@ -105,19 +104,19 @@ def test_the_address_of_one_rate_is_known_too():
 
 
 def test_an_index_price_has_the_time_at_which_it_was_computed():
-    (request,) = REST.index(["BTC-USDT", "ETH-USDT"])
+    (request,) = REST.poll("index", ["BTC-USDT", "ETH-USDT"])
     assert read(request, INDEX) == [VenueMark(BTC, None, "86812.90428571429", 1790134800000 * MS, 7)]
 
 
 def test_open_interest_counts_contracts():
-    (request,) = REST.open_interest(["BTC-USDT"])
+    (request,) = REST.poll("open_interest", ["BTC-USDT"])
     assert read(request, INTEREST) == [OpenInterest(BTC, "31034739", 1790134800000 * MS, 7)]
 
 
 def test_a_mark_is_the_close_of_the_latest_candle():
-    request = REST.mark("BTC-USD")
+    request = REST.poll("mark", ["BTC-USD"])[0]
     assert request.url == "https://api.hbdm.com/index/market/history/swap_mark_price_kline?contract_code=BTC-USD&period=1min&size=1"
-    assert read(REST.mark("BTC-USDT"), KLINE) == [VenueMark(BTC, "31078.68", None, 1611106791703 * MS, 7)]
+    assert read(REST.poll("mark", ["BTC-USDT"])[0], KLINE) == [VenueMark(BTC, "31078.68", None, 1611106791703 * MS, 7)]
 
 
 def test_a_depth_answer_is_a_book():
@@ -131,9 +130,12 @@ def test_a_depth_answer_is_a_book():
 def test_every_address_that_is_asked_is_recognised_on_whatever_host():
     rest = HtxSwapRest(Endpoints(stream="", rest="http://127.0.0.1:1"))
     symbols = ["BTC-USDT", "BTC-USD"]
-    requests = [request for ask in (rest.quotes, rest.index, rest.funding, rest.open_interest) for request in ask(symbols)]
-    requests += [one(symbol) for one in (rest.mark, rest.depth) for symbol in symbols]
-    for request in (*requests, rest.instruments(), rest.instruments(INVERSE)):
+    requests = [
+        *rest.quotes(symbols),
+        *(request for what in ("mark", "index", "funding", "open_interest") for request in rest.poll(what, symbols)),
+    ]
+    requests += [rest.depth(symbol) for symbol in symbols]
+    for request in (*requests, *rest.instruments()):
         assert rest.request_for(request.url) == request
     for other in ("https://api.hbdm.com/linear-swap-ex/market/trade", "http://["):
         assert rest.request_for(other).purpose == "unknown"
@@ -157,7 +159,15 @@ def test_an_answer_that_failed_is_a_complaint(status):
     assert isinstance(complaint, Complaint)
 
 
-ALL = [asked(), *REST.index(["A"]), *REST.funding(["A"]), *REST.open_interest(["A"]), REST.mark("A"), REST.depth("A"), REST.instruments()]
+ALL = [
+    asked(),
+    *REST.poll("index", ["A"]),
+    *REST.poll("funding", ["A"]),
+    *REST.poll("open_interest", ["A"]),
+    REST.poll("mark", ["A"])[0],
+    REST.depth("A"),
+    REST.instruments()[0],
+]
 
 
 @given(

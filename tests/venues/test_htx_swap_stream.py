@@ -123,7 +123,7 @@ def test_a_ping_that_is_no_number_is_not_sent_back(ping):
         {"id": "id8", "rep": "market.BTC-USDT.trade.detail", "status": "ok", "data": [], "ts": 1603708046534},
         {"op": "notify", "topic": "public.BTC-USDT.contract_info", "ts": 1, "data": [{"contract_code": "BTC-USDT"}]},
         {**MARK, "ch": "market.BTC-USDT.premium_index.1min"},
-        {**MARK, "ch": "market.BTC-USDT.kline.1min"},
+        {**MARK, "ch": "market.BTC-USDT.kline.1week"},
         {**SNAPSHOT, "ch": "market.BTC-USDT.depth.step1"},
         {"ch": "market.overview", "ts": 1},
         {"ch": "", "ts": 1},
@@ -242,8 +242,8 @@ def test_other_symbols_are_swapped_on_the_open_connection_and_what_was_on_its_wa
 
 
 def test_a_channel_that_there_is_not_is_refused():
-    with pytest.raises(SettingsError, match="candles"):
-        HtxSwapStream(channels=frozenset({"candles"}))
+    with pytest.raises(SettingsError, match="books"):
+        HtxSwapStream(channels=frozenset({"books"}))
 
 
 def test_without_a_plan_symbols_are_taken_up_to_a_limit():

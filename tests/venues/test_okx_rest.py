@@ -30,6 +30,8 @@ def read(request, rows, status=200):
 
 
 (ALL,) = REST.quotes([SYMBOL, "ETH-USDT-SWAP"])
+(MARKS,) = REST.poll("mark", [SYMBOL])
+(INTEREST,) = REST.poll("open_interest", [SYMBOL])
 
 
 def test_quotes_are_one_request_for_all_perpetuals_or_for_the_only_symbol():
@@ -52,16 +54,16 @@ def test_a_bad_row_is_one_complaint_and_its_neighbours_are_read(bad):
 
 
 def test_venue_marks_funding_and_open_interest_are_read():
-    assert read(REST.venue_marks(), [{"instId": SYMBOL, "markPx": "5", "ts": T0}]) == [VenueMark(BTC, "5", None, AT, 7)]
-    assert read(REST.open_interest(), [{"instId": SYMBOL, "oi": "6", "ts": T0}]) == [OpenInterest(BTC, "6", AT, 7)]
+    assert read(MARKS, [{"instId": SYMBOL, "markPx": "5", "ts": T0}]) == [VenueMark(BTC, "5", None, AT, 7)]
+    assert read(INTEREST, [{"instId": SYMBOL, "oi": "6", "ts": T0}]) == [OpenInterest(BTC, "6", AT, 7)]
     row = {"instId": SYMBOL, "fundingRate": "0.0001", "nextFundingRate": "", "fundingTime": T0, "nextFundingTime": "9", "ts": T0}
-    request = REST.funding(SYMBOL)
+    request = REST.poll("funding", [SYMBOL])[0]
     assert (request.url, request.symbol) == (f"{BASE}/public/funding-rate?instId={SYMBOL}", SYMBOL)
     assert read(request, [row]) == [Funding(BTC, "0.0001", None, AT, None, AT, 7)]
 
 
 def test_a_request_for_mark_prices_counts_twice_because_half_as_many_are_allowed():
-    assert (REST.venue_marks().weight, REST.open_interest().weight, ALL.weight) == (2, 1, 1)
+    assert (MARKS.weight, INTEREST.weight, ALL.weight) == (2, 1, 1)
 
 
 def test_depth_is_read_as_a_book():
@@ -83,7 +85,7 @@ def test_any_status_but_200_is_a_complaint_that_names_it(status, named):
     assert named in complaint.what
 
 
-@given(st.binary(max_size=100), st.sampled_from([ALL, REST.depth("A"), REST.venue_marks(), REST.funding("A"), REST.instruments()]))
+@given(st.binary(max_size=100), st.sampled_from([ALL, REST.depth("A"), MARKS, REST.poll("funding", ["A-SWAP"])[0], REST.instruments()[0]]))
 def test_any_bytes_are_answered_without_an_exception(body, request):
     assert all(isinstance(outcome, Complaint) for outcome in read(request, body))
 
@@ -94,7 +96,7 @@ def test_any_bytes_are_answered_without_an_exception(body, request):
         ("http://127.0.0.1:9/api/v5/market/ticker?instId=A-B-SWAP", "quotes", "A-B-SWAP"),
         (f"{BASE}/market/books?instId=A&sz=400", "depth", "A"),
         (f"{BASE}/public/instruments?instType=SWAP", "instruments", None),
-        (f"{BASE}/market/candles", "unknown", None),
+        (f"{BASE}/market/trades", "unknown", None),
         ("http://[bad", "unknown", None),
     ],
 )

@@ -214,7 +214,7 @@ def test_the_adapter_reads_the_answers() -> None:
     rest, known = OkxRest(), (MARK, FUNDING)
     (quotes,) = rest.quotes([SYMBOL])
     read = []
-    for request in (quotes, rest.depth(SYMBOL), rest.venue_marks(), rest.funding(SYMBOL)):
+    for request in (quotes, rest.depth(SYMBOL), rest.poll("mark", [SYMBOL])[0], rest.poll("funding", [SYMBOL])[0]):
         path, _, query = request.url.removeprefix("https://www.okx.com").partition("?")
         read += rest.read(request, 200, REST.answer(path, query, OneBook(known), AT).body, AT)
     assert not [outcome for outcome in read if isinstance(outcome, Complaint)]

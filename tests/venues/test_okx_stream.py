@@ -147,7 +147,7 @@ def test_liquidations_of_what_was_not_planned_are_passed_over():
         b'{"event":"subscribe","arg":{"channel":"books","instId":"BTC-USDT-SWAP"},"connId":"a4d3ae55"}',
         b'{"event":"unsubscribe","arg":{"channel":"books","instId":"BTC-USDT-SWAP"}}',
         b'{"event":"channel-conn-count","channel":"orders","connCount":"2"}',
-        b'{"arg":{"channel":"candle1D","instId":"BTC-USDT-SWAP"},"data":[["1597026383085","8533.02"]]}',
+        b'{"arg":{"channel":"candle1W","instId":"BTC-USDT-SWAP"},"data":[["1597026383085","1","1","1","1","1","1","1","1"]]}',
     ],
 )
 def test_answers_and_channels_we_do_not_read_give_nothing(data):

@@ -14,5 +14,6 @@ ENTRY = Venue(
     endpoints=COIN_M.live,
     stream=partial(BinanceFuturesStream, dialect=COIN_M),
     rest=partial(BinanceFuturesRest, dialect=COIN_M),
+    not_streamed=frozenset({"index", "predicted_funding", "open_interest"}),
     weight_per_minute=2_400,
 )

@@ -49,6 +49,8 @@ class Dialect:
     rest: Mapping[str, RestPath]
     """By purpose."""
     linear: bool
+    longest_candles_s: int | None = None
+    """The longest span of time that one request for candles may name, in seconds."""
 
 
 USD_M = Dialect(
@@ -60,7 +62,7 @@ USD_M = Dialect(
         ),
         "market": Route(
             path="/market",
-            streams={"trades": "aggTrade", "marks": "markPrice@1s", "liquidations": "forceOrder"},
+            streams={"trades": "aggTrade", "marks": "markPrice@1s", "liquidations": "forceOrder", "candles": "kline_1m"},
             sources=("trades",),
         ),
     },
@@ -70,6 +72,8 @@ USD_M = Dialect(
         "venue_marks": RestPath("/premiumIndex", 1, 10),
         "open_interest": RestPath("/openInterest", 1, 1),
         "depth": RestPath("/depth", 20, 20),
+        "candles": RestPath("/klines", 5, 5),
+        "funding_history": RestPath("/fundingRate", 1, 1),
         "instruments": RestPath("/exchangeInfo", 1, 1),
     },
     linear=True,
@@ -88,6 +92,7 @@ COIN_M = Dialect(
                 "trades": "aggTrade",
                 "marks": "markPrice@1s",
                 "liquidations": "forceOrder",
+                "candles": "kline_1m",
             },
             sources=("book", "touch", "trades"),
         )
@@ -98,8 +103,11 @@ COIN_M = Dialect(
         "venue_marks": RestPath("/premiumIndex", 10, 10),
         "open_interest": RestPath("/openInterest", 1, 1),
         "depth": RestPath("/depth", 20, 20),
+        "candles": RestPath("/klines", 5, 5),
+        "funding_history": RestPath("/fundingRate", 1, 1),
         "instruments": RestPath("/exchangeInfo", 1, 1),
     },
     linear=False,
+    longest_candles_s=200 * 86_400,
 )
 """Margined in the base coin; amounts in contracts of so many USD. One path carries all streams; marks bring no index by stream."""

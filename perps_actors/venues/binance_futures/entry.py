@@ -12,5 +12,6 @@ ENTRY = Venue(
     endpoints=USD_M.live,
     stream=BinanceFuturesStream,
     rest=BinanceFuturesRest,
+    not_streamed=frozenset({"predicted_funding", "open_interest"}),
     weight_per_minute=2_400,
 )

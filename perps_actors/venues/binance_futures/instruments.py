@@ -7,7 +7,6 @@ from decimal import Decimal
 
 import msgspec
 
-from perps_actors.errors import MarketError, VenueError
 from perps_actors.market.instrument import Instrument, InstrumentId
 from perps_actors.market.numbers import positive
 from perps_actors.venues.binance_futures.dialect import Dialect
@@ -18,29 +17,20 @@ _LIST = msgspec.json.Decoder(ExchangeInfo)
 _ROW = msgspec.json.Decoder(SymbolRow)
 
 
-def read_instruments(dialect: Dialect, body: bytes) -> tuple[Instrument, ...]:
-    """Return the instruments in an answer; a row that cannot be read is left out.
+def rows_of_listing(body: bytes) -> list[msgspec.Raw]:
+    """Return the rows of a list of instruments; raises msgspec's errors on what is none."""
+    return _LIST.decode(body).symbols
+
+
+def instrument_of(dialect: Dialect, raw: msgspec.Raw) -> Instrument:
+    """Return the instrument in a row.
 
     Raises:
-        VenueError: the answer is no such list.
+        MarketError, msgspec.MsgspecError, ValueError, OverflowError: the row cannot be read.
     """
-    try:
-        rows = _LIST.decode(body).symbols
-    except Exception as error:
-        msg = f"Expected a list of instruments, was {body[:60]!r}: {error}"
-        raise VenueError(msg) from error
-    found = (_instrument(dialect, row) for row in rows)
-    return tuple(instrument for instrument in found if instrument is not None)
-
-
-def _instrument(dialect: Dialect, raw: msgspec.Raw) -> Instrument | None:
-    try:
-        row = _ROW.decode(raw)
-        steps = {rule.filter_type: rule.tick_size or rule.step_size for rule in row.filters}
-        size = Decimal(row.contract_size)
-        tick, lot = positive(steps.get("PRICE_FILTER")), positive(steps.get("LOT_SIZE"))
-    except (msgspec.MsgspecError, MarketError, RecursionError):
-        return None
+    row = _ROW.decode(raw)
+    steps = {rule.filter_type: rule.tick_size or rule.step_size for rule in row.filters}
+    tick, lot = positive(steps.get("PRICE_FILTER")), positive(steps.get("LOT_SIZE"))
     perpetual = row.contract_type in _PERPETUAL
     # The last part of a dated contract's name is its day of delivery in UTC, as in the venue's own BTCUSDT_210924.
     term = "PERP" if perpetual else f"{datetime.fromtimestamp(row.delivery_date // 1000, UTC):%y%m%d}"
@@ -52,7 +42,7 @@ def _instrument(dialect: Dialect, raw: msgspec.Raw) -> Instrument | None:
         margin=row.margin_asset,
         tick=Decimal(tick),
         lot=Decimal(lot),
-        contract_size=size,
+        contract_size=Decimal(row.contract_size),
         linear=dialect.linear,
         perpetual=perpetual,
         trading="TRADING" in (row.status, row.contract_status),

@@ -7,20 +7,30 @@ Source: developers.binance.com/docs/derivatives/usds-margined-futures (market st
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from msgspec import Meta, Raw, Struct, field
 
-from perps_actors.market.book import Level
 from perps_actors.market.numbers import DecimalText
+from perps_actors.venues.fields import Levels, Millis, SequenceId
 
-Millis = Annotated[int, Meta(ge=0, le=9_223_372_036_854)]
-"""Milliseconds since 1970 that fit 64 bits as nanoseconds."""
+INTERVALS: Final = {
+    60: "1m",
+    180: "3m",
+    300: "5m",
+    900: "15m",
+    1_800: "30m",
+    3_600: "1h",
+    7_200: "2h",
+    14_400: "4h",
+    21_600: "6h",
+    28_800: "8h",
+    43_200: "12h",
+    86_400: "1d",
+}
+"""Lengths of candles in seconds, and their names; those of several days and of months are left out."""
 
-UpdateId = Annotated[int, Meta(ge=-1, le=2**63 - 1)]
-
-Levels = Annotated[list[Level], Meta(max_length=5_000)]
-"""Price and size rows of one side."""
+SECONDS: Final = {name: seconds for seconds, name in INTERVALS.items()}
 
 
 class BookTicker(Struct, tag_field="e", tag="bookTicker", gc=False):
@@ -39,9 +49,9 @@ class DepthUpdate(Struct, tag_field="e", tag="depthUpdate", gc=False):
 
     symbol: str = field(name="s")
     time: Millis = field(name="E")
-    first_id: UpdateId = field(name="U")
-    last_id: UpdateId = field(name="u")
-    previous_id: UpdateId = field(name="pu")
+    first_id: SequenceId = field(name="U")
+    last_id: SequenceId = field(name="u")
+    previous_id: SequenceId = field(name="pu")
     bids: Levels = field(name="b")
     asks: Levels = field(name="a")
 
@@ -90,8 +100,29 @@ class ForceOrder(Struct, tag_field="e", tag="forceOrder", gc=False):
         return self.order.symbol
 
 
-Event = BookTicker | DepthUpdate | AggTrade | MarkPrice | ForceOrder
-EVENT_NAMES = frozenset({"bookTicker", "depthUpdate", "aggTrade", "markPriceUpdate", "forceOrder"})
+class KlineData(Struct, gc=False):
+    """The candle of a `kline` event, which changes until it is closed."""
+
+    open_time: Millis = field(name="t")
+    interval: str = field(name="i")
+    open: str = field(name="o")
+    high: str = field(name="h")
+    low: str = field(name="l")
+    close: str = field(name="c")
+    volume: str = field(name="v")
+    closed: bool = field(name="x")
+
+
+class Kline(Struct, tag_field="e", tag="kline", gc=False):
+    """`<symbol>@kline_<interval>`: a candle, also while it lasts."""
+
+    symbol: str = field(name="s")
+    time: Millis = field(name="E")
+    candle: KlineData = field(name="k")
+
+
+Event = BookTicker | DepthUpdate | AggTrade | MarkPrice | ForceOrder | Kline
+EVENT_NAMES = frozenset({"bookTicker", "depthUpdate", "aggTrade", "markPriceUpdate", "forceOrder", "kline"})
 
 
 class Combined(Struct, gc=False):
@@ -115,7 +146,7 @@ class Unused(Struct, gc=False):
 class DepthAnswer(Struct, gc=False):
     """`GET /fapi/v1/depth`."""
 
-    last_id: UpdateId = field(name="lastUpdateId")
+    last_id: SequenceId = field(name="lastUpdateId")
     bids: Levels
     asks: Levels
     time: Millis | None = field(name="E", default=None)
@@ -149,6 +180,26 @@ class OpenInterestAnswer(Struct, gc=False, rename="camel"):
     symbol: str
     open_interest: str
     time: Millis | None = None
+
+
+class KlineRow(Struct, gc=False, array_like=True):
+    """A row of `GET /fapi/v1/klines`; more stands behind the volume."""
+
+    open_time: Millis
+    open: str
+    high: str
+    low: str
+    close: str
+    volume: str
+
+
+class PaidRow(Struct, gc=False, rename="camel"):
+    """A row of `GET /fapi/v1/fundingRate`; the oldest have no mark price."""
+
+    symbol: str
+    funding_rate: str
+    funding_time: Millis
+    mark_price: str = ""
 
 
 class Filter(Struct, gc=False, rename="camel"):

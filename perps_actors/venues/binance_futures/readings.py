@@ -8,21 +8,29 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from perps_actors.errors import VenueError
 from perps_actors.market.book import check_touch
-from perps_actors.market.events import Funding, Liquidation, MarketEvent, OpenInterest, Touch, Trade, VenueMark
+from perps_actors.market.candle import candle_of
+from perps_actors.market.events import Funding, FundingPaid, Liquidation, MarketEvent, OpenInterest, Touch, Trade, VenueMark
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.numbers import decimal_text, positive
+from perps_actors.transport.wire import HttpRequest
 from perps_actors.venues.binance_futures.messages import (
+    SECONDS,
     AggTrade,
     BookTicker,
     ForceOrder,
+    Kline,
+    KlineRow,
     MarkPrice,
     OpenInterestAnswer,
+    PaidRow,
     PremiumRow,
     QuoteRow,
 )
-
-_MS: Final = 1_000_000
+from perps_actors.venues.fields import NS_PER_MS as _MS
+from perps_actors.venues.fields import amount, price_if_any
+from perps_actors.venues.histories import interval_of
 
 
 def touch_of(instrument: InstrumentId, row: BookTicker | QuoteRow, received_ns: int) -> Sequence[MarketEvent]:
@@ -43,8 +51,8 @@ def trade_of(instrument: InstrumentId, event: AggTrade, received_ns: int) -> Seq
         MarketError: a price or quantity that is no number above zero.
     """
     side: Final = "sell" if event.buyer_is_maker else "buy"
-    price, amount = positive(event.price), positive(event.quantity)
-    return (Trade(instrument, side, price, amount, str(event.trade_id), event.trade_time * _MS, received_ns),)
+    price, quantity = positive(event.price), positive(event.quantity)
+    return (Trade(instrument, side, price, quantity, str(event.trade_id), event.trade_time * _MS, received_ns),)
 
 
 def marks_of(instrument: InstrumentId, row: MarkPrice | PremiumRow, received_ns: int) -> Sequence[MarketEvent]:
@@ -83,7 +91,50 @@ def open_interest_of(instrument: InstrumentId, row: OpenInterestAnswer, received
     Raises:
         MarketError: no number, or below zero.
     """
-    amount = decimal_text(row.open_interest)
-    if amount.startswith("-"):
-        positive(amount)
-    return (OpenInterest(instrument, amount, row.time * _MS if row.time is not None else None, received_ns),)
+    return (OpenInterest(instrument, amount(row.open_interest), row.time * _MS if row.time is not None else None, received_ns),)
+
+
+def candle_of_stream(instrument: InstrumentId, event: Kline, received_ns: int) -> Sequence[MarketEvent]:
+    """Return the candle that a stream tells of.
+
+    Raises:
+        MarketError: numbers that are none, or contradict one another.
+        VenueError: a length of candles that is not known.
+    """
+    row = event.candle
+    interval_s, prices = SECONDS.get(row.interval), (row.open, row.high, row.low, row.close)
+    if interval_s is None:
+        msg = f"Expected the length of a candle, was {row.interval[:20]!r}"
+        raise VenueError(msg)
+    candle = candle_of(
+        instrument,
+        interval_s,
+        row.open_time * _MS,
+        prices,
+        row.volume,
+        closed=row.closed,
+        venue_time_ns=event.time * _MS,
+        received_ns=received_ns,
+    )
+    return (candle,)
+
+
+def kline_of(instrument: InstrumentId, row: KlineRow, request: HttpRequest, received_ns: int) -> MarketEvent:
+    """Return the candle in a row of a REST answer, which does not say whether it is over.
+
+    Raises:
+        MarketError: numbers that are none, or contradict one another.
+        VenueError: the request names no length of candles that is known.
+    """
+    prices = (row.open, row.high, row.low, row.close)
+    return candle_of(instrument, interval_of(request), row.open_time * _MS, prices, row.volume, closed=None, received_ns=received_ns)
+
+
+def funding_paid_of(instrument: InstrumentId, row: PaidRow, received_ns: int) -> Sequence[MarketEvent]:
+    """Return the funding of the past in a row.
+
+    Raises:
+        MarketError: a rate or mark that is no number.
+    """
+    rate, mark = decimal_text(row.funding_rate), price_if_any(row.mark_price)
+    return (FundingPaid(instrument, rate, row.funding_time * _MS, mark, received_ns),)

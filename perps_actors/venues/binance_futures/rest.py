@@ -1,33 +1,52 @@
-"""Binance futures over REST: quotes, venue marks, open interest, depth snapshots and the list of instruments.
+"""Binance futures over REST: quotes, marks, open interest, books, candles, past funding and the list of instruments.
 
-Source: developers.binance.com/docs/derivatives/usds-margined-futures (market data endpoints), read 2026-10: addresses and
-weights. 2,400 weight a minute and address; beyond that 429, and 418 for those who go on.
+Source: developers.binance.com/docs/derivatives/usds-margined-futures and .../coin-margined-futures (market data endpoints), read
+2026-10: addresses and weights. 2,400 weight a minute and address; beyond that 429, and 418 for those who go on. 1,000 candles cost 5;
+those of COIN-M of at most 200 days. Histories of funding have a limit of their own, 500 requests in 5 minutes and address.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
-from urllib.parse import parse_qs, quote, urlsplit
+from collections.abc import Sequence
+from typing import Final
+from urllib.parse import quote
 
 import msgspec
 
-from perps_actors.market.instrument import Instrument, InstrumentId
+from perps_actors.market.instrument import Instrument
 from perps_actors.transport.wire import HttpRequest
+from perps_actors.venues.addresses import parts_of
+from perps_actors.venues.answers import read_answer, read_book, reader_of
 from perps_actors.venues.binance_futures.dialect import USD_M, Dialect
-from perps_actors.venues.binance_futures.instruments import read_instruments
-from perps_actors.venues.binance_futures.messages import OpenInterestAnswer, PremiumRow, QuoteRow
-from perps_actors.venues.binance_futures.readings import marks_of, open_interest_of, touch_of
-from perps_actors.venues.contract import Complaint, Endpoints, Outcome
-from perps_actors.venues.statuses import status_trouble
-from perps_actors.venues.symbols import check_symbol
+from perps_actors.venues.binance_futures.instruments import instrument_of, rows_of_listing
+from perps_actors.venues.binance_futures.messages import (
+    INTERVALS,
+    SECONDS,
+    DepthAnswer,
+    KlineRow,
+    OpenInterestAnswer,
+    PaidRow,
+    PremiumRow,
+    QuoteRow,
+)
+from perps_actors.venues.binance_futures.readings import funding_paid_of, kline_of, marks_of, open_interest_of, touch_of
+from perps_actors.venues.contract import BookSnapshot, Endpoints, Outcome, Polled
+from perps_actors.venues.fields import NS_PER_MS
+from perps_actors.venues.histories import funding_pages, history_reader, pages, spelled_interval
+from perps_actors.venues.listings import read_listing
 
-VENUE = USD_M.venue
-LIVE = USD_M.live
-MAX_ROWS = 5_000
-"""Rows read of one answer."""
+VENUE: Final = USD_M.venue
+LIVE: Final = USD_M.live
+MOST: Final = 1_000
+"""Candles or fundings in an answer."""
 
-_ROWS = msgspec.json.Decoder(list[msgspec.Raw])
+_DEPTH: Final = msgspec.json.Decoder(DepthAnswer).decode
+_LIST: Final = msgspec.json.Decoder(list[msgspec.Raw]).decode
+
+
+def _rows(body: bytes) -> list[msgspec.Raw]:
+    """Return the rows of an answer; that to a request for one symbol is the row itself."""
+    return _LIST(body) if body.lstrip()[:1] == b"[" else [msgspec.Raw(body)]
 
 
 class BinanceFuturesRest:
@@ -38,62 +57,76 @@ class BinanceFuturesRest:
         dialect: which of them it is.
     """
 
+    intervals = INTERVALS.keys()
+
     def __init__(self, endpoints: Endpoints | None = None, dialect: Dialect = USD_M) -> None:
         self._base = (endpoints if endpoints is not None else dialect.live).rest + dialect.prefix
         self._dialect = dialect
         self._purposes = {dialect.prefix + path.name: purpose for purpose, path in dialect.rest.items()}
+        self._readers = {
+            "quotes": reader_of(dialect.venue, _rows, QuoteRow, touch_of),
+            "venue_marks": reader_of(dialect.venue, _rows, PremiumRow, marks_of),
+            "open_interest": reader_of(dialect.venue, _rows, OpenInterestAnswer, open_interest_of),
+            "candles": history_reader(dialect.venue, _LIST, KlineRow, kline_of),
+            "funding_history": reader_of(dialect.venue, _LIST, PaidRow, funding_paid_of),
+        }
 
     def quotes(self, symbols: Sequence[str]) -> tuple[HttpRequest, ...]:
         """Return one request: for the one symbol, or for all that the venue lists, which costs as much as any three symbols."""
-        return (self._one_or_all("quotes", symbols),) if symbols else ()
+        return self._one_or_all("quotes", symbols)
 
-    def venue_marks(self, symbols: Sequence[str]) -> tuple[HttpRequest, ...]:
-        """Return one request for mark, index and funding of the one symbol, or of all that the venue lists."""
-        return (self._one_or_all("venue_marks", symbols),) if symbols else ()
-
-    def open_interest(self, symbol: str) -> HttpRequest:
-        """Return the request for the open interest of a symbol; there is no bulk form."""
-        return self._request("open_interest", symbol)
+    def poll(self, what: Polled, symbols: Sequence[str]) -> tuple[HttpRequest, ...]:
+        """Return one request for mark, index and funding of the symbols; one a symbol for open interest."""
+        if what == "open_interest":
+            return tuple(self._request("open_interest", symbol) for symbol in dict.fromkeys(symbols))
+        return self._one_or_all("venue_marks", symbols)
 
     def depth(self, symbol: str) -> HttpRequest:
         """Return the request for the 1,000 best levels a side."""
         return self._request("depth", symbol, "&limit=1000")
 
-    def instruments(self) -> HttpRequest:
+    def candles(self, symbol: str, interval_s: int, since_ns: int, until_ns: int) -> tuple[HttpRequest, ...]:
+        """Return a request for each `MOST` candles, or for as long as one may ask.
+
+        Raises:
+            SettingsError: no such interval.
+        """
+        name = spelled_interval(INTERVALS, interval_s, self._dialect.venue)
+        longest = self._dialect.longest_candles_s
+        most = MOST if longest is None else max(1, min(MOST, longest // interval_s))
+        return tuple(
+            self._request("candles", symbol, f"&interval={name}{_between(*page)}") for page in pages(since_ns, until_ns, interval_s, most)
+        )
+
+    def funding_history(self, symbol: str, since_ns: int, until_ns: int) -> tuple[HttpRequest, ...]:
+        """Return a request for each `MOST` hours."""
+        return tuple(self._request("funding_history", symbol, _between(*page)) for page in funding_pages(since_ns, until_ns, MOST))
+
+    def instruments(self) -> tuple[HttpRequest, ...]:
         """Return the request for the list of instruments."""
-        return self._request("instruments", None)
+        return (self._request("instruments", None),)
 
     def request_for(self, url: str) -> HttpRequest:
         """Return the request that an address stands for, on whatever host; its purpose is `unknown` where we never ask that."""
-        try:
-            parts = urlsplit(url)
-        except ValueError:
-            return HttpRequest(url=url, purpose="unknown")
-        purpose = self._purposes.get(parts.path)
+        path, query = parts_of(url)
+        purpose = self._purposes.get(path)
         if purpose is None:
             return HttpRequest(url=url, purpose="unknown")
-        symbol = parse_qs(parts.query).get("symbol", [None])[0]
+        symbol, interval_s = query.get("symbol"), SECONDS.get(query.get("interval", ""))
         _, weight_one, weight_all = self._dialect.rest[purpose]
-        return HttpRequest(url=url, weight=weight_one if symbol else weight_all, purpose=purpose, symbol=symbol)
+        return HttpRequest(url=url, weight=weight_one if symbol else weight_all, purpose=purpose, symbol=symbol, interval_s=interval_s)
 
     def read(self, request: HttpRequest, status: int | None, body: bytes, received_ns: int) -> Sequence[Outcome]:
         """Return the market events in an answer: all rows of a bulk answer, each bad row a complaint of its own."""
-        reader = _READERS.get(request.purpose)
-        if reader is None:
-            return ()
-        trouble = status_trouble(request, status)
-        if trouble is not None:
-            return (trouble,)
-        try:
-            rows = _ROWS.decode(body) if body.lstrip()[:1] == b"[" else [msgspec.Raw(body)]
-        except Exception as error:  # noqa: BLE001 - whatever hostile text does to the decoder is a complaint
-            return (Complaint(f"Expected an answer for {request.purpose}, was {body[:60]!r}: {error}", request.symbol),)
-        outcomes: list[Outcome] = []
-        for row in rows[:MAX_ROWS]:
-            outcomes += _read_row(reader, self._dialect.venue, row, received_ns)
-        if len(rows) > MAX_ROWS:
-            outcomes.append(Complaint(f"Expected at most {MAX_ROWS} rows for {request.purpose}, was {len(rows)}"))
-        return outcomes
+        return read_answer(self._readers, request, status, body, received_ns)
+
+    def read_book(self, body: bytes) -> BookSnapshot:
+        """Return the book in an answer to `depth`.
+
+        Raises:
+            VenueError: the answer is none.
+        """
+        return read_book(body, _book)
 
     def read_instruments(self, body: bytes) -> tuple[Instrument, ...]:
         """Return the listed instruments; a row that cannot be read is left out.
@@ -101,36 +134,20 @@ class BinanceFuturesRest:
         Raises:
             VenueError: the answer is no such list.
         """
-        return read_instruments(self._dialect, body)
+        return read_listing(body, rows_of_listing, lambda row: instrument_of(self._dialect, row))
 
-    def _one_or_all(self, purpose: str, symbols: Sequence[str]) -> HttpRequest:
-        return self._request(purpose, symbols[0] if len(set(symbols)) == 1 else None)
+    def _one_or_all(self, purpose: str, symbols: Sequence[str]) -> tuple[HttpRequest, ...]:
+        return (self._request(purpose, symbols[0] if len(set(symbols)) == 1 else None),) if symbols else ()
 
     def _request(self, purpose: str, symbol: str | None, more: str = "") -> HttpRequest:
-        path, weight_one, weight_all = self._dialect.rest[purpose]
-        if symbol is None:
-            return HttpRequest(url=f"{self._base}{path}", weight=weight_all, purpose=purpose)
-        url = f"{self._base}{path}?symbol={quote(symbol, safe='')}{more}"
-        return HttpRequest(url=url, weight=weight_one, purpose=purpose, symbol=symbol)
+        named = f"?symbol={quote(symbol, safe='')}{more}" if symbol is not None else ""
+        return self.request_for(f"{self._base}{self._dialect.rest[purpose].name}{named}")
 
 
-class _Reader(NamedTuple):
-    decode: Callable[[msgspec.Raw], Any]
-    events: Callable[[InstrumentId, Any, int], Sequence[Outcome]]
+def _book(body: bytes) -> BookSnapshot:
+    answer = _DEPTH(body)
+    return BookSnapshot(answer.bids, answer.asks, answer.last_id, answer.time * NS_PER_MS if answer.time is not None else None)
 
 
-_READERS = {
-    "quotes": _Reader(msgspec.json.Decoder(QuoteRow).decode, touch_of),
-    "venue_marks": _Reader(msgspec.json.Decoder(PremiumRow).decode, marks_of),
-    "open_interest": _Reader(msgspec.json.Decoder(OpenInterestAnswer).decode, open_interest_of),
-}
-
-
-def _read_row(reader: _Reader, venue: str, raw: msgspec.Raw, received_ns: int) -> Sequence[Outcome]:
-    symbol = None
-    try:
-        row = reader.decode(raw)
-        symbol = row.symbol
-        return reader.events(InstrumentId(venue, check_symbol(symbol)), row, received_ns)
-    except Exception as error:  # noqa: BLE001 - one bad row is a complaint, and its neighbours are read
-        return (Complaint(f"{error}: in row {bytes(raw)[:80]!r}", symbol),)
+def _between(start_ns: int, end_ns: int) -> str:
+    return f"&startTime={start_ns // NS_PER_MS}&endTime={end_ns // NS_PER_MS - 1}&limit={MOST}"

@@ -1,4 +1,4 @@
-"""Binance USD-M's streams: books, touch, trades, venue marks and liquidations.
+"""Binance futures' streams: books, touch, trades, venue marks, liquidations and candles.
 
 Source: developers.binance.com/docs/derivatives/usds-margined-futures (market streams), read 2026-10. Since 2026-04-23 the streams
 live on two paths: `/public` (depth, bookTicker) and `/market` (aggTrade, markPrice, forceOrder); on the wrong one a stream is
@@ -17,6 +17,7 @@ from perps_actors.errors import MarketError, SettingsError, VenueError
 from perps_actors.market.book import check_levels
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.transport.wire import ConnectionPlan, HttpRequest
+from perps_actors.venues.answers import status_trouble
 from perps_actors.venues.binance_futures.dialect import USD_M, Dialect, Route
 from perps_actors.venues.binance_futures.messages import (
     EVENT_NAMES,
@@ -27,17 +28,18 @@ from perps_actors.venues.binance_futures.messages import (
     DepthUpdate,
     Event,
     ForceOrder,
+    Kline,
     MarkPrice,
     Unused,
 )
-from perps_actors.venues.binance_futures.readings import liquidation_of, marks_of, touch_of, trade_of
+from perps_actors.venues.binance_futures.readings import candle_of_stream, liquidation_of, marks_of, touch_of, trade_of
 from perps_actors.venues.binance_futures.rest import BinanceFuturesRest
 from perps_actors.venues.binance_futures.synced_book import SyncedBook
-from perps_actors.venues.contract import Complaint, Endpoints, Outcome
-from perps_actors.venues.statuses import status_trouble
+from perps_actors.venues.contract import UNASKED, Complaint, Endpoints, Outcome
 from perps_actors.venues.tracked import Tracked
 
-CHANNELS: Final = frozenset({"book", "touch", "trades", "marks", "liquidations"})
+CHANNELS: Final = frozenset({"book", "touch", "trades", "marks", "liquidations", "candles"})
+"""What can be subscribed; candles are those of a minute."""
 STREAMS_PER_CONNECTION: Final = 200
 STREAMS_PER_REQUEST: Final = 50
 """Streams in one request to subscribe; the venue takes ten requests a second on a connection."""
@@ -48,6 +50,7 @@ _READINGS: Final[dict[type, Callable[[InstrumentId, Any, int], Sequence[Outcome]
     AggTrade: trade_of,
     MarkPrice: marks_of,
     ForceOrder: liquidation_of,
+    Kline: candle_of_stream,
 }
 
 
@@ -63,7 +66,7 @@ class BinanceFuturesStream:
         SettingsError: a channel that is none of `CHANNELS`.
     """
 
-    def __init__(self, endpoints: Endpoints | None = None, channels: frozenset[str] = CHANNELS, dialect: Dialect = USD_M) -> None:
+    def __init__(self, endpoints: Endpoints | None = None, channels: frozenset[str] = CHANNELS - UNASKED, dialect: Dialect = USD_M) -> None:
         for channel in sorted(channels - CHANNELS):
             why = f"expected some of {', '.join(sorted(CHANNELS))}"
             raise SettingsError(field="channels", value=channel, why=why, place=dialect.venue)

@@ -13,7 +13,6 @@ from typing import Final
 
 import msgspec
 
-from perps_actors.errors import MarketError, VenueError
 from perps_actors.market.instrument import Instrument, InstrumentId
 from perps_actors.market.numbers import decimal_text, positive
 from perps_actors.venues.bitmex.messages import ContractRow
@@ -23,34 +22,19 @@ _PERPETUAL: Final = frozenset({"FFWCSX", "FFWCSF"})
 _DATED: Final = "FFCCSX"
 _COMMON_NAMES: Final = {"XBT": "BTC", "XBt": "BTC", "USDt": "USDT", "Gwei": "ETH"}
 """Currencies that the venue calls by other names than others do, or by a fraction of theirs."""
-_LIST: Final = msgspec.json.Decoder(list[msgspec.Raw])
 _ROW: Final = msgspec.json.Decoder(ContractRow)
 _DIVISION: Final = Context(prec=20)
 
 
-def read_instruments(venue: str, body: bytes) -> tuple[Instrument, ...]:
-    """Return the perpetuals and futures of `venue` in an answer; a row that cannot be read is left out.
+def instrument_of(venue: str, raw: msgspec.Raw) -> Instrument | None:
+    """Return the perpetual or future of `venue` in a row; None for what is neither.
 
     Raises:
-        VenueError: the answer is no such list.
+        MarketError, msgspec.MsgspecError, ArithmeticError: the row cannot be read.
     """
-    try:
-        rows = _LIST.decode(body)
-    except Exception as error:
-        msg = f"Expected a list of instruments, was {body[:60]!r}: {error}"
-        raise VenueError(msg) from error
-    found = (_instrument(venue, row) for row in rows)
-    return tuple(instrument for instrument in found if instrument is not None)
-
-
-def _instrument(venue: str, raw: msgspec.Raw) -> Instrument | None:
-    try:
-        row = _ROW.decode(raw)
-        tick, lot, multiplier = positive(text_of(row.tick_size)), positive(text_of(row.lot_size)), decimal_text(text_of(row.multiplier))
-        to_settle = decimal_text(text_of(row.underlying_to_settle_multiplier if row.is_inverse else row.quote_to_settle_multiplier))
-        size = _DIVISION.divide(Decimal(multiplier), Decimal(to_settle))
-    except (msgspec.MsgspecError, MarketError, RecursionError, ArithmeticError):
-        return None
+    row = _ROW.decode(raw)
+    tick, lot, multiplier = positive(text_of(row.tick_size)), positive(text_of(row.lot_size)), decimal_text(text_of(row.multiplier))
+    to_settle = decimal_text(text_of(row.underlying_to_settle_multiplier if row.is_inverse else row.quote_to_settle_multiplier))
     perpetual = row.typ in _PERPETUAL
     if not perpetual and (row.typ != _DATED or row.expiry is None):
         return None
@@ -65,7 +49,7 @@ def _instrument(venue: str, raw: msgspec.Raw) -> Instrument | None:
         margin=_COMMON_NAMES.get(row.settl_currency, row.settl_currency.upper()),
         tick=Decimal(tick),
         lot=Decimal(lot),
-        contract_size=size,
+        contract_size=_DIVISION.divide(Decimal(multiplier), Decimal(to_settle)),
         linear=not row.is_inverse,
         perpetual=perpetual,
         trading=row.state == "Open",

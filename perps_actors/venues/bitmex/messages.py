@@ -7,7 +7,7 @@ book row has its price, 2023-07-10); all read 2026-10. Numbers are JSON numbers,
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from msgspec import Meta, Raw, Struct, field
 
@@ -15,6 +15,11 @@ from perps_actors.venues.moments import Moment
 
 Action = Literal["partial", "insert", "update", "delete"]
 Side = Literal["Buy", "Sell"]
+
+INTERVALS: Final = {60: "1m", 300: "5m", 3_600: "1h", 86_400: "1d"}
+"""Lengths of candles in seconds, and their names."""
+
+SECONDS: Final = {name: seconds for seconds, name in INTERVALS.items()}
 
 MAX_ROWS = 100_000
 """Rows of one message: a partial of the whole book is the longest there is."""
@@ -90,6 +95,18 @@ class FundingRow(Struct, gc=False, rename="camel"):
     funding_rate: Raw
 
 
+class BinRow(Struct, gc=False):
+    """`tradeBin<interval>`, and a row of `GET /api/v1/trade/bucketed`: an interval that ended at its timestamp."""
+
+    symbol: str
+    timestamp: Moment
+    open: Raw
+    high: Raw
+    low: Raw
+    close: Raw
+    volume: Raw
+
+
 class Filter(Struct, gc=False):
     """What a partial was asked for."""
 
@@ -139,8 +156,15 @@ class FundingFrame(Struct, tag_field="table", tag="funding", gc=False):
     data: Annotated[list[FundingRow], Meta(max_length=MAX_ROWS)]
 
 
-Frame = BookFrame | QuoteFrame | TradeFrame | InstrumentFrame | LiquidationFrame | FundingFrame
-TABLES = frozenset({"orderBookL2", "quote", "trade", "instrument", "liquidation", "funding"})
+class BinFrame(Struct, tag_field="table", tag="tradeBin1m", gc=False):
+    """Rows of `tradeBin1m`."""
+
+    action: Action
+    data: Annotated[list[BinRow], Meta(max_length=MAX_ROWS)]
+
+
+Frame = BookFrame | QuoteFrame | TradeFrame | InstrumentFrame | LiquidationFrame | FundingFrame | BinFrame
+TABLES = frozenset({"orderBookL2", "quote", "trade", "instrument", "liquidation", "funding", "tradeBin1m"})
 
 
 class Unused(Struct, gc=False):

@@ -11,12 +11,15 @@ from datetime import UTC, datetime
 from typing import Final
 
 from perps_actors.errors import VenueError
-from perps_actors.market.events import Funding, Liquidation, TakerSide, Touch, Trade
+from perps_actors.market.candle import candle_of
+from perps_actors.market.events import Funding, FundingPaid, Liquidation, MarketEvent, TakerSide, Touch, Trade
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.numbers import decimal_text, positive
-from perps_actors.venues.bitmex.messages import FundingRow, LiquidationRow, QuoteRow, TradeRow
+from perps_actors.transport.wire import HttpRequest
+from perps_actors.venues.bitmex.messages import BinRow, FundingRow, LiquidationRow, QuoteRow, TradeRow
 from perps_actors.venues.contract import Outcome
-from perps_actors.venues.fields import price_if_any
+from perps_actors.venues.fields import NS_PER_S, price_if_any
+from perps_actors.venues.histories import interval_of
 from perps_actors.venues.moments import nanoseconds
 from perps_actors.venues.spelling import text_of
 from perps_actors.venues.touches import uncrossed
@@ -70,3 +73,44 @@ def funding_of(instrument: InstrumentId, row: FundingRow, received_ns: int) -> S
     """
     next_ns = nanoseconds(row.timestamp + (row.funding_interval - _NO_TIME))
     return (Funding(instrument, decimal_text(text_of(row.funding_rate)), None, next_ns, None, nanoseconds(row.timestamp), received_ns),)
+
+
+def funding_paid_of(instrument: InstrumentId, row: FundingRow, received_ns: int) -> Sequence[Outcome]:
+    """Return the funding of the past in a row.
+
+    Raises:
+        MarketError: a rate that is no number.
+        VenueError: a time out of range.
+    """
+    return (FundingPaid(instrument, decimal_text(text_of(row.funding_rate)), nanoseconds(row.timestamp), None, received_ns),)
+
+
+def candle_in(instrument: InstrumentId, row: BinRow, interval_s: int, received_ns: int) -> MarketEvent:
+    """Return the candle in a row: the venue tells of those only that are over, and opens each at the close of the one before.
+
+    Raises:
+        MarketError: numbers that are none, or contradict one another.
+        VenueError: a time out of range.
+    """
+    end_ns = nanoseconds(row.timestamp)
+    prices = (text_of(row.open), text_of(row.high), text_of(row.low), text_of(row.close))
+    return candle_of(
+        instrument,
+        interval_s,
+        end_ns - interval_s * NS_PER_S,
+        prices,
+        text_of(row.volume),
+        closed=True,
+        venue_time_ns=end_ns,
+        received_ns=received_ns,
+    )
+
+
+def past_candle_of(instrument: InstrumentId, row: BinRow, request: HttpRequest, received_ns: int) -> MarketEvent:
+    """Return the candle in a row of an answer to a request.
+
+    Raises:
+        MarketError: numbers that are none, or contradict one another.
+        VenueError: a time out of range, or the request names no length of candles that is known.
+    """
+    return candle_in(instrument, row, interval_of(request), received_ns)

@@ -1,34 +1,55 @@
-"""BitMEX over REST: all contracts with quote, venue mark, funding and open interest in one answer; past funding and trades.
+"""BitMEX over REST: all contracts with quote, mark, funding and open interest in one answer; books, candles, past funding and trades.
 
-Source: bitmex.com API explorer and app/restAPI, read 2026-10: 30 requests a minute without a key (120 with one), 429 beyond.
+Source: bitmex.com API explorer and app/restAPI, read 2026-10: 30 requests a minute without a key (120 with one), 429 beyond. Candles
+and fundings come oldest first, at most 1,000 and 500 in an answer; a candle is named by the end of its interval.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, Final, NamedTuple
-from urllib.parse import parse_qs, quote, urlsplit
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Final
+from urllib.parse import quote
 
 import msgspec
 
+from perps_actors.errors import VenueError
+from perps_actors.market.book import Level
 from perps_actors.market.instrument import Instrument, InstrumentId
 from perps_actors.transport.wire import HttpRequest
+from perps_actors.venues.addresses import parts_of
+from perps_actors.venues.answers import book_reader, read_answer, read_book, reader_of
 from perps_actors.venues.bitmex.contract import Contract
-from perps_actors.venues.bitmex.instruments import read_instruments
-from perps_actors.venues.bitmex.messages import FundingRow, InstrumentRow, TradeRow
-from perps_actors.venues.bitmex.readings import funding_of, trade_of
-from perps_actors.venues.contract import Complaint, Endpoints, Outcome
-from perps_actors.venues.rows import read_rows
-from perps_actors.venues.statuses import status_trouble
+from perps_actors.venues.bitmex.instruments import instrument_of
+from perps_actors.venues.bitmex.messages import INTERVALS, SECONDS, BinRow, BookRow, FundingRow, InstrumentRow, TradeRow
+from perps_actors.venues.bitmex.readings import funding_paid_of, past_candle_of, trade_of
+from perps_actors.venues.contract import BookSnapshot, Endpoints, Outcome, Polled
+from perps_actors.venues.fields import NS_PER_S
+from perps_actors.venues.histories import funding_pages, history_reader, pages, spelled_interval
+from perps_actors.venues.listings import read_listing
+from perps_actors.venues.moments import nanoseconds
+from perps_actors.venues.spelling import spelled
 
 VENUE: Final = "bitmex"
 LIVE: Final = Endpoints(stream="wss://ws.bitmex.com", rest="https://www.bitmex.com")
+MOST_CANDLES: Final = 1_000
+MOST_FUNDINGS: Final = 500
 
 _ACTIVE: Final = "/api/v1/instrument/active"
 _ONE: Final = "/api/v1/instrument"
+_BUCKETED: Final = "/api/v1/trade/bucketed"
 _FUNDING: Final = "/api/v1/funding"
-_PURPOSES: Final = {_ACTIVE: "quotes", _ONE: "quotes", _FUNDING: "funding_history", "/api/v1/trade": "trades"}
-_ROWS: Final = msgspec.json.Decoder(list[msgspec.Raw])
+_BOOK: Final = "/api/v1/orderBook/L2"
+_PURPOSES: Final = {
+    _BOOK: "depth",
+    _ACTIVE: "quotes",
+    _ONE: "quotes",
+    _BUCKETED: "candles",
+    _FUNDING: "funding_history",
+    "/api/v1/trade": "trades",
+}
+_LEVELS: Final = msgspec.json.Decoder(list[BookRow]).decode
+_LIST: Final = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
 class BitmexRest:
@@ -38,48 +59,67 @@ class BitmexRest:
         endpoints: where the venue lives.
     """
 
+    intervals = INTERVALS.keys()
+
     def __init__(self, endpoints: Endpoints = LIVE) -> None:
         self._base = endpoints.rest
 
     def quotes(self, symbols: Sequence[str]) -> tuple[HttpRequest, ...]:
         """Return one request: for the one symbol, or for all active contracts, which costs the same."""
         wanted = frozenset(symbols)
-        if len(wanted) == 1:
-            symbol = symbols[0]
-            return (HttpRequest(url=f"{self._base}{_ONE}?symbol={quote(symbol, safe='')}", purpose="quotes", symbol=symbol),)
-        return (HttpRequest(url=f"{self._base}{_ACTIVE}", purpose="quotes"),) if wanted else ()
+        one = f"{_ONE}?symbol={quote(symbols[0], safe='')}" if len(wanted) == 1 else _ACTIVE
+        return (self.request_for(self._base + one),) if wanted else ()
 
-    def funding_history(self, symbol: str) -> HttpRequest:
-        """Return the request for the latest 500 fundings of a symbol, newest first."""
-        url = f"{self._base}{_FUNDING}?symbol={quote(symbol, safe='')}&reverse=true&count=500"
-        return HttpRequest(url=url, purpose="funding_history", symbol=symbol)
+    def poll(self, what: Polled, symbols: Sequence[str]) -> tuple[HttpRequest, ...]:  # noqa: ARG002 - one answer has it all
+        """Return the request for quotes, which bring mark, index, funding and open interest along."""
+        return self.quotes(symbols)
 
-    def instruments(self) -> HttpRequest:
+    def depth(self, symbol: str) -> HttpRequest:
+        """Return the request for the whole book."""
+        return self.request_for(f"{self._base}{_BOOK}?symbol={quote(symbol, safe='')}&depth=0")
+
+    def candles(self, symbol: str, interval_s: int, since_ns: int, until_ns: int) -> tuple[HttpRequest, ...]:
+        """Return a request for each `MOST_CANDLES` candles.
+
+        Raises:
+            SettingsError: no such interval.
+        """
+        name, step_ns = spelled_interval(INTERVALS, interval_s, VENUE), interval_s * NS_PER_S
+        what = f"{_BUCKETED}?symbol={quote(symbol, safe='')}&binSize={name}&partial=false&count={MOST_CANDLES}"
+        return tuple(
+            self.request_for(f"{self._base}{what}{_between(start + step_ns, end)}")
+            for start, end in pages(since_ns, until_ns, interval_s, MOST_CANDLES)
+        )
+
+    def funding_history(self, symbol: str, since_ns: int, until_ns: int) -> tuple[HttpRequest, ...]:
+        """Return a request for each `MOST_FUNDINGS` hours."""
+        what = f"{_FUNDING}?symbol={quote(symbol, safe='')}&count={MOST_FUNDINGS}"
+        return tuple(
+            self.request_for(f"{self._base}{what}{_between(start, end - NS_PER_S)}")
+            for start, end in funding_pages(since_ns, until_ns, MOST_FUNDINGS)
+        )
+
+    def instruments(self) -> tuple[HttpRequest, ...]:
         """Return the request for the list of instruments."""
-        return HttpRequest(url=f"{self._base}{_ACTIVE}", purpose="instruments")
+        return (HttpRequest(url=f"{self._base}{_ACTIVE}", purpose="instruments"),)
 
     def request_for(self, url: str) -> HttpRequest:
         """Return the request that an address stands for, on whatever host; its purpose is `unknown` where we never ask that."""
-        try:
-            parts = urlsplit(url)
-        except ValueError:
-            return HttpRequest(url=url, purpose="unknown")
-        symbol = parse_qs(parts.query).get("symbol", [None])[0]
-        return HttpRequest(url=url, purpose=_PURPOSES.get(parts.path, "unknown"), symbol=symbol)
+        path, query = parts_of(url)
+        interval_s = SECONDS.get(query.get("binSize", ""))
+        return HttpRequest(url=url, purpose=_PURPOSES.get(path, "unknown"), symbol=query.get("symbol"), interval_s=interval_s)
 
     def read(self, request: HttpRequest, status: int | None, body: bytes, received_ns: int) -> Sequence[Outcome]:
         """Return the market events in an answer, each bad row a complaint of its own."""
-        reader = _READERS.get(request.purpose)
-        if reader is None:
-            return ()
-        trouble = status_trouble(request, status)
-        if trouble is not None:
-            return (trouble,)
-        try:
-            rows = _ROWS.decode(body) if body.lstrip()[:1] == b"[" else [msgspec.Raw(body)]
-        except Exception as error:  # noqa: BLE001 - whatever hostile text does to the decoder is a complaint
-            return (Complaint(f"Expected an answer for {request.purpose}, was {body[:60]!r}: {error}", request.symbol),)
-        return read_rows(VENUE, rows, reader.decode, lambda instrument, row: reader.outcomes(instrument, row, received_ns))
+        return read_answer(_READERS, request, status, body, received_ns)
+
+    def read_book(self, body: bytes) -> BookSnapshot:
+        """Return the book in an answer to `depth`.
+
+        Raises:
+            VenueError: the answer is none.
+        """
+        return read_book(body, _book)
 
     def read_instruments(self, body: bytes) -> tuple[Instrument, ...]:
         """Return the listed perpetuals and futures; a row that cannot be read is left out.
@@ -87,12 +127,20 @@ class BitmexRest:
         Raises:
             VenueError: the answer is no such list.
         """
-        return read_instruments(VENUE, body)
+        return read_listing(body, _LIST, lambda row: instrument_of(VENUE, row))
 
 
-class _Reader(NamedTuple):
-    decode: Callable[[msgspec.Raw], Any]
-    outcomes: Callable[[InstrumentId, Any, int], Sequence[Outcome]]
+def _between(first_ns: int, last_ns: int) -> str:
+    return f"&startTime={_date(first_ns)}&endTime={_date(last_ns)}"
+
+
+def _date(time_ns: int) -> str:
+    return quote(f"{datetime.fromtimestamp(time_ns // NS_PER_S, UTC):%Y-%m-%dT%H:%M:%S.000Z}", safe="")
+
+
+def _rows(body: bytes) -> list[msgspec.Raw]:
+    """Return the rows of an answer, which may be one alone."""
+    return _LIST(body) if body.lstrip()[:1] == b"[" else [msgspec.Raw(body)]
 
 
 def _contract(instrument: InstrumentId, row: InstrumentRow, received_ns: int) -> Sequence[Outcome]:
@@ -103,10 +151,25 @@ def _past_trade(instrument: InstrumentId, row: TradeRow, received_ns: int) -> Se
     return trade_of(instrument, row, received_ns, backlog=True)
 
 
-_CONTRACTS: Final = _Reader(msgspec.json.Decoder(InstrumentRow).decode, _contract)
+def _book(body: bytes) -> BookSnapshot:
+    """Return the book in an answer; its time is that of the level that changed last. A symbol that is not listed has no rows."""
+    rows = _LEVELS(body)
+    if not rows:
+        msg = "Expected the levels of a listed contract, was none"
+        raise VenueError(msg)
+    sides: dict[str, list[Level]] = {"Buy": [], "Sell": []}
+    for row in rows:
+        sides[row.side].append((spelled(row.price), spelled(row.size)))
+    moments = [row.timestamp for row in rows if row.timestamp is not None]
+    return BookSnapshot(sides["Buy"], sides["Sell"], None, nanoseconds(max(moments)) if moments else None)
+
+
+_CONTRACTS: Final = reader_of(VENUE, _rows, InstrumentRow, _contract)
 _READERS: Final = {
     "quotes": _CONTRACTS,
     "instruments": _CONTRACTS,
-    "funding_history": _Reader(msgspec.json.Decoder(FundingRow).decode, funding_of),
-    "trades": _Reader(msgspec.json.Decoder(TradeRow).decode, _past_trade),
+    "depth": book_reader(VENUE, _book),
+    "candles": history_reader(VENUE, _rows, BinRow, past_candle_of),
+    "funding_history": reader_of(VENUE, _rows, FundingRow, funding_paid_of),
+    "trades": reader_of(VENUE, _rows, TradeRow, _past_trade),
 }

@@ -1,4 +1,4 @@
-"""BitMEX's streams: books, touch, trades, venue marks, funding, open interest and liquidations.
+"""BitMEX's streams: books, touch, trades, venue marks, funding, open interest, liquidations and candles.
 
 Source: bitmex.com/app/wsAPI; blog.bitmex.com, "Rate Limiting on WebSocket Connections" (20 connections an hour); both read
 2026-10. One address carries all tables; `table:symbol` names a topic, and a request names several. Whoever hears nothing is to
@@ -13,17 +13,23 @@ from typing import Final
 
 import msgspec
 
-from perps_actors.errors import SettingsError
 from perps_actors.market.mark import Source
 from perps_actors.transport.wire import ConnectionPlan, HttpRequest
 from perps_actors.venues.bitmex.messages import TABLES, Frame, Unused
 from perps_actors.venues.bitmex.rest import LIVE, VENUE
 from perps_actors.venues.bitmex.tables import Followed, outcomes_of
-from perps_actors.venues.contract import Complaint, Endpoints, Outcome
-from perps_actors.venues.subscriptions import Op, Subscriptions, batches
+from perps_actors.venues.contract import UNASKED, Complaint, Endpoints, Outcome
+from perps_actors.venues.subscriptions import Op, Subscriptions, batches, chosen
 from perps_actors.venues.tracked import Tracked
 
-CHANNELS: Final = {"book": "orderBookL2", "touch": "quote", "trades": "trade", "marks": "instrument", "liquidations": "liquidation"}
+CHANNELS: Final = {
+    "book": "orderBookL2",
+    "touch": "quote",
+    "trades": "trade",
+    "marks": "instrument",
+    "liquidations": "liquidation",
+    "candles": "tradeBin1m",
+}
 """What can be subscribed, and its table."""
 SYMBOLS_PER_CONNECTION: Final = 100
 TOPICS_PER_REQUEST: Final = 50
@@ -56,11 +62,9 @@ class BitmexStream:
         SettingsError: a channel that is none of `CHANNELS`.
     """
 
-    def __init__(self, endpoints: Endpoints = LIVE, channels: frozenset[str] = frozenset(CHANNELS)) -> None:
-        for channel in sorted(channels - CHANNELS.keys()):
-            raise SettingsError(field="channels", value=channel, why=f"expected some of {', '.join(sorted(CHANNELS))}", place=VENUE)
+    def __init__(self, endpoints: Endpoints = LIVE, channels: frozenset[str] = frozenset(CHANNELS) - UNASKED) -> None:
         self._url = f"{endpoints.stream}/realtime"
-        self._channels = tuple(channel for channel in CHANNELS if channel in channels)
+        self._channels = chosen(channels, CHANNELS, VENUE)
         self._subscriptions = Subscriptions(self._topics, _request, TOPICS_PER_REQUEST)
         self._followed = Tracked(VENUE, lambda instrument: Followed(instrument, _book_renewal))
 

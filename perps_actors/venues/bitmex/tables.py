@@ -12,6 +12,7 @@ from perps_actors.market.instrument import InstrumentId
 from perps_actors.venues.bitmex.contract import Contract
 from perps_actors.venues.bitmex.keyed_book import KeyedBook
 from perps_actors.venues.bitmex.messages import (
+    BinFrame,
     BookFrame,
     BookRow,
     Frame,
@@ -22,9 +23,10 @@ from perps_actors.venues.bitmex.messages import (
     QuoteFrame,
     TradeFrame,
 )
-from perps_actors.venues.bitmex.readings import funding_of, liquidation_of, quote_of, trade_of
+from perps_actors.venues.bitmex.readings import candle_in, funding_of, liquidation_of, quote_of, trade_of
 from perps_actors.venues.contract import Complaint, Outcome
 
+_MINUTE_S: Final = 60
 _LIQUIDATION: Final = msgspec.json.Decoder(LiquidationRow).decode
 
 
@@ -119,6 +121,10 @@ def _fundings(frame: FundingFrame, find: Find, _: str, received_ns: int) -> Sequ
     return _each(frame.data, find, lambda followed, row: funding_of(followed.instrument, row, received_ns))
 
 
+def _bins(frame: BinFrame, find: Find, _: str, received_ns: int) -> Sequence[Outcome]:
+    return _each(frame.data, find, lambda followed, row: [candle_in(followed.instrument, row, _MINUTE_S, received_ns)])
+
+
 _READINGS: Final[dict[type, Callable[[Any, Find, str, int], Sequence[Outcome]]]] = {
     BookFrame: _book,
     QuoteFrame: _quotes,
@@ -126,4 +132,5 @@ _READINGS: Final[dict[type, Callable[[Any, Find, str, int], Sequence[Outcome]]]]
     InstrumentFrame: _contracts,
     LiquidationFrame: _liquidations,
     FundingFrame: _fundings,
+    BinFrame: _bins,
 }

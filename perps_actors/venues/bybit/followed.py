@@ -1,4 +1,4 @@
-"""What Bybit's topics say of one instrument: its book, its ticker, its trades and liquidations.
+"""What Bybit's topics say of one instrument: its book, its ticker, its trades, liquidations and candles.
 
 Source: bybit-exchange.github.io/docs/v5/websocket/public/orderbook, read 2026-11. A book begins with a snapshot, and a later one
 replaces it. `u` counts by one from there (the SBE page of v5 says "to check continuity", v3's "is always in sequence"; recordings
@@ -16,8 +16,8 @@ import msgspec
 from perps_actors.errors import VenueError
 from perps_actors.market.book import check_levels
 from perps_actors.market.instrument import InstrumentId
-from perps_actors.venues.bybit.messages import BookData, Frame, Liquidations, TickerData, Trades
-from perps_actors.venues.bybit.readings import TickerState, liquidation_of, trade_of
+from perps_actors.venues.bybit.messages import SECONDS, BookData, Candles, Frame, Liquidations, TickerData, Trades
+from perps_actors.venues.bybit.readings import TickerState, candle_in, liquidation_of, trade_of
 from perps_actors.venues.contract import Outcome
 from perps_actors.venues.fields import NS_PER_MS
 from perps_actors.venues.renewed_book import RenewedBook
@@ -28,6 +28,7 @@ DEPTHS: Final = ("1", "50", "200", "500", "1000")
 _BOOK: Final = msgspec.json.Decoder(BookData).decode
 _TICKER: Final = msgspec.json.Decoder(TickerData).decode
 _TRADES: Final = msgspec.json.Decoder(Trades).decode
+_CANDLES: Final = msgspec.json.Decoder(Candles).decode
 _LIQUIDATIONS: Final = msgspec.json.Decoder(Liquidations).decode
 
 
@@ -102,6 +103,13 @@ class Followed:
             self._check(row.symbol)
         return [liquidation_of(self._instrument, row, received_ns) for row in rows]
 
+    def candles(self, frame: Frame, interval: str, _: str, received_ns: int) -> Sequence[Outcome]:
+        """Return the candles in a message; lengths that are not known are none of ours."""
+        interval_s, time_ns = SECONDS.get(interval), _time_ns(frame)
+        if interval_s is None:
+            return ()
+        return [candle_in(self._instrument, row, interval_s, time_ns, received_ns) for row in _CANDLES(frame.data)]
+
     def _check(self, symbol: str) -> None:
         if symbol != self._instrument.symbol:
             msg = f"Expected data of {self._instrument.symbol}, was of {symbol[:50]!r}"
@@ -120,6 +128,7 @@ READINGS: Final[dict[str, Callable[[Followed, Frame, str, str, int], Sequence[Ou
     "tickers": Followed.ticker,
     "publicTrade": Followed.trades,
     "allLiquidation": Followed.liquidations,
+    "kline": Followed.candles,
 }
 """What reads a topic, by its first part."""
 

@@ -6,13 +6,11 @@ one is worth 1 USD. A perpetual may have a delivery time too: the day on which i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 
 import msgspec
 
-from perps_actors.errors import MarketError, VenueError
 from perps_actors.market.instrument import Instrument, InstrumentId
 from perps_actors.market.numbers import positive
 from perps_actors.venues.bybit.messages import InstrumentRow
@@ -21,20 +19,16 @@ from perps_actors.venues.fields import NS_PER_S, ns_if_any
 _ROW = msgspec.json.Decoder(InstrumentRow)
 
 
-def instruments_of(venue: str, rows: Sequence[msgspec.Raw]) -> tuple[Instrument, ...]:
-    """Return the instruments of `venue` in these rows; a row that cannot be read is left out."""
-    found = (_instrument(venue, row) for row in rows)
-    return tuple(instrument for instrument in found if instrument is not None)
+def instrument_of(venue: str, raw: msgspec.Raw) -> Instrument:
+    """Return the instrument of `venue` in a row.
 
-
-def _instrument(venue: str, raw: msgspec.Raw) -> Instrument | None:
-    try:
-        row = _ROW.decode(raw)
-        tick, lot = positive(row.price_filter.tick_size), positive(row.lot_size_filter.qty_step)
-        perpetual = row.contract_type.endswith("Perpetual")
-        term = "PERP" if perpetual else f"{datetime.fromtimestamp((ns_if_any(row.delivery_time) or 0) // NS_PER_S, UTC):%y%m%d}"
-    except (msgspec.MsgspecError, MarketError, VenueError, RecursionError):
-        return None
+    Raises:
+        MarketError, VenueError, msgspec.MsgspecError, OverflowError: the row cannot be read.
+    """
+    row = _ROW.decode(raw)
+    tick, lot = positive(row.price_filter.tick_size), positive(row.lot_size_filter.qty_step)
+    perpetual = row.contract_type.endswith("Perpetual")
+    term = "PERP" if perpetual else f"{datetime.fromtimestamp((ns_if_any(row.delivery_time) or 0) // NS_PER_S, UTC):%y%m%d}"
     return Instrument(
         id=InstrumentId(venue, row.symbol),
         canonical=f"{row.base_coin}-{row.quote_coin}-{term}",

@@ -7,11 +7,28 @@ not the same as an empty one.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from msgspec import Meta, Raw, Struct, field
 
 from perps_actors.venues.fields import Levels, Millis, SequenceId
+
+INTERVALS: Final = {
+    60: "1",
+    180: "3",
+    300: "5",
+    900: "15",
+    1_800: "30",
+    3_600: "60",
+    7_200: "120",
+    14_400: "240",
+    21_600: "360",
+    43_200: "720",
+    86_400: "D",
+}
+"""Lengths of candles in seconds, and their names; weeks and months are left out."""
+
+SECONDS: Final = {name: seconds for seconds, name in INTERVALS.items()}
 
 
 class Frame(Struct, gc=False):
@@ -78,6 +95,22 @@ Trades = Annotated[list[TradeRow], Meta(max_length=1_024)]
 Liquidations = Annotated[list[LiquidationRow], Meta(max_length=1_024)]
 
 
+class CandleRow(Struct, gc=False):
+    """A row of `kline.<interval>.<symbol>`: a candle, also while it lasts."""
+
+    start: Millis
+    open: str
+    high: str
+    low: str
+    close: str
+    volume: str
+    confirm: bool
+    """Whether the interval is over."""
+
+
+Candles = Annotated[list[CandleRow], Meta(max_length=1_024)]
+
+
 class Listing(Struct, gc=False):
     """The result of an answer that is a list; the rows are read one by one."""
 
@@ -100,6 +133,26 @@ class DepthData(Struct, gc=False):
     bids: Levels = field(name="b")
     asks: Levels = field(name="a")
     time: Millis = field(name="ts")
+    update_id: SequenceId | None = field(name="u", default=None)
+
+
+class KlineRow(Struct, gc=False, array_like=True):
+    """A row of `GET /v5/market/kline`; the turnover stands behind the volume."""
+
+    start: str
+    open: str
+    high: str
+    low: str
+    close: str
+    volume: str
+
+
+class PaidRow(Struct, gc=False, rename="camel"):
+    """A row of `GET /v5/market/funding/history`."""
+
+    symbol: str
+    funding_rate: str
+    funding_rate_timestamp: str
 
 
 class PriceFilter(Struct, gc=False, rename="camel"):

@@ -12,12 +12,15 @@ from collections.abc import Mapping
 from typing import Final
 
 from perps_actors.errors import VenueError
-from perps_actors.market.events import Funding, Liquidation, MarketEvent, OpenInterest, TakerSide, Touch, Trade, VenueMark
+from perps_actors.market.candle import candle_of
+from perps_actors.market.events import Funding, FundingPaid, Liquidation, MarketEvent, OpenInterest, TakerSide, Touch, Trade, VenueMark
 from perps_actors.market.instrument import InstrumentId
-from perps_actors.market.numbers import positive
-from perps_actors.venues.bybit.messages import LiquidationRow, TickerData, TradeRow
+from perps_actors.market.numbers import decimal_text, positive
+from perps_actors.transport.wire import HttpRequest
+from perps_actors.venues.bybit.messages import CandleRow, KlineRow, LiquidationRow, PaidRow, TickerData, TradeRow
 from perps_actors.venues.contract import Outcome
-from perps_actors.venues.fields import NS_PER_MS, amount, ns_if_any, price_if_any, rate_if_any
+from perps_actors.venues.fields import NS_PER_MS, amount, ns_if_any, ns_of, price_if_any, rate_if_any
+from perps_actors.venues.histories import interval_of
 from perps_actors.venues.incremental import completed
 from perps_actors.venues.touches import uncrossed
 
@@ -122,3 +125,36 @@ def liquidation_of(instrument: InstrumentId, row: LiquidationRow, received_ns: i
     """
     price, quantity = positive(row.price), positive(row.amount)
     return Liquidation(instrument, _LIQUIDATING[row.side], price, quantity, row.time * NS_PER_MS, received_ns)
+
+
+def candle_in(instrument: InstrumentId, row: CandleRow, interval_s: int, time_ns: int | None, received_ns: int) -> MarketEvent:
+    """Return the candle that a stream tells of.
+
+    Raises:
+        MarketError: numbers that are none, or contradict one another.
+    """
+    prices, start_ns = (row.open, row.high, row.low, row.close), row.start * NS_PER_MS
+    return candle_of(
+        instrument, interval_s, start_ns, prices, row.volume, closed=row.confirm, venue_time_ns=time_ns, received_ns=received_ns
+    )
+
+
+def kline_of(instrument: InstrumentId, row: KlineRow, request: HttpRequest, received_ns: int) -> MarketEvent:
+    """Return the candle in a row of a REST answer, which does not say whether it is over.
+
+    Raises:
+        MarketError: numbers that are none, or contradict one another.
+        VenueError: a time that is none, or the request names no length of candles that is known.
+    """
+    prices = (row.open, row.high, row.low, row.close)
+    return candle_of(instrument, interval_of(request), ns_of(row.start), prices, row.volume, closed=None, received_ns=received_ns)
+
+
+def funding_paid_of(instrument: InstrumentId, row: PaidRow, received_ns: int) -> list[Outcome]:
+    """Return the funding of the past in a row.
+
+    Raises:
+        MarketError: a rate that is no number.
+        VenueError: a time that is none.
+    """
+    return [FundingPaid(instrument, decimal_text(row.funding_rate), ns_of(row.funding_rate_timestamp), None, received_ns)]

@@ -1,4 +1,4 @@
-"""Bybit over REST: tickers with venue marks, funding and open interest, depth snapshots and the list of instruments.
+"""Bybit over REST: tickers with marks, funding and open interest, books, candles, past funding and the list of instruments.
 
 Source: bybit-exchange.github.io/docs/v5 (market, rate-limit), read 2026-11: 600 requests in 5 s and address, whatever they ask;
 beyond that status 403, and none may be made for 10 minutes. Refusals have status 200 and a `retCode` other than 0.
@@ -8,32 +8,40 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Final
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import quote
 
 import msgspec
 
 from perps_actors.errors import VenueError
-from perps_actors.market.book import check_levels
-from perps_actors.market.instrument import Instrument, InstrumentId
+from perps_actors.market.instrument import Instrument
 from perps_actors.transport.wire import HttpRequest
-from perps_actors.venues.bybit.categories import Category, by_category, category_of
-from perps_actors.venues.bybit.instruments import instruments_of
-from perps_actors.venues.bybit.messages import DepthData, ListAnswer, Listing, TickerData
-from perps_actors.venues.bybit.readings import quotes_of
-from perps_actors.venues.contract import Complaint, Endpoints, Outcome
+from perps_actors.venues.addresses import parts_of
+from perps_actors.venues.answers import book_reader, read_answer, read_book, reader_of
+from perps_actors.venues.bybit.categories import CATEGORIES, Category, by_category, category_of
+from perps_actors.venues.bybit.instruments import instrument_of
+from perps_actors.venues.bybit.messages import INTERVALS, SECONDS, DepthData, KlineRow, ListAnswer, Listing, PaidRow, TickerData
+from perps_actors.venues.bybit.readings import funding_paid_of, kline_of, quotes_of
+from perps_actors.venues.contract import BookSnapshot, Endpoints, Outcome, Polled
 from perps_actors.venues.fields import NS_PER_MS
-from perps_actors.venues.pushed_book import PushedBook
+from perps_actors.venues.histories import funding_pages, history_reader, pages, spelled_interval
+from perps_actors.venues.listings import read_listing
 from perps_actors.venues.rows import read_rows
-from perps_actors.venues.statuses import status_trouble
-from perps_actors.venues.symbols import check_symbol
 
 VENUE: Final = "bybit"
 LIVE: Final = Endpoints(stream="wss://stream.bybit.com", rest="https://api.bybit.com")
 WEIGHT_PER_MINUTE: Final = 7_200
 DEPTH: Final = 500
 """Levels a side of a depth snapshot, the most there are."""
+MOST_CANDLES: Final = 1_000
+MOST_FUNDINGS: Final = 200
 
-_PATHS: Final = {"quotes": "/v5/market/tickers", "depth": "/v5/market/orderbook", "instruments": "/v5/market/instruments-info"}
+_PATHS: Final = {
+    "quotes": "/v5/market/tickers",
+    "depth": "/v5/market/orderbook",
+    "candles": "/v5/market/kline",
+    "funding_history": "/v5/market/funding/history",
+    "instruments": "/v5/market/instruments-info",
+}
 _PURPOSES: Final = {path: purpose for purpose, path in _PATHS.items()}
 _ANSWER: Final = msgspec.json.Decoder(ListAnswer).decode
 _LISTING: Final = msgspec.json.Decoder(Listing).decode
@@ -48,6 +56,8 @@ class BybitRest:
         endpoints: where the venue lives.
     """
 
+    intervals = INTERVALS.keys()
+
     def __init__(self, endpoints: Endpoints = LIVE) -> None:
         self._base = endpoints.rest
 
@@ -58,38 +68,64 @@ class BybitRest:
             for category, members in by_category(tuple(dict.fromkeys(symbols))).items()
         )
 
+    def poll(self, what: Polled, symbols: Sequence[str]) -> tuple[HttpRequest, ...]:  # noqa: ARG002 - one answer has it all
+        """Return the requests for quotes, which bring mark, index, funding and open interest along."""
+        return self.quotes(symbols)
+
     def depth(self, symbol: str) -> HttpRequest:
         """Return the request for the `DEPTH` best levels a side."""
         return self._request("depth", category_of(symbol), f"&limit={DEPTH}", symbol=symbol)
 
-    def instruments(self, category: Category = "linear") -> HttpRequest:
-        """Return the request for the instruments of a category, at most 1,000; the other category takes another request."""
-        return self._request("instruments", category, "&limit=1000")
+    def candles(self, symbol: str, interval_s: int, since_ns: int, until_ns: int) -> tuple[HttpRequest, ...]:
+        """Return a request for each `MOST_CANDLES` candles.
+
+        Raises:
+            SettingsError: no such interval.
+        """
+        name = spelled_interval(INTERVALS, interval_s, VENUE)
+        return tuple(
+            self._request(
+                "candles",
+                category_of(symbol),
+                f"&interval={name}&start={start // NS_PER_MS}&end={end // NS_PER_MS - 1}&limit={MOST_CANDLES}",
+                symbol=symbol,
+            )
+            for start, end in pages(since_ns, until_ns, interval_s, MOST_CANDLES)
+        )
+
+    def funding_history(self, symbol: str, since_ns: int, until_ns: int) -> tuple[HttpRequest, ...]:
+        """Return a request for each `MOST_FUNDINGS` hours."""
+        return tuple(
+            self._request(
+                "funding_history",
+                category_of(symbol),
+                f"&startTime={start // NS_PER_MS}&endTime={end // NS_PER_MS - 1}&limit={MOST_FUNDINGS}",
+                symbol=symbol,
+            )
+            for start, end in funding_pages(since_ns, until_ns, MOST_FUNDINGS)
+        )
+
+    def instruments(self) -> tuple[HttpRequest, ...]:
+        """Return the requests for the instruments of each category, at most 1,000."""
+        return tuple(self._request("instruments", category, "&limit=1000") for category in CATEGORIES)
 
     def request_for(self, url: str) -> HttpRequest:
         """Return the request that an address stands for, on whatever host; its purpose is `unknown` where we never ask that."""
-        try:
-            parts = urlsplit(url)
-        except ValueError:
-            return HttpRequest(url=url, purpose="unknown")
-        symbol = parse_qs(parts.query).get("symbol", [None])[0]
-        return HttpRequest(url=url, purpose=_PURPOSES.get(parts.path, "unknown"), symbol=symbol)
+        path, query = parts_of(url)
+        interval_s = SECONDS.get(query.get("interval", ""))
+        return HttpRequest(url=url, purpose=_PURPOSES.get(path, "unknown"), symbol=query.get("symbol"), interval_s=interval_s)
 
     def read(self, request: HttpRequest, status: int | None, body: bytes, received_ns: int) -> Sequence[Outcome]:
         """Return the market events in an answer: all rows of a bulk answer, each bad row a complaint of its own."""
-        if request.purpose not in ("quotes", "depth"):
-            return ()
-        trouble = status_trouble(request, status)
-        if trouble is not None:
-            return (trouble,)
-        try:
-            result, time_ns = _result_of(body)
-            if request.purpose == "depth":
-                return _book_in(result, received_ns)
-            rows = _LISTING(result).rows
-        except Exception as error:  # noqa: BLE001 - whatever hostile text does to the decoder is a complaint
-            return (Complaint(f"Expected an answer for {request.purpose}, was {body[:60]!r}: {error}", request.symbol),)
-        return read_rows(VENUE, rows, _TICKER, lambda instrument, row: quotes_of(instrument, row, time_ns, received_ns))
+        return read_answer(_READERS, request, status, body, received_ns)
+
+    def read_book(self, body: bytes) -> BookSnapshot:
+        """Return the book in an answer to `depth`.
+
+        Raises:
+            VenueError: the answer is none.
+        """
+        return read_book(body, _book)
 
     def read_instruments(self, body: bytes) -> tuple[Instrument, ...]:
         """Return the listed instruments; a row that cannot be read is left out.
@@ -97,16 +133,11 @@ class BybitRest:
         Raises:
             VenueError: the answer is no such list.
         """
-        try:
-            rows = _LISTING(_result_of(body)[0]).rows
-        except Exception as error:
-            msg = f"Expected a list of instruments, was {body[:60]!r}: {error}"
-            raise VenueError(msg) from error
-        return instruments_of(VENUE, rows)
+        return read_listing(body, _rows, lambda row: instrument_of(VENUE, row))
 
     def _request(self, purpose: str, category: Category, more: str = "", *, symbol: str | None = None) -> HttpRequest:
         named = f"&symbol={quote(symbol, safe='')}" if symbol is not None else ""
-        return HttpRequest(url=f"{self._base}{_PATHS[purpose]}?category={category}{named}{more}", purpose=purpose, symbol=symbol)
+        return self.request_for(f"{self._base}{_PATHS[purpose]}?category={category}{named}{more}")
 
 
 def _result_of(body: bytes) -> tuple[msgspec.Raw, int | None]:
@@ -118,9 +149,23 @@ def _result_of(body: bytes) -> tuple[msgspec.Raw, int | None]:
     return answer.result, answer.time * NS_PER_MS if answer.time is not None else None
 
 
-def _book_in(result: msgspec.Raw, received_ns: int) -> Sequence[Outcome]:
-    data = _DEPTH(result)
-    check_levels(data.bids)
-    check_levels(data.asks)
-    book = PushedBook(InstrumentId(VENUE, check_symbol(data.symbol)))
-    return book.snapshot(data.bids, data.asks, sequence=None, venue_time_ns=data.time * NS_PER_MS, received_ns=received_ns)
+def _rows(body: bytes) -> list[msgspec.Raw]:
+    return _LISTING(_result_of(body)[0]).rows
+
+
+def _quotes(_: HttpRequest, body: bytes, received_ns: int) -> Sequence[Outcome]:
+    result, time_ns = _result_of(body)
+    return read_rows(VENUE, _LISTING(result).rows, _TICKER, lambda instrument, row: quotes_of(instrument, row, time_ns, received_ns))
+
+
+def _book(body: bytes) -> BookSnapshot:
+    data = _DEPTH(_result_of(body)[0])
+    return BookSnapshot(data.bids, data.asks, data.update_id, data.time * NS_PER_MS, data.symbol)
+
+
+_READERS: Final = {
+    "quotes": _quotes,
+    "depth": book_reader(VENUE, _book),
+    "candles": history_reader(VENUE, _rows, KlineRow, kline_of),
+    "funding_history": reader_of(VENUE, _rows, PaidRow, funding_paid_of),
+}

@@ -1,4 +1,4 @@
-"""Bybit's streams: books, touch, trades, venue marks, funding, open interest and liquidations.
+"""Bybit's streams: books, touch, trades, venue marks, funding, open interest, liquidations and candles.
 
 Source: bybit-exchange.github.io/docs/v5 (ws/connect, websocket/public), read 2026-11. A connection carries one category, and the
 topics named on it may have 21,000 characters. Answers to subscriptions can come after dozens of pushes. A ping is due every 20 s.
@@ -12,19 +12,25 @@ from typing import Final
 
 import msgspec
 
-from perps_actors.errors import SettingsError
 from perps_actors.market.mark import Source
 from perps_actors.transport.wire import ConnectionPlan, HttpRequest
 from perps_actors.venues.bybit.categories import by_category
 from perps_actors.venues.bybit.followed import READINGS, Followed, request
 from perps_actors.venues.bybit.messages import Frame
 from perps_actors.venues.bybit.rest import LIVE, VENUE
-from perps_actors.venues.contract import Complaint, Endpoints, Outcome
-from perps_actors.venues.subscriptions import Subscriptions, batches
+from perps_actors.venues.contract import UNASKED, Complaint, Endpoints, Outcome
+from perps_actors.venues.subscriptions import Subscriptions, batches, chosen
 from perps_actors.venues.tracked import Tracked
 
-CHANNELS: Final = {"book": "orderbook.50", "marks": "tickers", "trades": "publicTrade", "liquidations": "allLiquidation"}
-"""What can be subscribed, and its topic without the symbol. Touch, funding and open interest come with the marks."""
+CHANNELS: Final = {
+    "book": "orderbook.50",
+    "marks": "tickers",
+    "trades": "publicTrade",
+    "liquidations": "allLiquidation",
+    "candles": "kline.1",
+}
+"""What can be subscribed, and its topic without the symbol. Touch, funding and open interest come with the marks; candles
+are of a minute."""
 SYMBOLS_PER_CONNECTION: Final = 80
 """80 symbols of 40 characters make 18,000 characters of topics."""
 TOPICS_PER_REQUEST: Final = 40
@@ -45,11 +51,9 @@ class BybitStream:
         SettingsError: a channel that is none of `CHANNELS`.
     """
 
-    def __init__(self, endpoints: Endpoints = LIVE, channels: frozenset[str] = frozenset(CHANNELS)) -> None:
-        for channel in sorted(channels - CHANNELS.keys()):
-            raise SettingsError(field="channels", value=channel, why=f"expected some of {', '.join(sorted(CHANNELS))}", place=VENUE)
+    def __init__(self, endpoints: Endpoints = LIVE, channels: frozenset[str] = frozenset(CHANNELS) - UNASKED) -> None:
         self._base = endpoints.stream
-        self._channels = [channel for channel in CHANNELS if channel in channels]
+        self._channels = chosen(channels, CHANNELS, VENUE)
         self._followed = Tracked(VENUE, Followed)
         self._subscriptions = Subscriptions(self._topics, request, TOPICS_PER_REQUEST)
 

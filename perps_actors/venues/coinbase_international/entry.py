@@ -22,5 +22,6 @@ ENTRY = Venue(
     endpoints=LIVE,
     stream=partial(DeribitStream, venue=VENUE),
     rest=partial(DeribitRest, venue=VENUE),
+    not_streamed=frozenset({"funding_time", "predicted_funding"}),
     weight_per_minute=WEIGHT_PER_MINUTE,
 )

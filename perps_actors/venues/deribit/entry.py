@@ -6,4 +6,11 @@ from perps_actors.venues.contract import Venue
 from perps_actors.venues.deribit.rest import LIVE, VENUE, WEIGHT_PER_MINUTE, DeribitRest
 from perps_actors.venues.deribit.stream import DeribitStream
 
-ENTRY = Venue(name=VENUE, endpoints=LIVE, stream=DeribitStream, rest=DeribitRest, weight_per_minute=WEIGHT_PER_MINUTE)
+ENTRY = Venue(
+    name=VENUE,
+    endpoints=LIVE,
+    stream=DeribitStream,
+    rest=DeribitRest,
+    not_streamed=frozenset({"funding_time", "predicted_funding"}),
+    weight_per_minute=WEIGHT_PER_MINUTE,
+)

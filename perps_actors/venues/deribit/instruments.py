@@ -7,7 +7,6 @@ from decimal import Decimal
 
 import msgspec
 
-from perps_actors.errors import MarketError, VenueError
 from perps_actors.market.instrument import Instrument, InstrumentId
 from perps_actors.market.numbers import positive
 from perps_actors.venues.deribit.messages import InstrumentRow
@@ -23,32 +22,24 @@ _LIST = msgspec.json.Decoder(_List)
 _ROW = msgspec.json.Decoder(InstrumentRow)
 
 
-def read_instruments(venue: str, body: bytes) -> tuple[Instrument, ...]:
-    """Return the futures of `venue` in an answer; a row that cannot be read is left out.
+def rows_of_listing(body: bytes) -> list[msgspec.Raw]:
+    """Return the rows of a list of instruments; raises msgspec's errors on what is none."""
+    return _LIST.decode(body).result
+
+
+def instrument_of(venue: str, raw: msgspec.Raw) -> Instrument | None:
+    """Return the future of `venue` in a row; None for what is no future.
 
     Raises:
-        VenueError: the answer is no such list.
+        MarketError, VenueError, msgspec.MsgspecError, ValueError, OverflowError: the row cannot be read.
     """
-    try:
-        rows = _LIST.decode(body).result
-    except Exception as error:
-        msg = f"Expected a list of instruments, was {body[:60]!r}: {error}"
-        raise VenueError(msg) from error
-    found = (_instrument(venue, row) for row in rows)
-    return tuple(instrument for instrument in found if instrument is not None)
-
-
-def _instrument(venue: str, raw: msgspec.Raw) -> Instrument | None:
-    try:
-        row = _ROW.decode(raw)
-        if row.kind != "future":
-            return None
-        tick, lot, size = (Decimal(positive(spelled(n))) for n in (row.tick_size, row.min_trade_amount, row.contract_size))
-        symbol = check_symbol(row.symbol)
-        perpetual, linear = row.settlement_period == "perpetual", row.instrument_type == "linear"
-        term = "PERP" if perpetual else f"{datetime.fromtimestamp(row.expiration_timestamp // 1000, UTC):%y%m%d}"
-    except (msgspec.MsgspecError, MarketError, VenueError, RecursionError, ValueError, OSError, OverflowError):
+    row = _ROW.decode(raw)
+    if row.kind != "future":
         return None
+    tick, lot, size = (Decimal(positive(spelled(n))) for n in (row.tick_size, row.min_trade_amount, row.contract_size))
+    symbol = check_symbol(row.symbol)
+    perpetual, linear = row.settlement_period == "perpetual", row.instrument_type == "linear"
+    term = "PERP" if perpetual else f"{datetime.fromtimestamp(row.expiration_timestamp // 1000, UTC):%y%m%d}"
     base, quote = row.base_currency, row.counter_currency or row.quote_currency
     return Instrument(
         id=InstrumentId(venue, symbol),

@@ -6,12 +6,30 @@ scientific notation (8.7e3, -3.1e-6), so they are kept as spelled until `check_l
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from msgspec import Meta, Raw, Struct, field
 
 from perps_actors.market.book import MAX_LEVELS
 from perps_actors.venues.fields import Millis, SequenceId
+
+INTERVALS: Final = {
+    60: "1",
+    180: "3",
+    300: "5",
+    600: "10",
+    900: "15",
+    1_800: "30",
+    3_600: "60",
+    7_200: "120",
+    10_800: "180",
+    21_600: "360",
+    43_200: "720",
+    86_400: "1D",
+}
+"""Lengths of candles in seconds, and their names."""
+
+SECONDS: Final = {name: seconds for seconds, name in INTERVALS.items()}
 
 
 class Params(Struct, gc=False):
@@ -89,10 +107,40 @@ class TradeRow(Struct, gc=False):
     """Who was liquidated: `M` the maker, `T` the taker, `MT` both."""
 
 
-class Trades(Struct, gc=False):
-    """The result of `public/get_last_trades_by_instrument`."""
+class Candle(Struct, gc=False):
+    """`chart.trades.<instrument>.<resolution>`: a candle; `volume` counts base asset, `cost` quote currency."""
 
-    trades: list[TradeRow]
+    tick: Millis
+    open: Raw
+    high: Raw
+    low: Raw
+    close: Raw
+    volume: Raw
+    cost: Raw = Raw()
+
+
+class CandleRow(Candle, array_like=True, gc=False):
+    """A candle of `public/get_tradingview_chart_data`, whose columns were put side by side."""
+
+
+class Chart(Struct, gc=False):
+    """The result of `public/get_tradingview_chart_data`: a column for each of a candle's fields."""
+
+    status: str
+    ticks: list[Millis] = field(default_factory=list)
+    open: list[Raw] = field(default_factory=list)
+    high: list[Raw] = field(default_factory=list)
+    low: list[Raw] = field(default_factory=list)
+    close: list[Raw] = field(default_factory=list)
+    volume: list[Raw] = field(default_factory=list)
+    cost: list[Raw] = field(default_factory=list)
+
+
+class PaidRow(Struct, gc=False):
+    """A row of `public/get_funding_rate_history`, one an hour; `interest_1h` is the rate of that hour."""
+
+    timestamp: Millis
+    interest_1h: Raw
 
 
 class Summary(Struct, gc=False):

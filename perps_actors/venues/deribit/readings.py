@@ -13,11 +13,14 @@ from typing import Final
 from msgspec import Raw
 
 from perps_actors.market.book import Level
-from perps_actors.market.events import Funding, Liquidation, MarketEvent, OpenInterest, TakerSide, Trade, VenueMark
+from perps_actors.market.candle import candle_of
+from perps_actors.market.events import Funding, FundingPaid, Liquidation, MarketEvent, OpenInterest, TakerSide, Trade, VenueMark
 from perps_actors.market.instrument import InstrumentId
-from perps_actors.market.numbers import DecimalText, positive
-from perps_actors.venues.deribit.messages import Action, Summary, Ticker, TradeRow
+from perps_actors.market.numbers import DecimalText, decimal_text, positive
+from perps_actors.transport.wire import HttpRequest
+from perps_actors.venues.deribit.messages import Action, Candle, CandleRow, PaidRow, Summary, Ticker, TradeRow
 from perps_actors.venues.fields import NS_PER_MS
+from perps_actors.venues.histories import interval_of
 from perps_actors.venues.spelling import amount_of, number_of, positive_of, spelled
 from perps_actors.venues.touches import EMPTY, Quote, touch_of
 
@@ -70,6 +73,37 @@ def trade_of(instrument: InstrumentId, row: TradeRow, received_ns: int, *, backl
     trade = Trade(instrument, side, price, amount, row.trade_id, time_ns, received_ns, backlog)
     liquidated = {"T": (side,), "M": (_OPPOSITE[side],), "MT": (side, _OPPOSITE[side])}.get(row.liquidation or "", ())
     return [trade, *(Liquidation(instrument, of, price, amount, time_ns, received_ns) for of in liquidated)]
+
+
+def candle_in(instrument: InstrumentId, row: Candle, interval_s: int, received_ns: int) -> MarketEvent:
+    """Return the candle in a row, which does not say whether it is over; its volume is in the unit of the instrument's trades.
+
+    Raises:
+        MarketError: numbers that are none, or contradict one another.
+    """
+    prices = (spelled(row.open), spelled(row.high), spelled(row.low), spelled(row.close))
+    linear = "_" in instrument.symbol.partition("-")[0]
+    volume = spelled(row.volume if linear else row.cost)
+    return candle_of(instrument, interval_s, row.tick * NS_PER_MS, prices, volume, closed=None, received_ns=received_ns)
+
+
+def past_candle_of(instrument: InstrumentId, row: CandleRow, request: HttpRequest, received_ns: int) -> MarketEvent:
+    """Return a candle of an answer to a request.
+
+    Raises:
+        MarketError: numbers that are none, or contradict one another.
+        VenueError: the request names no length of candles that is known.
+    """
+    return candle_in(instrument, row, interval_of(request), received_ns)
+
+
+def funding_paid_of(instrument: InstrumentId, row: PaidRow, _: HttpRequest, received_ns: int) -> MarketEvent:
+    """Return the funding of an hour of the past.
+
+    Raises:
+        MarketError: a rate that is no number.
+    """
+    return FundingPaid(instrument, decimal_text(spelled(row.interest_1h)), row.timestamp * NS_PER_MS, None, received_ns)
 
 
 def _best(price: Raw, amount: Raw) -> Quote:

@@ -1,40 +1,63 @@
-"""Deribit over HTTP: bulk quotes, tickers, last trades and the list of instruments.
+"""Deribit over HTTP: bulk quotes, tickers, books, candles, past funding, last trades and the list of instruments.
 
 Source: docs.deribit.com (api-reference/market-data, articles/rate-limits), read 2026-10: methods are paths below `/api/v2`. A request
 costs 500 credits, `get_instruments` 10,000, and 10,000 come back a second: 20 requests a second. Open interest, mark and funding come
-with the quotes. A bulk row has no sizes and no index price; candles and the history of funding are offered and not read here.
+with the quotes; a bulk row has no sizes and no index price. Funding is paid continuously: its history has the rate of each hour, at most
+744 hours in an answer. Candles come as columns.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, Final, NamedTuple
-from urllib.parse import parse_qs, quote, urlsplit
+from collections.abc import Sequence
+from typing import Final
+from urllib.parse import quote
 
 import msgspec
 
+from perps_actors.errors import VenueError
 from perps_actors.market.instrument import Instrument, InstrumentId
 from perps_actors.transport.wire import HttpRequest
-from perps_actors.venues.contract import Complaint, Endpoints, Outcome
-from perps_actors.venues.deribit.instruments import read_instruments
-from perps_actors.venues.deribit.messages import Answer, Summary, Ticker, TradeRow
-from perps_actors.venues.deribit.readings import summary_of, ticker_of, trade_of
-from perps_actors.venues.rows import read_rows
-from perps_actors.venues.statuses import status_trouble
+from perps_actors.venues.addresses import parts_of
+from perps_actors.venues.answers import book_reader, read_answer, read_book, reader_of
+from perps_actors.venues.contract import BookSnapshot, Endpoints, Outcome, Polled
+from perps_actors.venues.deribit.instruments import instrument_of, rows_of_listing
+from perps_actors.venues.deribit.messages import (
+    INTERVALS,
+    SECONDS,
+    Answer,
+    CandleRow,
+    Chart,
+    GroupedBook,
+    PaidRow,
+    Summary,
+    Ticker,
+    TradeRow,
+)
+from perps_actors.venues.deribit.readings import funding_paid_of, past_candle_of, plain_levels, summary_of, ticker_of, trade_of
+from perps_actors.venues.fields import NS_PER_MS
+from perps_actors.venues.histories import funding_pages, history_reader, pages, spelled_interval
+from perps_actors.venues.listings import read_listing
 
 VENUE: Final = "deribit"
 LIVE: Final = Endpoints(stream="wss://www.deribit.com", rest="https://www.deribit.com")
 WEIGHT_PER_MINUTE: Final = 1_200
+MOST_CANDLES: Final = 1_000
+MOST_FUNDINGS: Final = 744
 
+_ROOT: Final = "/api/v2/public/"
 _METHODS: Final = {
     "get_book_summary_by_currency": "quotes",
     "ticker": "ticker",
-    "get_order_book": "ticker",
+    "get_order_book": "depth",
+    "get_tradingview_chart_data": "candles",
+    "get_funding_rate_history": "funding_history",
     "get_last_trades_by_instrument": "trades",
     "get_instruments": "instruments",
 }
 _INSTRUMENTS_WEIGHT: Final = 20
 _ANSWER: Final = msgspec.json.Decoder(Answer)
+_BOOK: Final = msgspec.json.Decoder(GroupedBook).decode
+_CHART: Final = msgspec.json.Decoder(Chart).decode
 
 
 class _Trades(msgspec.Struct, gc=False):
@@ -58,9 +81,20 @@ class DeribitRest:
         venue: its name.
     """
 
+    intervals = INTERVALS.keys()
+
     def __init__(self, endpoints: Endpoints = LIVE, venue: str = VENUE) -> None:
-        self._base = f"{endpoints.rest}/api/v2/public/"
+        self._base = f"{endpoints.rest}{_ROOT}"
         self._venue = venue
+        ticker, book = reader_of(venue, _alone, Ticker, ticker_of), book_reader(venue, _book)
+        self._readers = {
+            "quotes": reader_of(venue, lambda body: _ROWS.decode(_result_of(body)), Summary, summary_of),
+            "ticker": ticker,
+            "depth": lambda request, body, received_ns: [*book(request, body, received_ns), *ticker(request, body, received_ns)],
+            "candles": history_reader(venue, _candle_rows, CandleRow, past_candle_of),
+            "funding_history": history_reader(venue, lambda body: _ROWS.decode(_result_of(body)), PaidRow, funding_paid_of),
+            "trades": reader_of(venue, lambda body: _TRADES.decode(_result_of(body)).trades, TradeRow, _history),
+        }
 
     def quotes(self, symbols: Sequence[str]) -> tuple[HttpRequest, ...]:
         """Return one request a currency: for the one symbol settled in it, or for all futures settled in it."""
@@ -74,36 +108,61 @@ class DeribitRest:
             for currency, wanted in by_currency.items()
         )
 
-    def instruments(self) -> HttpRequest:
+    def poll(self, what: Polled, symbols: Sequence[str]) -> tuple[HttpRequest, ...]:
+        """Return the requests for quotes, which bring mark, funding and open interest along; for an index one a symbol."""
+        if what == "index":
+            return tuple(self._request(f"ticker?instrument_name={quote(symbol, safe='')}") for symbol in dict.fromkeys(symbols))
+        return self.quotes(symbols)
+
+    def depth(self, symbol: str) -> HttpRequest:
+        """Return the request for the 1,000 best levels a side, which tells what a ticker tells as well."""
+        return self._request(f"get_order_book?instrument_name={quote(symbol, safe='')}&depth=1000")
+
+    def candles(self, symbol: str, interval_s: int, since_ns: int, until_ns: int) -> tuple[HttpRequest, ...]:
+        """Return a request for each `MOST_CANDLES` candles.
+
+        Raises:
+            SettingsError: no such interval.
+        """
+        what = f"&resolution={spelled_interval(INTERVALS, interval_s, self._venue)}"
+        return tuple(
+            self._request(f"get_tradingview_chart_data?{_span(symbol, *page)}{what}")
+            for page in pages(since_ns, until_ns, interval_s, MOST_CANDLES)
+        )
+
+    def funding_history(self, symbol: str, since_ns: int, until_ns: int) -> tuple[HttpRequest, ...]:
+        """Return a request for each `MOST_FUNDINGS` hours."""
+        return tuple(
+            self._request(f"get_funding_rate_history?{_span(symbol, *page)}") for page in funding_pages(since_ns, until_ns, MOST_FUNDINGS)
+        )
+
+    def instruments(self) -> tuple[HttpRequest, ...]:
         """Return the request for the list of all futures."""
-        return self._request("get_instruments?currency=any&kind=future")
+        return (self._request("get_instruments?currency=any&kind=future"),)
 
     def request_for(self, url: str) -> HttpRequest:
         """Return the request that an address stands for, on whatever host; its purpose is `unknown` where we never ask that."""
-        try:
-            parts = urlsplit(url)
-        except ValueError:
-            return HttpRequest(url=url, purpose="unknown")
-        purpose = _METHODS.get(parts.path.removeprefix("/api/v2/public/"), "unknown")
-        weight = _INSTRUMENTS_WEIGHT if purpose == "instruments" else 1
-        return HttpRequest(url=url, weight=weight, purpose=purpose, symbol=parse_qs(parts.query).get("instrument_name", [None])[0])
+        path, query = parts_of(url)
+        purpose = _METHODS.get(path.removeprefix(_ROOT), "unknown")
+        return HttpRequest(
+            url=url,
+            weight=_INSTRUMENTS_WEIGHT if purpose == "instruments" else 1,
+            purpose=purpose,
+            symbol=query.get("instrument_name"),
+            interval_s=SECONDS.get(query.get("resolution", "")),
+        )
 
     def read(self, request: HttpRequest, status: int | None, body: bytes, received_ns: int) -> Sequence[Outcome]:
         """Return the market events in an answer: all rows of a bulk answer, each bad row a complaint of its own."""
-        reader = _READERS.get(request.purpose)
-        if reader is None:
-            return ()
-        trouble = status_trouble(request, status)
-        if trouble is not None:
-            return (trouble,)
-        try:
-            answer = _ANSWER.decode(body)
-            if bytes(answer.error) not in (b"", b"null"):
-                return (Complaint(f"The venue refused: {bytes(answer.error)[:150].decode(errors='replace')}", request.symbol),)
-            rows = reader.rows(answer.result)
-        except Exception as error:  # noqa: BLE001 - whatever hostile text does to the decoder is a complaint
-            return (Complaint(f"Expected an answer for {request.purpose}, was {body[:60]!r}: {error}", request.symbol),)
-        return read_rows(self._venue, rows, reader.decode, lambda instrument, row: reader.events(instrument, row, received_ns))
+        return read_answer(self._readers, request, status, body, received_ns)
+
+    def read_book(self, body: bytes) -> BookSnapshot:
+        """Return the book in an answer to `depth`.
+
+        Raises:
+            VenueError: the answer is none.
+        """
+        return read_book(body, _book)
 
     def read_instruments(self, body: bytes) -> tuple[Instrument, ...]:
         """Return the listed futures; a row that cannot be read is left out.
@@ -111,24 +170,43 @@ class DeribitRest:
         Raises:
             VenueError: the answer is no such list.
         """
-        return read_instruments(self._venue, body)
+        return read_listing(body, rows_of_listing, lambda row: instrument_of(self._venue, row))
 
     def _request(self, method: str) -> HttpRequest:
         return self.request_for(self._base + method)
 
 
-class _Reader(NamedTuple):
-    rows: Callable[[msgspec.Raw], list[msgspec.Raw]]
-    decode: Callable[[msgspec.Raw], Any]
-    events: Callable[[InstrumentId, Any, int], Sequence[Outcome]]
+def _span(symbol: str, start_ns: int, end_ns: int) -> str:
+    span = f"start_timestamp={start_ns // NS_PER_MS}&end_timestamp={end_ns // NS_PER_MS - 1}"
+    return f"instrument_name={quote(symbol, safe='')}&{span}"
+
+
+def _result_of(body: bytes) -> msgspec.Raw:
+    answer = _ANSWER.decode(body)
+    if bytes(answer.error) not in (b"", b"null"):
+        msg = f"The venue refused: {bytes(answer.error)[:150].decode(errors='replace')}"
+        raise VenueError(msg)
+    return answer.result
+
+
+def _alone(body: bytes) -> list[msgspec.Raw]:
+    return [_result_of(body)]
+
+
+def _candle_rows(body: bytes) -> list[msgspec.Raw]:
+    """Return the columns of a chart as rows; raises `VenueError` where they are not equally long."""
+    chart = _CHART(_result_of(body))
+    columns = (chart.ticks, chart.open, chart.high, chart.low, chart.close, chart.volume, chart.cost)
+    if len({len(column) for column in columns}) != 1:
+        msg = f"Expected columns of one length, was {', '.join(str(len(column)) for column in columns)}"
+        raise VenueError(msg)
+    return [msgspec.Raw(b"[%d,%b,%b,%b,%b,%b,%b]" % row) for row in zip(*columns, strict=True)]
+
+
+def _book(body: bytes) -> BookSnapshot:
+    book = _BOOK(_result_of(body))
+    return BookSnapshot(plain_levels(book.bids), plain_levels(book.asks), book.change_id, book.timestamp * NS_PER_MS, book.symbol)
 
 
 def _history(instrument: InstrumentId, row: TradeRow, received_ns: int) -> Sequence[Outcome]:
     return trade_of(instrument, row, received_ns, backlog=True)
-
-
-_READERS: Final = {
-    "quotes": _Reader(_ROWS.decode, msgspec.json.Decoder(Summary).decode, summary_of),
-    "ticker": _Reader(lambda result: [result], msgspec.json.Decoder(Ticker).decode, ticker_of),
-    "trades": _Reader(lambda result: _TRADES.decode(result).trades, msgspec.json.Decoder(TradeRow).decode, _history),
-}

@@ -1,4 +1,4 @@
-"""Deribit's streams: books, touch, trades with liquidations, venue marks, index, funding and open interest.
+"""Deribit's streams: books, touch, trades with liquidations, venue marks, index, funding, open interest and candles.
 
 Source: docs.deribit.com (subscriptions/orderbook, market-data, trades; session-management; articles/rate-limits), read 2026-10, and
 captures of 2021 to 2026. A book begins with a snapshot; from there on every `prev_change_id` equals the `change_id` before, else it is
@@ -18,34 +18,38 @@ import msgspec
 from perps_actors.market.book import Level, check_levels
 from perps_actors.market.events import OpenInterest
 from perps_actors.market.instrument import InstrumentId
+from perps_actors.market.mark import Source
 from perps_actors.transport.wire import ConnectionPlan, HttpRequest
-from perps_actors.venues.contract import Complaint, Endpoints, Outcome, SendFrame
-from perps_actors.venues.deribit.messages import BookChange, Frame, GroupedBook, Params, Ticker, TradeRow
-from perps_actors.venues.deribit.readings import changed_levels, plain_levels, ticker_of, trade_of
+from perps_actors.venues.contract import UNASKED, Complaint, Endpoints, Outcome, SendFrame
+from perps_actors.venues.deribit.messages import SECONDS, BookChange, Candle, Frame, GroupedBook, Params, Ticker, TradeRow
+from perps_actors.venues.deribit.readings import candle_in, changed_levels, plain_levels, ticker_of, trade_of
 from perps_actors.venues.deribit.requests import Requests, request
 from perps_actors.venues.deribit.rest import LIVE, VENUE
 from perps_actors.venues.fields import NS_PER_MS
 from perps_actors.venues.renewed_book import RenewedBook
-from perps_actors.venues.subscriptions import Op, Subscriptions, batches
+from perps_actors.venues.subscriptions import Op, Subscriptions, batches, chosen
 from perps_actors.venues.tracked import Tracked
 
-CHANNELS: Final = ("book", "ticker", "trades")
+CHANNELS: Final = {"book": "book", "ticker": "ticker", "trades": "trades", "candles": "chart.trades"}
+"""What can be subscribed, and the first part of its channel. Touch, marks, funding and open interest come with the ticker."""
 INTERVAL: Final = "100ms"
 SYMBOLS_PER_CONNECTION: Final = 100
 CHANNELS_PER_REQUEST: Final = 100
 HEARTBEAT_S: Final = 15
 KEEP_ALIVE: Final = (request(0, "public/test", {}), 15.0)
 
+_SOURCES: Final[dict[str, Source]] = {"book": "book", "ticker": "touch", "trades": "trades"}
 _FRAME: Final = msgspec.json.Decoder(Frame).decode
 _CHANGE: Final = msgspec.json.Decoder(BookChange).decode
 _GROUPED: Final = msgspec.json.Decoder(GroupedBook).decode
 _TICKER: Final = msgspec.json.Decoder(Ticker).decode
+_CANDLE: Final = msgspec.json.Decoder(Candle).decode
 _TRADES: Final = msgspec.json.Decoder(list[TradeRow]).decode
 _GRANTED: Final = msgspec.json.Decoder(list[str]).decode
 
 
-def _channels(symbols: Sequence[str]) -> list[str]:
-    return [f"{channel}.{symbol}.{INTERVAL}" for symbol in symbols for channel in CHANNELS]
+def _channel(kind: str, symbol: str) -> str:
+    return f"{CHANNELS[kind]}.{symbol}.{'1' if kind == 'candles' else INTERVAL}"
 
 
 @attrs.define
@@ -67,19 +71,25 @@ class DeribitStream:
 
     Args:
         endpoints: where the venue lives.
+        channels: which of `CHANNELS` to subscribe.
         venue: its name.
+
+    Raises:
+        SettingsError: a channel that is none of `CHANNELS`.
     """
 
-    def __init__(self, endpoints: Endpoints = LIVE, venue: str = VENUE) -> None:
+    def __init__(self, endpoints: Endpoints = LIVE, channels: frozenset[str] = frozenset(CHANNELS) - UNASKED, venue: str = VENUE) -> None:
+        self._channels = chosen(channels, CHANNELS, venue)
         self._url = f"{endpoints.stream}/ws/api/v2"
         self._requests = Requests()
-        self._subscriptions = Subscriptions(lambda plan: _channels(plan.symbols), self._request, CHANNELS_PER_REQUEST)
+        self._subscriptions = Subscriptions(self._topics, self._request, CHANNELS_PER_REQUEST)
         self._followed = Tracked(venue, lambda instrument: _Followed(instrument, RenewedBook(instrument, self._renewal)))
         self._readers: dict[str, Callable[[Params, str, int], Sequence[Outcome]]] = {
             "book": self._book,
             "ticker": self._ticker,
             "quote": self._ticker,
             "trades": self._trades,
+            "chart": self._candle,
         }
 
     def plan(self, symbols: Sequence[str]) -> tuple[ConnectionPlan, ...]:
@@ -94,7 +104,7 @@ class DeribitStream:
                 name=f"public-{number}",
                 url=self._url,
                 symbols=tuple(shard),
-                sources=("book", "touch", "trades"),
+                sources=tuple(source for channel, source in _SOURCES.items() if channel in self._channels),
                 keep_alive=KEEP_ALIVE,
             )
             for number, shard in enumerate(batches(wanted, SYMBOLS_PER_CONNECTION))
@@ -139,13 +149,16 @@ class DeribitStream:
         followed = self._followed.get(symbol)
         return followed.book.depth(levels) if followed is not None else ([], [])
 
+    def _topics(self, plan: ConnectionPlan) -> list[str]:
+        return [_channel(kind, symbol) for symbol in plan.symbols for kind in self._channels]
+
     def _request(self, op: Op, channels: Sequence[str]) -> str:
         return (
             self._requests.subscribe(channels) if op == "subscribe" else self._requests.make("public/unsubscribe", {"channels": channels})
         )
 
     def _renewal(self, symbol: str) -> list[str]:
-        channels = [f"book.{symbol}.{INTERVAL}"]
+        channels = [_channel("book", symbol)]
         return [self._request("unsubscribe", channels), self._request("subscribe", channels)]
 
     def _heartbeat(self, connection: str) -> Sequence[Outcome]:
@@ -209,3 +222,11 @@ class DeribitStream:
             if not self._followed.former(row.symbol):
                 outcomes += trade_of(self._followed.of(row.symbol).instrument, row, received_ns)
         return outcomes
+
+    def _candle(self, params: Params, _: str, received_ns: int) -> Sequence[Outcome]:
+        # chart.trades.<instrument>.<resolution>
+        symbol, _, resolution = params.channel.removeprefix("chart.trades.").rpartition(".")
+        interval_s = SECONDS.get(resolution)
+        if interval_s is None or self._followed.former(symbol):
+            return ()
+        return (candle_in(self._followed.of(symbol).instrument, _CANDLE(params.data), interval_s, received_ns),)

@@ -18,12 +18,13 @@ from perps_actors.venues.gateio_futures.messages import (
     BookChange,
     BookTicker,
     BookUpdate,
+    CandleRow,
     Frame,
     LiquidationRow,
     TickerRow,
     TradeRow,
 )
-from perps_actors.venues.gateio_futures.readings import liquidation_of, ticker_of, touch_of, trade_of
+from perps_actors.venues.gateio_futures.readings import candle_in, liquidation_of, ticker_of, touch_of, trade_of
 
 _UPDATE: Final = msgspec.json.Decoder(BookUpdate).decode
 _CHANGE: Final = msgspec.json.Decoder(BookChange).decode
@@ -31,6 +32,7 @@ _TOUCH: Final = msgspec.json.Decoder(BookTicker).decode
 _ROWS: Final = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _TRADE: Final = msgspec.json.Decoder(TradeRow).decode
 _TICKER: Final = msgspec.json.Decoder(TickerRow).decode
+_CANDLE: Final = msgspec.json.Decoder(CandleRow).decode
 _LIQUIDATION: Final = msgspec.json.Decoder(LiquidationRow).decode
 
 
@@ -101,8 +103,17 @@ def _trades(frame: Frame, find: Find, _: str, received_ns: int) -> Sequence[Outc
 
 
 def _tickers(frame: Frame, find: Find, _: str, received_ns: int) -> Sequence[Outcome]:
-    time_ns = frame.time_ms * NS_PER_MS if frame.time_ms is not None else None
+    time_ns = _time_ns(frame)
     return _of_each(frame, find, _TICKER, lambda instrument, row: ticker_of(instrument, row, time_ns, received_ns))
+
+
+def _candles(frame: Frame, find: Find, _: str, received_ns: int) -> Sequence[Outcome]:
+    time_ns = _time_ns(frame)
+    return _of_each(frame, find, _CANDLE, lambda instrument, row: candle_in(instrument, row, time_ns, received_ns))
+
+
+def _time_ns(frame: Frame) -> int | None:
+    return frame.time_ms * NS_PER_MS if frame.time_ms is not None else None
 
 
 def _liquidations(frame: Frame, find: Find, _: str, received_ns: int) -> Sequence[Outcome]:
@@ -116,6 +127,7 @@ READINGS: Final[dict[str, Reading]] = {
     "futures.trades": _trades,
     "futures.tickers": _tickers,
     "futures.public_liquidates": _liquidations,
+    "futures.candlesticks": _candles,
 }
 """By channel; what is not here (answers to pings, other channels) says nothing of the market."""
 

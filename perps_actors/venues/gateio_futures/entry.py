@@ -6,4 +6,11 @@ from perps_actors.venues.contract import Venue
 from perps_actors.venues.gateio_futures.rest import LIVE, VENUE, GateioFuturesRest
 from perps_actors.venues.gateio_futures.stream import GateioFuturesStream
 
-ENTRY = Venue(name=VENUE, endpoints=LIVE, stream=GateioFuturesStream, rest=GateioFuturesRest, weight_per_minute=1_200)
+ENTRY = Venue(
+    name=VENUE,
+    endpoints=LIVE,
+    stream=GateioFuturesStream,
+    rest=GateioFuturesRest,
+    not_streamed=frozenset({"funding_time", "predicted_funding"}),
+    weight_per_minute=1_200,
+)

@@ -11,37 +11,22 @@ from typing import Final
 
 import msgspec
 
-from perps_actors.errors import MarketError, VenueError
 from perps_actors.market.instrument import Instrument, InstrumentId
 from perps_actors.market.numbers import positive
 from perps_actors.venues.gateio_futures.messages import ContractRow
 from perps_actors.venues.spelling import text_of
 
-_LIST: Final = msgspec.json.Decoder(list[msgspec.Raw])
 _ROW: Final = msgspec.json.Decoder(ContractRow)
 
 
-def read_instruments(venue: str, body: bytes) -> tuple[Instrument, ...]:
-    """Return the contracts of `venue` in an answer; a row that cannot be read is left out.
+def instrument_of(venue: str, raw: msgspec.Raw) -> Instrument:
+    """Return the contract of `venue` in a row.
 
     Raises:
-        VenueError: the answer is no such list.
+        MarketError, msgspec.MsgspecError: the row cannot be read.
     """
-    try:
-        rows = _LIST.decode(body)
-    except Exception as error:
-        msg = f"Expected a list of contracts, was {body[:60]!r}: {error}"
-        raise VenueError(msg) from error
-    found = (_instrument(venue, row) for row in rows)
-    return tuple(instrument for instrument in found if instrument is not None)
-
-
-def _instrument(venue: str, raw: msgspec.Raw) -> Instrument | None:
-    try:
-        row = _ROW.decode(raw)
-        tick, lot, size = positive(row.order_price_round), positive(text_of(row.order_size_min)), positive(row.quanto_multiplier)
-    except (msgspec.MsgspecError, MarketError, RecursionError):
-        return None
+    row = _ROW.decode(raw)
+    tick, lot, size = positive(row.order_price_round), positive(text_of(row.order_size_min)), positive(row.quanto_multiplier)
     base, _, quote = row.symbol.rpartition("_")
     return Instrument(
         id=InstrumentId(venue, row.symbol),

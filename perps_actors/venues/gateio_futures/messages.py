@@ -13,6 +13,20 @@ from msgspec import Meta, Raw, Struct, field
 from perps_actors.market.book import Level
 from perps_actors.venues.fields import Millis, SequenceId
 
+INTERVALS: Final = {
+    60: "1m",
+    300: "5m",
+    900: "15m",
+    1_800: "30m",
+    3_600: "1h",
+    14_400: "4h",
+    28_800: "8h",
+    86_400: "1d",
+}
+"""Lengths of candles in seconds, and their names; those of weeks and of less than a minute are left out."""
+
+SECONDS: Final = {name: seconds for seconds, name in INTERVALS.items()}
+
 MAX_LEVELS: Final = 5_000
 
 Moment = Annotated[float, Meta(ge=0, le=9_000_000_000_000)]
@@ -119,6 +133,31 @@ class TickerRow(Struct, gc=False):
     highest_size: Raw = Raw()
     lowest_ask: str | None = None
     lowest_size: Raw = Raw()
+
+
+class CandleRow(Struct, gc=False):
+    """A row of `futures.candlesticks`, whose name says length and contract, and of `GET /candlesticks`, which has none."""
+
+    time: Moment = field(name="t")
+    open: str = field(name="o")
+    high: str = field(name="h")
+    low: str = field(name="l")
+    close: str = field(name="c")
+    volume: Raw = field(name="v")
+    name: str = field(name="n", default="")
+    closed: bool | None = field(name="w", default=None)
+
+    @property
+    def symbol(self) -> str:
+        """Name of the contract, behind the length."""
+        return self.name.partition("_")[2]
+
+
+class PaidRow(Struct, gc=False):
+    """A row of `GET /funding_rate`: when it was paid, in seconds, and the rate."""
+
+    time: Moment = field(name="t")
+    rate: str = field(name="r")
 
 
 class LiquidationRow(Struct, gc=False):

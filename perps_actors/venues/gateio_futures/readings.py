@@ -10,12 +10,25 @@ from collections.abc import Sequence
 from typing import Final
 
 from perps_actors.market.book import Level, check_levels
-from perps_actors.market.events import Funding, Liquidation, OpenInterest, TakerSide, Touch, Trade, VenueMark
+from perps_actors.market.candle import candle_of
+from perps_actors.market.events import Funding, FundingPaid, Liquidation, MarketEvent, OpenInterest, TakerSide, Touch, Trade, VenueMark
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.numbers import DecimalText, decimal_text, positive
+from perps_actors.transport.wire import HttpRequest
 from perps_actors.venues.contract import Outcome
 from perps_actors.venues.fields import NS_PER_MS, amount, price_if_any, rate_if_any
-from perps_actors.venues.gateio_futures.messages import BookTicker, ContractRow, LiquidationRow, PricedRow, TickerRow, TradeRow
+from perps_actors.venues.gateio_futures.messages import (
+    SECONDS,
+    BookTicker,
+    CandleRow,
+    ContractRow,
+    LiquidationRow,
+    PaidRow,
+    PricedRow,
+    TickerRow,
+    TradeRow,
+)
+from perps_actors.venues.histories import interval_of
 from perps_actors.venues.spelling import text_of
 from perps_actors.venues.touches import uncrossed
 
@@ -105,6 +118,49 @@ def contract_of(instrument: InstrumentId, row: ContractRow, received_ns: int) ->
     outcomes = _state_of(instrument, row, next_ns, None, received_ns)
     held = text_of(row.position_size)
     return [*outcomes, OpenInterest(instrument, amount(held), None, received_ns)] if held else outcomes
+
+
+def candle_in(instrument: InstrumentId, row: CandleRow, time_ns: int | None, received_ns: int) -> Sequence[Outcome]:
+    """Return the candle that a stream tells of; none of a length that is not known.
+
+    Raises:
+        MarketError: numbers that are none, or contradict one another.
+    """
+    interval_s = SECONDS.get(row.name.partition("_")[0])
+    return (_candle(instrument, row, interval_s, time_ns, received_ns),) if interval_s is not None else ()
+
+
+def past_candle_of(instrument: InstrumentId, row: CandleRow, request: HttpRequest, received_ns: int) -> MarketEvent:
+    """Return the candle in a row of an answer to a request, which does not say whether it is over.
+
+    Raises:
+        MarketError: numbers that are none, or contradict one another.
+        VenueError: the request names no length of candles that is known.
+    """
+    return _candle(instrument, row, interval_of(request), None, received_ns)
+
+
+def funding_paid_of(instrument: InstrumentId, row: PaidRow, _: HttpRequest, received_ns: int) -> MarketEvent:
+    """Return the funding of the past in a row.
+
+    Raises:
+        MarketError: a rate that is no number.
+    """
+    return FundingPaid(instrument, decimal_text(row.rate), nanoseconds(row.time), None, received_ns)
+
+
+def _candle(instrument: InstrumentId, row: CandleRow, interval_s: int, time_ns: int | None, received_ns: int) -> MarketEvent:
+    prices, volume = (row.open, row.high, row.low, row.close), text_of(row.volume)
+    return candle_of(
+        instrument,
+        interval_s,
+        nanoseconds(row.time),
+        prices,
+        volume,
+        closed=row.closed,
+        venue_time_ns=time_ns,
+        received_ns=received_ns,
+    )
 
 
 def _state_of(

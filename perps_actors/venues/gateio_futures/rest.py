@@ -1,31 +1,44 @@
-"""Gate.io's futures over REST: quotes, venue marks, funding and open interest, depth snapshots and the list of contracts.
+"""Gate.io's futures over REST: quotes, marks, funding and open interest, books, candles, past funding and the list of contracts.
 
-Source: gate.com/docs/developers/apiv4, read 2026-11: 200 requests in 10 s for each address and path, 429 beyond.
+Source: gate.com/docs/developers/apiv4, read 2026-11: 200 requests in 10 s for each address and path, 429 beyond. An answer has at most
+2,000 candles and 1,000 fundings; an end of a span belongs to it, and so one asks for the second before.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, Final, NamedTuple
-from urllib.parse import parse_qs, quote, urlsplit
+from collections.abc import Sequence
+from typing import Final
+from urllib.parse import quote
 
 import msgspec
 
-from perps_actors.market.instrument import Instrument, InstrumentId
+from perps_actors.market.instrument import Instrument
 from perps_actors.transport.wire import HttpRequest
-from perps_actors.venues.contract import Complaint, Endpoints, Outcome
-from perps_actors.venues.gateio_futures.instruments import read_instruments
-from perps_actors.venues.gateio_futures.messages import ContractRow, TickerRow
-from perps_actors.venues.gateio_futures.readings import contract_of, quote_of
-from perps_actors.venues.rows import read_rows
-from perps_actors.venues.statuses import status_trouble
+from perps_actors.venues.addresses import parts_of
+from perps_actors.venues.answers import read_answer, read_book, reader_of
+from perps_actors.venues.contract import BookSnapshot, Endpoints, Outcome, Polled
+from perps_actors.venues.fields import NS_PER_S
+from perps_actors.venues.gateio_futures.instruments import instrument_of
+from perps_actors.venues.gateio_futures.messages import INTERVALS, SECONDS, BookAnswer, CandleRow, ContractRow, PaidRow, TickerRow
+from perps_actors.venues.gateio_futures.readings import contract_of, funding_paid_of, levels_of, nanoseconds, past_candle_of, quote_of
+from perps_actors.venues.histories import funding_pages, history_reader, pages, spelled_interval
+from perps_actors.venues.listings import read_listing
 
 VENUE: Final = "gateio_futures"
 LIVE: Final = Endpoints(stream="wss://fx-ws.gateio.ws", rest="https://api.gateio.ws")
+MOST_CANDLES: Final = 2_000
+MOST_FUNDINGS: Final = 1_000
 
 _PREFIX: Final = "/api/v4/futures/usdt"
-_PURPOSES: Final = {f"{_PREFIX}/tickers": "quotes", f"{_PREFIX}/contracts": "instruments", f"{_PREFIX}/order_book": "depth"}
-_ROWS: Final = msgspec.json.Decoder(list[msgspec.Raw])
+_PURPOSES: Final = {
+    f"{_PREFIX}/tickers": "quotes",
+    f"{_PREFIX}/contracts": "instruments",
+    f"{_PREFIX}/order_book": "depth",
+    f"{_PREFIX}/candlesticks": "candles",
+    f"{_PREFIX}/funding_rate": "funding_history",
+}
+_BOOK: Final = msgspec.json.Decoder(BookAnswer).decode
+_ROWS: Final = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
 class GateioFuturesRest:
@@ -35,48 +48,60 @@ class GateioFuturesRest:
         endpoints: where the venue lives.
     """
 
+    intervals = INTERVALS.keys()
+
     def __init__(self, endpoints: Endpoints = LIVE) -> None:
         self._base = f"{endpoints.rest}{_PREFIX}"
 
     def quotes(self, symbols: Sequence[str]) -> tuple[HttpRequest, ...]:
         """Return one request: for the one symbol, or for all contracts, which costs the same."""
         wanted = frozenset(symbols)
-        if len(wanted) == 1:
-            url = f"{self._base}/tickers?contract={quote(symbols[0], safe='')}"
-            return (HttpRequest(url=url, purpose="quotes", symbol=symbols[0]),)
-        return (HttpRequest(url=f"{self._base}/tickers", purpose="quotes"),) if wanted else ()
+        one = f"?contract={quote(symbols[0], safe='')}" if len(wanted) == 1 else ""
+        return (self._request(f"tickers{one}"),) if wanted else ()
+
+    def poll(self, what: Polled, symbols: Sequence[str]) -> tuple[HttpRequest, ...]:  # noqa: ARG002 - one answer has it all
+        """Return the request for quotes, which bring mark, index, funding and open interest along."""
+        return self.quotes(symbols)
 
     def depth(self, symbol: str) -> HttpRequest:
         """Return the request for the 100 best levels a side, with their number."""
-        url = f"{self._base}/order_book?contract={quote(symbol, safe='')}&limit=100&with_id=true"
-        return HttpRequest(url=url, purpose="depth", symbol=symbol)
+        return self._request(f"order_book?contract={quote(symbol, safe='')}&limit=100&with_id=true")
 
-    def instruments(self) -> HttpRequest:
+    def candles(self, symbol: str, interval_s: int, since_ns: int, until_ns: int) -> tuple[HttpRequest, ...]:
+        """Return a request for each `MOST_CANDLES` candles.
+
+        Raises:
+            SettingsError: no such interval.
+        """
+        what = f"candlesticks?contract={quote(symbol, safe='')}&interval={spelled_interval(INTERVALS, interval_s, VENUE)}"
+        return tuple(self._request(f"{what}{_between(*page)}") for page in pages(since_ns, until_ns, interval_s, MOST_CANDLES))
+
+    def funding_history(self, symbol: str, since_ns: int, until_ns: int) -> tuple[HttpRequest, ...]:
+        """Return a request for each `MOST_FUNDINGS` hours."""
+        what = f"funding_rate?contract={quote(symbol, safe='')}&limit={MOST_FUNDINGS}"
+        return tuple(self._request(f"{what}{_between(*page)}") for page in funding_pages(since_ns, until_ns, MOST_FUNDINGS))
+
+    def instruments(self) -> tuple[HttpRequest, ...]:
         """Return the request for the list of contracts."""
-        return HttpRequest(url=f"{self._base}/contracts", purpose="instruments")
+        return (self._request("contracts"),)
 
     def request_for(self, url: str) -> HttpRequest:
         """Return the request that an address stands for, on whatever host; its purpose is `unknown` where we never ask that."""
-        try:
-            parts = urlsplit(url)
-        except ValueError:
-            return HttpRequest(url=url, purpose="unknown")
-        symbol = parse_qs(parts.query).get("contract", [None])[0]
-        return HttpRequest(url=url, purpose=_PURPOSES.get(parts.path, "unknown"), symbol=symbol)
+        path, query = parts_of(url)
+        interval_s = SECONDS.get(query.get("interval", ""))
+        return HttpRequest(url=url, purpose=_PURPOSES.get(path, "unknown"), symbol=query.get("contract"), interval_s=interval_s)
 
     def read(self, request: HttpRequest, status: int | None, body: bytes, received_ns: int) -> Sequence[Outcome]:
         """Return the market events in an answer, each bad row a complaint of its own."""
-        reader = _READERS.get(request.purpose)
-        if reader is None:
-            return ()
-        trouble = status_trouble(request, status)
-        if trouble is not None:
-            return (trouble,)
-        try:
-            rows = _ROWS.decode(body)
-        except Exception as error:  # noqa: BLE001 - whatever hostile text does to the decoder is a complaint
-            return (Complaint(f"Expected an answer for {request.purpose}, was {body[:60]!r}: {error}", request.symbol),)
-        return read_rows(VENUE, rows, reader.decode, lambda instrument, row: reader.outcomes(instrument, row, received_ns))
+        return read_answer(_READERS, request, status, body, received_ns)
+
+    def read_book(self, body: bytes) -> BookSnapshot:
+        """Return the book in an answer to `depth`.
+
+        Raises:
+            VenueError: the answer is none.
+        """
+        return read_book(body, _book)
 
     def read_instruments(self, body: bytes) -> tuple[Instrument, ...]:
         """Return the listed contracts; a row that cannot be read is left out.
@@ -84,15 +109,24 @@ class GateioFuturesRest:
         Raises:
             VenueError: the answer is no such list.
         """
-        return read_instruments(VENUE, body)
+        return read_listing(body, _ROWS, lambda row: instrument_of(VENUE, row))
+
+    def _request(self, what: str) -> HttpRequest:
+        return self.request_for(f"{self._base}/{what}")
 
 
-class _Reader(NamedTuple):
-    decode: Callable[[msgspec.Raw], Any]
-    outcomes: Callable[[InstrumentId, Any, int], Sequence[Outcome]]
+def _book(body: bytes) -> BookSnapshot:
+    answer = _BOOK(body)
+    return BookSnapshot(levels_of(answer.bids), levels_of(answer.asks), answer.id, nanoseconds(answer.update))
+
+
+def _between(start_ns: int, end_ns: int) -> str:
+    return f"&from={start_ns // NS_PER_S}&to={end_ns // NS_PER_S - 1}"
 
 
 _READERS: Final = {
-    "quotes": _Reader(msgspec.json.Decoder(TickerRow).decode, quote_of),
-    "instruments": _Reader(msgspec.json.Decoder(ContractRow).decode, contract_of),
+    "quotes": reader_of(VENUE, _ROWS, TickerRow, quote_of),
+    "instruments": reader_of(VENUE, _ROWS, ContractRow, contract_of),
+    "candles": history_reader(VENUE, _ROWS, CandleRow, past_candle_of),
+    "funding_history": history_reader(VENUE, _ROWS, PaidRow, funding_paid_of),
 }

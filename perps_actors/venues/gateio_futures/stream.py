@@ -1,7 +1,8 @@
-"""Gate.io's futures streams: books, touch, trades, venue marks, funding, open interest and liquidations.
+"""Gate.io's futures streams: books, touch, trades, venue marks, funding, open interest, liquidations and candles.
 
 Source: gate.com/docs/developers/futures/ws/en, read 2026-11. One address carries all channels; a request names one channel and
-several contracts, of `futures.order_book_update` one. The venue pings by itself; `futures.ping` finds out whether it still listens.
+several contracts, of `futures.order_book_update` and `futures.candlesticks` one. The venue pings by itself; `futures.ping` finds out
+whether it still listens.
 """
 
 from __future__ import annotations
@@ -12,15 +13,15 @@ from typing import Final, Literal
 
 import msgspec
 
-from perps_actors.errors import SettingsError, VenueError
+from perps_actors.errors import VenueError
 from perps_actors.market.mark import Source
 from perps_actors.transport.wire import ConnectionPlan, HttpRequest
-from perps_actors.venues.contract import Complaint, Endpoints, Outcome
+from perps_actors.venues.answers import status_trouble
+from perps_actors.venues.contract import UNASKED, Complaint, Endpoints, Outcome
 from perps_actors.venues.gateio_futures.channels import ACKNOWLEDGEMENTS, READINGS, Followed
 from perps_actors.venues.gateio_futures.messages import BookAnswer, Frame
 from perps_actors.venues.gateio_futures.rest import LIVE, VENUE, GateioFuturesRest
-from perps_actors.venues.statuses import status_trouble
-from perps_actors.venues.subscriptions import Op, Subscriptions, batches
+from perps_actors.venues.subscriptions import Op, Subscriptions, batches, chosen
 from perps_actors.venues.tracked import Tracked
 
 CHANNELS: Final = {
@@ -29,6 +30,7 @@ CHANNELS: Final = {
     "trades": "futures.trades",
     "marks": "futures.tickers",
     "liquidations": "futures.public_liquidates",
+    "candles": "futures.candlesticks",
 }
 """What can be subscribed, and the channel that carries it."""
 BookFeed = Literal["futures.obu", "futures.order_book_update"]
@@ -53,6 +55,10 @@ def _request_changes(op: Op, symbols: Sequence[str]) -> str:
     return _request("futures.order_book_update", op, [*symbols, "100ms", "100"])
 
 
+def _request_candles(op: Op, symbols: Sequence[str]) -> str:
+    return _request("futures.candlesticks", op, ["1m", *symbols])
+
+
 def _request_pushed(op: Op, symbols: Sequence[str]) -> str:
     return _request("futures.obu", op, [f"ob.{symbol}.50" for symbol in symbols])
 
@@ -65,6 +71,7 @@ def _subscriptions(channel: str) -> Subscriptions[str]:
     per_request, request = {
         "futures.obu": (SYMBOLS_PER_REQUEST, _request_pushed),
         "futures.order_book_update": (1, _request_changes),
+        "futures.candlesticks": (1, _request_candles),
     }.get(channel, (SYMBOLS_PER_REQUEST, partial(_request, channel)))
     return Subscriptions(lambda plan: plan.symbols, request, per_request)
 
@@ -82,14 +89,13 @@ class GateioFuturesStream:
     """
 
     def __init__(
-        self, endpoints: Endpoints = LIVE, channels: frozenset[str] = frozenset(CHANNELS), *, book: BookFeed = "futures.obu"
+        self, endpoints: Endpoints = LIVE, channels: frozenset[str] = frozenset(CHANNELS) - UNASKED, *, book: BookFeed = "futures.obu"
     ) -> None:
-        for channel in sorted(channels - CHANNELS.keys()):
-            raise SettingsError(field="channels", value=channel, why=f"expected some of {', '.join(sorted(CHANNELS))}", place=VENUE)
+        wanted = chosen(channels, CHANNELS, VENUE)
         self._url = f"{endpoints.stream}/v4/ws/usdt"
         self._sources = tuple(source for channel, source in _SOURCES.items() if channel in channels)
         carried = CHANNELS | {"book": book}
-        self._subscriptions = [_subscriptions(carried[channel]) for channel in CHANNELS if channel in channels]
+        self._subscriptions = [_subscriptions(carried[channel]) for channel in wanted]
         rest = GateioFuturesRest(endpoints)
         self._followed = Tracked(VENUE, lambda instrument: Followed(instrument, _renewal, rest.depth(instrument.symbol)))
 

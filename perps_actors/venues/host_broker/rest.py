@@ -2,27 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from urllib.parse import parse_qs, urlsplit
 
-from perps_actors.errors import VenueError
+from perps_actors.errors import SettingsError, VenueError
 from perps_actors.market.instrument import Instrument, InstrumentId
 from perps_actors.transport.broker_calls import quotes_of
 from perps_actors.transport.wire import HttpRequest
-from perps_actors.venues.contract import Complaint, Outcome
+from perps_actors.venues.contract import BookSnapshot, Complaint, Outcome, Polled
 from perps_actors.venues.host_broker.messages import VENUE, read_message, touch_of
 
 
 class HostBrokerRest:
     """A `RestAdapter` for a host's broker: quotes, and nothing else."""
 
+    intervals: Collection[int] = ()
+
     def quotes(self, symbols: Sequence[str]) -> tuple[HttpRequest, ...]:
         """Return one request a symbol, so that a call that hangs or fails is its own symbol's matter."""
         return tuple(HttpRequest(url=quotes_of(symbol), purpose="quote", symbol=symbol) for symbol in symbols)
 
-    def instruments(self) -> HttpRequest:
-        """Return a request that is answered with an error: a broker lists nothing."""
-        return HttpRequest(url="broker:instruments", purpose="instruments")
+    def poll(self, what: Polled, symbols: Sequence[str]) -> tuple[HttpRequest, ...]:  # noqa: ARG002 - there is nothing else
+        """Return no request."""
+        return ()
+
+    def depth(self, symbol: str) -> None:
+        """Return None."""
+
+    def candles(self, symbol: str, interval_s: int, since_ns: int, until_ns: int) -> tuple[HttpRequest, ...]:  # noqa: ARG002 - as above
+        """Return no request.
+
+        Raises:
+            SettingsError: always, for there are no intervals.
+        """
+        raise SettingsError(field="interval_s", value=interval_s, why="a broker has no candles", place=VENUE)
+
+    def funding_history(self, symbol: str, since_ns: int, until_ns: int) -> tuple[HttpRequest, ...]:  # noqa: ARG002 - as above
+        """Return no request."""
+        return ()
+
+    def instruments(self) -> tuple[HttpRequest, ...]:
+        """Return no request: a broker lists nothing."""
+        return ()
 
     def request_for(self, url: str) -> HttpRequest:
         """Return the request that an address stands for; its purpose is `unknown` where we never ask that."""
@@ -40,6 +61,15 @@ class HostBrokerRest:
             return (touch_of(InstrumentId(VENUE, symbol), read_message(body), "rest", received_ns),)
         except Exception as error:  # noqa: BLE001 - whatever hostile text does to the decoder is a complaint
             return (Complaint(f"{error}: in quote of {symbol} {body[:80]!r}", symbol),)
+
+    def read_book(self, body: bytes) -> BookSnapshot:
+        """Return nothing, ever.
+
+        Raises:
+            VenueError: a broker is asked for no book.
+        """
+        msg = f"Expected no book of a broker, was {body[:60]!r}"
+        raise VenueError(msg)
 
     def read_instruments(self, body: bytes) -> tuple[Instrument, ...]:
         """Return nothing, ever.

@@ -7,4 +7,11 @@ from perps_actors.venues.htx_swap.families import LIVE, VENUE
 from perps_actors.venues.htx_swap.rest import WEIGHT_PER_MINUTE, HtxSwapRest
 from perps_actors.venues.htx_swap.stream import HtxSwapStream
 
-ENTRY = Venue(name=VENUE, endpoints=LIVE, stream=HtxSwapStream, rest=HtxSwapRest, weight_per_minute=WEIGHT_PER_MINUTE)
+ENTRY = Venue(
+    name=VENUE,
+    endpoints=LIVE,
+    stream=HtxSwapStream,
+    rest=HtxSwapRest,
+    not_streamed=frozenset({"predicted_funding", "open_interest"}),
+    weight_per_minute=WEIGHT_PER_MINUTE,
+)

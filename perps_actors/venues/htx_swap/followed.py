@@ -18,8 +18,8 @@ from perps_actors.market.book import Level, check_levels
 from perps_actors.market.events import VenueMark
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.venues.contract import Outcome
-from perps_actors.venues.htx_swap.messages import Best, ChangedBook, Frame, FullBook, Kline, Trades
-from perps_actors.venues.htx_swap.readings import best_of, index_of, levels_of, mark_of, time_of, trade_of
+from perps_actors.venues.htx_swap.messages import SECONDS, Best, CandleRow, ChangedBook, Frame, FullBook, Kline, Trades
+from perps_actors.venues.htx_swap.readings import best_of, candle_in, index_of, levels_of, mark_of, time_of, trade_of
 from perps_actors.venues.htx_swap.topics import request
 from perps_actors.venues.incremental import completed
 from perps_actors.venues.renewed_book import RenewedBook
@@ -30,6 +30,7 @@ _FULL: Final = msgspec.json.Decoder(FullBook, float_hook=str).decode
 _CHANGED: Final = msgspec.json.Decoder(ChangedBook, float_hook=str).decode
 _BEST: Final = msgspec.json.Decoder(Best).decode
 _TRADES: Final = msgspec.json.Decoder(Trades).decode
+_CANDLE: Final = msgspec.json.Decoder(CandleRow).decode
 _KLINE: Final = msgspec.json.Decoder(Kline).decode
 
 
@@ -96,6 +97,13 @@ class Followed:
         """Return the trades in a message."""
         return [trade_of(self.instrument, row, received_ns) for row in _TRADES(frame.tick).data]
 
+    def candle(self, frame: Frame, topic: str, _: str, received_ns: int) -> Sequence[Outcome]:
+        """Return the candle in a message; lengths that are not known are none of ours."""
+        interval_s = SECONDS.get(topic.partition(".")[2])
+        if interval_s is None:
+            return ()
+        return (candle_in(self.instrument, _CANDLE(frame.tick), interval_s, time_of(frame.time), received_ns),)
+
     def mark(self, frame: Frame, _: str, connection: str, received_ns: int) -> Sequence[Outcome]:
         """Return the mark, beside the index of before."""
         return self._priced(mark_of(self.instrument, _KLINE(frame.tick), time_of(frame.time), received_ns), "index", connection)
@@ -142,10 +150,11 @@ _READINGS: Final[dict[str, Reading]] = {
     "bbo": Followed.touch,
     "trade.detail": Followed.trades,
 }
-_KLINES: Final[dict[str, Reading]] = {"mark_price": Followed.mark, "index": Followed.index}  # a period follows
+# A period follows.
+_KLINES: Final[dict[str, Reading]] = {"mark_price": Followed.mark, "index": Followed.index, "kline": Followed.candle}
 
 
-def parts_of(channel: str) -> tuple[str, str]:
+def parts_of_channel(channel: str) -> tuple[str, str]:
     """Return the symbol and the topic of a channel (`market.<symbol>.<topic>`); empty strings where it is none."""
     _, symbol, topic = (*channel.split(".", 2), "", "")[:3]
     return symbol, topic

@@ -6,12 +6,10 @@ of so many units of the base asset (linear), or of so many US dollars (coin-marg
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from decimal import Decimal
 
 import msgspec
 
-from perps_actors.errors import MarketError
 from perps_actors.market.instrument import Instrument, InstrumentId
 from perps_actors.market.numbers import positive
 from perps_actors.venues.htx_swap.families import LINEAR, VENUE, family_of
@@ -22,20 +20,16 @@ _ROW = msgspec.json.Decoder(ContractRow)
 _LISTED = 1
 
 
-def instruments_of(rows: Sequence[msgspec.Raw]) -> tuple[Instrument, ...]:
-    """Return the instruments in these rows; a row that cannot be read is left out."""
-    found = (_instrument(row) for row in rows)
-    return tuple(instrument for instrument in found if instrument is not None)
+def instrument_of(raw: msgspec.Raw) -> Instrument:
+    """Return the instrument in a row.
 
-
-def _instrument(raw: msgspec.Raw) -> Instrument | None:
-    try:
-        row = _ROW.decode(raw)
-        tick, size = positive(text_of(row.price_tick)), positive(text_of(row.contract_size))
-        # BTC-USDT, or BTC-USDT-211231 with the day of delivery.
-        base, quote, *delivery = row.symbol.split("-")
-    except (msgspec.MsgspecError, MarketError, ValueError, RecursionError):
-        return None
+    Raises:
+        MarketError, msgspec.MsgspecError, ValueError: the row cannot be read.
+    """
+    row = _ROW.decode(raw)
+    tick, size = positive(text_of(row.price_tick)), positive(text_of(row.contract_size))
+    # BTC-USDT, or BTC-USDT-211231 with the day of delivery.
+    base, quote, *delivery = row.symbol.split("-")
     linear = family_of(row.symbol) is LINEAR
     return Instrument(
         id=InstrumentId(VENUE, row.symbol),

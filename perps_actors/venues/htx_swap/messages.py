@@ -7,11 +7,24 @@ Source: huobiapi.github.io/docs/usdt_swap/v1/en and .../coin_margined_swap/v1/en
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from msgspec import Meta, Raw, Struct, field
 
 from perps_actors.venues.fields import Millis, SequenceId
+
+INTERVALS: Final = {
+    60: "1min",
+    300: "5min",
+    900: "15min",
+    1_800: "30min",
+    3_600: "60min",
+    14_400: "4hour",
+    86_400: "1day",
+}
+"""Lengths of candles in seconds, and their names; weeks and months are left out."""
+
+SECONDS: Final = {name: seconds for seconds, name in INTERVALS.items()}
 
 Rows = Annotated[list[tuple[Any, Any]], Meta(max_length=5_000)]
 """Price and size of levels: integers, or what a decoder's `float_hook` made of others."""
@@ -77,6 +90,32 @@ class Kline(Struct, gc=False):
     """`mark_price.<period>` and `index.<period>`: a candle, whose close is the price of the moment."""
 
     close: Raw
+
+
+class CandleRow(Struct, gc=False):
+    """`kline.<period>`, and a row of `GET /linear-swap-ex/market/history/kline`; `id` is when it began, in seconds."""
+
+    id: Annotated[int, Meta(ge=0, le=9_000_000_000)]
+    open: Raw
+    high: Raw
+    low: Raw
+    close: Raw
+    vol: Raw
+
+
+class PaidRow(Struct, gc=False):
+    """A row of `GET /linear-swap-api/v1/swap_historical_funding_rate`; `realized_rate` is what was settled, the other the forecast."""
+
+    symbol: str = field(name="contract_code")
+    time: str = field(name="funding_time")
+    rate: Raw = field(name="funding_rate")
+    realized: Raw = field(name="realized_rate", default=Raw())
+
+
+class PaidPage(Struct, gc=False):
+    """The data of `GET /linear-swap-api/v1/swap_historical_funding_rate`: a page, the newest row first."""
+
+    rows: list[Raw] = field(name="data")
 
 
 class FundingRow(Struct, gc=False):

@@ -15,17 +15,22 @@ from msgspec import Raw
 
 from perps_actors.errors import VenueError
 from perps_actors.market.book import Level
-from perps_actors.market.events import Funding, Liquidation, MarketEvent, OpenInterest, Trade, VenueMark
+from perps_actors.market.candle import candle_of
+from perps_actors.market.events import Funding, FundingPaid, Liquidation, MarketEvent, OpenInterest, Trade, VenueMark
 from perps_actors.market.instrument import InstrumentId
-from perps_actors.market.numbers import positive
-from perps_actors.venues.fields import NS_PER_MS, amount, ns_if_any, rate_if_any
+from perps_actors.market.numbers import decimal_text, positive
+from perps_actors.transport.wire import HttpRequest
+from perps_actors.venues.fields import NS_PER_MS, NS_PER_S, amount, ns_if_any, ns_of, rate_if_any
+from perps_actors.venues.histories import interval_of
 from perps_actors.venues.htx_swap.messages import (
     Best,
+    CandleRow,
     FundingRow,
     IndexRow,
     Kline,
     LiquidationRow,
     OpenInterestRow,
+    PaidRow,
     QuoteRow,
     Time,
     TradeRow,
@@ -153,3 +158,42 @@ def open_interest_of(instrument: InstrumentId, row: OpenInterestRow, time_ns: in
         MarketError: no number of zero or more.
     """
     return (OpenInterest(instrument, amount(text_of(row.volume) or ""), time_ns, received_ns),)
+
+
+def candle_in(instrument: InstrumentId, row: CandleRow, interval_s: int, time_ns: int | None, received_ns: int) -> MarketEvent:
+    """Return the candle in a row, which does not say whether it is over; its volume counts both sides, as trades do.
+
+    Raises:
+        MarketError: numbers that are none, or contradict one another.
+    """
+    prices = (text_of(row.open), text_of(row.high), text_of(row.low), text_of(row.close))
+    return candle_of(
+        instrument,
+        interval_s,
+        row.id * NS_PER_S,
+        prices,
+        text_of(row.vol),
+        closed=None,
+        venue_time_ns=time_ns,
+        received_ns=received_ns,
+    )
+
+
+def past_candle_of(instrument: InstrumentId, row: CandleRow, request: HttpRequest, received_ns: int) -> MarketEvent:
+    """Return a candle of an answer to a request.
+
+    Raises:
+        MarketError: numbers that are none, or contradict one another.
+        VenueError: the request names no length of candles that is known.
+    """
+    return candle_in(instrument, row, interval_of(request), None, received_ns)
+
+
+def funding_paid_of(instrument: InstrumentId, row: PaidRow, received_ns: int) -> Sequence[MarketEvent]:
+    """Return the funding of the past in a row: what was settled, else what was forecast.
+
+    Raises:
+        MarketError: a rate that is no number.
+        VenueError: a time that is none.
+    """
+    return (FundingPaid(instrument, decimal_text(text_of(row.realized) or text_of(row.rate)), ns_of(row.time), None, received_ns),)

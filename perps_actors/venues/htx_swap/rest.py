@@ -1,36 +1,66 @@
-"""HTX swaps over REST: quotes, marks, index, funding, open interest, books and the lists of instruments.
+"""HTX swaps over REST: quotes, marks, index, funding, open interest, books, candles, past funding and the lists of instruments.
 
 Source: huobiapi.github.io/docs/usdt_swap/v1/en and .../coin_margined_swap/v1/en (reference and market data), read 2026-11; that these
 addresses still answer, 240 times in 3 s, was measured by others on 2026-09-23 (github.com/nemanull/arbitrage-observatory,
 docs/profiles/htx/rest.md). A refusal has status 200 and `status` "error". A mark comes as the close of a candle, one contract a request.
-Candles, trades and the history of funding are offered and not read here.
+The history of funding is told in pages of 50, the newest first, whatever the span.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import quote
 
 import msgspec
 
 from perps_actors.errors import VenueError
 from perps_actors.market.instrument import Instrument, InstrumentId
 from perps_actors.transport.wire import HttpRequest
-from perps_actors.venues.contract import Complaint, Endpoints, Outcome
-from perps_actors.venues.htx_swap.families import FAMILIES, LINEAR, LIVE, VENUE, Family, by_family, family_of
-from perps_actors.venues.htx_swap.followed import Followed, parts_of, reading_of
-from perps_actors.venues.htx_swap.instruments import instruments_of
-from perps_actors.venues.htx_swap.messages import Answer, Frame, FundingRow, IndexRow, OpenInterestRow, QuoteRow
-from perps_actors.venues.htx_swap.readings import funding_of, listed_best_of, listed_index_of, open_interest_of, time_of
+from perps_actors.venues.addresses import parts_of
+from perps_actors.venues.answers import AnswerReader, read_answer, read_book, reader_of
+from perps_actors.venues.contract import BookSnapshot, Endpoints, Outcome, Polled
+from perps_actors.venues.fields import NS_PER_S
+from perps_actors.venues.histories import funding_pages, history_reader, pages, spelled_interval
+from perps_actors.venues.htx_swap.families import FAMILIES, LIVE, VENUE, Family, by_family, family_of
+from perps_actors.venues.htx_swap.followed import Followed, parts_of_channel, reading_of
+from perps_actors.venues.htx_swap.instruments import instrument_of
+from perps_actors.venues.htx_swap.messages import (
+    INTERVALS,
+    SECONDS,
+    Answer,
+    CandleRow,
+    Frame,
+    FullBook,
+    FundingRow,
+    IndexRow,
+    OpenInterestRow,
+    PaidPage,
+    PaidRow,
+    QuoteRow,
+)
+from perps_actors.venues.htx_swap.readings import (
+    funding_of,
+    funding_paid_of,
+    levels_of,
+    listed_best_of,
+    listed_index_of,
+    open_interest_of,
+    past_candle_of,
+    time_of,
+)
+from perps_actors.venues.listings import read_listing
 from perps_actors.venues.rows import read_rows
-from perps_actors.venues.statuses import status_trouble
 from perps_actors.venues.symbols import check_symbol
 
 WEIGHT_PER_MINUTE: Final = 4_800
+MOST_CANDLES: Final = 2_000
+MOST_FUNDINGS: Final = 50
 
 _ANSWER: Final = msgspec.json.Decoder(Answer).decode
 _LIST: Final = msgspec.json.Decoder(list[msgspec.Raw]).decode
+_PAGE: Final = msgspec.json.Decoder(PaidPage).decode
+_BOOK: Final = msgspec.json.Decoder(FullBook, float_hook=str).decode
 
 
 class _Path(NamedTuple):
@@ -43,6 +73,8 @@ _PATHS: Final = {
     "quotes": _Path(lambda family: f"{family.quotes}/bbo"),
     "depth": _Path(lambda family: f"{family.quotes}/depth", "&type=step0"),
     "marks": _Path(lambda family: family.mark_klines, "&period=1min&size=1"),
+    "candles": _Path(lambda family: f"{family.quotes}/history/kline"),
+    "funding_history": _Path(lambda family: f"{family.api}/swap_historical_funding_rate"),
     "index": _Path(lambda family: f"{family.api}/swap_index"),
     "funding": _Path(lambda family: f"{family.api}/swap_batch_funding_rate"),
     "open_interest": _Path(lambda family: f"{family.api}/swap_open_interest"),
@@ -60,6 +92,8 @@ class HtxSwapRest:
         endpoints: where the venue lives.
     """
 
+    intervals = INTERVALS.keys()
+
     def __init__(self, endpoints: Endpoints = LIVE) -> None:
         self._base = endpoints.rest
 
@@ -67,55 +101,57 @@ class HtxSwapRest:
         """Return one request a family: for the one symbol, or for all that the venue lists."""
         return self._one_or_all("quotes", symbols)
 
-    def index(self, symbols: Sequence[str]) -> tuple[HttpRequest, ...]:
-        """Return the requests for index prices, one a family."""
-        return self._one_or_all("index", symbols)
-
-    def funding(self, symbols: Sequence[str]) -> tuple[HttpRequest, ...]:
-        """Return the requests for funding rates, one a family."""
-        return self._one_or_all("funding", symbols)
-
-    def open_interest(self, symbols: Sequence[str]) -> tuple[HttpRequest, ...]:
-        """Return the requests for open interest, one a family."""
-        return self._one_or_all("open_interest", symbols)
-
-    def mark(self, symbol: str) -> HttpRequest:
-        """Return the request for the mark of a symbol; there is no bulk form."""
-        return self._request("marks", family_of(symbol), symbol)
+    def poll(self, what: Polled, symbols: Sequence[str]) -> tuple[HttpRequest, ...]:
+        """Return one request a family for index, funding or open interest; one a symbol for marks."""
+        if what == "mark":
+            return tuple(self._request("marks", family_of(symbol), symbol) for symbol in dict.fromkeys(symbols))
+        return self._one_or_all(what, symbols)
 
     def depth(self, symbol: str) -> HttpRequest:
         """Return the request for the 150 best levels a side."""
         return self._request("depth", family_of(symbol), symbol)
 
-    def instruments(self, family: Family = LINEAR) -> HttpRequest:
-        """Return the request for the swaps of a family; the other family takes another request."""
-        return self._request("instruments", family)
+    def candles(self, symbol: str, interval_s: int, since_ns: int, until_ns: int) -> tuple[HttpRequest, ...]:
+        """Return a request for each `MOST_CANDLES` candles.
+
+        Raises:
+            SettingsError: no such interval.
+        """
+        period = f"&period={spelled_interval(INTERVALS, interval_s, VENUE)}"
+        return tuple(
+            self._request("candles", family_of(symbol), symbol, f"{period}&from={start // NS_PER_S}&to={end // NS_PER_S - 1}")
+            for start, end in pages(since_ns, until_ns, interval_s, MOST_CANDLES)
+        )
+
+    def funding_history(self, symbol: str, since_ns: int, until_ns: int) -> tuple[HttpRequest, ...]:
+        """Return requests for the newest fundings, as many as can have been paid in so long a span."""
+        return tuple(
+            self._request("funding_history", family_of(symbol), symbol, f"&page_index={index}&page_size={MOST_FUNDINGS}")
+            for index, _ in enumerate(funding_pages(since_ns, until_ns, MOST_FUNDINGS), start=1)
+        )
+
+    def instruments(self) -> tuple[HttpRequest, ...]:
+        """Return the requests for the swaps of each family."""
+        return tuple(self._request("instruments", family) for family in FAMILIES)
 
     def request_for(self, url: str) -> HttpRequest:
         """Return the request that an address stands for, on whatever host; its purpose is `unknown` where we never ask that."""
-        try:
-            parts = urlsplit(url)
-        except ValueError:
-            return HttpRequest(url=url, purpose="unknown")
-        symbol = parse_qs(parts.query).get("contract_code", [None])[0]
-        return HttpRequest(url=url, purpose=_PURPOSES.get(parts.path, "unknown"), symbol=symbol)
+        path, query = parts_of(url)
+        purpose = _PURPOSES.get(path, "unknown")
+        interval_s = SECONDS.get(query.get("period", "")) if purpose == "candles" else None
+        return HttpRequest(url=url, purpose=purpose, symbol=query.get("contract_code"), interval_s=interval_s)
 
     def read(self, request: HttpRequest, status: int | None, body: bytes, received_ns: int) -> Sequence[Outcome]:
         """Return the market events in an answer: all rows of a bulk answer, each bad row a complaint of its own."""
-        if request.purpose not in _READERS and request.purpose not in _LIKE_PUSHES:
-            return ()
-        trouble = status_trouble(request, status)
-        if trouble is not None:
-            return (trouble,)
-        try:
-            answer = _accepted(body)
-            if request.purpose in _LIKE_PUSHES:
-                return _pushed(answer, _LIKE_PUSHES[request.purpose](answer), received_ns)
-            reader, time_ns = _READERS[request.purpose], time_of(answer.time)
-            rows = reader.rows(answer)
-        except Exception as error:  # noqa: BLE001 - whatever hostile text does to the decoder is a complaint
-            return (Complaint(f"{error}: in answer for {request.purpose} {body[:60]!r}", request.symbol),)
-        return read_rows(VENUE, rows, reader.decode, lambda instrument, row: reader.events(instrument, row, time_ns, received_ns))
+        return read_answer(_READERS, request, status, body, received_ns)
+
+    def read_book(self, body: bytes) -> BookSnapshot:
+        """Return the book in an answer to `depth`.
+
+        Raises:
+            VenueError: the answer is none.
+        """
+        return read_book(body, _book)
 
     def read_instruments(self, body: bytes) -> tuple[Instrument, ...]:
         """Return the listed swaps; a row that cannot be read is left out.
@@ -123,21 +159,16 @@ class HtxSwapRest:
         Raises:
             VenueError: the answer is no such list.
         """
-        try:
-            rows = _data(_accepted(body))
-        except Exception as error:
-            msg = f"Expected a list of instruments, was {body[:60]!r}: {error}"
-            raise VenueError(msg) from error
-        return instruments_of(rows)
+        return read_listing(body, _rows, instrument_of)
 
     def _one_or_all(self, purpose: str, symbols: Sequence[str]) -> tuple[HttpRequest, ...]:
         families = by_family(tuple(dict.fromkeys(symbols)))
         return tuple(self._request(purpose, family, members[0] if len(members) == 1 else None) for family, members in families)
 
-    def _request(self, purpose: str, family: Family, symbol: str | None = None) -> HttpRequest:
+    def _request(self, purpose: str, family: Family, symbol: str | None = None, more: str = "") -> HttpRequest:
         path = _PATHS[purpose]
-        named = f"?contract_code={quote(symbol, safe='')}{path.more}" if symbol is not None else ""
-        return HttpRequest(url=f"{self._base}{path.of(family)}{named}", purpose=purpose, symbol=symbol)
+        named = f"?contract_code={quote(symbol, safe='')}{path.more}{more}" if symbol is not None else ""
+        return self.request_for(f"{self._base}{path.of(family)}{named}")
 
 
 def _accepted(body: bytes) -> Answer:
@@ -153,32 +184,55 @@ def _data(answer: Answer) -> list[msgspec.Raw]:
     return [answer.data] if bytes(answer.data)[:1] == b"{" else _LIST(answer.data)
 
 
-def _pushed(answer: Answer, tick: msgspec.Raw, received_ns: int) -> Sequence[Outcome]:
-    """Return what an answer says that has the channel and the tick of a push."""
-    symbol, topic = parts_of(answer.channel or "")
-    reading = reading_of(topic)
-    if reading is None:
-        msg = f"Expected a channel, was {str(answer.channel)[:60]!r}"
-        raise VenueError(msg)
-    frame = Frame(channel=answer.channel, time=answer.time, tick=tick)
-    return reading(Followed(InstrumentId(VENUE, check_symbol(symbol))), frame, topic, "", received_ns)
+def _rows(body: bytes) -> list[msgspec.Raw]:
+    return _data(_accepted(body))
 
 
-_LIKE_PUSHES: Final[dict[str, Callable[[Answer], msgspec.Raw]]] = {
-    "depth": lambda answer: answer.tick,
-    "marks": lambda answer: _data(answer)[-1],
-}
+def _book(body: bytes) -> BookSnapshot:
+    answer = _accepted(body)
+    tick = _BOOK(answer.tick)
+    return BookSnapshot(levels_of(tick.bids or ()), levels_of(tick.asks or ()), None, time_of(answer.time))
 
 
-class _Reader(NamedTuple):
-    rows: Callable[[Answer], list[msgspec.Raw]]
-    decode: Callable[[msgspec.Raw], Any]
-    events: Callable[[InstrumentId, Any, int | None, int], Sequence[Outcome]]
+def _pushed(tick_of: Callable[[Answer], msgspec.Raw]) -> AnswerReader:
+    """Return what reads answers that have the channel and the tick of a push."""
+
+    def read(_: HttpRequest, body: bytes, received_ns: int) -> Sequence[Outcome]:
+        answer = _accepted(body)
+        symbol, topic = parts_of_channel(answer.channel or "")
+        reading = reading_of(topic)
+        if reading is None:
+            msg = f"Expected a channel, was {str(answer.channel)[:60]!r}"
+            raise VenueError(msg)
+        frame = Frame(channel=answer.channel, time=answer.time, tick=tick_of(answer))
+        return reading(Followed(InstrumentId(VENUE, check_symbol(symbol))), frame, topic, "", received_ns)
+
+    return read
+
+
+def _listed(
+    rows_of: Callable[[Answer], list[msgspec.Raw]],
+    record: Any,
+    events: Callable[[InstrumentId, Any, int | None, int], Sequence[Outcome]],
+) -> AnswerReader:
+    """Return what reads rows that are told at the time of their answer."""
+    decode = msgspec.json.Decoder(record).decode
+
+    def read(_: HttpRequest, body: bytes, received_ns: int) -> Sequence[Outcome]:
+        answer = _accepted(body)
+        time_ns = time_of(answer.time)
+        return read_rows(VENUE, rows_of(answer), decode, lambda instrument, row: events(instrument, row, time_ns, received_ns))
+
+    return read
 
 
 _READERS: Final = {
-    "quotes": _Reader(lambda answer: _LIST(answer.ticks), msgspec.json.Decoder(QuoteRow).decode, listed_best_of),
-    "index": _Reader(_data, msgspec.json.Decoder(IndexRow).decode, listed_index_of),
-    "funding": _Reader(_data, msgspec.json.Decoder(FundingRow).decode, funding_of),
-    "open_interest": _Reader(_data, msgspec.json.Decoder(OpenInterestRow).decode, open_interest_of),
+    "quotes": _listed(lambda answer: _LIST(answer.ticks), QuoteRow, listed_best_of),
+    "index": _listed(_data, IndexRow, listed_index_of),
+    "funding": _listed(_data, FundingRow, funding_of),
+    "open_interest": _listed(_data, OpenInterestRow, open_interest_of),
+    "depth": _pushed(lambda answer: answer.tick),
+    "marks": _pushed(lambda answer: _data(answer)[-1]),
+    "candles": history_reader(VENUE, _rows, CandleRow, past_candle_of),
+    "funding_history": reader_of(VENUE, lambda body: _PAGE(_accepted(body).data).rows, PaidRow, funding_paid_of),
 }

@@ -1,4 +1,4 @@
-"""HTX's streams of swaps: books, touch, trades, marks, funding and liquidations.
+"""HTX's streams of swaps: books, touch, trades, marks, funding, liquidations and candles.
 
 Source: huobiapi.github.io/docs/usdt_swap/v1/en and .../coin_margined_swap/v1/en (WebSocket), read 2026-11. Every 5 s the venue sends a
 ping, on market streams as `{"ping": n}` and on notification streams as `{"op": "ping", "ts": "n"}`, and ends the connection of those who
@@ -12,18 +12,17 @@ from typing import Any, Final
 
 import msgspec
 
-from perps_actors.errors import SettingsError
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.transport.wire import ConnectionPlan, HttpRequest
-from perps_actors.venues.contract import Complaint, Endpoints, Outcome, SendFrame
+from perps_actors.venues.contract import UNASKED, Complaint, Endpoints, Outcome, SendFrame
 from perps_actors.venues.htx_swap.families import LIVE, VENUE, Family, by_family
-from perps_actors.venues.htx_swap.followed import Followed, parts_of, reading_of
+from perps_actors.venues.htx_swap.followed import Followed, parts_of_channel, reading_of
 from perps_actors.venues.htx_swap.frames import unpacked
 from perps_actors.venues.htx_swap.messages import Frame, FundingRow, LiquidationRow
 from perps_actors.venues.htx_swap.readings import funding_of, liquidation_of, time_of
 from perps_actors.venues.htx_swap.topics import CHANNELS, MAX_TOPICS, ROUTES, Route, request
 from perps_actors.venues.rows import read_rows
-from perps_actors.venues.subscriptions import Subscriptions, batches
+from perps_actors.venues.subscriptions import Subscriptions, batches, chosen
 from perps_actors.venues.tracked import Tracked
 
 _FRAME: Final = msgspec.json.Decoder(Frame).decode
@@ -46,11 +45,9 @@ class HtxSwapStream:
         SettingsError: a channel that is none of `CHANNELS`.
     """
 
-    def __init__(self, endpoints: Endpoints = LIVE, channels: frozenset[str] = CHANNELS) -> None:
-        for channel in sorted(channels - CHANNELS):
-            raise SettingsError(field="channels", value=channel, why=f"expected some of {', '.join(sorted(CHANNELS))}", place=VENUE)
+    def __init__(self, endpoints: Endpoints = LIVE, channels: frozenset[str] = CHANNELS - UNASKED) -> None:
         self._base = endpoints.stream
-        self._channels = channels
+        self._channels = chosen(channels, CHANNELS, VENUE)
         self._followed = Tracked(VENUE, Followed)
         self._subscriptions = Subscriptions(self._topics, request, per_request=1)
 
@@ -84,7 +81,7 @@ class HtxSwapStream:
             frame = _FRAME(data)
             if frame.channel is None:
                 return self._not_pushed(frame, data, connection, received_ns)
-            symbol, topic = parts_of(frame.channel)
+            symbol, topic = parts_of_channel(frame.channel)
             reading = reading_of(topic)
             if reading is None or self._followed.former(symbol):
                 return ()  # a former symbol's was on its way when it was unsubscribed

@@ -49,7 +49,7 @@ ROUTES: Final[Mapping[str, Route]] = {
     "market": Route(
         path=lambda family: family.market,
         kind="market",
-        topics={"book": (BOOK,), "touch": ("bbo",), "trades": ("trade.detail",)},
+        topics={"book": (BOOK,), "touch": ("bbo",), "trades": ("trade.detail",), "candles": ("kline.1min",)},
         sources={"book": "book", "touch": "touch", "trades": "trades"},
     ),
     "index": Route(

@@ -6,4 +6,11 @@ from perps_actors.venues.contract import Venue
 from perps_actors.venues.kraken_futures.rest import LIVE, VENUE, WEIGHT_PER_MINUTE, KrakenFuturesRest
 from perps_actors.venues.kraken_futures.stream import KrakenFuturesStream
 
-ENTRY = Venue(name=VENUE, endpoints=LIVE, stream=KrakenFuturesStream, rest=KrakenFuturesRest, weight_per_minute=WEIGHT_PER_MINUTE)
+ENTRY = Venue(
+    name=VENUE,
+    endpoints=LIVE,
+    stream=KrakenFuturesStream,
+    rest=KrakenFuturesRest,
+    not_streamed=frozenset({"candles"}),
+    weight_per_minute=WEIGHT_PER_MINUTE,
+)

@@ -12,7 +12,7 @@ from decimal import Decimal
 
 import msgspec
 
-from perps_actors.errors import MarketError, VenueError
+from perps_actors.errors import VenueError
 from perps_actors.market.instrument import Instrument, InstrumentId
 from perps_actors.market.numbers import positive
 from perps_actors.venues.kraken_futures.messages import InstrumentRow, InstrumentsAnswer
@@ -25,29 +25,21 @@ _NAME = re.compile(r"[A-Z]+_([A-Z0-9]+)(USD|EUR|GBP|XBT)(?:_[0-9]+)?", re.ASCII)
 _CURRENCIES = {"XBT": "BTC", "XDG": "DOGE"}
 
 
-def read_instruments(venue: str, body: bytes) -> tuple[Instrument, ...]:
-    """Return the instruments of `venue` in an answer; a row that cannot be read is left out.
+def rows_of_listing(body: bytes) -> list[msgspec.Raw]:
+    """Return the rows of a list of instruments; raises msgspec's errors on what is none."""
+    return _LIST.decode(body).instruments
+
+
+def instrument_of(venue: str, raw: msgspec.Raw) -> Instrument:
+    """Return the instrument of `venue` in a row.
 
     Raises:
-        VenueError: the answer is no such list.
+        MarketError, VenueError, msgspec.MsgspecError: the row cannot be read, as that of an index.
     """
-    try:
-        rows = _LIST.decode(body).instruments
-    except Exception as error:
-        msg = f"Expected a list of instruments, was {body[:60]!r}: {error}"
-        raise VenueError(msg) from error
-    found = (_instrument(venue, row) for row in rows)
-    return tuple(instrument for instrument in found if instrument is not None)
-
-
-def _instrument(venue: str, raw: msgspec.Raw) -> Instrument | None:
-    try:
-        row = _ROW.decode(raw)
-        tick, size = (Decimal(positive(spelled(number))) for number in (row.tick_size, row.contract_size))
-        symbol = check_symbol(row.symbol.upper())
-        base, quote = _currencies(symbol, row)
-    except (msgspec.MsgspecError, MarketError, VenueError, RecursionError, ValueError):
-        return None
+    row = _ROW.decode(raw)
+    tick, size = (Decimal(positive(spelled(number))) for number in (row.tick_size, row.contract_size))
+    symbol = check_symbol(row.symbol.upper())
+    base, quote = _currencies(symbol, row)
     linear, last = row.type != "futures_inverse", row.last_trading_time
     return Instrument(
         id=InstrumentId(venue, symbol),

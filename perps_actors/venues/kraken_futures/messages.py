@@ -7,13 +7,27 @@ and snake case within one message.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from msgspec import Meta, Raw, Struct, field
 
 from perps_actors.market.book import MAX_LEVELS
 from perps_actors.venues.fields import Millis, SequenceId
 from perps_actors.venues.moments import Moment
+
+INTERVALS: Final = {
+    60: "1m",
+    300: "5m",
+    900: "15m",
+    1_800: "30m",
+    3_600: "1h",
+    14_400: "4h",
+    43_200: "12h",
+    86_400: "1d",
+}
+"""Lengths of candles in seconds, and their names; weeks are left out."""
+
+SECONDS: Final = {name: seconds for seconds, name in INTERVALS.items()}
 
 
 class LevelRow(Struct, gc=False):
@@ -133,6 +147,52 @@ class TickersAnswer(Struct, gc=False, rename="camel"):
     tickers: list[Raw] | None = None
     ticker: Raw = Raw()
     error: str | None = None
+
+
+class BookSides(Struct, gc=False):
+    """The book of `GET /derivatives/api/v3/orderbook`: price and quantity of levels."""
+
+    bids: Annotated[list[tuple[Raw, Raw]], Meta(max_length=MAX_LEVELS)]
+    asks: Annotated[list[tuple[Raw, Raw]], Meta(max_length=MAX_LEVELS)]
+
+
+class BookAnswer(Struct, gc=False, rename="camel"):
+    """`GET /derivatives/api/v3/orderbook`."""
+
+    result: str
+    order_book: BookSides | None = None
+    server_time: Moment | None = None
+    error: str | None = None
+
+
+class CandleRow(Struct, gc=False):
+    """A candle of `GET /api/charts/v1/trade/<symbol>/<interval>`."""
+
+    time: Millis
+    open: str
+    high: str
+    low: str
+    close: str
+    volume: Raw
+
+
+class CandlesAnswer(Struct, gc=False):
+    """`GET /api/charts/v1/trade/<symbol>/<interval>`; the rows are read one by one."""
+
+    candles: list[Raw]
+
+
+class PaidRow(Struct, gc=False, rename="camel"):
+    """A row of `GET /derivatives/api/v4/historicalfundingrates`; its `fundingRate` is money a contract, and is not read."""
+
+    timestamp: Moment
+    relative_funding_rate: Raw
+
+
+class PaidAnswer(Struct, gc=False):
+    """`GET /derivatives/api/v4/historicalfundingrates`; the rows are read one by one."""
+
+    rates: list[Raw]
 
 
 class InstrumentRow(Struct, gc=False, rename="camel"):

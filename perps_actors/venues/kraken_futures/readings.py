@@ -11,12 +11,26 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from perps_actors.market.book import Level
-from perps_actors.market.events import Funding, Liquidation, MarketEvent, OpenInterest, Trade, VenueMark
+from perps_actors.market.candle import candle_of
+from perps_actors.market.events import Funding, FundingPaid, Liquidation, MarketEvent, OpenInterest, Trade, VenueMark
 from perps_actors.market.instrument import InstrumentId
-from perps_actors.market.numbers import positive
+from perps_actors.market.numbers import decimal_text, positive
+from perps_actors.transport.wire import HttpRequest
 from perps_actors.venues.fields import NS_PER_MS
-from perps_actors.venues.kraken_futures.messages import LevelRow, Ticker, TickerLite, TickerRow, TradeMessage, TradeRow, TradeSnapshot
-from perps_actors.venues.spelling import amount_of, number_of, positive_of, spelled
+from perps_actors.venues.histories import interval_of
+from perps_actors.venues.kraken_futures.messages import (
+    CandleRow,
+    LevelRow,
+    PaidRow,
+    Ticker,
+    TickerLite,
+    TickerRow,
+    TradeMessage,
+    TradeRow,
+    TradeSnapshot,
+)
+from perps_actors.venues.moments import nanoseconds
+from perps_actors.venues.spelling import amount_of, number_of, positive_of, spelled, text_of
 from perps_actors.venues.touches import touch_of
 
 
@@ -88,6 +102,27 @@ def backlog_of(instrument: InstrumentId, row: TradeSnapshot, received_ns: int) -
         MarketError: a price or quantity that is no number above zero.
     """
     return [_trade(instrument, trade, received_ns, backlog=True) for trade in row.trades]
+
+
+def past_candle_of(instrument: InstrumentId, row: CandleRow, request: HttpRequest, received_ns: int) -> MarketEvent:
+    """Return a candle of an answer to a request, which does not say whether it is over.
+
+    Raises:
+        MarketError: numbers that are none, or contradict one another.
+        VenueError: the request names no length of candles that is known.
+    """
+    prices, volume = (row.open, row.high, row.low, row.close), text_of(row.volume)
+    return candle_of(instrument, interval_of(request), row.time * NS_PER_MS, prices, volume, closed=None, received_ns=received_ns)
+
+
+def funding_paid_of(instrument: InstrumentId, row: PaidRow, _: HttpRequest, received_ns: int) -> MarketEvent:
+    """Return the funding of an hour of the past.
+
+    Raises:
+        MarketError: a rate that is no number.
+        VenueError: a time out of range.
+    """
+    return FundingPaid(instrument, decimal_text(spelled(row.relative_funding_rate)), nanoseconds(row.timestamp), None, received_ns)
 
 
 def _trade(instrument: InstrumentId, row: TradeRow, received_ns: int, *, backlog: bool) -> Trade:

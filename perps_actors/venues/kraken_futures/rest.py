@@ -1,35 +1,58 @@
-"""Kraken Futures over REST: quotes with mark, index and open interest, and the list of instruments.
+"""Kraken Futures over REST: quotes with mark, index and open interest, books, candles, past funding and the list of instruments.
 
 Source: docs.kraken.com (futures REST; guides on rate limits), read 2026-10: `/derivatives` takes 500 requests in ten seconds. The tickers
-have no funding as a rate, only as money a contract, which cannot be turned into one exactly: none is told. Depth, candles and the
-history of funding (whose v4 path works where the documented v3 answers 404) are offered and not read here: books come by the stream.
+have no funding as a rate, only as money a contract, which cannot be turned into one exactly: none is told. The history of funding comes
+whole in one answer; its v4 path works where the documented v3 answers 404. Candles come from another address, in milliseconds where one
+asks in seconds.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Final
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote, unquote
 
 import msgspec
 
+from perps_actors.errors import VenueError
 from perps_actors.market.instrument import Instrument
 from perps_actors.transport.wire import HttpRequest
-from perps_actors.venues.contract import Complaint, Endpoints, Outcome
-from perps_actors.venues.kraken_futures.instruments import read_instruments
-from perps_actors.venues.kraken_futures.messages import TickerRow, TickersAnswer
-from perps_actors.venues.kraken_futures.readings import polled_of
+from perps_actors.venues.addresses import parts_of
+from perps_actors.venues.answers import book_reader, read_answer, read_book
+from perps_actors.venues.contract import BookSnapshot, Endpoints, Outcome, Polled
+from perps_actors.venues.fields import NS_PER_S
+from perps_actors.venues.histories import history_reader, pages, spelled_interval
+from perps_actors.venues.kraken_futures.instruments import instrument_of, rows_of_listing
+from perps_actors.venues.kraken_futures.messages import (
+    INTERVALS,
+    SECONDS,
+    BookAnswer,
+    CandleRow,
+    CandlesAnswer,
+    PaidAnswer,
+    PaidRow,
+    TickerRow,
+    TickersAnswer,
+)
+from perps_actors.venues.kraken_futures.readings import funding_paid_of, past_candle_of, polled_of
+from perps_actors.venues.listings import read_listing
 from perps_actors.venues.moments import nanoseconds
 from perps_actors.venues.rows import read_rows
-from perps_actors.venues.statuses import status_trouble
+from perps_actors.venues.spelling import spelled
 
 VENUE: Final = "kraken_futures"
 LIVE: Final = Endpoints(stream="wss://futures.kraken.com", rest="https://futures.kraken.com")
 WEIGHT_PER_MINUTE: Final = 3_000
+MOST_CANDLES: Final = 1_000
 
 _ROOT: Final = "/derivatives/api/v3/"
+_FUNDINGS: Final = "/derivatives/api/v4/historicalfundingrates"
+_CHARTS: Final = "/api/charts/v1/trade/"
 _ANSWER: Final = msgspec.json.Decoder(TickersAnswer)
 _ROW: Final = msgspec.json.Decoder(TickerRow)
+_BOOK: Final = msgspec.json.Decoder(BookAnswer).decode
+_CANDLES: Final = msgspec.json.Decoder(CandlesAnswer)
+_PAID: Final = msgspec.json.Decoder(PaidAnswer)
 
 
 class KrakenFuturesRest:
@@ -39,47 +62,72 @@ class KrakenFuturesRest:
         endpoints: where the venue lives.
     """
 
+    intervals = INTERVALS.keys()
+
     def __init__(self, endpoints: Endpoints = LIVE) -> None:
-        self._base = endpoints.rest + _ROOT
+        self._base = endpoints.rest
 
     def quotes(self, symbols: Sequence[str]) -> tuple[HttpRequest, ...]:
         """Return one request: for the one symbol, or for all that the venue lists."""
         if not symbols:
             return ()
         one = f"/{quote(symbols[0], safe='')}" if len(set(symbols)) == 1 else ""
-        return (self.request_for(f"{self._base}tickers{one}"),)
+        return (self.request_for(f"{self._base}{_ROOT}tickers{one}"),)
 
-    def instruments(self) -> HttpRequest:
+    def poll(self, what: Polled, symbols: Sequence[str]) -> tuple[HttpRequest, ...]:
+        """Return the request for quotes, which bring mark, index and open interest along; none for funding."""
+        return self.quotes(symbols) if what != "funding" else ()
+
+    def depth(self, symbol: str) -> HttpRequest:
+        """Return the request for the whole book."""
+        return self.request_for(f"{self._base}{_ROOT}orderbook?symbol={quote(symbol, safe='')}")
+
+    def candles(self, symbol: str, interval_s: int, since_ns: int, until_ns: int) -> tuple[HttpRequest, ...]:
+        """Return a request for each `MOST_CANDLES` candles.
+
+        Raises:
+            SettingsError: no such interval.
+        """
+        what = f"{_CHARTS}{quote(symbol, safe='')}/{spelled_interval(INTERVALS, interval_s, VENUE)}"
+        return tuple(
+            self.request_for(f"{self._base}{what}?from={start // NS_PER_S}&to={end // NS_PER_S - 1}")
+            for start, end in pages(since_ns, until_ns, interval_s, MOST_CANDLES)
+        )
+
+    def funding_history(self, symbol: str, since_ns: int, until_ns: int) -> tuple[HttpRequest, ...]:  # noqa: ARG002 - takes no span
+        """Return the request for all fundings that there were."""
+        return (self.request_for(f"{self._base}{_FUNDINGS}?symbol={quote(symbol, safe='')}"),)
+
+    def instruments(self) -> tuple[HttpRequest, ...]:
         """Return the request for the list of instruments."""
-        return self.request_for(f"{self._base}instruments")
+        return (self.request_for(f"{self._base}{_ROOT}instruments"),)
 
     def request_for(self, url: str) -> HttpRequest:
         """Return the request that an address stands for, on whatever host; its purpose is `unknown` where we never ask that."""
-        try:
-            path = urlsplit(url).path
-        except ValueError:
-            return HttpRequest(url=url, purpose="unknown")
+        path, query = parts_of(url)
+        if path.startswith(_CHARTS):
+            symbol, _, name = path.removeprefix(_CHARTS).partition("/")
+            return HttpRequest(url=url, purpose="candles", symbol=unquote(symbol) or None, interval_s=SECONDS.get(name))
+        if path == _FUNDINGS:
+            return HttpRequest(url=url, purpose="funding_history", symbol=query.get("symbol"))
         method, _, symbol = path.removeprefix(_ROOT).partition("/")
         if method == "tickers":
             return HttpRequest(url=url, purpose="quotes", symbol=unquote(symbol) or None)
+        if method == "orderbook" and not symbol:
+            return HttpRequest(url=url, purpose="depth", symbol=query.get("symbol"))
         return HttpRequest(url=url, purpose="instruments" if method == "instruments" and not symbol else "unknown")
 
     def read(self, request: HttpRequest, status: int | None, body: bytes, received_ns: int) -> Sequence[Outcome]:
         """Return the market events in an answer: all rows of a bulk answer, each bad row a complaint of its own."""
-        if request.purpose != "quotes":
-            return ()
-        trouble = status_trouble(request, status)
-        if trouble is not None:
-            return (trouble,)
-        try:
-            answer = _ANSWER.decode(body)
-            if answer.result != "success":
-                return (Complaint(f"The venue refused: {answer.error or answer.result}", request.symbol),)
-            rows = answer.tickers if answer.tickers is not None else [answer.ticker]
-            time_ns = nanoseconds(answer.server_time) if answer.server_time is not None else None
-        except Exception as error:  # noqa: BLE001 - whatever hostile text does to the decoder is a complaint
-            return (Complaint(f"Expected an answer for {request.purpose}, was {body[:60]!r}: {error}", request.symbol),)
-        return read_rows(VENUE, rows, _row, lambda instrument, row: polled_of(instrument, row, time_ns, received_ns))
+        return read_answer(_READERS, request, status, body, received_ns)
+
+    def read_book(self, body: bytes) -> BookSnapshot:
+        """Return the book in an answer to `depth`.
+
+        Raises:
+            VenueError: the answer is none.
+        """
+        return read_book(body, _book)
 
     def read_instruments(self, body: bytes) -> tuple[Instrument, ...]:
         """Return the listed instruments; a row that cannot be read is left out.
@@ -87,10 +135,37 @@ class KrakenFuturesRest:
         Raises:
             VenueError: the answer is no such list.
         """
-        return read_instruments(VENUE, body)
+        return read_listing(body, rows_of_listing, lambda row: instrument_of(VENUE, row))
 
 
 def _row(raw: msgspec.Raw) -> TickerRow:
     row = _ROW.decode(raw)
     row.symbol = row.symbol.upper()
     return row
+
+
+def _quotes(_: HttpRequest, body: bytes, received_ns: int) -> Sequence[Outcome]:
+    answer = _ANSWER.decode(body)
+    if answer.result != "success":
+        msg = f"The venue refused: {answer.error or answer.result}"
+        raise VenueError(msg)
+    rows = answer.tickers if answer.tickers is not None else [answer.ticker]
+    time_ns = nanoseconds(answer.server_time) if answer.server_time is not None else None
+    return read_rows(VENUE, rows, _row, lambda instrument, row: polled_of(instrument, row, time_ns, received_ns))
+
+
+def _book(body: bytes) -> BookSnapshot:
+    answer = _BOOK(body)
+    if answer.order_book is None:
+        msg = f"The venue refused: {answer.error or answer.result}"
+        raise VenueError(msg)
+    bids, asks = ([(spelled(price), spelled(size)) for price, size in side] for side in (answer.order_book.bids, answer.order_book.asks))
+    return BookSnapshot(bids, asks, None, nanoseconds(answer.server_time) if answer.server_time is not None else None)
+
+
+_READERS: Final = {
+    "quotes": _quotes,
+    "depth": book_reader(VENUE, _book),
+    "candles": history_reader(VENUE, lambda body: _CANDLES.decode(body).candles, CandleRow, past_candle_of),
+    "funding_history": history_reader(VENUE, lambda body: _PAID.decode(body).rates, PaidRow, funding_paid_of),
+}

@@ -22,8 +22,11 @@ CHANNELS: Final = {
     "trades": ("trades",),
     "marks": ("mark-price", "index-tickers", "funding-rate", "open-interest"),
     "liquidations": ("liquidation-orders",),
+    "candles": ("candle1m",),
 }
 """What can be subscribed, and the channels of it."""
+BUSINESS: Final = frozenset({"candle1m"})
+"""Channels that live at an address of their own."""
 SOURCES: Final[dict[str, Source]] = {"book": "book", "touch": "touch", "trades": "trades"}
 TOPICS_PER_REQUEST: Final = 100
 

@@ -6,4 +6,11 @@ from perps_actors.venues.contract import Venue
 from perps_actors.venues.okx.rest import LIVE, VENUE, WEIGHT_PER_MINUTE, OkxRest
 from perps_actors.venues.okx.stream import OkxStream
 
-ENTRY = Venue(name=VENUE, endpoints=LIVE, stream=OkxStream, rest=OkxRest, weight_per_minute=WEIGHT_PER_MINUTE)
+ENTRY = Venue(
+    name=VENUE,
+    endpoints=LIVE,
+    stream=OkxStream,
+    rest=OkxRest,
+    not_streamed=frozenset({"predicted_funding"}),
+    weight_per_minute=WEIGHT_PER_MINUTE,
+)

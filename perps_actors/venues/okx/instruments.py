@@ -6,13 +6,11 @@ it is linear, US dollars where it is inverse. Quantities are in contracts, of wh
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 
 import msgspec
 
-from perps_actors.errors import MarketError, VenueError
 from perps_actors.market.instrument import Instrument, InstrumentId
 from perps_actors.market.numbers import positive
 from perps_actors.venues.fields import NS_PER_S, ns_if_any
@@ -21,22 +19,18 @@ from perps_actors.venues.okx.messages import InstrumentRow
 _ROW = msgspec.json.Decoder(InstrumentRow)
 
 
-def instruments_of(venue: str, rows: Sequence[msgspec.Raw]) -> tuple[Instrument, ...]:
-    """Return the instruments of `venue` in these rows; one that is no perpetual or dated future, or cannot be read, is left out."""
-    found = (_instrument(venue, row) for row in rows)
-    return tuple(instrument for instrument in found if instrument is not None)
+def instrument_of(venue: str, raw: msgspec.Raw) -> Instrument:
+    """Return the perpetual or dated future of `venue` in a row.
 
-
-def _instrument(venue: str, raw: msgspec.Raw) -> Instrument | None:
-    try:
-        row = _ROW.decode(raw)
-        tick, lot, value, multiplier = map(positive, (row.tick, row.lot, row.contract_value, row.multiplier or "1"))
-        perpetual = row.inst_type == "SWAP"
-        term = "PERP" if perpetual else f"{datetime.fromtimestamp((ns_if_any(row.expiry) or 0) // NS_PER_S, UTC):%y%m%d}"
-        base, _, quote = row.underlying.partition("-")
-        pair = "-".join(row.symbol.split("-")[:2])  # BTC-USD_UM beside BTC-USD: the same underlying, another margin
-    except (msgspec.MsgspecError, MarketError, VenueError, RecursionError):
-        return None
+    Raises:
+        MarketError, VenueError, msgspec.MsgspecError, OverflowError: the row cannot be read, or is of something else.
+    """
+    row = _ROW.decode(raw)
+    tick, lot, value, multiplier = map(positive, (row.tick, row.lot, row.contract_value, row.multiplier or "1"))
+    perpetual = row.inst_type == "SWAP"
+    term = "PERP" if perpetual else f"{datetime.fromtimestamp((ns_if_any(row.expiry) or 0) // NS_PER_S, UTC):%y%m%d}"
+    base, _, quote = row.underlying.partition("-")
+    pair = "-".join(row.symbol.split("-")[:2])  # BTC-USD_UM beside BTC-USD: the same underlying, another margin
     return Instrument(
         id=InstrumentId(venue, row.symbol),
         canonical=f"{pair}-{term}",

@@ -7,12 +7,30 @@ alone: it is always 0 since 2026-06-23 (okx.com/help/okx-order-book-channels-che
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from msgspec import Meta, Raw, Struct, field
 
 from perps_actors.market.numbers import DecimalText
 from perps_actors.venues.fields import SequenceId
+
+INTERVALS: Final = {
+    60: "1m",
+    180: "3m",
+    300: "5m",
+    900: "15m",
+    1_800: "30m",
+    3_600: "1H",
+    7_200: "2H",
+    14_400: "4H",
+    21_600: "6Hutc",
+    43_200: "12Hutc",
+    86_400: "1Dutc",
+}
+"""Lengths of candles in seconds, and their names. Without `utc` the longer ones begin by the clock of Hong Kong."""
+
+SECONDS: Final = {name: seconds for seconds, name in INTERVALS.items()} | {"6H": 21_600, "12H": 43_200, "1D": 86_400}
+"""Those of Hong Kong are read, too, and never asked for."""
 
 
 class Arg(Struct, gc=False):
@@ -101,6 +119,30 @@ class OpenInterestRow(Struct, gc=False):
     symbol: str = field(name="instId")
     time: str = field(name="ts")
     open_interest: str = field(name="oi")
+
+
+class CandleRow(Struct, gc=False, array_like=True):
+    """`candle<interval>`, and a row of `GET /api/v5/market/history-candles`: the volume is in contracts."""
+
+    time: str
+    open: str
+    high: str
+    low: str
+    close: str
+    volume: str
+    volume_base: str
+    volume_quote: str
+    confirm: Literal["0", "1"]
+    """1: the interval is over."""
+
+
+class PaidRow(Struct, gc=False):
+    """A row of `GET /api/v5/public/funding-rate-history`: `realizedRate` is what was settled, the other what was forecast."""
+
+    symbol: str = field(name="instId")
+    time: str = field(name="fundingTime")
+    rate: str = field(name="fundingRate")
+    realized: str = field(name="realizedRate", default="")
 
 
 class LiquidationDetail(Struct, gc=False):

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
-from perps_actors.market.events import Funding, Liquidation, OpenInterest, Touch, Trade, VenueMark
+from perps_actors.market.candle import candle_of
+from perps_actors.market.events import Funding, FundingPaid, Liquidation, MarketEvent, OpenInterest, Touch, Trade, VenueMark
 from perps_actors.market.instrument import InstrumentId
-from perps_actors.market.numbers import positive
+from perps_actors.market.numbers import decimal_text, positive
+from perps_actors.transport.wire import HttpRequest
 from perps_actors.venues.contract import Outcome
-from perps_actors.venues.fields import amount, ns_if_any, price_if_any, rate_if_any
-from perps_actors.venues.okx.messages import FundingRow, IndexRow, LiquidationRow, MarkRow, OpenInterestRow, TickerRow, TradeRow
+from perps_actors.venues.fields import amount, ns_if_any, ns_of, price_if_any, rate_if_any
+from perps_actors.venues.histories import interval_of
+from perps_actors.venues.okx.messages import (
+    CandleRow,
+    FundingRow,
+    IndexRow,
+    LiquidationRow,
+    MarkRow,
+    OpenInterestRow,
+    PaidRow,
+    TickerRow,
+    TradeRow,
+)
 from perps_actors.venues.touches import uncrossed
 
 
@@ -84,3 +97,34 @@ def liquidations_of(instrument: InstrumentId, row: LiquidationRow, received_ns: 
         Liquidation(instrument, one.side, positive(one.price), positive(one.amount), ns_if_any(one.time), received_ns)
         for one in row.details
     ]
+
+
+def candle_in(instrument: InstrumentId, row: CandleRow, interval_s: int, received_ns: int) -> MarketEvent:
+    """Return the candle in a row, of a stream or of a REST answer.
+
+    Raises:
+        MarketError: numbers that are none, or contradict one another.
+        VenueError: a time that is none.
+    """
+    prices, over = (row.open, row.high, row.low, row.close), row.confirm == "1"
+    return candle_of(instrument, interval_s, ns_of(row.time), prices, row.volume, closed=over, received_ns=received_ns)
+
+
+def past_candle_of(instrument: InstrumentId, row: CandleRow, request: HttpRequest, received_ns: int) -> MarketEvent:
+    """Return the candle in a row of an answer to a request.
+
+    Raises:
+        MarketError: numbers that are none, or contradict one another.
+        VenueError: a time that is none, or the request names no length of candles that is known.
+    """
+    return candle_in(instrument, row, interval_of(request), received_ns)
+
+
+def funding_paid_of(instrument: InstrumentId, row: PaidRow, received_ns: int) -> list[Outcome]:
+    """Return the funding of the past in a row: what was settled, else what was forecast.
+
+    Raises:
+        MarketError: a rate that is no number.
+        VenueError: a time that is none.
+    """
+    return [FundingPaid(instrument, decimal_text(row.realized or row.rate), ns_of(row.time), None, received_ns)]

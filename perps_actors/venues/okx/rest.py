@@ -1,60 +1,73 @@
-"""OKX over REST: tickers, venue marks, funding, open interest, depth snapshots and the list of instruments.
+"""OKX over REST: tickers, marks, funding, open interest, books, candles, past funding and the list of instruments.
 
 Source: www.okx.com/docs-v5/en (market and public data), read 2026-11. Limits are an endpoint's and address's, 10 to 40 requests in 2 s.
-One budget for all has to hold the tightest of them: 20 requests in 2 s, where one to mark prices (10 in 2 s) counts twice.
-Refusals have status 200 and a `code` other than 0.
+One budget for all has to hold the tightest of them: 20 requests in 2 s, where one of those with 10 in 2 s counts twice. Refusals have
+status 200 and a `code` other than 0. Pages of different age allow 100 to 400 rows of the past in an answer: 100 always works. The
+history of funding goes back three months.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, Final, NamedTuple
-from urllib.parse import parse_qs, quote, urlsplit
+from collections.abc import Sequence
+from typing import Final
+from urllib.parse import quote
 
 import msgspec
 
 from perps_actors.errors import VenueError
-from perps_actors.market.instrument import Instrument, InstrumentId
+from perps_actors.market.instrument import Instrument
 from perps_actors.transport.wire import HttpRequest
-from perps_actors.venues.contract import Complaint, Endpoints, Outcome
-from perps_actors.venues.fields import ns_if_any
+from perps_actors.venues.addresses import parts_of
+from perps_actors.venues.answers import book_reader, read_answer, read_book, reader_of
+from perps_actors.venues.contract import BookSnapshot, Endpoints, Outcome, Polled
+from perps_actors.venues.fields import NS_PER_MS, ns_if_any
+from perps_actors.venues.histories import funding_pages, history_reader, pages, spelled_interval
+from perps_actors.venues.listings import read_listing
 from perps_actors.venues.okx.followed import levels_of
-from perps_actors.venues.okx.instruments import instruments_of
-from perps_actors.venues.okx.messages import Answer, BookRecord, FundingRow, MarkRow, OpenInterestRow, TickerRow
-from perps_actors.venues.okx.readings import funding_of, mark_of, open_interest_of, touch_of
-from perps_actors.venues.pushed_book import PushedBook
-from perps_actors.venues.rows import read_rows
-from perps_actors.venues.statuses import status_trouble
-from perps_actors.venues.symbols import check_symbol
+from perps_actors.venues.okx.instruments import instrument_of
+from perps_actors.venues.okx.messages import (
+    INTERVALS,
+    SECONDS,
+    Answer,
+    BookRecord,
+    CandleRow,
+    FundingRow,
+    MarkRow,
+    OpenInterestRow,
+    PaidRow,
+    TickerRow,
+)
+from perps_actors.venues.okx.readings import funding_of, funding_paid_of, mark_of, open_interest_of, past_candle_of, touch_of
 
 VENUE: Final = "okx"
 LIVE: Final = Endpoints(stream="wss://ws.okx.com:8443", rest="https://www.okx.com")
 WEIGHT_PER_MINUTE: Final = 600
+MOST: Final = 100
+"""Candles or fundings in an answer."""
 
-_PATHS: Final = {
+_PURPOSES: Final = {
     "/api/v5/market/tickers": "quotes",
     "/api/v5/market/ticker": "quotes",
     "/api/v5/public/mark-price": "venue_marks",
     "/api/v5/public/funding-rate": "funding",
     "/api/v5/public/open-interest": "open_interest",
     "/api/v5/market/books": "depth",
+    "/api/v5/market/history-candles": "candles",
+    "/api/v5/market/candles": "candles",
+    "/api/v5/public/funding-rate-history": "funding_history",
     "/api/v5/public/instruments": "instruments",
 }
-
-
-class _Reader(NamedTuple):
-    decode: Callable[[msgspec.Raw], Any]
-    events: Callable[[InstrumentId, Any, int], Sequence[Outcome]]
-
-
-_ROWS: Final = {
-    "quotes": _Reader(msgspec.json.Decoder(TickerRow).decode, touch_of),
-    "venue_marks": _Reader(msgspec.json.Decoder(MarkRow).decode, lambda instrument, row, at: [mark_of(instrument, row, at)]),
-    "funding": _Reader(msgspec.json.Decoder(FundingRow).decode, funding_of),
-    "open_interest": _Reader(msgspec.json.Decoder(OpenInterestRow).decode, open_interest_of),
-}
+_DEAR: Final = frozenset({"venue_marks", "funding_history"})
+_KINDS: Final = ("SWAP", "FUTURES")
 _ANSWER: Final = msgspec.json.Decoder(Answer).decode
 _BOOK: Final = msgspec.json.Decoder(BookRecord).decode
+
+
+def _by_kind(symbols: Sequence[str]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for symbol in dict.fromkeys(symbols):
+        found.setdefault("SWAP" if symbol.endswith("-SWAP") else "FUTURES", []).append(symbol)
+    return found
 
 
 class OkxRest:
@@ -64,6 +77,8 @@ class OkxRest:
         endpoints: where the venue lives.
     """
 
+    intervals = INTERVALS.keys()
+
     def __init__(self, endpoints: Endpoints = LIVE) -> None:
         self._base = endpoints.rest
 
@@ -71,55 +86,64 @@ class OkxRest:
         """Return one request: for the one symbol, or for all perpetuals (and one more for dated futures, where there are some)."""
         wanted = tuple(dict.fromkeys(symbols))
         if len(wanted) == 1:
-            return (self._request(f"/api/v5/market/ticker?instId={quote(wanted[0], safe='')}"),)
-        kinds = dict.fromkeys("SWAP" if symbol.endswith("-SWAP") else "FUTURES" for symbol in wanted)
-        return tuple(self._request(f"/api/v5/market/tickers?instType={kind}") for kind in kinds)
+            return (self._request(f"market/ticker?instId={quote(wanted[0], safe='')}"),)
+        return tuple(self._request(f"market/tickers?instType={kind}") for kind in _by_kind(wanted))
 
-    def venue_marks(self) -> HttpRequest:
-        """Return the request for the mark prices of all perpetuals."""
-        return self._request("/api/v5/public/mark-price?instType=SWAP")
-
-    def open_interest(self) -> HttpRequest:
-        """Return the request for the open interest of all perpetuals."""
-        return self._request("/api/v5/public/open-interest?instType=SWAP")
-
-    def funding(self, symbol: str) -> HttpRequest:
-        """Return the request for the funding rate of a perpetual."""
-        return self._request(f"/api/v5/public/funding-rate?instId={quote(symbol, safe='')}")
+    def poll(self, what: Polled, symbols: Sequence[str]) -> tuple[HttpRequest, ...]:
+        """Return one request for marks or open interest of all perpetuals, and of all dated futures; for funding one a perpetual."""
+        kinds = _by_kind(symbols)
+        match what:
+            case "mark":
+                return tuple(self._request(f"public/mark-price?instType={kind}") for kind in kinds)
+            case "open_interest":
+                return tuple(self._request(f"public/open-interest?instType={kind}") for kind in kinds)
+            case "funding":
+                return tuple(self._request(f"public/funding-rate?instId={quote(one, safe='')}") for one in kinds.get("SWAP", ()))
+            case "index":
+                return ()
 
     def depth(self, symbol: str) -> HttpRequest:
         """Return the request for the 400 best levels a side."""
-        return self._request(f"/api/v5/market/books?instId={quote(symbol, safe='')}&sz=400")
+        return self._request(f"market/books?instId={quote(symbol, safe='')}&sz=400")
 
-    def instruments(self) -> HttpRequest:
-        """Return the request for the list of perpetuals."""
-        return self._request("/api/v5/public/instruments?instType=SWAP")
+    def candles(self, symbol: str, interval_s: int, since_ns: int, until_ns: int) -> tuple[HttpRequest, ...]:
+        """Return a request for each `MOST` candles.
+
+        Raises:
+            SettingsError: no such interval.
+        """
+        what = f"market/history-candles?instId={quote(symbol, safe='')}&bar={spelled_interval(INTERVALS, interval_s, VENUE)}"
+        return tuple(self._request(f"{what}{_between(*page)}") for page in pages(since_ns, until_ns, interval_s, MOST))
+
+    def funding_history(self, symbol: str, since_ns: int, until_ns: int) -> tuple[HttpRequest, ...]:
+        """Return a request for each `MOST` hours."""
+        what = f"public/funding-rate-history?instId={quote(symbol, safe='')}"
+        return tuple(self._request(f"{what}{_between(*page)}") for page in funding_pages(since_ns, until_ns, MOST))
+
+    def instruments(self) -> tuple[HttpRequest, ...]:
+        """Return the requests for the lists of perpetuals and of dated futures."""
+        return tuple(self._request(f"public/instruments?instType={kind}") for kind in _KINDS)
 
     def request_for(self, url: str) -> HttpRequest:
         """Return the request that an address stands for, on whatever host; its purpose is `unknown` where we never ask that."""
-        try:
-            parts = urlsplit(url)
-        except ValueError:
-            return HttpRequest(url=url, purpose="unknown")
-        purpose = _PATHS.get(parts.path, "unknown")
-        symbol = parse_qs(parts.query).get("instId", [None])[0]
-        return HttpRequest(url=url, weight=2 if purpose == "venue_marks" else 1, purpose=purpose, symbol=symbol)
+        path, query = parts_of(url)
+        purpose, interval_s = _PURPOSES.get(path, "unknown"), SECONDS.get(query.get("bar", "1m"))
+        weight = 2 if purpose in _DEAR else 1
+        return HttpRequest(
+            url=url, weight=weight, purpose=purpose, symbol=query.get("instId"), interval_s=interval_s if purpose == "candles" else None
+        )
 
     def read(self, request: HttpRequest, status: int | None, body: bytes, received_ns: int) -> Sequence[Outcome]:
         """Return the market events in an answer: all rows of a bulk answer, each bad row a complaint of its own."""
-        reader = _ROWS.get(request.purpose)
-        if reader is None and request.purpose != "depth":
-            return ()
-        trouble = status_trouble(request, status)
-        if trouble is not None:
-            return (trouble,)
-        try:
-            rows = _rows_of(body)
-            if reader is None:
-                return _book_in(rows, request.symbol or "", received_ns)
-        except Exception as error:  # noqa: BLE001 - whatever hostile text does to the decoder is a complaint
-            return (Complaint(f"Expected an answer for {request.purpose}, was {body[:60]!r}: {error}", request.symbol),)
-        return read_rows(VENUE, rows, reader.decode, lambda instrument, row: reader.events(instrument, row, received_ns))
+        return read_answer(_READERS, request, status, body, received_ns)
+
+    def read_book(self, body: bytes) -> BookSnapshot:
+        """Return the book in an answer to `depth`.
+
+        Raises:
+            VenueError: the answer is none.
+        """
+        return read_book(body, _book)
 
     def read_instruments(self, body: bytes) -> tuple[Instrument, ...]:
         """Return the listed instruments; a row that cannot be read is left out.
@@ -127,18 +151,18 @@ class OkxRest:
         Raises:
             VenueError: the answer is no such list.
         """
-        try:
-            rows = _rows_of(body)
-        except Exception as error:
-            msg = f"Expected a list of instruments, was {body[:60]!r}: {error}"
-            raise VenueError(msg) from error
-        return instruments_of(VENUE, rows)
+        return read_listing(body, _rows, lambda row: instrument_of(VENUE, row))
 
-    def _request(self, path: str) -> HttpRequest:
-        return self.request_for(self._base + path)
+    def _request(self, what: str) -> HttpRequest:
+        return self.request_for(f"{self._base}/api/v5/{what}")
 
 
-def _rows_of(body: bytes) -> list[msgspec.Raw]:
+def _between(start_ns: int, end_ns: int) -> str:
+    """Return the parameters of a span: `before` is what it begins after, `after` what it ends before."""
+    return f"&before={start_ns // NS_PER_MS - 1}&after={end_ns // NS_PER_MS}&limit={MOST}"
+
+
+def _rows(body: bytes) -> list[msgspec.Raw]:
     answer = _ANSWER(body)
     if answer.code != "0":
         msg = f"refused with {answer.code[:10]}: {answer.message[:60]}"
@@ -146,9 +170,18 @@ def _rows_of(body: bytes) -> list[msgspec.Raw]:
     return answer.data
 
 
-def _book_in(rows: Sequence[msgspec.Raw], symbol: str, received_ns: int) -> Sequence[Outcome]:
-    (row,) = rows
+def _book(body: bytes) -> BookSnapshot:
+    (row,) = _rows(body)
     record = _BOOK(row)
-    bids, asks, time_ns = levels_of(record.bids), levels_of(record.asks), ns_if_any(record.time)
-    book = PushedBook(InstrumentId(VENUE, check_symbol(symbol)))
-    return book.snapshot(bids, asks, sequence=record.sequence, venue_time_ns=time_ns, received_ns=received_ns)
+    return BookSnapshot(levels_of(record.bids), levels_of(record.asks), record.sequence, ns_if_any(record.time))
+
+
+_READERS: Final = {
+    "quotes": reader_of(VENUE, _rows, TickerRow, touch_of),
+    "venue_marks": reader_of(VENUE, _rows, MarkRow, lambda instrument, row, received_ns: [mark_of(instrument, row, received_ns)]),
+    "funding": reader_of(VENUE, _rows, FundingRow, funding_of),
+    "open_interest": reader_of(VENUE, _rows, OpenInterestRow, open_interest_of),
+    "depth": book_reader(VENUE, _book),
+    "candles": history_reader(VENUE, _rows, CandleRow, past_candle_of),
+    "funding_history": reader_of(VENUE, _rows, PaidRow, funding_paid_of),
+}

@@ -1,8 +1,9 @@
-"""OKX's streams: books, touch, trades, venue marks, funding, open interest and liquidations.
+"""OKX's streams: books, touch, trades, venue marks, funding, open interest, liquidations and candles.
 
-Source: www.okx.com/docs-v5/en (overview, WebSocket), read 2026-11. The venue closes a connection on which nothing was said for 30 s, and
-answers the text `ping` with `pong`. A notice comes before it closes one for maintenance. Liquidations are those of perpetuals, and
-not all of them, as the venue says. Not offered any more: a checksum of the book, and mostly the funding rate after the next one.
+Source: www.okx.com/docs-v5/en (overview, WebSocket), read 2026-11. The venue closes a connection on
+which nothing was said for 30 s, and answers the text `ping` with `pong`. A notice comes before it closes one for maintenance.
+Liquidations are those of perpetuals, and not all of them, as the venue says. Candles live at an address of their own (`business`) since
+2023-06. Not offered any more: a checksum of the book, and mostly the funding rate after the next one.
 """
 
 from __future__ import annotations
@@ -12,11 +13,11 @@ from typing import Any, Final
 
 import msgspec
 
-from perps_actors.errors import SettingsError
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.transport.wire import ConnectionPlan, HttpRequest
-from perps_actors.venues.contract import Complaint, Endpoints, Outcome
+from perps_actors.venues.contract import UNASKED, Complaint, Endpoints, Outcome
 from perps_actors.venues.okx.channels import (
+    BUSINESS,
     CHANNELS,
     LIQUIDATIONS,
     SOURCES,
@@ -28,7 +29,9 @@ from perps_actors.venues.okx.channels import (
 )
 from perps_actors.venues.okx.followed import Followed
 from perps_actors.venues.okx.messages import (
+    SECONDS,
     Arg,
+    CandleRow,
     Frame,
     FundingRow,
     IndexRow,
@@ -38,9 +41,9 @@ from perps_actors.venues.okx.messages import (
     TickerRow,
     TradeRow,
 )
-from perps_actors.venues.okx.readings import funding_of, liquidations_of, open_interest_of, touch_of, trade_of
+from perps_actors.venues.okx.readings import candle_in, funding_of, liquidations_of, open_interest_of, touch_of, trade_of
 from perps_actors.venues.okx.rest import LIVE, VENUE
-from perps_actors.venues.subscriptions import Subscriptions, batches
+from perps_actors.venues.subscriptions import Subscriptions, batches, chosen
 from perps_actors.venues.tracked import Tracked
 
 SYMBOLS_PER_CONNECTION: Final = 50
@@ -60,6 +63,7 @@ _READINGS: Final[dict[str, tuple[Callable[[msgspec.Raw], Any], _Reading]]] = {
     "open-interest": (msgspec.json.Decoder(OpenInterestRow).decode, lambda of, row, at: open_interest_of(of.instrument, row, at)),
 }
 _INDEX: Final = msgspec.json.Decoder(IndexRow).decode
+_CANDLE: Final = msgspec.json.Decoder(CandleRow).decode
 _LIQUIDATION: Final = msgspec.json.Decoder(LiquidationRow).decode
 
 
@@ -74,33 +78,35 @@ class OkxStream:
         SettingsError: a channel that is none of `CHANNELS`.
     """
 
-    def __init__(self, endpoints: Endpoints = LIVE, channels: frozenset[str] = frozenset(CHANNELS)) -> None:
-        for channel in sorted(channels - CHANNELS.keys()):
-            raise SettingsError(field="channels", value=channel, why=f"expected some of {', '.join(sorted(CHANNELS))}", place=VENUE)
+    def __init__(self, endpoints: Endpoints = LIVE, channels: frozenset[str] = frozenset(CHANNELS) - UNASKED) -> None:
         self._base = endpoints.stream
-        self._channels = [name for channel, names in CHANNELS.items() if channel in channels for name in names]
+        self._channels = [name for channel in chosen(channels, CHANNELS, VENUE) for name in CHANNELS[channel]]
         self._sources = tuple(source for channel, source in SOURCES.items() if channel in channels)
+        self._addresses = tuple(dict.fromkeys("business" if name in BUSINESS else "public" for name in self._channels))
+        self._of_several = {"index-tickers": self._index, "liquidation-orders": self._liquidations}
         self._planned = False
         self._of_index: dict[str, dict[str, None]] = {}
         self._followed = Tracked(VENUE, self._follow)
         self._subscriptions = Subscriptions(self._topics, request, TOPICS_PER_REQUEST)
 
     def plan(self, symbols: Sequence[str]) -> tuple[ConnectionPlan, ...]:
-        """Return one connection for each `SYMBOLS_PER_CONNECTION` symbols.
+        """Return one connection for each `SYMBOLS_PER_CONNECTION` symbols, and one more where candles are asked for.
 
         Raises:
             SettingsError: a symbol that no venue can have.
         """
         self._planned = True
+        shards = batches(self._followed.plan(symbols), SYMBOLS_PER_CONNECTION)
         return self._subscriptions.planned(
             ConnectionPlan(
-                name=f"public-{number}",
-                url=f"{self._base}/ws/v5/public",
+                name=f"{address}-{number}",
+                url=f"{self._base}/ws/v5/{address}",
                 symbols=tuple(shard),
-                sources=self._sources,
+                sources=self._sources if address == "public" else (),
                 keep_alive=PING,
             )
-            for number, shard in enumerate(batches(self._followed.plan(symbols), SYMBOLS_PER_CONNECTION))
+            for address in self._addresses
+            for number, shard in enumerate(shards)
         )
 
     def amend(self, before: ConnectionPlan, after: ConnectionPlan) -> tuple[str, ...] | None:
@@ -152,7 +158,8 @@ class OkxStream:
         return Followed(instrument, _book_renewal)
 
     def _topics(self, plan: ConnectionPlan) -> list[Topic]:
-        topics = [topic for symbol in plan.symbols for topic in topics_of(symbol, self._channels)]
+        channels = [name for name in self._channels if (name in BUSINESS) == plan.name.startswith("business")]
+        topics = [topic for symbol in plan.symbols for topic in topics_of(symbol, channels)]
         # All perpetuals' at once: once is enough.
         return [*topics, LIQUIDATIONS] if plan.name == "public-0" and LIQUIDATIONS[0] in self._channels else topics
 
@@ -161,10 +168,11 @@ class OkxStream:
             if self._followed.former(arg.symbol):
                 return ()
             return self._followed.of(arg.symbol).told_book(row, frame.action, connection, received_ns)
-        if arg.channel == "index-tickers":
-            return self._index(_INDEX(row), received_ns)
-        if arg.channel == "liquidation-orders":
-            return self._liquidations(_LIQUIDATION(row), received_ns)
+        if arg.channel.startswith("candle"):
+            return self._candle(arg, _CANDLE(row), received_ns)
+        of_several = self._of_several.get(arg.channel)
+        if of_several is not None:
+            return of_several(row, received_ns)
         reading = _READINGS.get(arg.channel)
         if reading is None:
             return ()
@@ -172,11 +180,19 @@ class OkxStream:
         record = decode(row)
         return () if self._followed.former(record.symbol) else read(self._followed.of(record.symbol), record, received_ns)
 
-    def _index(self, row: IndexRow, received_ns: int) -> Sequence[Outcome]:
+    def _index(self, raw: msgspec.Raw, received_ns: int) -> Sequence[Outcome]:
+        row = _INDEX(raw)
         followed = (self._followed.get(symbol) for symbol in self._of_index.get(row.symbol, ()))
         return [of.told_index(row, received_ns) for of in followed if of is not None]
 
-    def _liquidations(self, row: LiquidationRow, received_ns: int) -> Sequence[Outcome]:
+    def _candle(self, arg: Arg, row: CandleRow, received_ns: int) -> Sequence[Outcome]:
+        interval_s = SECONDS.get(arg.channel.removeprefix("candle"))
+        if interval_s is None or self._followed.former(arg.symbol):
+            return ()
+        return (candle_in(self._followed.of(arg.symbol).instrument, row, interval_s, received_ns),)
+
+    def _liquidations(self, raw: msgspec.Raw, received_ns: int) -> Sequence[Outcome]:
+        row = _LIQUIDATION(raw)
         followed = self._followed.get(row.symbol) if self._planned else self._followed.of(row.symbol)
         return liquidations_of(followed.instrument, row, received_ns) if followed is not None else ()
 
