@@ -5,7 +5,8 @@ measured on 2026-09-23 (github.com/nemanull/arbitrage-observatory, docs/profiles
 frames. Each family has a path for its market and one for its notifications, marks and indices of both have one more; a topic is refused
 on any other path. The first ping comes at once and one more every 5 s; who left four unanswered is closed, and a ping of the client is
 not answered. Symbols may be spelled in any case. Here answers carry no time, for nothing here reads a clock; every symbol is granted,
-for what is listed is not known; topics that no adapter reads, and those of all contracts together (`public.*`), are refused.
+for what is listed is not known; topics that no adapter reads, and those of all contracts together (`public.*`), are refused; a topic
+of a market that is asked for twice is granted, but its book does not begin anew.
 """
 
 from __future__ import annotations
