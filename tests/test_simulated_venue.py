@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import json
 from itertools import pairwise
 from typing import Any
@@ -208,6 +209,18 @@ def test_a_refusal_says_when_to_come_back() -> None:
     assert answers[0].retry_after_s >= 1
 
 
+def test_a_venue_that_packs_its_frames_packs_what_it_answers_and_what_it_sends() -> None:
+    runtime = SimulatedRuntime()
+    simulated, listener = SimulatedVenue(runtime, ("BTC-USDT",), venue="htx_swap"), Listener()
+    pipe = simulated.open(ConnectionPlan(name="market", url="wss://venue/linear-swap-ws"), listener)
+    runtime.advance(1)
+    pipe.send('{"sub":"market.BTC-USDT.bbo"}')
+    runtime.advance(1)
+    answer, *pushes = [json.loads(gzip.decompress(frame)) for frame in listener.all_frames]
+    assert answer["subbed"] == "market.BTC-USDT.bbo"
+    assert {push["ch"] for push in pushes} == {"market.BTC-USDT.bbo"}
+
+
 def test_closing_ends_every_connection_and_answers_every_request_at_once() -> None:
     runtime, simulated, listener = venue()
     answers: list[Any] = []
@@ -222,12 +235,20 @@ def test_closing_ends_every_connection_and_answers_every_request_at_once() -> No
     assert late.news == [("closed", False)]
 
 
-def test_a_whole_system_on_it_makes_true_marks_of_every_source() -> None:
-    for source in ("book", "touch", "trades", "rest"):
+@pytest.mark.parametrize(
+    ("name", "symbols", "sources"),
+    [
+        ("binance_futures", ("BTCUSDT", "ETHUSDT"), ("book", "touch", "trades", "rest")),
+        ("htx_swap", ("BTC-USDT", "BTC-USD"), ("touch", "trades", "rest")),
+    ],
+)
+def test_a_whole_system_on_it_makes_true_marks_of_every_source(name, symbols, sources) -> None:
+    for source in sources:
         runtime = SimulatedRuntime(seed=3)
-        simulated, told = SimulatedVenue(runtime, ("BTCUSDT", "ETHUSDT"), seed=3), Probe()
+        simulated, told = SimulatedVenue(runtime, symbols, seed=3, venue=name), Probe()
         settings = Settings(
-            symbols=("BTCUSDT", "ETHUSDT"),
+            venue=name,
+            symbols=symbols,
             provenance="synthetic",
             stream=StreamSettings(source=source),
             poll=PollSettings(interval_s=1.0),
@@ -237,7 +258,7 @@ def test_a_whole_system_on_it_makes_true_marks_of_every_source() -> None:
         with system:
             runtime.advance(5)
         marks = [mark for update in told.told for mark in update.marks]
-        assert {(mark.instrument.symbol, mark.source) for mark in marks} == {("BTCUSDT", source), ("ETHUSDT", source)}
+        assert {(mark.instrument.symbol, mark.source) for mark in marks} == {(symbol, source) for symbol in symbols}
         assert all(simulated.truth.has(mark) for mark in marks)
         assert not any(simulated.truth.has(type(mark)(*(mark.instrument, mark.mark * 2, *list(_rest(mark))))) for mark in marks)
 

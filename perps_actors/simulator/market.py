@@ -34,6 +34,9 @@ _KNOWN: Final = {
     "BTC-USDT-SWAP": (675_000, "0.1", "0.01"),
     "ETH-USDT-SWAP": (262_000, "0.01", "0.01"),
     "SOL-USDT-SWAP": (15_200, "0.01", "0.01"),
+    "BTC-USDT": (675_000, "0.1", "1"),
+    "ETH-USDT": (262_000, "0.01", "1"),
+    "BTC-USD": (675_000, "0.1", "1"),
     "BTC_USDT": (675_000, "0.1", "1"),
     "ETH_USDT": (262_000, "0.01", "1"),
     "SOL_USDT": (15_200, "0.01", "1"),
@@ -73,6 +76,8 @@ class Terms:
     """The quote of a symbol that names none."""
     linear: bool = True
     contract_size: Decimal = Decimal(1)
+    inverse_contract_size: Decimal | None = None
+    """Where inverse contracts among linear ones have another size."""
     counts_by_one: bool = False
     """Whether the updates of a book are numbered one by one."""
 
@@ -93,6 +98,7 @@ def is_linear(symbol: str, terms: Terms) -> bool:
 def contract(venue: str, symbol: str, terms: Terms, *, tick: Decimal, lot: Decimal, perpetual: bool = True) -> Instrument:
     """Return a contract on these terms: a linear one is margined in the quote asset, an inverse one in the base asset."""
     (base, quote), linear = split_pair(symbol, terms), is_linear(symbol, terms)
+    inverse_size = terms.inverse_contract_size or terms.contract_size
     return Instrument(
         id=InstrumentId(venue, symbol),
         canonical=f"{base}-{quote}-PERP" if perpetual else symbol,
@@ -101,7 +107,7 @@ def contract(venue: str, symbol: str, terms: Terms, *, tick: Decimal, lot: Decim
         margin=quote if linear else base,
         tick=tick,
         lot=lot,
-        contract_size=terms.contract_size,
+        contract_size=terms.contract_size if linear else inverse_size,
         linear=linear,
         perpetual=perpetual,
         trading=True,

@@ -8,7 +8,7 @@ import math
 import random
 from typing import Final, Self
 
-from aiohttp import WSMessage, WSMsgType, web
+from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
 
 from perps_actors.errors import SimulatorError, VenueError
 from perps_actors.kernel.clock import Clock
@@ -19,8 +19,8 @@ from perps_actors.venues.serving import RestAnswer, StreamSession
 
 HOST: Final = "127.0.0.1"
 CLOSE_HANDSHAKE_S: Final = 5.0
-PING_EVERY_S: Final = 180.0
-"""Binance pings every three minutes; sources differ, so nobody is cut for a pong that does not come."""
+DEAF: Final = WSCloseCode.UNSUPPORTED_DATA
+"""Close code for a client that left its venue's own pings unanswered: HTX's."""
 
 _MAX_REQUEST_FRAME: Final = 65_536
 
@@ -88,7 +88,7 @@ class ClientConnection:
         garbage = self._faults.garbage(frame)
         if garbage is not None:
             await self._ws.send_bytes(garbage)
-        await self._ws.send_frame(self._session.dress(frame), WSMsgType.TEXT)
+        await self._say(self._session.dress(frame))
 
     def abort(self) -> None:
         """Cut the connection without a close frame."""
@@ -112,18 +112,33 @@ class ClientConnection:
             self._begun = {stream: None for stream in self._begun if stream in left}
             self._begun |= {stream: None for stream in left if stream not in followed}
             for answer in answers:
-                await self._ws.send_str(answer)
+                await self._say(answer.encode())
             self.stirred.set()
 
-    async def ping(self) -> None:
-        """Ping the client now and then, until cancelled."""
+    async def keep_pinging(self, clock: Clock) -> str:
+        """Ping the client as its venue does, until it does not answer where it has to; return the reason to close it with."""
         while True:
-            await asyncio.sleep(PING_EVERY_S)
-            await self._ws.ping()
+            await self._faults.silence()
+            try:
+                ping = self._session.ping(clock.time_ns())
+            except VenueError as error:
+                return str(error)
+            if ping is not None:
+                await self._say(ping.encode())
+            await asyncio.sleep(self._session.ping_every_s)
+            if ping is None:
+                await self._ws.ping()
 
-    async def close(self, reason: str) -> None:
+    async def close(self, reason: str, code: int = WSCloseCode.OK) -> None:
         """Send a close frame behind everything else and wait for the client's, at most five seconds."""
-        await self._ws.close(code=1000, message=reason.encode())
+        await self._ws.close(code=code, message=reason.encode())
+
+    async def _say(self, text: bytes) -> None:
+        packed = self._session.packed(text)
+        if packed is None:
+            await self._ws.send_frame(text, WSMsgType.TEXT)
+        else:
+            await self._ws.send_frame(packed, WSMsgType.BINARY)
 
 
 class VenueServer:
@@ -211,17 +226,20 @@ class VenueServer:
 
     async def _converse(self, connection: ClientConnection) -> None:
         playing = asyncio.create_task(self._source.play(connection))
-        beside = [asyncio.create_task(connection.listen()), asyncio.create_task(connection.ping())]
+        pinging = asyncio.create_task(connection.keep_pinging(self._clock))
+        tasks = (playing, pinging, asyncio.create_task(connection.listen()))
         try:
-            await asyncio.wait([playing, *beside], return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             # A client that is gone shows as an OSError of whatever was being sent to it.
             with contextlib.suppress(OSError):
                 if playing.done():
                     await connection.close(playing.result())
+                elif pinging.done():
+                    await connection.close(pinging.result(), DEAF)
         finally:
-            for task in (playing, *beside):
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(playing, *beside, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _drop_when_due(self) -> None:
         while True:

@@ -22,6 +22,8 @@ from perps_actors.venues.deribit.serve import DeribitStreams
 from perps_actors.venues.deribit.serve_rest import DeribitRestSide
 from perps_actors.venues.gateio_futures.serve import GateioStreams
 from perps_actors.venues.gateio_futures.serve_rest import GateioRestSide
+from perps_actors.venues.htx_swap.serve import HtxStreams
+from perps_actors.venues.htx_swap.serve_rest import HtxRestSide
 from perps_actors.venues.kraken_futures.serve import KrakenFuturesStreams
 from perps_actors.venues.kraken_futures.serve_rest import KrakenFuturesRestSide
 from perps_actors.venues.okx.serve import OkxStreams
@@ -151,6 +153,13 @@ _OKX = Terms(
 _GATEIO_FUTURES = Terms(
     symbols=("BTC_USDT", "ETH_USDT", "SOL_USDT"), like=r"(?P<base>[A-Z0-9]{1,20})_(?P<quote>USDT)", contract_size=Decimal("0.0001")
 )
+_HTX_SWAP = Terms(
+    symbols=("BTC-USDT", "ETH-USDT", "BTC-USD"),
+    like=r"(?P<base>[A-Z0-9]{1,20})-(?P<quote>USDT|(?P<inverse>USD))",
+    contract_size=Decimal("0.001"),
+    inverse_contract_size=Decimal(100),
+    counts_by_one=True,
+)
 _SIDES: Final = {
     side.name: side
     for side in (
@@ -160,6 +169,7 @@ _SIDES: Final = {
         VenueSide("okx", _OKX, OkxStreams(), OkxRestSide()),
         VenueSide("bitmex", _BITMEX, BitmexStreams(), BitmexRestSide()),
         VenueSide("gateio_futures", _GATEIO_FUTURES, GateioStreams(), GateioRestSide()),
+        VenueSide("htx_swap", _HTX_SWAP, HtxStreams(), HtxRestSide()),
         VenueSide("kraken_futures", _KRAKEN_FUTURES, KrakenFuturesStreams(), KrakenFuturesRestSide()),
         _deribit("deribit", _DERIBIT),
         _deribit("coinbase_international", _COINBASE_INTERNATIONAL),

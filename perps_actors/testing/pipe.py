@@ -142,7 +142,8 @@ class Pipe:
             # One more, because seconds round down to nanoseconds.
             self._runtime.at(max(0, due_ns - self._now_ns() + 1) / NS_PER_S, self._deliver)
         self._last_due_ns = max(due_ns, self._last_due_ns)
-        self._travelling.append((self._last_due_ns, self._session.dress(frame)))
+        text = self._session.dress(frame)
+        self._travelling.append((self._last_due_ns, self._session.packed(text) or text))
 
     def _deliver(self) -> None:
         """Hand on what has arrived, in one read, unless the inside is full."""

@@ -36,16 +36,35 @@ class Depth(msgspec.Struct, frozen=True, gc=False):
 
 
 class StreamSession(Protocol):
-    """One client connection: what it asked for and what it is answered."""
+    """One client connection: what it asked for and what it is answered.
+
+    A venue's session inherits what is usual: frames go out to all alike and as text, and pings are those of WebSocket itself.
+    """
+
+    ping_every_s: float = 180.0
+    """Binance's three minutes; sources differ, so nobody is cut for a pong of WebSocket's that does not come."""
 
     def streams(self) -> tuple[str, ...]:
         """Return the streams that go out on this connection."""
 
-    def dress(self, frame: bytes) -> bytes:
-        """Return a frame as this connection wants it."""
-
     def receive(self, text: str) -> tuple[str, ...]:
         """Return the answers to a text frame of the client; an error answer if the frame is malformed."""
+
+    def dress(self, frame: bytes) -> bytes:
+        """Return a frame as this connection wants it."""
+        return frame
+
+    def packed(self, text: bytes) -> bytes | None:  # noqa: ARG002 - for those who pack
+        """Return the binary frame in which a text goes out, whatever it says; None where it goes out as text."""
+        return None
+
+    def ping(self, now_ns: int) -> str | None:  # noqa: ARG002 - for those who ping
+        """Return the venue's own ping, which is due at once and from then on every `ping_every_s`; None where it has none.
+
+        Raises:
+            VenueError: the client left so many unanswered that the venue ends the connection; says so in the venue's words.
+        """
+        return None
 
 
 class MarketView(Protocol):

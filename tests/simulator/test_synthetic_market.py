@@ -134,11 +134,26 @@ def test_a_further_symbol_leaves_those_before_it_as_they_were() -> None:
         ("deribit", "ETH-PERPETUAL", ("ETH", "USD", "ETH", False)),
         ("deribit", "ETH_USDC-PERPETUAL", ("ETH", "USDC", "USDC", True)),
         ("binance_delivery", "BTCUSD_PERP", ("BTC", "USD", "BTC", False)),
+        ("htx_swap", "ETH-USDT", ("ETH", "USDT", "USDT", True)),
+        ("htx_swap", "ETH-USD", ("ETH", "USD", "ETH", False)),
     ],
 )
 def test_a_contract_is_inverse_where_its_symbol_or_its_venue_says_so(venue: str, symbol: str, told: tuple) -> None:
     made = contract(venue, symbol, side_of(venue).terms, tick=Decimal(1), lot=Decimal(1))
     assert (made.base, made.quote, made.margin, made.linear) == told
+
+
+@pytest.mark.parametrize(
+    ("venue", "symbol", "size"),
+    [
+        ("htx_swap", "BTC-USDT", "0.001"),
+        ("htx_swap", "BTC-USD", "100"),
+        ("binance_delivery", "BTCUSD_PERP", "100"),
+        ("deribit", "BTC-PERPETUAL", "1"),
+    ],
+)
+def test_inverse_contracts_among_linear_ones_may_be_of_another_size(venue: str, symbol: str, size: str) -> None:
+    assert contract(venue, symbol, side_of(venue).terms, tick=Decimal(1), lot=Decimal(1)).contract_size == Decimal(size)
 
 
 def test_symbols_are_split_into_base_and_quote() -> None:

@@ -139,6 +139,7 @@ def test_answers_and_topics_that_we_do_not_read_give_nothing(frame):
         {"status": "error", "ts": 1790134833291, "id": "e", "err-code": "bad-request", "err-msg": "invalid topic"},
         {"op": "sub", "topic": "public.X.funding_rate", "ts": 1, "err-code": 2014, "err-msg": "invalid topic"},
         {"op": "close", "ts": 1, "err-msg": "invalid topic"},
+        {"op": "error", "ts": 1, "err-msg": "invalid topic"},
     ],
 )
 def test_a_refusal_is_a_complaint_in_the_venues_words(frame):

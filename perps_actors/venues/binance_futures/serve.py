@@ -19,7 +19,7 @@ from perps_actors.market.events import Funding, Touch, Trade, VenueMark
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.numbers import DecimalText
 from perps_actors.venues.binance_futures.dialect import Dialect
-from perps_actors.venues.serving import Channel, Depth, Levels
+from perps_actors.venues.serving import Channel, Depth, Levels, StreamSession
 
 MAX_STREAMS: Final = 1024
 
@@ -105,7 +105,7 @@ def stream_of(frame: bytes) -> str | None:
         return None
 
 
-class BinanceSession:
+class BinanceSession(StreamSession):
     """One client connection: what it asked for and what it is answered.
 
     Streams of another route than the path names stay mute.

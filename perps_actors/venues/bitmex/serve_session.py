@@ -12,12 +12,13 @@ from typing import Any, Final
 import msgspec
 
 from perps_actors.venues.bitmex.messages import TABLES
+from perps_actors.venues.serving import StreamSession
 
 _OPS: Final = ("subscribe", "unsubscribe")
 _BAD_REQUEST: Final = 400
 
 
-class BitmexSession:
+class BitmexSession(StreamSession):
     """One client connection.
 
     Args:
@@ -30,10 +31,6 @@ class BitmexSession:
     def streams(self) -> tuple[str, ...]:
         """Return the topics that go out on this connection."""
         return tuple(self._topics)
-
-    def dress(self, frame: bytes) -> bytes:
-        """Return a message as it is."""
-        return frame
 
     def receive(self, text: str) -> tuple[str, ...]:
         """Return the answers to a text frame of the client, one a topic."""

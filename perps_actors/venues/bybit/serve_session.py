@@ -13,6 +13,7 @@ import msgspec
 from perps_actors.errors import VenueError
 from perps_actors.venues.bybit.categories import CATEGORIES, category_of
 from perps_actors.venues.bybit.followed import DEPTHS, READINGS
+from perps_actors.venues.serving import StreamSession
 
 MAX_TOPIC_CHARACTERS: Final = 21_000
 """Of all topics of a connection together."""
@@ -32,7 +33,7 @@ def symbol_of(topic: str) -> str:
     return topic.rpartition(".")[2]
 
 
-class BybitSession:
+class BybitSession(StreamSession):
     """One client connection: what it asked for and what it is answered.
 
     Args:
@@ -55,10 +56,6 @@ class BybitSession:
     def streams(self) -> tuple[str, ...]:
         """Return the streams that go out on this connection."""
         return self._streams
-
-    def dress(self, frame: bytes) -> bytes:
-        """Return a frame as this connection wants it: as it is."""
-        return frame
 
     def receive(self, text: str) -> tuple[str, ...]:
         """Return the answer to a text frame of the client; a refusal if the frame is malformed."""

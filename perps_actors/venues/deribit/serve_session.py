@@ -13,7 +13,7 @@ from typing import Any, Final
 import msgspec
 
 from perps_actors.errors import VenueError
-from perps_actors.venues.serving import Channel
+from perps_actors.venues.serving import Channel, StreamSession
 
 PATH: Final = "/ws/api/v2"
 KINDS: Final[dict[str, Channel]] = {"book": "book", "ticker": "ticker", "trades": "trades"}
@@ -53,7 +53,7 @@ def stream_of_channel(channel: str) -> str | None:
     return f"{kind}.{symbol}" if kind in KINDS and symbol and interval in _INTERVALS else None
 
 
-class DeribitSession:
+class DeribitSession(StreamSession):
     """One client connection: what it asked for and what it is answered.
 
     Args:

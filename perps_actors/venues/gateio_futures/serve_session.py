@@ -11,6 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from perps_actors.errors import VenueError
+from perps_actors.venues.serving import StreamSession
 
 PATH: Final = "/v4/ws/usdt"
 BOOKS_PUSHED: Final = "futures.obu"
@@ -39,7 +40,7 @@ class _Request(msgspec.Struct):
 _request = msgspec.json.Decoder(_Request).decode
 
 
-class GateioSession:
+class GateioSession(StreamSession):
     """One client connection. A stream is named by channel and contract, whatever levels and pace are asked for.
 
     Args:
@@ -59,10 +60,6 @@ class GateioSession:
     def streams(self) -> tuple[str, ...]:
         """Return the streams that go out on this connection."""
         return tuple(self._streams)
-
-    def dress(self, frame: bytes) -> bytes:
-        """Return a message as it is."""
-        return frame
 
     def receive(self, text: str) -> tuple[str, ...]:
         """Return the answer to a text frame of the client; an error answer if the frame is malformed."""

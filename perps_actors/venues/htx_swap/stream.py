@@ -126,7 +126,7 @@ class HtxSwapStream:
             return (SendFrame(connection, msgspec.json.encode({"op": "pong", "ts": frame.time}).decode()),)
         if frame.op == "notify":
             return self._notified(frame, received_ns)
-        if frame.status == "error" or bytes(frame.error) not in _GRANTED or frame.op == "close":
+        if frame.status == "error" or bytes(frame.error) not in _GRANTED or frame.op in ("close", "error"):
             return (Complaint(f"The venue refused: {data[:150].decode(errors='replace')}"),)
         known = frame.status is not None or frame.op is not None
         return () if known else (Complaint(f"Expected a push or an answer, was {data[:80]!r}"),)

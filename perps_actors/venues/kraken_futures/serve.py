@@ -21,7 +21,7 @@ from perps_actors.venues.fields import NS_PER_MS
 from perps_actors.venues.kraken_futures.messages import BookDelta, BookSnapshot, Ticker, TickerLite
 from perps_actors.venues.kraken_futures.readings import levels_of
 from perps_actors.venues.kraken_futures.rest import VENUE
-from perps_actors.venues.serving import Channel, Depth, Levels
+from perps_actors.venues.serving import Channel, Depth, Levels, StreamSession
 from perps_actors.venues.spelling import spelled
 
 PATH: Final = "/ws/v1"
@@ -50,7 +50,7 @@ _book: Final = msgspec.json.Decoder(BookSnapshot | BookDelta).decode
 _ticker: Final = msgspec.json.Decoder(Ticker | TickerLite).decode
 
 
-class KrakenFuturesSession:
+class KrakenFuturesSession(StreamSession):
     """One client connection: what it asked for and what it is answered.
 
     Args:
@@ -71,10 +71,6 @@ class KrakenFuturesSession:
     def streams(self) -> tuple[str, ...]:
         """Return the streams that go out on this connection."""
         return self._carried
-
-    def dress(self, frame: bytes) -> bytes:
-        """Return a frame as it is: it goes out to all alike."""
-        return frame
 
     def receive(self, text: str) -> tuple[str, ...]:
         """Return the answers to a text frame of the client, one a product; an error answer if the frame is malformed."""

@@ -12,6 +12,7 @@ import msgspec
 
 from perps_actors.errors import VenueError
 from perps_actors.venues.okx.channels import CHANNELS, LIQUIDATIONS
+from perps_actors.venues.serving import StreamSession
 
 PATH: Final = "/ws/v5/public"
 
@@ -20,7 +21,7 @@ _KEY_OF: Final = {channel: "instId" for channels in CHANNELS.values() for channe
 _encode = msgspec.json.Encoder().encode
 
 
-class OkxSession:
+class OkxSession(StreamSession):
     """One client connection.
 
     Args:
@@ -40,10 +41,6 @@ class OkxSession:
     def streams(self) -> tuple[str, ...]:
         """Return the streams that go out on this connection."""
         return tuple(self._streams)
-
-    def dress(self, frame: bytes) -> bytes:
-        """Return a frame as this connection wants it: as it is."""
-        return frame
 
     def receive(self, text: str) -> tuple[str, ...]:
         """Return the answers to a text frame of the client, one a channel."""
