@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from bisect import bisect_right
 from collections.abc import AsyncIterator, Callable
 from typing import Final
 
@@ -40,7 +41,8 @@ class RecordedVenue:
 
     A stream that a connection left in the middle goes on from there on the next connection that asks for it, as time goes on at a
     venue; no connection is closed before all are done, and whoever comes after that is told the end at once. A connection none of whose
-    streams is in the recording stays mute until then.
+    streams is in the recording stays mute until then. For a client that only polls, time goes on a while after its first request, and ends
+    with an answer out of the whole of it.
 
     Attributes:
         frames_sent: frames sent to all connections.
@@ -77,6 +79,8 @@ class RecordedVenue:
         self._players: dict[Connection, _Player] = {}
         self._changed = asyncio.Event()
         self._started_s: float | None = None
+        self._polled_s: float | None = None
+        self._polled_to_end = False
         self._over = False
 
     async def run(self) -> None:
@@ -145,11 +149,28 @@ class RecordedVenue:
         find it again.
         """
         rest = self._recording.side.rest
+        self._pass_time()
         recorded = self._recording.answers.get(rest.request_key(path, query), [])
         fetched = self._fetched.get(rest.request_key(path, query), 0)
         if recorded and not (fetched >= len(recorded) and self._book_moved(path, query, recorded[-1])):
             return RestAnswer(200, recorded[min(fetched, len(recorded) - 1)].body)
         return rest.answer(path, query, self._market, self._clock.time_ns())
+
+    def _pass_time(self) -> None:
+        """Take for sent what would have been by now, where nobody subscribes anything: who only polls finds a market that moves."""
+        now_s = self._now_s()
+        if self._polled_s is None:
+            self._polled_s = now_s
+        waited_s = now_s - self._polled_s - LONG_QUIET_S
+        if self._asked or waited_s < 0:
+            return
+        passed_s = waited_s * self._speed if self._speed else float("inf")
+        for stream, frames in self._recording.frames.items():
+            self._sent[stream] = bisect_right(frames, passed_s, key=lambda frame: frame.due_s)
+        to_end = all(self._sent[stream] == len(frames) for stream, frames in self._recording.frames.items())
+        if to_end and not self._polled_to_end:
+            self._polled_to_end = True
+            self._changed.set()
 
     def answered(self, path: str, query: str) -> None:
         """Count a fetch; a symbol's book frames that waited for it go on."""
@@ -190,6 +211,7 @@ class RecordedVenue:
         player.cursor.follow(streams)
         if self._started_s is None:
             self._started_s = self._now_s()
+            self._sent.clear()
         self._changed.set()
 
     async def _begin_anew(self, connection: Connection, player: _Player) -> None:
@@ -229,8 +251,10 @@ class RecordedVenue:
 
     def _quiet_s(self) -> float | None:
         """Return how long nothing must happen for this to be the end; None while it cannot be."""
+        if not self._asked:
+            return QUIET_S if self._polled_to_end and not self._players else None
         asked = [stream for stream in self._asked if stream in self._recording.frames]
-        if not self._asked or any(self._sent.get(stream, 0) < len(self._recording.frames[stream]) for stream in asked):
+        if any(self._sent.get(stream, 0) < len(self._recording.frames[stream]) for stream in asked):
             return None
         if any(not player.cursor.exhausted for player in self._players.values()):
             return None

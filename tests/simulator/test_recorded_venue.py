@@ -234,3 +234,17 @@ def test_a_book_that_is_asked_for_again_in_the_middle_begins_with_what_was_sent_
     assert sent[4]["type"] == "snapshot"
     assert (sent[4]["data"]["b"], sent[4]["data"]["a"]) == ([["4", "1"], ["3", "7"]], [["9", "1"]])
     assert (quote["bid1Price"], quote["ask1Price"], quote["markPrice"]) == ("4", "9", "")
+
+
+@pytest.mark.parametrize("speed", [0, 20])
+def test_for_a_client_that_only_polls_the_market_moves_on_and_the_recording_ends(tape, speed: float) -> None:
+    tape.frame("ausdt@bookTicker", t=100.0, b="1.0", B="5", a="1.2", A="6", T=1)
+    tape.frame("ausdt@bookTicker", t=110.0, b="2.0", B="5", a="2.2", A="6", T=2)
+    with play(tape.write(), speed) as venue:
+        bids: list[str] = []
+        while not venue.finished.wait(0.1) and len(bids) < 100:
+            answer = get(venue, "/fapi/v1/ticker/bookTicker?symbol=AUSDT")
+            bids += [answer.json()["bidPrice"]] if answer.ok else []
+        assert venue.finished.is_set()
+        assert bids[-1] == "2.0"
+        assert ("1.0" in bids) == (speed == 20)
