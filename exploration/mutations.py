@@ -201,19 +201,19 @@ MARKET = (
     ),
     Mutation("market/window.py", "a window holds one too many", "window[len(window) - length + 1 :]", "window[len(window) - length :]"),
     Mutation(
-        "venues/binance_futures/synced_book.py",
+        "venues/synced_book.py",
         "a gap goes unnoticed",
         "if event.previous_id != self._last_id:",
         "if event.previous_id > self._last_id + 10**9:",
     ),
     Mutation(
-        "venues/binance_futures/synced_book.py",
+        "venues/synced_book.py",
         "a crossed book is believed",
         "            cause = self._book.suspicion()\n        if cause is not None:\n            self._empty()",
         "            cause = None\n        if cause is not None:\n            self._empty()",
     ),
     Mutation(
-        "venues/binance_futures/synced_book.py",
+        "venues/synced_book.py",
         "a lost snapshot is waited for for ever",
         '        """The snapshot asked for will not come: the next event asks again."""\n        self._awaited = False',
         '        """The snapshot asked for will not come: the next event asks again."""',

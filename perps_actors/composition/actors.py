@@ -107,6 +107,7 @@ def stream_plan(settings: Settings) -> StreamPlan:
             climb_after=stream.climb_after,
         ),
         silence_s=stream.silence_s,
+        audit_s=stream.audit_s,
         level=stream.level,
     )
 

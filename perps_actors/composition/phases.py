@@ -34,6 +34,7 @@ from perps_actors.messages.records import JournalStatus
 from perps_actors.settings import Settings
 from perps_actors.transport.budget import RateBudget
 from perps_actors.transport.wire import Network
+from perps_actors.venues.audited import AuditedStream
 from perps_actors.venues.registry import Venue, venue
 
 if TYPE_CHECKING:
@@ -163,7 +164,7 @@ class _Composing:
 
     def venue(self) -> None:
         settings = self._settings
-        self._venue: Venue = self._broker_venue() if self._broker is not None else venue(settings.venue, place="Settings")
+        self._venue: Venue = self._venue_at(settings.stream.level)
         self._endpoints: Endpoints = settings.endpoints if settings.endpoints is not None else self._venue.endpoints
         # A symbol that no venue can have is refused here, before anything starts.
         self._connections = len(self._venue.stream(self._endpoints).plan(settings.symbols))
@@ -254,18 +255,18 @@ class _Composing:
 
     # --- what the phases need
 
-    def _broker_venue(self) -> Venue:
+    def _venue_at(self, level: int) -> Venue:
+        if self._broker is None:
+            return venue(self._settings.venue, place="Settings")
         # Here, because most systems have no broker of their host's.
         from perps_actors.venues.host_broker import broker_venue  # noqa: PLC0415
 
-        return broker_venue(self._settings.stream.level)
+        return broker_venue(level)
 
     def _stream_adapter(self, plan: StreamPlan) -> StreamAdapter:
-        if self._broker is not None:
-            from perps_actors.venues.host_broker import broker_venue  # noqa: PLC0415
-
-            return broker_venue(plan.level).stream(self._endpoints)
-        return self._venue.stream(self._endpoints)
+        found = self._venue_at(plan.level)
+        stream = found.stream(self._endpoints)
+        return AuditedStream(stream, found.rest(self._endpoints), plan.audit_s) if plan.audit_s is not None else stream
 
     def _own_network(self) -> Network:
         # Here, because what is not used is slow to import.

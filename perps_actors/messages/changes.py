@@ -22,6 +22,8 @@ class StreamPlan:
     ladder: LadderPolicy
     silence_s: float
     """A connection that brought nothing at all for so long is dead."""
+    audit_s: float | None
+    """How often each book is compared with one over REST; None: never."""
     level: int
     """Depth level that a host's own broker is asked for."""
 

@@ -60,6 +60,8 @@ class StreamSettings:
     """Good updates of a failed source before it speaks again."""
     silence_s: float = attrs.field(default=20.0, validator=_above_zero)
     """A connection that brought nothing at all, not even a pong, for so long is dead."""
+    audit_s: float | None = attrs.field(default=None, validator=attrs.validators.optional(_above_zero))
+    """How often each book is compared with a fresh one over REST; None: never."""
 
 
 @attrs.frozen(kw_only=True)

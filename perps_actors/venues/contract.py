@@ -102,6 +102,9 @@ class StreamAdapter(Protocol):
     def answer(self, request: HttpRequest, status: int | None, body: bytes, received_ns: int) -> Sequence[Outcome]:
         """A request this adapter wanted was answered; `status` None: it failed and `body` is empty."""
 
+    def doubt(self, symbol: str, cause: str, received_ns: int) -> Sequence[Outcome]:
+        """Withdraw the book of a symbol, if it is good, and begin it anew: somebody found it to be wrong."""
+
     def depth(self, symbol: str, levels: int) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
         """Return the best `levels` bids and asks as (price, size), best first; empty where there is no good book."""
 

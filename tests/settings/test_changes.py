@@ -19,6 +19,7 @@ CHANGED = {
     "seed": 7,
     "stream.enabled": False,
     "stream.source": "touch",
+    "stream.audit_s": 60.0,
     "poll.enabled": False,
     "risk.stale_soft_s": 30.0,
     "risk.stale_hard_s": 999.0,

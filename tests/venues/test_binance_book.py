@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from perps_actors.market.events import BookTop, BookWithdrawn
 from perps_actors.transport.wire import HttpRequest
 from perps_actors.venues.binance_futures.stream import BinanceFuturesStream
-from perps_actors.venues.binance_futures.synced_book import MAX_WAITING
 from perps_actors.venues.contract import Complaint
+from perps_actors.venues.synced_book import MAX_WAITING
 
 BASE_MS = 1_700_000_000_000
 

@@ -34,8 +34,8 @@ from perps_actors.venues.binance_futures.messages import (
 )
 from perps_actors.venues.binance_futures.readings import candle_of_stream, liquidation_of, marks_of, touch_of, trade_of
 from perps_actors.venues.binance_futures.rest import BinanceFuturesRest
-from perps_actors.venues.binance_futures.synced_book import SyncedBook
 from perps_actors.venues.contract import UNASKED, Complaint, Endpoints, Outcome
+from perps_actors.venues.synced_book import SyncedBook
 from perps_actors.venues.tracked import Tracked
 
 CHANNELS: Final = frozenset({"book", "touch", "trades", "marks", "liquidations", "candles"})
@@ -144,6 +144,11 @@ class BinanceFuturesStream:
                 trouble = Complaint(f"Expected a depth snapshot, was {body[:60]!r}: {error}", request.symbol)
         book.no_snapshot()
         return (trouble,)
+
+    def doubt(self, symbol: str, cause: str, received_ns: int) -> Sequence[Outcome]:
+        """Withdraw the book of a symbol, if it is good, and begin it anew."""
+        book = self._books.get(symbol)
+        return book.doubt(cause, received_ns) if book is not None else ()
 
     def depth(self, symbol: str, levels: int) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
         """Return the best `levels` bids and asks as (price, size), best first; empty where there is no good book."""

@@ -107,6 +107,11 @@ class BybitStream:
         """Return nothing: no stream of this venue wants an answer."""
         return ()
 
+    def doubt(self, symbol: str, cause: str, received_ns: int) -> Sequence[Outcome]:
+        """Withdraw the book of a symbol, if it is good, and begin it anew."""
+        followed = self._followed.get(symbol)
+        return followed.doubt(cause, received_ns) if followed is not None else ()
+
     def depth(self, symbol: str, levels: int) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
         """Return the best `levels` bids and asks as (price, size), best first; empty where there is no good book."""
         followed = self._followed.get(symbol)

@@ -10,18 +10,34 @@ plus one; that is Binance's rule with `U - 1` for the `u` before (`SyncedBook`).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from perps_actors.errors import VenueError
-from perps_actors.market.book import check_levels
+from perps_actors.market.book import Level, check_levels
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.transport.wire import HttpRequest
-from perps_actors.venues.binance_futures.messages import DepthAnswer, DepthUpdate
-from perps_actors.venues.binance_futures.synced_book import SyncedBook
 from perps_actors.venues.contract import Outcome
 from perps_actors.venues.fields import NS_PER_MS
 from perps_actors.venues.gateio_futures.messages import BookAnswer, BookChange, BookUpdate
 from perps_actors.venues.gateio_futures.readings import levels_of, nanoseconds
 from perps_actors.venues.renewed_book import RenewedBook
+from perps_actors.venues.synced_book import SyncedBook
+
+
+class _Whole(NamedTuple):
+    last_id: int
+    bids: Sequence[Level]
+    asks: Sequence[Level]
+    time: int
+
+
+class _Change(NamedTuple):
+    first_id: int
+    last_id: int
+    previous_id: int
+    bids: Sequence[Level]
+    asks: Sequence[Level]
+    time: int
 
 
 class ContractBook:
@@ -74,13 +90,11 @@ class ContractBook:
             return ()
         bids, asks, first, last = levels_of(change.bids), levels_of(change.asks), change.first_id, change.last_id
         if change.full:
-            return self._synced.replace(DepthAnswer(last_id=last, bids=bids, asks=asks, time=change.time), connection, received_ns)
+            return self._synced.replace(_Whole(last_id=last, bids=bids, asks=asks, time=change.time), connection, received_ns)
         if first is None:
             msg = f"Expected the number of the first update before {last}"
             raise VenueError(msg)
-        event = DepthUpdate(
-            symbol=change.symbol, time=change.time, first_id=first, last_id=last, previous_id=first - 1, bids=bids, asks=asks
-        )
+        event = _Change(first_id=first, last_id=last, previous_id=first - 1, bids=bids, asks=asks, time=change.time)
         return self._synced.update(event, connection, received_ns)
 
     def answer(self, answer: BookAnswer, received_ns: int) -> Sequence[Outcome]:
@@ -92,7 +106,7 @@ class ContractBook:
         if self._stream is not None and self._stream != "order_book_update":
             return ()
         bids, asks, time_ms = levels_of(answer.bids), levels_of(answer.asks), nanoseconds(answer.update) // NS_PER_MS
-        return self._synced.snapshot(DepthAnswer(last_id=answer.id, bids=bids, asks=asks, time=time_ms), received_ns)
+        return self._synced.snapshot(_Whole(last_id=answer.id, bids=bids, asks=asks, time=time_ms), received_ns)
 
     def no_answer(self) -> None:
         """The snapshot asked for will not come: the next event asks again."""
@@ -108,6 +122,10 @@ class ContractBook:
             self._stream = None
             return self._synced.lose(cause, received_ns)
         return ()
+
+    def doubt(self, cause: str, received_ns: int) -> Sequence[Outcome]:
+        """Withdraw a good book and have it begin anew."""
+        return self._pushed.doubt(cause, received_ns) if self._pushed.good else self._synced.doubt(cause, received_ns)
 
     def depth(self, levels: int) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
         """Return the best levels a side; none unless the book is good."""

@@ -61,6 +61,10 @@ class HostBrokerStream:
         """Return nothing: this adapter wants no requests."""
         return ()
 
+    def doubt(self, symbol: str, cause: str, received_ns: int) -> Sequence[Outcome]:  # noqa: ARG002 - no books
+        """Return nothing: there is nothing to withdraw."""
+        return ()
+
     def depth(self, symbol: str, levels: int) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:  # noqa: ARG002 - no books
         """Return nothing: there are no books."""
         return [], []

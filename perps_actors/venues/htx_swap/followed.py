@@ -55,6 +55,10 @@ class Followed:
         """Return the best levels a side of the book that was told of last; none unless it is good."""
         return self._told_last.depth(levels) if self._told_last is not None else ([], [])
 
+    def doubt(self, cause: str, received_ns: int) -> Sequence[Outcome]:
+        """Withdraw the book that was told of last, if it is good, and begin it anew."""
+        return self._told_last.doubt(cause, received_ns) if self._told_last is not None else ()
+
     def closed(self, connection: str, received_ns: int) -> list[Outcome]:
         """Withdraw what this connection fed, which ended."""
         if self._mark_connection == connection:

@@ -132,6 +132,11 @@ class KrakenFuturesStream:
         """An answer that was not asked for here: books come by the stream alone."""
         return ()
 
+    def doubt(self, symbol: str, cause: str, received_ns: int) -> Sequence[Outcome]:
+        """Withdraw the book of a symbol, if it is good, and begin it anew."""
+        book = self._books.get(symbol)
+        return book.doubt(cause, received_ns) if book is not None else ()
+
     def depth(self, symbol: str, levels: int) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
         """Return the best `levels` bids and asks as (price, size), best first; empty where there is no good book."""
         book = self._books.get(symbol)

@@ -1,4 +1,4 @@
-"""Binance's rule for a book that is right: a REST snapshot, and stream events chained to it by their update ids.
+"""A book that begins with a REST snapshot: stream events are chained to it by their update ids. Binance's rule, and Gate.io's.
 
 Source: "How to manage a local order book correctly" in Binance's USD-M futures documentation: buffer the events, fetch the
 snapshot, drop events whose `u` is below `lastUpdateId`; the first one applied has `U <= lastUpdateId <= u`; from then on every
@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from typing import Protocol
 
-from perps_actors.market.book import OrderBook
+from perps_actors.market.book import Level, OrderBook
 from perps_actors.market.events import BookTop, BookWithdrawn
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.transport.wire import HttpRequest
-from perps_actors.venues.binance_futures.messages import DepthAnswer, DepthUpdate
 from perps_actors.venues.contract import Complaint, Outcome
 
 MAX_WAITING = 5_000
@@ -27,14 +27,44 @@ BACKWARDS_MS = 1_000
 _MS = 1_000_000
 
 
+class Whole(Protocol):
+    """A snapshot: all that changed up to `last_id`; `time` in milliseconds."""
+
+    @property
+    def last_id(self) -> int: ...  # noqa: D102 - said above
+    @property
+    def bids(self) -> Sequence[Level]: ...  # noqa: D102 - said above
+    @property
+    def asks(self) -> Sequence[Level]: ...  # noqa: D102 - said above
+    @property
+    def time(self) -> int | None: ...  # noqa: D102 - said above
+
+
+class Change(Protocol):
+    """Levels changed by the updates `first_id` to `last_id`; `previous_id` is the `last_id` before; `time` in milliseconds."""
+
+    @property
+    def first_id(self) -> int: ...  # noqa: D102 - said above
+    @property
+    def last_id(self) -> int: ...  # noqa: D102 - said above
+    @property
+    def previous_id(self) -> int: ...  # noqa: D102 - said above
+    @property
+    def bids(self) -> Sequence[Level]: ...  # noqa: D102 - said above
+    @property
+    def asks(self) -> Sequence[Level]: ...  # noqa: D102 - said above
+    @property
+    def time(self) -> int: ...  # noqa: D102 - said above
+
+
 class _Waiting:
     """Events in order of arrival that wait for a snapshot; beyond the limits the oldest go."""
 
     def __init__(self) -> None:
-        self.events: deque[DepthUpdate] = deque()
+        self.events: deque[Change] = deque()
         self._levels = 0
 
-    def add(self, event: DepthUpdate) -> None:
+    def add(self, event: Change) -> None:
         self.events.append(event)
         self._levels += len(event.bids) + len(event.asks)
         while len(self.events) > MAX_WAITING or self._levels > MAX_WAITING_LEVELS:
@@ -71,7 +101,7 @@ class SyncedBook:
         self._joined = False
         self._time = 0
 
-    def update(self, event: DepthUpdate, connection: str, received_ns: int) -> Sequence[Outcome]:
+    def update(self, event: Change, connection: str, received_ns: int) -> Sequence[Outcome]:
         """Take a stream event: apply it, let it wait for a snapshot, or withdraw the book."""
         self.connection = connection
         if self.good:
@@ -80,7 +110,7 @@ class SyncedBook:
         self._waiting.add(event)
         return self._ask()
 
-    def snapshot(self, answer: DepthAnswer, received_ns: int) -> Sequence[Outcome]:
+    def snapshot(self, answer: Whole, received_ns: int) -> Sequence[Outcome]:
         """Take a snapshot, asked for or not; a good book needs none, and one without a stream behind it would only grow old."""
         self._awaited = False
         if self.good or self._disconnected:
@@ -98,7 +128,7 @@ class SyncedBook:
         self.good, self._joined, self._last_id = True, False, answer.last_id
         return [self._top(snapshot=True, time_ms=answer.time, received_ns=received_ns), *self._catch_up(received_ns)]
 
-    def replace(self, answer: DepthAnswer, connection: str, received_ns: int) -> Sequence[Outcome]:
+    def replace(self, answer: Whole, connection: str, received_ns: int) -> Sequence[Outcome]:
         """Take a snapshot that the stream itself pushed: it replaces the book, whatever that was."""
         was_good = self.good
         self._empty()
@@ -120,11 +150,18 @@ class SyncedBook:
         self._disconnected = True
         return (BookWithdrawn(self.instrument, cause, received_ns),) if was_good else ()
 
+    def doubt(self, cause: str, received_ns: int) -> Sequence[Outcome]:
+        """Withdraw a good book and ask for a snapshot to begin anew with."""
+        if not self.good:
+            return ()
+        self._empty()
+        return BookWithdrawn(self.instrument, cause, received_ns), *self._ask()
+
     def depth(self, levels: int) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
         """Return the best levels a side; none unless the book is good."""
         return self._book.depth(levels)
 
-    def _follow(self, event: DepthUpdate, received_ns: int) -> Sequence[Outcome]:
+    def _follow(self, event: Change, received_ns: int) -> Sequence[Outcome]:
         if not self._joined and event.last_id < self._last_id:
             return ()
         cause = self._break_before(event)
@@ -132,13 +169,13 @@ class SyncedBook:
             self._book.apply(event.bids, event.asks)
             cause = self._book.suspicion()
         if cause is not None:
-            self._empty()
+            doubted = self.doubt(cause, received_ns)
             self._waiting.add(event)
-            return BookWithdrawn(self.instrument, cause, received_ns), *self._ask()
+            return doubted
         self._joined, self._last_id, self._time = True, event.last_id, event.time
         return (self._top(snapshot=False, time_ms=event.time, received_ns=received_ns),)
 
-    def _break_before(self, event: DepthUpdate) -> str | None:
+    def _break_before(self, event: Change) -> str | None:
         if self._joined:
             if event.previous_id != self._last_id:
                 return f"gap: update {self._last_id} was followed by one after {event.previous_id}"
@@ -189,5 +226,5 @@ class SyncedBook:
         )
 
 
-def _joins(event: DepthUpdate, snapshot_id: int) -> bool:
+def _joins(event: Change, snapshot_id: int) -> bool:
     return event.first_id <= snapshot_id <= event.last_id or event.previous_id == snapshot_id

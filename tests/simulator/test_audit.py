@@ -1,0 +1,212 @@
+"""Books that are held against REST: a true one is left alone whatever the timing, a wrong one is withdrawn and begun anew."""
+
+from __future__ import annotations
+
+import random
+import threading
+from urllib.parse import urlsplit
+
+import attrs
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from perps_actors import Event, PerpsSystem, Settings
+from perps_actors.market.events import BookTop, BookWithdrawn
+from perps_actors.simulator.market import SyntheticMarket
+from perps_actors.simulator.process import VenueProcess
+from perps_actors.simulator.sides import SERVED, side_of
+from perps_actors.transport.wire import HttpRequest
+from perps_actors.venues.audited import PURPOSE, AuditedStream
+from perps_actors.venues.contract import Complaint, SendFrame
+from perps_actors.venues.registry import venue
+
+START = 1_700_000_000_000_000_000
+STEP = 100_000_000
+
+
+class Quiet:
+    """A market of one symbol in which the size of the best bid changes and nothing else; `told` is its book as REST has it."""
+
+    def __init__(self, name, seed=1):
+        self.side = side_of(name)
+        self.symbol = self.side.terms.symbols[0]
+        made = SyntheticMarket(name, [self.symbol], self.side.terms, random.Random(seed))
+        made.step(START)
+        self._made, self.now = made, START
+        self.book = self.told = made.depth(self.symbol)
+
+    def nudge(self):
+        (price, size), *others = self.book.bids
+        change = ((price, str(int(float(size)) % 900 + 1)),)
+        self.now += STEP
+        last, step = self.book.last, {"last": self.book.last + 1, "venue_time_ns": self.now}
+        self.book = _depth(self.book, bids=(*change, *others), **step)
+        told = [level for level in self.told.bids if level[0] != price]
+        self.told = _depth(self.told, bids=(*change, *told), **step)
+        return self.side.streams.depth_frames(_depth(self.book, bids=change, asks=(), first=last + 1, previous=last, whole=False))
+
+    def instruments(self):
+        return self._made.instruments()
+
+    def depth(self, symbol):  # noqa: ARG002 - there is one
+        return self.told
+
+    def touch(self, symbol):
+        return self._made.touch(symbol)
+
+    def venue_mark(self, symbol):
+        return self._made.venue_mark(symbol)
+
+
+def _depth(of, **changes):
+    fields = {name: getattr(of, name) for name in of.__struct_fields__}
+    return type(of)(**{**fields, "whole": True, **changes})
+
+
+class Session:
+    """An audited adapter on a served market; REST answers come some steps after they were asked for, of then or of when they come."""
+
+    def __init__(self, name, market, *, every_s=1.0, late=2):
+        known = venue(name)
+        self.market, self.side, self.late = market, side_of(name), late
+        self.adapter = AuditedStream(known.stream(known.endpoints), known.rest(known.endpoints), every_s)
+        self.said, self.audits, self._waiting = [], 0, []
+
+    def frames(self, frames, now_ns):
+        for _, frame in frames:
+            self._take(self.adapter.frame("c", frame, now_ns), now_ns)
+        waiting, self._waiting = self._waiting, []
+        for left, request in waiting:
+            if left:
+                self._waiting.append((left - 1, request))
+            else:
+                self._take(self._answer(request, now_ns), now_ns)
+
+    def _take(self, outcomes, now_ns):
+        for outcome in outcomes:
+            if isinstance(outcome, HttpRequest) and outcome.purpose == PURPOSE:
+                self.audits += 1
+                self._waiting.append((self.late, outcome))
+            elif isinstance(outcome, HttpRequest):
+                self._take(self._answer(outcome, now_ns), now_ns)
+            else:
+                self.said.append(outcome)
+
+    def _answer(self, request, now_ns):
+        url = urlsplit(request.url)
+        body = self.side.rest.answer(url.path, url.query, self.market, now_ns).body
+        return self.adapter.answer(request, 200, body, now_ns)
+
+    def begin(self, now_ns):
+        first = self.side.streams.snapshot_frame(self.market.depth(self.side.terms.symbols[0]))
+        self.frames([first] if first is not None else [], now_ns)
+
+    def withdrawn(self):
+        return [outcome for outcome in self.said if isinstance(outcome, BookWithdrawn)]
+
+
+def lost(book):
+    """Return a book in which REST knows nothing of the tenth bid."""
+    return _depth(book, bids=tuple(level for index, level in enumerate(book.bids) if index != 9))
+
+
+def resized(book):
+    """Return a book whose fifth ask has another size in REST."""
+    return _depth(book, asks=tuple((price, "77777" if index == 4 else size) for index, (price, size) in enumerate(book.asks)))
+
+
+@pytest.mark.parametrize("lie", [lost, resized], ids=lambda lie: lie.__name__)
+@pytest.mark.parametrize("name", SERVED)
+def test_a_book_that_rest_has_otherwise_twice_is_withdrawn_and_begun_anew(name, lie) -> None:
+    market = Quiet(name)
+    session = Session(name, market)
+    session.begin(market.now)
+    for _ in range(20):
+        session.frames(market.nudge(), market.now)
+    assert session.withdrawn() == []
+    market.told = lie(market.told)
+    for _ in range(120):
+        session.frames(market.nudge(), market.now)
+    assert [withdrawn.cause.partition(":")[0] for withdrawn in session.withdrawn()][:1] == ["audit"]
+    behind = session.said[session.said.index(session.withdrawn()[0]) + 1 :]
+    anew = isinstance(behind[0], SendFrame) or (isinstance(behind[0], BookTop) and behind[0].snapshot)
+    assert anew, behind[:2]
+
+
+@pytest.mark.parametrize("name", SERVED)
+@given(seed=st.integers(0, 2**32), late=st.integers(0, 12))
+@settings(max_examples=8, deadline=None)
+def test_a_true_book_is_left_alone_however_late_the_answers_come(name, seed, late) -> None:
+    side = side_of(name)
+    market = SyntheticMarket(name, side.terms.symbols[:1], side.terms, random.Random(seed))
+    session = Session(name, market, late=late)
+    market.step(START - STEP)
+    session.begin(START - STEP)
+    for step in range(100):
+        for happening in market.step(START + step * STEP):
+            session.frames(side.streams.depth_frames(happening.depth), START + step * STEP)
+    assert session.audits >= 2
+    assert session.withdrawn() == []
+    assert [outcome for outcome in session.said if isinstance(outcome, Complaint)] == []
+
+
+def test_an_answer_older_than_the_book_was_says_nothing() -> None:
+    market = Quiet("bybit")
+    session = Session("bybit", market)
+    session.begin(market.now)
+    old = lost(market.told)
+    for _ in range(150):
+        frames = market.nudge()
+        market.told = old
+        session.frames(frames, market.now)
+    assert session.audits > 5
+    assert session.withdrawn() == []
+
+
+@pytest.mark.parametrize(("status", "body"), [(500, b""), (None, b""), (200, b"{}"), (200, b"[" * 50_000)])
+def test_an_answer_that_cannot_be_read_is_a_complaint_and_the_next_audit_comes(status, body) -> None:
+    market = Quiet("okx")
+    session = Session("okx", market)
+    session._answer = lambda request, now_ns: session.adapter.answer(request, status, body, now_ns)
+    session.begin(market.now)
+    for _ in range(60):
+        session.frames(market.nudge(), market.now)
+    complaints = [outcome for outcome in session.said if isinstance(outcome, Complaint)]
+    assert len(complaints) >= 3
+    assert session.withdrawn() == []
+
+
+def test_an_audit_without_an_answer_is_given_up_after_a_minute() -> None:
+    market = Quiet("kraken_futures")
+    session = Session("kraken_futures", market, late=10**9)
+    session.begin(market.now)
+    for _ in range(700):
+        session.frames(market.nudge(), market.now)
+    assert session.audits == 2
+
+
+def test_a_connection_that_ends_ends_the_audit_of_its_book() -> None:
+    market = Quiet("okx")
+    session = Session("okx", market, late=10**9)
+    session.begin(market.now)
+    for _ in range(30):
+        session.frames(market.nudge(), market.now)
+    assert session.audits == 1
+    assert [type(outcome) for outcome in session.adapter.closed("c", market.now)] == [BookWithdrawn]
+    (request,) = (request for _, request in session._waiting)
+    assert list(session.adapter.answer(request, 200, b"{}", market.now)) == []
+
+
+def test_a_system_audits_its_books_over_sockets_and_finds_a_true_venue_true() -> None:
+    with VenueProcess.start("--venue", "okx") as served:
+        base = Settings(venue="okx", symbols=served.symbols, endpoints=served.endpoints, provenance="synthetic")
+        found: list[Event] = []
+        marked = threading.Semaphore(0)
+        with PerpsSystem(attrs.evolve(base, stream=attrs.evolve(base.stream, audit_s=0.5))) as system:
+            system.subscribe(found.append, Event, kinds=("book_withdrawn", "input_rejected"))
+            system.subscribe(lambda _: marked.release(), instruments=served.symbols[:1])
+            for _ in range(50):
+                assert marked.acquire(timeout=20)
+            assert system.stream_statistics().complaints == 0
+    assert found == []
