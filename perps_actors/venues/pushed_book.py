@@ -5,7 +5,7 @@ What continues what is the venue's rule, and its adapter's to say: it gives `upd
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from perps_actors.market.book import Level, OrderBook
 from perps_actors.market.events import BookTop, BookWithdrawn
@@ -33,7 +33,7 @@ class PushedBook:
         self._time_ns: int | None = None
 
     def snapshot(
-        self, bids: Iterable[Level], asks: Iterable[Level], *, sequence: int | None, venue_time_ns: int | None, received_ns: int
+        self, bids: Sequence[Level], asks: Sequence[Level], *, sequence: int | None, venue_time_ns: int | None, received_ns: int
     ) -> Sequence[BookTop | BookWithdrawn]:
         """Begin anew with these levels; one that no market can have withdraws the book."""
         self._book.replace(bids, asks)
@@ -41,8 +41,8 @@ class PushedBook:
 
     def update(
         self,
-        bids: Iterable[Level],
-        asks: Iterable[Level],
+        bids: Sequence[Level],
+        asks: Sequence[Level],
         *,
         sequence: int | None,
         venue_time_ns: int | None,
@@ -84,8 +84,6 @@ class PushedBook:
             return self.withdraw(cause, received_ns)
         self.good, self.sequence = True, sequence
         self._time_ns = venue_time_ns if venue_time_ns is not None else self._time_ns
-        (bid, bid_size), (ask, ask_size) = self._book.best_bid() or (None, None), self._book.best_ask() or (None, None)
-        bid_levels, ask_levels = self._book.counts
         return (
-            BookTop(self.instrument, snapshot, bid, bid_size, ask, ask_size, bid_levels, ask_levels, sequence, venue_time_ns, received_ns),
+            self._book.top(self.instrument, snapshot=snapshot, sequence=sequence, venue_time_ns=venue_time_ns, received_ns=received_ns),
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from perps_actors.market.book import Level
@@ -38,8 +38,8 @@ class RenewedBook:
 
     def snapshot(
         self,
-        bids: Iterable[Level],
-        asks: Iterable[Level],
+        bids: Sequence[Level],
+        asks: Sequence[Level],
         connection: str,
         *,
         sequence: int | None,
@@ -55,8 +55,8 @@ class RenewedBook:
 
     def update(
         self,
-        bids: Iterable[Level],
-        asks: Iterable[Level],
+        bids: Sequence[Level],
+        asks: Sequence[Level],
         connection: str,
         *,
         sequence: int | None,

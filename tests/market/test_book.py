@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from perps_actors.errors import MarketError
 from perps_actors.market.book import OrderBook, check_levels, check_touch
+from perps_actors.market.events import BookTop
+from perps_actors.market.instrument import InstrumentId
 
 prices = st.one_of(
     st.decimals(min_value="0.0001", max_value="9999", places=4).map(str),
@@ -17,6 +19,19 @@ prices = st.one_of(
 sizes = st.sampled_from(["0", "0.000", "0e5", "1", "2.50", "30"])
 levels = st.lists(st.tuples(prices, sizes), max_size=8)
 changes = st.lists(st.tuples(st.booleans(), levels, levels), max_size=12)
+
+
+def top(book: OrderBook) -> BookTop:
+    return book.top(InstrumentId("binance_futures", "BTCUSDT"), snapshot=False, sequence=1, venue_time_ns=2, received_ns=3)
+
+
+def best(book: OrderBook):
+    told = top(book)
+    return (told.bid, told.bid_size), (told.ask, told.ask_size)
+
+
+def counts(book: OrderBook) -> tuple[int, int]:
+    return top(book).bid_levels, top(book).ask_levels
 
 
 def applied(side: dict[Decimal, tuple[str, str]], rows: list[tuple[str, str]]) -> None:
@@ -42,12 +57,11 @@ def test_the_book_holds_what_a_plain_dictionary_of_exact_prices_holds(steps):
         applied(asks, ask_rows)
         best_bids = [bids[price] for price in sorted(bids, reverse=True)]
         best_asks = [asks[price] for price in sorted(asks)]
-        assert book.counts == (len(bids), len(asks))
+        assert counts(book) == (len(bids), len(asks))
         assert [[(Decimal(p), Decimal(s)) for p, s in side] for side in book.depth(5)] == [
             [(Decimal(p), Decimal(s)) for p, s in side[:5]] for side in (best_bids, best_asks)
         ]
-        assert book.best_bid() == (book.depth(1)[0] or [None])[0]
-        assert book.best_ask() == (book.depth(1)[1] or [None])[0]
+        assert best(book) == tuple((side or [(None, None)])[0] for side in book.depth(1))
         assert (book.suspicion() is not None) == bool(bids and asks and max(bids) >= min(asks))
 
 
@@ -57,7 +71,7 @@ def test_two_spellings_of_a_price_are_one_level_and_the_newer_one_stands():
     book.apply([("7.611", "5")], [])
     assert book.depth(9) == ([("7.611", "5")], [])
     book.apply([("7.61100", "0")], [])
-    assert book.counts == (0, 0)
+    assert counts(book) == (0, 0)
 
 
 def test_prices_that_share_a_float_are_two_levels_on_both_sides():
