@@ -31,6 +31,7 @@ _FLOAT_DIGITS = 15
 _NUMBER = r"[0-9]{1,15}+(?:\.[0-9]{1,15}+)?+"
 _ABOVE_ZERO = rf"(?!0*+(?:\.0*+)?+(?: |\Z)){_NUMBER}"
 # One match over a whole message costs a tenth of one call a number; what it does not know is judged number by number.
+_LEVEL = re.compile(f"{_ABOVE_ZERO} {_NUMBER}")
 _LEVELS = re.compile(rf"(?:{_ABOVE_ZERO} {_NUMBER}(?: |\Z))*+")
 _TOUCH = re.compile(" ".join([_ABOVE_ZERO] * 4))
 _ZEROS = frozenset({"0", "0.0", "0.00", "0.000"})
@@ -50,7 +51,7 @@ def check_levels(*sides: Sequence[tuple[str, str]]) -> None:
     levels = sides[0] if len(sides) == 1 else [*chain.from_iterable(sides)]
     if not levels:
         return
-    text = " ".join(chain.from_iterable(levels) if len(levels) > 1 else levels[0])
+    text = " ".join(chain.from_iterable(levels))
     # The count tells a space inside a number from one between two.
     if text.count(" ") == 2 * len(levels) - 1 and _LEVELS.fullmatch(text):
         return
@@ -61,14 +62,34 @@ def check_levels(*sides: Sequence[tuple[str, str]]) -> None:
             raise MarketError(msg)
 
 
+def check_level(price: str, size: str) -> None:
+    """Return if a level has a price above zero and a size of zero or more.
+
+    Raises:
+        MarketError: a price or size that no book can have; names it.
+    """
+    if not _LEVEL.fullmatch(f"{price} {size}"):
+        check_levels(((price, size),))
+
+
+def is_touch(bid: str | None, bid_size: str | None, ask: str | None, ask_size: str | None) -> bool:
+    """Return whether these plainly are a best bid below a best ask, with sizes above zero; if not, they may need a closer look."""
+    # Rounding to floats keeps order, so a difference between floats is one between the numbers.
+    return (
+        bid is not None
+        and ask is not None
+        and _TOUCH.fullmatch(f"{bid} {bid_size} {ask} {ask_size}") is not None
+        and float(bid) < float(ask)
+    )
+
+
 def check_touch(bid: str, bid_size: str, ask: str, ask_size: str) -> None:
     """Return if these are a best bid below a best ask, with sizes above zero.
 
     Raises:
         MarketError: not numbers above zero, or crossed or locked (an exchange matches these, so it is no state of a market).
     """
-    # Rounding to floats keeps order, so a difference between floats is one between the numbers.
-    if _TOUCH.fullmatch(f"{bid} {bid_size} {ask} {ask_size}") and float(bid) < float(ask):
+    if is_touch(bid, bid_size, ask, ask_size):
         return
     for number in (bid, bid_size, ask, ask_size):
         positive(number)
@@ -99,7 +120,11 @@ def _floats(levels: Sequence[Level]) -> list[float]:
 
 
 def _keys(levels: Sequence[Level], to_key: type[float | Decimal]) -> Sequence[float | Decimal]:
-    return _floats(levels) if to_key is float else [to_key(price) for price, _ in levels]
+    if to_key is Decimal:
+        return [Decimal(price) for price, _ in levels]
+    if len(levels) == 1 and len(levels[0][0]) <= _FLOAT_DIGITS:
+        return (float(levels[0][0]),)
+    return _floats(levels)
 
 
 class _Side:
@@ -113,7 +138,7 @@ class _Side:
 
     def apply(self, levels: Sequence[Level], to_key: type[float | Decimal]) -> None:
         held, keys = self.levels, self.keys
-        for key, level in zip(_keys(levels, to_key), levels, strict=True):
+        for key, level in zip(_keys(levels, to_key), levels):  # noqa: B905 - each has its key
             size = level[1]
             # A number that begins with 1 to 9 is none of zero's spellings.
             if size >= "1" or (size not in _ZEROS and float(size)):

@@ -20,6 +20,9 @@ MAX_DIGITS = 30
 MAX_EXPONENT = 20
 
 _NUMBER = re.compile(r"-?(\d{1,30})(?:\.(\d{0,30}))?(?:[eE]([+-]?\d{1,2}))?", re.ASCII)
+# Nearly all numbers are as short and plain as these, which need no further look.
+_SHORT = re.compile(r"-?[0-9]{1,15}+(?:\.[0-9]{0,15}+)?+")
+_SHORT_POSITIVE = re.compile(r"(?!0*+(?:\.0*+)?+\Z)[0-9]{1,15}+(?:\.[0-9]{0,15}+)?+")
 # Wide enough that sums and halves of two numbers of 30 digits and exponents of 20 lose nothing; never the host's context.
 _EXACT = Context(prec=120)
 _HALF = Decimal("0.5")
@@ -32,6 +35,8 @@ def decimal_text(text: object) -> DecimalText:
         MarketError: not a string, not a plain decimal number, or beyond 30 digits or an exponent of 20.
     """
     if type(text) is str:
+        if _SHORT.fullmatch(text):
+            return DecimalText(text)
         found = _NUMBER.fullmatch(text)
         if found is not None:
             whole, fraction, exponent = found.groups()
@@ -47,11 +52,24 @@ def positive(text: object) -> DecimalText:
     Raises:
         MarketError: not a number within the limits, or not above zero.
     """
+    if type(text) is str and _SHORT_POSITIVE.fullmatch(text):
+        return DecimalText(text)
     checked = decimal_text(text)
     if Decimal(checked) <= 0:
         msg = f"Expected a number above zero, was {checked!r}"
         raise MarketError(msg)
     return checked
+
+
+def is_zero(text: object) -> bool:
+    """Return whether a number is zero.
+
+    Raises:
+        MarketError: not a number within the limits.
+    """
+    if type(text) is str and _SHORT_POSITIVE.fullmatch(text):
+        return False
+    return not Decimal(decimal_text(text))
 
 
 def mid(bid: str, ask: str) -> Decimal:

@@ -37,7 +37,7 @@ class PushedBook:
     ) -> Sequence[BookTop | BookWithdrawn]:
         """Begin anew with these levels; one that no market can have withdraws the book."""
         self._book.replace(bids, asks)
-        return self._judged(snapshot=True, sequence=sequence, venue_time_ns=venue_time_ns, received_ns=received_ns)
+        return self._judged(True, sequence, venue_time_ns, received_ns)
 
     def update(
         self,
@@ -56,7 +56,7 @@ class PushedBook:
         if broken is not None:
             return self.withdraw(broken, received_ns)
         self._book.apply(bids, asks)
-        return self._judged(snapshot=False, sequence=sequence, venue_time_ns=venue_time_ns, received_ns=received_ns)
+        return self._judged(False, sequence, venue_time_ns, received_ns)
 
     def ran_back(self, venue_time_ns: int | None) -> str | None:
         """Return why a message of this time does not follow the last one that was applied; None where it does."""
@@ -76,7 +76,11 @@ class PushedBook:
         return self._book.depth(levels)
 
     def _judged(
-        self, *, snapshot: bool, sequence: int | None, venue_time_ns: int | None, received_ns: int
+        self,
+        snapshot: bool,  # noqa: FBT001 - named wherever it is given
+        sequence: int | None,
+        venue_time_ns: int | None,
+        received_ns: int,
     ) -> Sequence[BookTop | BookWithdrawn]:
         cause = self._book.suspicion()
         if cause is not None:

@@ -65,9 +65,10 @@ class RenewedBook:
         broken: str | None = None,
     ) -> Sequence[Outcome]:
         """Apply levels to a good book; `broken`: why they do not continue it."""
-        self.pushed.connection = connection
-        told = self.pushed.update(bids, asks, sequence=sequence, venue_time_ns=venue_time_ns, received_ns=received_ns, broken=broken)
-        return told if self.good else (*told, *self._asked(received_ns))
+        pushed = self.pushed
+        pushed.connection = connection
+        told = pushed.update(bids, asks, sequence=sequence, venue_time_ns=venue_time_ns, received_ns=received_ns, broken=broken)
+        return told if pushed.good else (*told, *self._asked(received_ns))
 
     def doubt(self, cause: str, received_ns: int) -> Sequence[Outcome]:
         """Withdraw the book, which missed something, and ask for a new snapshot."""

@@ -33,14 +33,20 @@ def spelled(number: Raw) -> DecimalText:
     return DecimalText(str(number, "latin-1"))
 
 
+def spelled_if_any(number: Raw) -> DecimalText | None:
+    """Return a JSON number as spelled, ahead of its check; None where the field was not sent or is null."""
+    text = str(number, "latin-1")
+    return DecimalText(text) if text and text != "null" else None
+
+
 def number_of(number: Raw) -> DecimalText | None:
     """Return a number; None where the field was not sent or is null.
 
     Raises:
         MarketError: anything else that is no number within the limits.
     """
-    text = spelled(number)
-    return decimal_text(text) if text not in ("", "null") else None
+    text = spelled_if_any(number)
+    return decimal_text(text) if text is not None else None
 
 
 def positive_of(number: Raw) -> DecimalText | None:
@@ -49,8 +55,8 @@ def positive_of(number: Raw) -> DecimalText | None:
     Raises:
         MarketError: anything else that is no number above zero.
     """
-    text = spelled(number)
-    return positive(text) if text not in ("", "null") else None
+    text = spelled_if_any(number)
+    return positive(text) if text is not None else None
 
 
 def amount_of(number: Raw) -> DecimalText | None:

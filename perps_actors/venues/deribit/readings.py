@@ -18,7 +18,7 @@ from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.numbers import DecimalText, positive
 from perps_actors.venues.deribit.messages import Action, Summary, Ticker, TradeRow
 from perps_actors.venues.fields import NS_PER_MS
-from perps_actors.venues.spelling import amount_of, number_of, positive_of, spelled
+from perps_actors.venues.spelling import amount_of, number_of, positive_of, spelled, spelled_if_any
 from perps_actors.venues.touches import EMPTY, Quote, touch_of
 
 _OPPOSITE: Final[dict[TakerSide, TakerSide]] = {"buy": "sell", "sell": "buy"}
@@ -26,7 +26,10 @@ _OPPOSITE: Final[dict[TakerSide, TakerSide]] = {"buy": "sell", "sell": "buy"}
 
 def changed_levels(rows: Iterable[tuple[Action, Raw, Raw]]) -> list[Level]:
     """Return price and size of changed levels, size zero for a deleted one; unchecked."""
-    return [(spelled(price), EMPTY if action == "delete" else spelled(amount)) for action, price, amount in rows]
+    return [
+        (DecimalText(str(price, "latin-1")), EMPTY if action == "delete" else DecimalText(str(amount, "latin-1")))
+        for action, price, amount in rows
+    ]
 
 
 def plain_levels(rows: Iterable[tuple[Raw, Raw]]) -> list[Level]:
@@ -44,7 +47,7 @@ def ticker_of(instrument: InstrumentId, row: Ticker, received_ns: int) -> list[M
     bid, ask = _best(row.best_bid_price, row.best_bid_amount), _best(row.best_ask_price, row.best_ask_amount)
     events: list[MarketEvent] = []
     if bid[0] is not None or ask[0] is not None:
-        events.append(touch_of(instrument, bid, ask, number_of(row.last_price), venue_time_ns=time_ns, received_ns=received_ns))
+        events.append(touch_of(instrument, bid, ask, spelled_if_any(row.last_price), venue_time_ns=time_ns, received_ns=received_ns))
     return events + _state_of(instrument, row, positive_of(row.index_price), time_ns, received_ns)
 
 
@@ -73,7 +76,10 @@ def trade_of(instrument: InstrumentId, row: TradeRow, received_ns: int, *, backl
 
 
 def _best(price: Raw, amount: Raw) -> Quote:
-    return (EMPTY, None) if bytes(price) == b"null" else (number_of(price), amount_of(amount))
+    text = spelled(price)
+    if not text:
+        return None, None
+    return (EMPTY, None) if text == "null" else (text, spelled_if_any(amount))
 
 
 def _state_of(

@@ -15,7 +15,7 @@ from typing import Any, Final
 import msgspec
 
 from perps_actors.errors import MarketError, VenueError
-from perps_actors.market.book import check_levels
+from perps_actors.market.book import check_level, check_levels
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.transport.wire import ConnectionPlan, HttpRequest
 from perps_actors.venues.contract import Complaint, Endpoints, Outcome
@@ -24,7 +24,6 @@ from perps_actors.venues.kraken_futures.messages import (
     FEEDS,
     BookDelta,
     BookSnapshot,
-    LevelRow,
     Message,
     Ticker,
     TickerLite,
@@ -35,6 +34,7 @@ from perps_actors.venues.kraken_futures.messages import (
 from perps_actors.venues.kraken_futures.readings import backlog_of, levels_of, lite_of, ticker_of, trade_of
 from perps_actors.venues.kraken_futures.rest import LIVE, VENUE
 from perps_actors.venues.renewed_book import RenewedBook
+from perps_actors.venues.spelling import spelled
 from perps_actors.venues.subscriptions import Op, Subscriptions, batches
 from perps_actors.venues.tracked import Tracked
 
@@ -116,13 +116,13 @@ class KrakenFuturesStream:
         except Exception as error:  # noqa: BLE001 - whatever hostile text does to the decoder is a complaint
             return self._no_message(data, error)
         symbol = message.product_id
-        if self._books.former(symbol):
-            return ()  # on its way when it was unsubscribed
         try:
-            book = self._books.of(symbol)
-            if isinstance(message, BookDelta):
+            book = self._books.current(symbol)
+            if book is None:
+                return ()  # on its way when it was unsubscribed
+            if type(message) is BookDelta:
                 return self._delta(book, message, connection, received_ns)
-            if isinstance(message, BookSnapshot):
+            if type(message) is BookSnapshot:
                 return self._snapshot(book, message, connection, received_ns)
             return _READINGS[type(message)](book.pushed.instrument, message, received_ns)
         except (MarketError, VenueError) as error:
@@ -139,14 +139,14 @@ class KrakenFuturesStream:
 
     def _snapshot(self, book: RenewedBook, whole: BookSnapshot, connection: str, received_ns: int) -> Sequence[Outcome]:
         bids, asks, time_ns = levels_of(whole.bids), levels_of(whole.asks), whole.timestamp * NS_PER_MS
-        check_levels(bids)
-        check_levels(asks)
+        check_levels(bids, asks)
         return book.snapshot(bids, asks, connection, sequence=whole.seq, venue_time_ns=time_ns, received_ns=received_ns)
 
     def _delta(self, book: RenewedBook, delta: BookDelta, connection: str, received_ns: int) -> Sequence[Outcome]:
-        level, last, time_ns = levels_of([LevelRow(delta.price, delta.qty)]), book.pushed.sequence, delta.timestamp * NS_PER_MS
-        check_levels(level)
-        bids, asks = (level, ()) if delta.side == "buy" else ((), level)
+        price, size, last, time_ns = spelled(delta.price), spelled(delta.qty), book.pushed.sequence, delta.timestamp * NS_PER_MS
+        check_level(price, size)
+        changed, unchanged = ((price, size),), ()
+        bids, asks = (changed, unchanged) if delta.side == "buy" else (unchanged, changed)
         broken = None if last is None or delta.seq == last + 1 else f"gap: number {last} was followed by {delta.seq}"
         return book.update(bids, asks, connection, sequence=delta.seq, venue_time_ns=time_ns, received_ns=received_ns, broken=broken)
 
