@@ -107,7 +107,9 @@ def _significant_digits(price: str) -> int:
     return len(digits.rstrip("0"))
 
 
-def _floats(levels: Sequence[Level]) -> list[float]:
+def _floats(levels: Sequence[Level]) -> Sequence[float]:
+    if len(levels) == 1 and len(levels[0][0]) <= _FLOAT_DIGITS:
+        return (float(levels[0][0]),)
     prices = [price for price, _ in levels]
     if max(map(len, prices), default=0) > _FLOAT_DIGITS and any(_significant_digits(price) > _FLOAT_DIGITS for price in prices):
         raise _TooFine
@@ -119,14 +121,6 @@ def _floats(levels: Sequence[Level]) -> list[float]:
     return [*map(float, prices)]
 
 
-def _keys(levels: Sequence[Level], to_key: type[float | Decimal]) -> Sequence[float | Decimal]:
-    if to_key is Decimal:
-        return [Decimal(price) for price, _ in levels]
-    if len(levels) == 1 and len(levels[0][0]) <= _FLOAT_DIGITS:
-        return (float(levels[0][0]),)
-    return _floats(levels)
-
-
 class _Side:
     """One side: levels by key, and the keys in ascending order."""
 
@@ -136,9 +130,9 @@ class _Side:
         self.levels: dict[float | Decimal, Level] = {}
         self.keys: list[float | Decimal] = []
 
-    def apply(self, levels: Sequence[Level], to_key: type[float | Decimal]) -> None:
+    def apply(self, levels: Sequence[Level], their_keys: Sequence[float | Decimal]) -> None:
         held, keys = self.levels, self.keys
-        for key, level in zip(_keys(levels, to_key), levels):  # noqa: B905 - each has its key
+        for key, level in zip(their_keys, levels):  # noqa: B905 - each has its key
             size = level[1]
             # A number that begins with 1 to 9 is none of zero's spellings.
             if size >= "1" or (size not in _ZEROS and float(size)):
@@ -149,8 +143,8 @@ class _Side:
                 del held[key]
                 del keys[bisect_left(keys, key)]
 
-    def fill(self, levels: Sequence[Level], to_key: type[float | Decimal]) -> None:
-        newest = dict(zip(_keys(levels, to_key), levels, strict=True))
+    def fill(self, levels: Sequence[Level], their_keys: Sequence[float | Decimal]) -> None:
+        newest = dict(zip(their_keys, levels, strict=True))
         if min([size for _, size in levels], default="1") < "1":
             newest = {key: level for key, level in newest.items() if float(level[1])}
         self.levels, self.keys = newest, sorted(newest)
@@ -174,26 +168,28 @@ class OrderBook:
     def apply(self, bids: Sequence[Level], asks: Sequence[Level]) -> None:
         """Set the given levels; size zero deletes one, and deleting a level that is not there changes nothing."""
         try:
-            if bids:
-                self._bids.apply(bids, self._to_key)
-            if asks:
-                self._asks.apply(asks, self._to_key)
+            keys = self._keys(bids, asks)
         except _TooFine:
             self._to_key = Decimal
-            for side, levels in ((self._bids, bids), (self._asks, asks)):
-                side.fill(tuple(side.levels.values()), Decimal)
-                side.apply(levels, Decimal)
+            for side in (self._bids, self._asks):
+                held = tuple(side.levels.values())
+                side.fill(held, self._keys(held, ()))
+            keys = self._keys(bids, asks)
+        if bids:
+            self._bids.apply(bids, keys)
+        if asks:
+            self._asks.apply(asks, keys[len(bids) :] if bids else keys)
 
     def replace(self, bids: Sequence[Level], asks: Sequence[Level]) -> None:
         """Forget every level and hold the given ones, in whatever order they come."""
         self._to_key = float
         try:
-            self._bids.fill(bids, float)
-            self._asks.fill(asks, float)
+            keys = self._keys(bids, asks)
         except _TooFine:
             self._to_key = Decimal
-            self._bids.fill(bids, Decimal)
-            self._asks.fill(asks, Decimal)
+            keys = self._keys(bids, asks)
+        self._bids.fill(bids, keys[: len(bids)])
+        self._asks.fill(asks, keys[len(bids) :])
 
     def clear(self) -> None:
         """Forget every level."""
@@ -209,6 +205,10 @@ class OrderBook:
         return BookTop(
             instrument, snapshot, bid, bid_size, ask, ask_size, len(bids.keys), len(asks.keys), sequence, venue_time_ns, received_ns
         )
+
+    def _keys(self, bids: Sequence[Level], asks: Sequence[Level]) -> Sequence[float | Decimal]:
+        levels = [*bids, *asks] if bids and asks else bids or asks
+        return _floats(levels) if self._to_key is float else [Decimal(price) for price, _ in levels]
 
     def depth(self, levels: int) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
         """Return the best `levels` bids and asks, best first."""

@@ -8,6 +8,7 @@ reads. Text is validated where it enters (ASCII digits, at most 30 of them, expo
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from decimal import Context, Decimal
 from typing import NewType
 
@@ -23,6 +24,7 @@ _NUMBER = re.compile(r"-?(\d{1,30})(?:\.(\d{0,30}))?(?:[eE]([+-]?\d{1,2}))?", re
 # Nearly all numbers are as short and plain as these, which need no further look.
 _SHORT = re.compile(r"-?[0-9]{1,15}+(?:\.[0-9]{0,15}+)?+")
 _SHORT_POSITIVE = re.compile(r"(?!0*+(?:\.0*+)?+\Z)[0-9]{1,15}+(?:\.[0-9]{0,15}+)?+")
+_SHORT_POSITIVES = re.compile(r"(?:(?!0*+(?:\.0*+)?+(?: |\Z))[0-9]{1,15}+(?:\.[0-9]{0,15}+)?+(?: |\Z))*+")
 # Wide enough that sums and halves of two numbers of 30 digits and exponents of 20 lose nothing; never the host's context.
 _EXACT = Context(prec=120)
 _HALF = Decimal("0.5")
@@ -59,6 +61,13 @@ def positive(text: object) -> DecimalText:
         msg = f"Expected a number above zero, was {checked!r}"
         raise MarketError(msg)
     return checked
+
+
+def are_positive(texts: Sequence[str]) -> bool:
+    """Return whether all of these plainly are numbers above zero; one that is not so plain takes a look at each."""
+    text = " ".join(texts)
+    # The count tells a space inside a number from one between two.
+    return _SHORT_POSITIVES.fullmatch(text) is not None and text.count(" ") == len(texts) - 1
 
 
 def is_zero(text: object) -> bool:
