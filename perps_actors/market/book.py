@@ -108,8 +108,6 @@ def _significant_digits(price: str) -> int:
 
 
 def _floats(levels: Sequence[Level]) -> Sequence[float]:
-    if len(levels) == 1 and len(levels[0][0]) <= _FLOAT_DIGITS:
-        return (float(levels[0][0]),)
     prices = [price for price, _ in levels]
     if max(map(len, prices), default=0) > _FLOAT_DIGITS and any(_significant_digits(price) > _FLOAT_DIGITS for price in prices):
         raise _TooFine
@@ -167,6 +165,10 @@ class OrderBook:
 
     def apply(self, bids: Sequence[Level], asks: Sequence[Level]) -> None:
         """Set the given levels; size zero deletes one, and deleting a level that is not there changes nothing."""
+        changed = bids or asks
+        if len(bids) + len(asks) == 1 and self._to_key is float and len(changed[0][0]) <= _FLOAT_DIGITS:
+            (self._bids if bids else self._asks).apply(changed, (float(changed[0][0]),))
+            return
         try:
             keys = self._keys(bids, asks)
         except _TooFine:
@@ -196,7 +198,7 @@ class OrderBook:
         self.replace((), ())
 
     def top(
-        self, instrument: InstrumentId, *, snapshot: bool, sequence: int | None, venue_time_ns: int | None, received_ns: int
+        self, instrument: InstrumentId, sequence: int | None, venue_time_ns: int | None, received_ns: int, *, snapshot: bool
     ) -> BookTop:
         """Return the best levels and how many there are, of the message that told them."""
         bids, asks = self._bids, self._asks

@@ -88,6 +88,4 @@ class PushedBook:
             return self.withdraw(cause, received_ns)
         self.good, self.sequence = True, sequence
         self._time_ns = venue_time_ns if venue_time_ns is not None else self._time_ns
-        return (
-            self._book.top(self.instrument, snapshot=snapshot, sequence=sequence, venue_time_ns=venue_time_ns, received_ns=received_ns),
-        )
+        return (self._book.top(self.instrument, sequence, venue_time_ns, received_ns, snapshot=snapshot),)

@@ -22,7 +22,7 @@ changes = st.lists(st.tuples(st.booleans(), levels, levels), max_size=12)
 
 
 def top(book: OrderBook) -> BookTop:
-    return book.top(InstrumentId("binance_futures", "BTCUSDT"), snapshot=False, sequence=1, venue_time_ns=2, received_ns=3)
+    return book.top(InstrumentId("binance_futures", "BTCUSDT"), 1, 2, 3, snapshot=False)
 
 
 def best(book: OrderBook):

@@ -172,7 +172,7 @@ class SyncedBook:
 
     def _top(self, *, snapshot: bool, time_ms: int | None, received_ns: int) -> BookTop:
         time_ns = time_ms * _MS if time_ms is not None else None
-        return self._book.top(self.instrument, snapshot=snapshot, sequence=self._last_id, venue_time_ns=time_ns, received_ns=received_ns)
+        return self._book.top(self.instrument, self._last_id, time_ns, received_ns, snapshot=snapshot)
 
 
 def _joins(event: DepthUpdate, snapshot_id: int) -> bool:

@@ -14,6 +14,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 import msgspec
 
 from perps_actors.errors import VenueError
+from perps_actors.market.book import check_levels
 from perps_actors.market.instrument import Instrument, InstrumentId
 from perps_actors.transport.wire import HttpRequest
 from perps_actors.venues.contract import Complaint, Endpoints, Outcome
@@ -150,5 +151,6 @@ def _book_in(rows: Sequence[msgspec.Raw], symbol: str, received_ns: int) -> Sequ
     (row,) = rows
     record = _BOOK(row)
     bids, asks, time_ns = levels_of(record.bids), levels_of(record.asks), ns_if_any(record.time)
+    check_levels(bids, asks)
     book = PushedBook(InstrumentId(VENUE, check_symbol(symbol)))
     return book.snapshot(bids, asks, sequence=record.sequence, venue_time_ns=time_ns, received_ns=received_ns)
