@@ -42,20 +42,23 @@ _MANY = 4
 _NONE: tuple[None, None] = (None, None)
 
 
+def are_levels(*sides: Sequence[tuple[str, str]]) -> bool:
+    """Return whether every level plainly has a price above zero and a size of zero or more; if not, they may need a closer look."""
+    levels = sides[0] if len(sides) == 1 else [*chain.from_iterable(sides)]
+    text = " ".join(chain.from_iterable(levels))
+    # The count tells a space inside a number from one between two.
+    return not levels or (text.count(" ") == 2 * len(levels) - 1 and _LEVELS.fullmatch(text) is not None)
+
+
 def check_levels(*sides: Sequence[tuple[str, str]]) -> None:
     """Return if every level has a price above zero and a size of zero or more.
 
     Raises:
         MarketError: a price or size that no book can have; names it.
     """
-    levels = sides[0] if len(sides) == 1 else [*chain.from_iterable(sides)]
-    if not levels:
+    if are_levels(*sides):
         return
-    text = " ".join(chain.from_iterable(levels))
-    # The count tells a space inside a number from one between two.
-    if text.count(" ") == 2 * len(levels) - 1 and _LEVELS.fullmatch(text):
-        return
-    for price, size in levels:
+    for price, size in chain.from_iterable(sides):
         positive(price)
         if Decimal(decimal_text(size)) < 0:
             msg = f"Expected a size of zero or more at price {price}, was {size!r}"

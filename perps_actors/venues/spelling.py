@@ -9,8 +9,8 @@ from msgspec import Raw
 from perps_actors.errors import MarketError
 from perps_actors.market.numbers import DecimalText, decimal_text, positive
 
-_NULL: Final = b"null"
-_MAX_BYTES: Final = 60
+_NULL: Final = "null"
+_MAX_LENGTH: Final = 60
 
 
 def text_of(raw: Raw) -> DecimalText | None:
@@ -19,13 +19,13 @@ def text_of(raw: Raw) -> DecimalText | None:
     Raises:
         MarketError: longer than any number that is taken.
     """
-    text = bytes(raw)
+    text = str(raw, "utf-8", "replace")
     if not text or text == _NULL:
         return None
-    if len(text) > _MAX_BYTES:
-        msg = f"Expected a number, was {text[:_MAX_BYTES]!r}"
+    if len(text) > _MAX_LENGTH:
+        msg = f"Expected a number, was {text[:_MAX_LENGTH]!r}"
         raise MarketError(msg)
-    return DecimalText((text[1:-1] if text[:1] == b'"' else text).decode("utf-8", "replace"))
+    return DecimalText(text[1:-1] if text[0] == '"' else text)
 
 
 def spelled(number: Raw) -> DecimalText:
@@ -36,7 +36,7 @@ def spelled(number: Raw) -> DecimalText:
 def spelled_if_any(number: Raw) -> DecimalText | None:
     """Return a JSON number as spelled, ahead of its check; None where the field was not sent or is null."""
     text = str(number, "latin-1")
-    return DecimalText(text) if text and text != "null" else None
+    return DecimalText(text) if text and text != _NULL else None
 
 
 def number_of(number: Raw) -> DecimalText | None:

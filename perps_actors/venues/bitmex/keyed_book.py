@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from perps_actors.errors import MarketError, VenueError
-from perps_actors.market.book import MAX_LEVELS, Level, check_levels
+from perps_actors.market.book import MAX_LEVELS, Level, are_levels, check_levels
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.numbers import DecimalText
 from perps_actors.venues.bitmex.messages import Action, BookRow, Side
@@ -34,7 +34,7 @@ class KeyedBook:
     def __init__(self, instrument: InstrumentId, renewal: Callable[[str], Sequence[str]]) -> None:
         self.instrument = instrument
         self._book = RenewedBook(instrument, renewal)
-        self._prices: dict[tuple[int, Side], DecimalText] = {}
+        self._prices: dict[Side, dict[int, DecimalText]] = {"Buy": {}, "Sell": {}}
 
     def take(self, connection: str, action: Action, rows: Sequence[BookRow], received_ns: int) -> Sequence[Outcome]:
         """Take the rows of one message: begin with a partial, change a good book, or withdraw it."""
@@ -42,7 +42,7 @@ class KeyedBook:
         if not begins and not self._book.good:
             return self._book.doubt("no partial came", received_ns)
         if begins:
-            self._prices.clear()
+            self._prices = {"Buy": {}, "Sell": {}}
         self._book.pushed.connection = connection
         try:
             bids, asks = self._levels(action, rows)
@@ -71,35 +71,54 @@ class KeyedBook:
         return self._book.depth(levels)
 
     def _levels(self, action: Action, rows: Sequence[BookRow]) -> tuple[list[Level], list[Level]]:
+        if action == "partial" and (plain := self._plain_partial(rows)) is not None:
+            return plain
         levels: dict[Side, list[Level]] = {"Buy": [], "Sell": []}
         change = self._removed if action == "delete" else self._set
         for row in rows:
             levels[row.side] += change(action, row)
-        if len(self._prices) > 2 * MAX_LEVELS:
-            msg = f"Expected at most {2 * MAX_LEVELS} levels, was {len(self._prices)}"
+        held = sum(map(len, self._prices.values()))
+        if held > 2 * MAX_LEVELS:
+            msg = f"Expected at most {2 * MAX_LEVELS} levels, was {held}"
             raise VenueError(msg)
         bids, asks = levels["Buy"], levels["Sell"]
-        check_levels(bids)
-        check_levels(asks)
+        check_levels(bids, asks)
+        return bids, asks
+
+    def _plain_partial(self, rows: Sequence[BookRow]) -> tuple[list[Level], list[Level]] | None:
+        """Return the levels of a partial as nearly all are: numbers for price and size in every row, and no row twice; None for others."""
+        sides: dict[Side, list[BookRow]] = {"Buy": [], "Sell": []}
+        for row in rows:
+            sides[row.side].append(row)
+        levels = {side: _plain_levels(of_side) for side, of_side in sides.items()}
+        prices = {side: {row.id: level[0] for row, level in zip(sides[side], levels[side], strict=True)} for side in sides}
+        bids, asks = levels["Buy"], levels["Sell"]
+        if len(rows) > 2 * MAX_LEVELS or sum(map(len, prices.values())) < len(rows) or not are_levels(bids, asks):
+            return None
+        self._prices = prices
         return bids, asks
 
     def _removed(self, action: Action, row: BookRow) -> tuple[Level, ...]:
-        held = self._prices.pop((row.id, row.side), None)
+        held = self._prices[row.side].pop(row.id, None)
         if held is None:
             raise _unknown(action, row)
         return ((held, _GONE),)
 
     def _set(self, action: Action, row: BookRow) -> tuple[Level, ...]:
-        key = row.id, row.side
-        held = self._prices.get(key)
+        prices = self._prices[row.side]
+        held = prices.get(row.id)
         if held is None and action == "update":
             raise _unknown(action, row)
         price, size = text_of(row.price) or held, text_of(row.size)
         if price is None or size is None:
             msg = f"Expected price and size of level {row.id}, was {price} and {size}"
             raise VenueError(msg)
-        self._prices[key] = price
+        prices[row.id] = price
         return ((price, size),) if held is None or held == price else ((held, _GONE), (price, size))
+
+
+def _plain_levels(rows: Sequence[BookRow]) -> list[Level]:
+    return [(DecimalText(str(row.price, "latin-1")), DecimalText(str(row.size, "latin-1"))) for row in rows]
 
 
 def _unknown(action: Action, row: BookRow) -> VenueError:

@@ -136,4 +136,4 @@ class BitmexStream:
         return [outcome for book in doubted for outcome in book.doubt("a message could not be read", received_ns)]
 
     def _find(self, symbol: str) -> Followed | None:
-        return None if self._followed.former(symbol) else self._followed.of(symbol)
+        return self._followed.current(symbol)
