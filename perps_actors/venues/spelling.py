@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from msgspec import Raw
 
 from perps_actors.errors import MarketError
 from perps_actors.market.numbers import DecimalText, decimal_text, positive
+
+JsonNumber = Any
+"""A JSON number as spelled, in a record whose decoder has the `float_hook` str: text, or an integer, which has but one spelling."""
 
 _NULL: Final = "null"
 _MAX_LENGTH: Final = 60

@@ -18,7 +18,6 @@ from perps_actors.venues.bitmex.messages import Action, BookRow, Side
 from perps_actors.venues.contract import Complaint, Outcome
 from perps_actors.venues.moments import nanoseconds
 from perps_actors.venues.renewed_book import RenewedBook
-from perps_actors.venues.spelling import text_of
 
 _GONE: Final = DecimalText("0")
 
@@ -90,7 +89,7 @@ class KeyedBook:
         sides: dict[Side, list[BookRow]] = {"Buy": [], "Sell": []}
         for row in rows:
             sides[row.side].append(row)
-        levels = {side: _plain_levels(of_side) for side, of_side in sides.items()}
+        levels = {side: [(DecimalText(str(row.price)), DecimalText(str(row.size))) for row in of_side] for side, of_side in sides.items()}
         prices = {side: {row.id: level[0] for row, level in zip(sides[side], levels[side], strict=True)} for side in sides}
         bids, asks = levels["Buy"], levels["Sell"]
         if len(rows) > 2 * MAX_LEVELS or sum(map(len, prices.values())) < len(rows) or not are_levels(bids, asks):
@@ -109,16 +108,12 @@ class KeyedBook:
         held = prices.get(row.id)
         if held is None and action == "update":
             raise _unknown(action, row)
-        price, size = text_of(row.price) or held, text_of(row.size)
-        if price is None or size is None:
-            msg = f"Expected price and size of level {row.id}, was {price} and {size}"
+        price = held if row.price is None else DecimalText(str(row.price))
+        if price is None or row.size is None:
+            msg = f"Expected price and size of level {row.id}, was {price} and {row.size}"
             raise VenueError(msg)
-        prices[row.id] = price
+        prices[row.id], size = price, DecimalText(str(row.size))
         return ((price, size),) if held is None or held == price else ((held, _GONE), (price, size))
-
-
-def _plain_levels(rows: Sequence[BookRow]) -> list[Level]:
-    return [(DecimalText(str(row.price, "latin-1")), DecimalText(str(row.size, "latin-1"))) for row in rows]
 
 
 def _unknown(action: Action, row: BookRow) -> VenueError:
