@@ -10,12 +10,15 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from decimal import Context, Decimal
-from typing import NewType
+from typing import TYPE_CHECKING, NewType
 
 from perps_actors.errors import MarketError
 
-DecimalText = NewType("DecimalText", str)
-"""A validated decimal number as the venue spelled it."""
+if TYPE_CHECKING:
+    DecimalText = NewType("DecimalText", str)
+    """A validated decimal number as the venue spelled it."""
+else:
+    DecimalText = str  # to call a NewType takes as long as to make the text
 
 MAX_DIGITS = 30
 MAX_EXPONENT = 20

@@ -8,7 +8,7 @@ Until 2023 updates and deletes had no price: it is remembered by id. A price tha
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Final, cast
 
 from perps_actors.errors import MarketError, VenueError
 from perps_actors.market.book import MAX_LEVELS, Level, are_levels, check_levels
@@ -76,7 +76,7 @@ class KeyedBook:
         change = self._removed if action == "delete" else self._set
         for row in rows:
             levels[row.side] += change(action, row)
-        held = sum(map(len, self._prices.values()))
+        held = len(self._prices["Buy"]) + len(self._prices["Sell"])
         if held > 2 * MAX_LEVELS:
             msg = f"Expected at most {2 * MAX_LEVELS} levels, was {held}"
             raise VenueError(msg)
@@ -89,7 +89,7 @@ class KeyedBook:
         sides: dict[Side, list[BookRow]] = {"Buy": [], "Sell": []}
         for row in rows:
             sides[row.side].append(row)
-        levels = {side: [(DecimalText(str(row.price)), DecimalText(str(row.size))) for row in of_side] for side, of_side in sides.items()}
+        levels = {side: _spelled(of_side) for side, of_side in sides.items()}
         prices = {side: {row.id: level[0] for row, level in zip(sides[side], levels[side], strict=True)} for side in sides}
         bids, asks = levels["Buy"], levels["Sell"]
         if len(rows) > 2 * MAX_LEVELS or sum(map(len, prices.values())) < len(rows) or not are_levels(bids, asks):
@@ -114,6 +114,10 @@ class KeyedBook:
             raise VenueError(msg)
         prices[row.id], size = price, DecimalText(str(row.size))
         return ((price, size),) if held is None or held == price else ((held, _GONE), (price, size))
+
+
+def _spelled(rows: Sequence[BookRow]) -> list[Level]:
+    return cast("list[Level]", [(str(row.price), str(row.size)) for row in rows])
 
 
 def _unknown(action: Action, row: BookRow) -> VenueError:

@@ -8,7 +8,7 @@ inverse contracts are in USD, of all others in the base asset. No channel is of 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, cast
 
 from msgspec import Raw
 
@@ -26,10 +26,8 @@ _OPPOSITE: Final[dict[TakerSide, TakerSide]] = {"buy": "sell", "sell": "buy"}
 
 def changed_levels(rows: Iterable[tuple[Action, Raw, Raw]]) -> list[Level]:
     """Return price and size of changed levels, size zero for a deleted one; unchecked."""
-    return [
-        (DecimalText(str(price, "latin-1")), EMPTY if action == "delete" else DecimalText(str(amount, "latin-1")))
-        for action, price, amount in rows
-    ]
+    levels = [(str(price, "latin-1"), EMPTY if action == "delete" else str(amount, "latin-1")) for action, price, amount in rows]
+    return cast("list[Level]", levels)
 
 
 def plain_levels(rows: Iterable[tuple[Raw, Raw]]) -> list[Level]:
@@ -45,7 +43,8 @@ def ticker_of(instrument: InstrumentId, row: Ticker, received_ns: int) -> list[M
     """
     time_ns = row.timestamp * NS_PER_MS
     prices = row.best_bid_price, row.best_bid_amount, row.best_ask_price, row.best_ask_amount, row.last_price
-    numbers = [DecimalText(str(number, "latin-1")) for number in (*prices, row.mark_price, row.index_price, row.open_interest)]
+    state = row.mark_price, row.index_price, row.open_interest
+    numbers = cast("list[DecimalText]", [str(number, "latin-1") for number in (*prices, *state)])
     rate = number_of(row.current_funding)
     bid_price, bid_size, ask_price, ask_size, last, mark, index, open_interest = numbers
     if are_positive(numbers) and float(bid_price) < float(ask_price):

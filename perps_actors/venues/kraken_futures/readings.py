@@ -9,7 +9,7 @@ type `liquidation` is one of its taker. Amounts are contracts: of 1 USD (`PI_`, 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from itertools import chain
+from typing import cast
 
 from perps_actors.market.book import Level
 from perps_actors.market.events import Funding, Liquidation, MarketEvent, OpenInterest, Trade, VenueMark
@@ -23,7 +23,7 @@ from perps_actors.venues.touches import touch_of
 
 def levels_of(rows: Iterable[LevelRow]) -> list[Level]:
     """Return price and size of levels; unchecked."""
-    return [(DecimalText(str(row.price, "latin-1")), DecimalText(str(row.qty, "latin-1"))) for row in rows]
+    return cast("list[Level]", [(str(row.price, "latin-1"), str(row.qty, "latin-1")) for row in rows])
 
 
 def ticker_of(instrument: InstrumentId, row: Ticker, received_ns: int) -> list[MarketEvent]:
@@ -88,11 +88,12 @@ def backlog_of(instrument: InstrumentId, row: TradeSnapshot, received_ns: int) -
     Raises:
         MarketError: a price or quantity that is no number above zero.
     """
-    spelled_as = [(DecimalText(str(trade.price, "latin-1")), DecimalText(str(trade.qty, "latin-1"))) for trade in row.trades]
-    if are_positive([*chain.from_iterable(spelled_as)]):
+    prices = cast("list[DecimalText]", [str(trade.price, "latin-1") for trade in row.trades])
+    amounts = cast("list[DecimalText]", [str(trade.qty, "latin-1") for trade in row.trades])
+    if are_positive([*prices, *amounts]):
         return [
             Trade(instrument, trade.side, price, amount, trade.uid, trade.time * NS_PER_MS, received_ns, backlog=True)
-            for trade, (price, amount) in zip(row.trades, spelled_as, strict=True)
+            for trade, price, amount in zip(row.trades, prices, amounts, strict=True)
         ]
     return [_trade(instrument, trade, received_ns, backlog=True) for trade in row.trades]
 
