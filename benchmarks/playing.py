@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import gzip
 import json
 import time
@@ -53,7 +52,6 @@ class Stopwatch:
         self._since = 0.0
 
     def __enter__(self) -> Self:
-        gc.collect()  # what earlier plays left is not this one's
         self._since = time.process_time()
         return self
 
