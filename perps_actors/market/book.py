@@ -29,7 +29,8 @@ MAX_LEVELS = 20_000
 
 _FLOAT_DIGITS = 15
 _NUMBER = r"[0-9]{1,15}+(?:\.[0-9]{1,15}+)?+"
-_ABOVE_ZERO = rf"(?!0*+(?:\.0*+)?+(?: |\Z)){_NUMBER}"
+# What begins with 1 to 9 needs no look ahead.
+_ABOVE_ZERO = rf"(?:[1-9][0-9]{{0,14}}+(?:\.[0-9]{{1,15}}+)?+|(?!0*+(?:\.0*+)?+(?: |\Z)){_NUMBER})"
 # One match over a whole message costs a tenth of one call a number; what it does not know is judged number by number.
 _LEVEL = re.compile(f"{_ABOVE_ZERO} {_NUMBER}")
 _LEVELS = re.compile(rf"(?:{_ABOVE_ZERO} {_NUMBER}(?: |\Z))*+")

@@ -25,9 +25,11 @@ MAX_EXPONENT = 20
 
 _NUMBER = re.compile(r"-?(\d{1,30})(?:\.(\d{0,30}))?(?:[eE]([+-]?\d{1,2}))?", re.ASCII)
 # Nearly all numbers are as short and plain as these, which need no further look.
-_SHORT = re.compile(r"-?[0-9]{1,15}+(?:\.[0-9]{0,15}+)?+")
-_SHORT_POSITIVE = re.compile(r"(?!0*+(?:\.0*+)?+\Z)[0-9]{1,15}+(?:\.[0-9]{0,15}+)?+")
-_SHORT_POSITIVES = re.compile(r"(?:(?!0*+(?:\.0*+)?+(?: |\Z))[0-9]{1,15}+(?:\.[0-9]{0,15}+)?+(?: |\Z))*+")
+_PLAIN = r"[0-9]{1,15}+(?:\.[0-9]{0,15}+)?+"
+_ABOVE_ZERO = rf"(?!0*+(?:\.0*+)?+(?: |\Z)){_PLAIN}"
+_SHORT = re.compile(f"-?{_PLAIN}")
+_SHORT_POSITIVE = re.compile(_ABOVE_ZERO)
+_SHORT_POSITIVES = re.compile(f"{_ABOVE_ZERO}(?: {_ABOVE_ZERO})*+")
 # Wide enough that sums and halves of two numbers of 30 digits and exponents of 20 lose nothing; never the host's context.
 _EXACT = Context(prec=120)
 _HALF = Decimal("0.5")

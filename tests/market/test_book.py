@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perps_actors.errors import MarketError
-from perps_actors.market.book import OrderBook, check_levels, check_touch
+from perps_actors.market.book import OrderBook, check_level, check_levels, check_touch
 from perps_actors.market.events import BookTop
 from perps_actors.market.instrument import InstrumentId
 
@@ -91,6 +91,12 @@ def test_a_change_with_a_long_price_in_its_middle_is_applied_whole_and_once():
     assert book.depth(9) == ([("1.00000000000000000001", "2")], [("2", "4")])
 
 
+def test_prices_spelled_as_json_has_them_not_are_levels_like_any_other():
+    book = OrderBook()
+    book.apply([("007", "1"), ("6.", "1"), ("5e0", "1"), ("4", "1"), ("05", "0")], [])
+    assert book.depth(9) == ([("007", "1"), ("6.", "1"), ("4", "1")], [])
+
+
 def test_deleting_a_level_that_is_not_there_changes_nothing():
     book = OrderBook()
     book.apply([("1.5", "1")], [("1.6", "1")])
@@ -142,9 +148,16 @@ def is_number(text: str) -> bool:
 
 @given(st.lists(st.tuples(st.one_of(good_prices, odd_numbers), st.one_of(sizes, odd_numbers)), max_size=6))
 def test_levels_pass_exactly_if_each_price_is_above_zero_and_no_size_below(rows):
-    sound = all(is_number(p) and Decimal(p) > 0 and is_number(s) and Decimal(s) >= 0 for p, s in rows)
-    if sound:
+    sound = [is_number(p) and Decimal(p) > 0 and is_number(s) and Decimal(s) >= 0 for p, s in rows]
+    for (price, size), is_sound in zip(rows, sound, strict=True):
+        if is_sound:
+            check_level(price, size)
+        else:
+            with pytest.raises(MarketError):
+                check_level(price, size)
+    if all(sound):
         check_levels(rows)
+        check_levels(rows[:2], rows[2:])
     else:
         with pytest.raises(MarketError):
             check_levels(rows)

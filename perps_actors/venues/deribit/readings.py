@@ -87,7 +87,7 @@ def _best(price: Raw, amount: Raw) -> Quote:
     text = spelled(price)
     if not text:
         return None, None
-    return (EMPTY, None) if text == "null" else (text, spelled_if_any(amount))
+    return (EMPTY, None) if text == "null" else (text, amount_of(amount))
 
 
 def _state_of(venue_mark: VenueMark, rate: DecimalText | None, open_interest: DecimalText | None) -> list[MarketEvent]:

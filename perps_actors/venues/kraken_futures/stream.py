@@ -17,6 +17,7 @@ import msgspec
 from perps_actors.errors import MarketError, VenueError
 from perps_actors.market.book import check_level, check_levels
 from perps_actors.market.instrument import InstrumentId
+from perps_actors.market.numbers import DecimalText
 from perps_actors.transport.wire import ConnectionPlan, HttpRequest
 from perps_actors.venues.contract import Complaint, Endpoints, Outcome
 from perps_actors.venues.fields import NS_PER_MS
@@ -34,7 +35,6 @@ from perps_actors.venues.kraken_futures.messages import (
 from perps_actors.venues.kraken_futures.readings import backlog_of, levels_of, lite_of, ticker_of, trade_of
 from perps_actors.venues.kraken_futures.rest import LIVE, VENUE
 from perps_actors.venues.renewed_book import RenewedBook
-from perps_actors.venues.spelling import spelled
 from perps_actors.venues.subscriptions import Op, Subscriptions, batches
 from perps_actors.venues.tracked import Tracked
 
@@ -143,10 +143,10 @@ class KrakenFuturesStream:
         return book.snapshot(bids, asks, connection, sequence=whole.seq, venue_time_ns=time_ns, received_ns=received_ns)
 
     def _delta(self, book: RenewedBook, delta: BookDelta, connection: str, received_ns: int) -> Sequence[Outcome]:
-        price, size, last, time_ns = spelled(delta.price), spelled(delta.qty), book.pushed.sequence, delta.timestamp * NS_PER_MS
+        price, size = DecimalText(str(delta.price, "latin-1")), DecimalText(str(delta.qty, "latin-1"))
         check_level(price, size)
-        changed, unchanged = ((price, size),), ()
-        bids, asks = (changed, unchanged) if delta.side == "buy" else (unchanged, changed)
+        last, time_ns, level = book.pushed.sequence, delta.timestamp * NS_PER_MS, ((price, size),)
+        bids, asks = (level, ()) if delta.side == "buy" else ((), level)
         broken = None if last is None or delta.seq == last + 1 else f"gap: number {last} was followed by {delta.seq}"
         return book.update(bids, asks, connection, sequence=delta.seq, venue_time_ns=time_ns, received_ns=received_ns, broken=broken)
 
