@@ -2,9 +2,10 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PEERS := .venv-peers
 SOURCES := setup.cfg pyproject.toml
 
-.PHONY: run test bench bench-quick explore explore-bites chaos docs lint clean
+.PHONY: run test bench bench-quick bench-full explore explore-bites chaos docs lint clean
 
 SEEDS ?= 0:200
 
@@ -19,6 +20,9 @@ bench: $(VENV)/.test-ready
 
 bench-quick: $(VENV)/.test-ready
 	@$(BIN)/python -m benchmarks --quick $(ARGS)
+
+bench-full: $(VENV)/.test-ready $(PEERS)/.ready
+	@$(BIN)/python -m benchmarks --peers $(PEERS)/bin/python $(ARGS)
 
 explore: $(VENV)/.test-ready
 	@$(BIN)/python -m exploration $(SEEDS) $(ARGS)
@@ -40,10 +44,10 @@ lint: $(VENV)/.tools-ready
 	$(BIN)/lint-imports
 
 # Debian's python3 may come without ensurepip; virtualenv needs none.
-$(BIN)/python:
-	@$(PYTHON) -m venv $(VENV) 2>/dev/null || { rm -rf $(VENV); \
-		$(PYTHON) -m virtualenv --quiet $(VENV) 2>/dev/null || { \
-		$(PYTHON) -m pip install --quiet --user --break-system-packages virtualenv && $(PYTHON) -m virtualenv --quiet $(VENV); }; }
+$(BIN)/python $(PEERS)/bin/python: %/bin/python:
+	@$(PYTHON) -m venv $* 2>/dev/null || { rm -rf $*; \
+		$(PYTHON) -m virtualenv --quiet $* 2>/dev/null || { \
+		$(PYTHON) -m pip install --quiet --user --break-system-packages virtualenv && $(PYTHON) -m virtualenv --quiet $*; }; }
 
 $(VENV)/.run-ready: $(SOURCES) | $(BIN)/python
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[cli,sim]'
@@ -57,5 +61,11 @@ $(VENV)/.tools-ready: $(SOURCES) | $(BIN)/python
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[cli,sim,test,tools]'
 	@touch $@
 
+# cryptofeed comes as source alone: it takes a C compiler and Python's headers.
+$(PEERS)/.ready: benchmarks/peers-build.txt benchmarks/peers.txt | $(PEERS)/bin/python
+	@$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --requirement benchmarks/peers-build.txt
+	@$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --requirement benchmarks/peers.txt
+	@touch $@
+
 clean:
-	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(PEERS) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

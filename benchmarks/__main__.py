@@ -1,15 +1,21 @@
 """Run the benchmarks: one JSON object a line, `ratio` being the median of per-round ratios to the baseline of the same run.
 
-Usage: python -m benchmarks [--quick] [NAME ...]
+Usage: python -m benchmarks [--quick] [--peers PYTHON] [NAME ...]
 """
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
 
-from benchmarks import ask, end_to_end, host_loop, idle, import_time, latency, memory, restart, tell, thousand_actors
+from benchmarks import ask, decode, end_to_end, host_loop, idle, import_time, latency, memory, restart, tell, thousand_actors
+from benchmarks.result import Result
 
-BENCHMARKS = {
+Measure = Callable[..., Iterator[Result]]
+
+BENCHMARKS: dict[str, Measure] = {
     "end_to_end": end_to_end.measure,
     "latency": latency.measure,
     "tell": tell.measure,
@@ -26,12 +32,15 @@ BENCHMARKS = {
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="few rounds of few messages: does it run, is it in the right region")
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHMARKS)}; default all")
+    parser.add_argument("--peers", type=Path, metavar="PYTHON", help="the interpreter of an environment with peers.txt: adds decode")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHMARKS)}, decode; default all")
     given = parser.parse_args()
-    for name in given.names or BENCHMARKS:
-        if name not in BENCHMARKS:
-            parser.error(f"no benchmark {name!r}, expected {', '.join(BENCHMARKS)}")
-        for result in BENCHMARKS[name](quick=given.quick):
+    beside_peers: dict[str, Measure] = {"decode": partial(decode.measure, peers=given.peers)} if given.peers is not None else {}
+    known = BENCHMARKS | beside_peers
+    for name in given.names or known:
+        if name not in known:
+            parser.error(f"no benchmark {name!r}, expected {', '.join(known)}")
+        for result in known[name](quick=given.quick):
             result.show()
 
 

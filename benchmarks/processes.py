@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-BASELINE = Path(os.environ.get("PERPS_ACTORS_DATA", ROOT.parent / "shared" / "data")).parent / "tools" / "baseline_pipeline.py"
+DATA = Path(os.environ.get("PERPS_ACTORS_DATA", ROOT.parent / "shared" / "data")).absolute()
+BASELINE = DATA.parent / "tools" / "baseline_pipeline.py"
 """The original's way, kept beside the recordings."""
 
 

@@ -10,11 +10,15 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, insort
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 from itertools import chain
 
+import msgspec
+
 from perps_actors.errors import MarketError
+from perps_actors.market.events import BookTop
+from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.numbers import DecimalText, decimal_text, positive
 
 Level = tuple[DecimalText, DecimalText]
@@ -25,27 +29,62 @@ MAX_LEVELS = 20_000
 
 _FLOAT_DIGITS = 15
 _NUMBER = r"[0-9]{1,15}+(?:\.[0-9]{1,15}+)?+"
-_ABOVE_ZERO = rf"(?!0*+(?:\.0*+)?+(?: |\Z)){_NUMBER}"
+# What begins with 1 to 9 needs no look ahead.
+_ABOVE_ZERO = rf"(?:[1-9][0-9]{{0,14}}+(?:\.[0-9]{{1,15}}+)?+|(?!0*+(?:\.0*+)?+(?: |\Z)){_NUMBER})"
 # One match over a whole message costs a tenth of one call a number; what it does not know is judged number by number.
+_LEVEL = re.compile(f"{_ABOVE_ZERO} {_NUMBER}")
 _LEVELS = re.compile(rf"(?:{_ABOVE_ZERO} {_NUMBER}(?: |\Z))*+")
 _TOUCH = re.compile(" ".join([_ABOVE_ZERO] * 4))
+_ZEROS = frozenset({"0", "0.0", "0.00", "0.000"})
+"""How most venues spell that a level is gone; there are other ways."""
+_FLOATS = msgspec.json.Decoder(list[float]).decode
+_MANY = 4
+"""Numbers from which on it is quicker to read them as one JSON array than one by one."""
+_NONE: tuple[None, None] = (None, None)
 
 
-def check_levels(levels: Sequence[tuple[str, str]]) -> None:
+def are_levels(*sides: Sequence[tuple[str, str]]) -> bool:
+    """Return whether every level plainly has a price above zero and a size of zero or more; if not, they may need a closer look."""
+    levels = sides[0] if len(sides) == 1 else [*chain.from_iterable(sides)]
+    text = " ".join(chain.from_iterable(levels))
+    # The count tells a space inside a number from one between two.
+    return not levels or (text.count(" ") == 2 * len(levels) - 1 and _LEVELS.fullmatch(text) is not None)
+
+
+def check_levels(*sides: Sequence[tuple[str, str]]) -> None:
     """Return if every level has a price above zero and a size of zero or more.
 
     Raises:
         MarketError: a price or size that no book can have; names it.
     """
-    text = " ".join(chain.from_iterable(levels))
-    # The count tells a space inside a number from one between two.
-    if not levels or (text.count(" ") == 2 * len(levels) - 1 and _LEVELS.fullmatch(text)):
+    if are_levels(*sides):
         return
-    for price, size in levels:
+    for price, size in chain.from_iterable(sides):
         positive(price)
         if Decimal(decimal_text(size)) < 0:
             msg = f"Expected a size of zero or more at price {price}, was {size!r}"
             raise MarketError(msg)
+
+
+def check_level(price: str, size: str) -> None:
+    """Return if a level has a price above zero and a size of zero or more.
+
+    Raises:
+        MarketError: a price or size that no book can have; names it.
+    """
+    if not _LEVEL.fullmatch(f"{price} {size}"):
+        check_levels(((price, size),))
+
+
+def is_touch(bid: str | None, bid_size: str | None, ask: str | None, ask_size: str | None) -> bool:
+    """Return whether these plainly are a best bid below a best ask, with sizes above zero; if not, they may need a closer look."""
+    # Rounding to floats keeps order, so a difference between floats is one between the numbers.
+    return (
+        bid is not None
+        and ask is not None
+        and _TOUCH.fullmatch(f"{bid} {bid_size} {ask} {ask_size}") is not None
+        and float(bid) < float(ask)
+    )
 
 
 def check_touch(bid: str, bid_size: str, ask: str, ask_size: str) -> None:
@@ -54,8 +93,7 @@ def check_touch(bid: str, bid_size: str, ask: str, ask_size: str) -> None:
     Raises:
         MarketError: not numbers above zero, or crossed or locked (an exchange matches these, so it is no state of a market).
     """
-    # Rounding to floats keeps order, so a difference between floats is one between the numbers.
-    if _TOUCH.fullmatch(f"{bid} {bid_size} {ask} {ask_size}") and float(bid) < float(ask):
+    if is_touch(bid, bid_size, ask, ask_size):
         return
     for number in (bid, bid_size, ask, ask_size):
         positive(number)
@@ -73,6 +111,18 @@ def _significant_digits(price: str) -> int:
     return len(digits.rstrip("0"))
 
 
+def _floats(levels: Sequence[Level]) -> Sequence[float]:
+    prices = [price for price, _ in levels]
+    if max(map(len, prices), default=0) > _FLOAT_DIGITS and any(_significant_digits(price) > _FLOAT_DIGITS for price in prices):
+        raise _TooFine
+    if len(prices) >= _MANY:
+        try:
+            return _FLOATS(f"[{','.join(prices)}]")
+        except msgspec.DecodeError:
+            pass  # spelled as no JSON has it: 007
+    return [*map(float, prices)]
+
+
 class _Side:
     """One side: levels by key, and the keys in ascending order."""
 
@@ -82,14 +132,12 @@ class _Side:
         self.levels: dict[float | Decimal, Level] = {}
         self.keys: list[float | Decimal] = []
 
-    def apply(self, levels: Iterable[Level], to_key: type[float | Decimal]) -> None:
+    def apply(self, levels: Sequence[Level], their_keys: Sequence[float | Decimal]) -> None:
         held, keys = self.levels, self.keys
-        for level in levels:
-            price, size = level
-            if len(price) > _FLOAT_DIGITS and to_key is float and _significant_digits(price) > _FLOAT_DIGITS:
-                raise _TooFine
-            key = to_key(price)
-            if float(size):
+        for key, level in zip(their_keys, levels):  # noqa: B905 - each has its key
+            size = level[1]
+            # A number that begins with 1 to 9 is none of zero's spellings.
+            if size >= "1" or (size not in _ZEROS and float(size)):
                 if key not in held:
                     insort(keys, key)
                 held[key] = level
@@ -97,10 +145,11 @@ class _Side:
                 del held[key]
                 del keys[bisect_left(keys, key)]
 
-    def fill(self, levels: Iterable[Level], to_key: type[float | Decimal]) -> None:
-        newest = {to_key(level[0]): level for level in levels}
-        self.levels = {key: level for key, level in newest.items() if float(level[1])}
-        self.keys = sorted(self.levels)
+    def fill(self, levels: Sequence[Level], their_keys: Sequence[float | Decimal]) -> None:
+        newest = dict(zip(their_keys, levels, strict=True))
+        if min([size for _, size in levels], default="1") < "1":
+            newest = {key: level for key, level in newest.items() if float(level[1])}
+        self.levels, self.keys = newest, sorted(newest)
 
 
 class OrderBook:
@@ -118,44 +167,54 @@ class OrderBook:
         self._to_key: type[float | Decimal] = float
         self._max_levels = max_levels
 
-    def apply(self, bids: Iterable[Level], asks: Iterable[Level]) -> None:
+    def apply(self, bids: Sequence[Level], asks: Sequence[Level]) -> None:
         """Set the given levels; size zero deletes one, and deleting a level that is not there changes nothing."""
-        bids, asks = tuple(bids), tuple(asks)
+        changed = bids or asks
+        if len(bids) + len(asks) == 1 and self._to_key is float and len(changed[0][0]) <= _FLOAT_DIGITS:
+            (self._bids if bids else self._asks).apply(changed, (float(changed[0][0]),))
+            return
         try:
-            self._bids.apply(bids, self._to_key)
-            self._asks.apply(asks, self._to_key)
+            keys = self._keys(bids, asks)
         except _TooFine:
             self._to_key = Decimal
-            for side, levels in ((self._bids, bids), (self._asks, asks)):
-                side.fill(side.levels.values(), Decimal)
-                side.apply(levels, Decimal)
+            for side in (self._bids, self._asks):
+                held = tuple(side.levels.values())
+                side.fill(held, self._keys(held, ()))
+            keys = self._keys(bids, asks)
+        if bids:
+            self._bids.apply(bids, keys)
+        if asks:
+            self._asks.apply(asks, keys[len(bids) :] if bids else keys)
 
-    def replace(self, bids: Iterable[Level], asks: Iterable[Level]) -> None:
+    def replace(self, bids: Sequence[Level], asks: Sequence[Level]) -> None:
         """Forget every level and hold the given ones, in whatever order they come."""
-        bids, asks = tuple(bids), tuple(asks)
-        long = (price for price, _ in chain(bids, asks) if len(price) > _FLOAT_DIGITS)
-        self._to_key = Decimal if any(_significant_digits(price) > _FLOAT_DIGITS for price in long) else float
-        self._bids.fill(bids, self._to_key)
-        self._asks.fill(asks, self._to_key)
+        self._to_key = float
+        try:
+            keys = self._keys(bids, asks)
+        except _TooFine:
+            self._to_key = Decimal
+            keys = self._keys(bids, asks)
+        self._bids.fill(bids, keys[: len(bids)])
+        self._asks.fill(asks, keys[len(bids) :])
 
     def clear(self) -> None:
         """Forget every level."""
         self.replace((), ())
 
-    def best_bid(self) -> Level | None:
-        """Return price and size of the highest bid; None when there is none."""
-        side = self._bids
-        return side.levels[side.keys[-1]] if side.keys else None
+    def top(
+        self, instrument: InstrumentId, sequence: int | None, venue_time_ns: int | None, received_ns: int, *, snapshot: bool
+    ) -> BookTop:
+        """Return the best levels and how many there are, of the message that told them."""
+        bids, asks = self._bids, self._asks
+        bid, bid_size = bids.levels[bids.keys[-1]] if bids.keys else _NONE
+        ask, ask_size = asks.levels[asks.keys[0]] if asks.keys else _NONE
+        return BookTop(
+            instrument, snapshot, bid, bid_size, ask, ask_size, len(bids.keys), len(asks.keys), sequence, venue_time_ns, received_ns
+        )
 
-    def best_ask(self) -> Level | None:
-        """Return price and size of the lowest ask; None when there is none."""
-        side = self._asks
-        return side.levels[side.keys[0]] if side.keys else None
-
-    @property
-    def counts(self) -> tuple[int, int]:
-        """Number of bid and of ask levels."""
-        return len(self._bids.keys), len(self._asks.keys)
+    def _keys(self, bids: Sequence[Level], asks: Sequence[Level]) -> Sequence[float | Decimal]:
+        levels = [*bids, *asks] if bids and asks else bids or asks
+        return _floats(levels) if self._to_key is float else [Decimal(price) for price, _ in levels]
 
     def depth(self, levels: int) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
         """Return the best `levels` bids and asks, best first."""
@@ -167,6 +226,6 @@ class OrderBook:
         bids, asks = self._bids.keys, self._asks.keys
         if bids and asks and bids[-1] >= asks[0]:
             return f"crossed: bid {self._bids.levels[bids[-1]][0]} at or above ask {self._asks.levels[asks[0]][0]}"
-        if max(len(bids), len(asks)) > self._max_levels:
+        if len(bids) > self._max_levels or len(asks) > self._max_levels:
             return f"more than {self._max_levels} levels on a side"
         return None

@@ -8,18 +8,28 @@ reads. Text is validated where it enters (ASCII digits, at most 30 of them, expo
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from decimal import Context, Decimal
-from typing import NewType
+from typing import TYPE_CHECKING, NewType
 
 from perps_actors.errors import MarketError
 
-DecimalText = NewType("DecimalText", str)
-"""A validated decimal number as the venue spelled it."""
+if TYPE_CHECKING:
+    DecimalText = NewType("DecimalText", str)
+    """A validated decimal number as the venue spelled it."""
+else:
+    DecimalText = str  # to call a NewType takes as long as to make the text
 
 MAX_DIGITS = 30
 MAX_EXPONENT = 20
 
 _NUMBER = re.compile(r"-?(\d{1,30})(?:\.(\d{0,30}))?(?:[eE]([+-]?\d{1,2}))?", re.ASCII)
+# Nearly all numbers are as short and plain as these, which need no further look.
+_PLAIN = r"[0-9]{1,15}+(?:\.[0-9]{0,15}+)?+"
+_ABOVE_ZERO = rf"(?!0*+(?:\.0*+)?+(?: |\Z)){_PLAIN}"
+_SHORT = re.compile(f"-?{_PLAIN}")
+_SHORT_POSITIVE = re.compile(_ABOVE_ZERO)
+_SHORT_POSITIVES = re.compile(f"{_ABOVE_ZERO}(?: {_ABOVE_ZERO})*+")
 # Wide enough that sums and halves of two numbers of 30 digits and exponents of 20 lose nothing; never the host's context.
 _EXACT = Context(prec=120)
 _HALF = Decimal("0.5")
@@ -32,6 +42,8 @@ def decimal_text(text: object) -> DecimalText:
         MarketError: not a string, not a plain decimal number, or beyond 30 digits or an exponent of 20.
     """
     if type(text) is str:
+        if _SHORT.fullmatch(text):
+            return DecimalText(text)
         found = _NUMBER.fullmatch(text)
         if found is not None:
             whole, fraction, exponent = found.groups()
@@ -47,11 +59,31 @@ def positive(text: object) -> DecimalText:
     Raises:
         MarketError: not a number within the limits, or not above zero.
     """
+    if type(text) is str and _SHORT_POSITIVE.fullmatch(text):
+        return DecimalText(text)
     checked = decimal_text(text)
     if Decimal(checked) <= 0:
         msg = f"Expected a number above zero, was {checked!r}"
         raise MarketError(msg)
     return checked
+
+
+def are_positive(texts: Sequence[str]) -> bool:
+    """Return whether all of these plainly are numbers above zero; one that is not so plain takes a look at each."""
+    text = " ".join(texts)
+    # The count tells a space inside a number from one between two.
+    return _SHORT_POSITIVES.fullmatch(text) is not None and text.count(" ") == len(texts) - 1
+
+
+def is_zero(text: object) -> bool:
+    """Return whether a number is zero.
+
+    Raises:
+        MarketError: not a number within the limits.
+    """
+    if type(text) is str and _SHORT_POSITIVE.fullmatch(text):
+        return False
+    return not Decimal(decimal_text(text))
 
 
 def mid(bid: str, ask: str) -> Decimal:

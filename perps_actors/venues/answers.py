@@ -66,8 +66,7 @@ def read_book(body: bytes, snapshot_of: Callable[[bytes], BookSnapshot]) -> Book
     """
     try:
         book = snapshot_of(body)
-        check_levels(book.bids)
-        check_levels(book.asks)
+        check_levels(book.bids, book.asks)
     except Exception as error:
         msg = f"Expected a book, was {body[:60]!r}: {error}"
         raise VenueError(msg) from error

@@ -5,7 +5,7 @@ What continues what is the venue's rule, and its adapter's to say: it gives `upd
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from perps_actors.market.book import Level, OrderBook
 from perps_actors.market.events import BookTop, BookWithdrawn
@@ -33,16 +33,16 @@ class PushedBook:
         self._time_ns: int | None = None
 
     def snapshot(
-        self, bids: Iterable[Level], asks: Iterable[Level], *, sequence: int | None, venue_time_ns: int | None, received_ns: int
+        self, bids: Sequence[Level], asks: Sequence[Level], *, sequence: int | None, venue_time_ns: int | None, received_ns: int
     ) -> Sequence[BookTop | BookWithdrawn]:
         """Begin anew with these levels; one that no market can have withdraws the book."""
         self._book.replace(bids, asks)
-        return self._judged(snapshot=True, sequence=sequence, venue_time_ns=venue_time_ns, received_ns=received_ns)
+        return self._judged(True, sequence, venue_time_ns, received_ns)
 
     def update(
         self,
-        bids: Iterable[Level],
-        asks: Iterable[Level],
+        bids: Sequence[Level],
+        asks: Sequence[Level],
         *,
         sequence: int | None,
         venue_time_ns: int | None,
@@ -56,7 +56,7 @@ class PushedBook:
         if broken is not None:
             return self.withdraw(broken, received_ns)
         self._book.apply(bids, asks)
-        return self._judged(snapshot=False, sequence=sequence, venue_time_ns=venue_time_ns, received_ns=received_ns)
+        return self._judged(False, sequence, venue_time_ns, received_ns)
 
     def ran_back(self, venue_time_ns: int | None) -> str | None:
         """Return why a message of this time does not follow the last one that was applied; None where it does."""
@@ -76,7 +76,11 @@ class PushedBook:
         return self._book.depth(levels)
 
     def _judged(
-        self, *, snapshot: bool, sequence: int | None, venue_time_ns: int | None, received_ns: int
+        self,
+        snapshot: bool,  # noqa: FBT001 - named wherever it is given
+        sequence: int | None,
+        venue_time_ns: int | None,
+        received_ns: int,
     ) -> Sequence[BookTop | BookWithdrawn]:
         cause = self._book.suspicion()
         if cause is not None:
@@ -84,8 +88,4 @@ class PushedBook:
             return self.withdraw(cause, received_ns)
         self.good, self.sequence = True, sequence
         self._time_ns = venue_time_ns if venue_time_ns is not None else self._time_ns
-        (bid, bid_size), (ask, ask_size) = self._book.best_bid() or (None, None), self._book.best_ask() or (None, None)
-        bid_levels, ask_levels = self._book.counts
-        return (
-            BookTop(self.instrument, snapshot, bid, bid_size, ask, ask_size, bid_levels, ask_levels, sequence, venue_time_ns, received_ns),
-        )
+        return (self._book.top(self.instrument, sequence, venue_time_ns, received_ns, snapshot=snapshot),)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from perps_actors.market.book import Level
@@ -38,8 +38,8 @@ class RenewedBook:
 
     def snapshot(
         self,
-        bids: Iterable[Level],
-        asks: Iterable[Level],
+        bids: Sequence[Level],
+        asks: Sequence[Level],
         connection: str,
         *,
         sequence: int | None,
@@ -55,8 +55,8 @@ class RenewedBook:
 
     def update(
         self,
-        bids: Iterable[Level],
-        asks: Iterable[Level],
+        bids: Sequence[Level],
+        asks: Sequence[Level],
         connection: str,
         *,
         sequence: int | None,
@@ -65,9 +65,10 @@ class RenewedBook:
         broken: str | None = None,
     ) -> Sequence[Outcome]:
         """Apply levels to a good book; `broken`: why they do not continue it."""
-        self.pushed.connection = connection
-        told = self.pushed.update(bids, asks, sequence=sequence, venue_time_ns=venue_time_ns, received_ns=received_ns, broken=broken)
-        return told if self.good else (*told, *self._asked(received_ns))
+        pushed = self.pushed
+        pushed.connection = connection
+        told = pushed.update(bids, asks, sequence=sequence, venue_time_ns=venue_time_ns, received_ns=received_ns, broken=broken)
+        return told if pushed.good else (*told, *self._asked(received_ns))
 
     def doubt(self, cause: str, received_ns: int) -> Sequence[Outcome]:
         """Withdraw the book, which missed something, and ask for a new snapshot."""

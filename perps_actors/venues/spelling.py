@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from msgspec import Raw
 
 from perps_actors.errors import MarketError
 from perps_actors.market.numbers import DecimalText, decimal_text, positive
 
-_NULL: Final = b"null"
-_MAX_BYTES: Final = 60
+JsonNumber = Any
+"""A JSON number as spelled, in a record whose decoder has the `float_hook` str: text, or an integer, which has but one spelling."""
+
+_NULL: Final = "null"
+_MAX_LENGTH: Final = 60
 
 
 def text_of(raw: Raw) -> DecimalText | None:
@@ -19,18 +22,24 @@ def text_of(raw: Raw) -> DecimalText | None:
     Raises:
         MarketError: longer than any number that is taken.
     """
-    text = bytes(raw)
+    text = str(raw, "utf-8", "replace")
     if not text or text == _NULL:
         return None
-    if len(text) > _MAX_BYTES:
-        msg = f"Expected a number, was {text[:_MAX_BYTES]!r}"
+    if len(text) > _MAX_LENGTH:
+        msg = f"Expected a number, was {text[:_MAX_LENGTH]!r}"
         raise MarketError(msg)
-    return DecimalText((text[1:-1] if text[:1] == b'"' else text).decode("utf-8", "replace"))
+    return DecimalText(text[1:-1] if text[0] == '"' else text)
 
 
 def spelled(number: Raw) -> DecimalText:
     """Return a JSON number as spelled, ahead of its check: what is no number stays a text that no check takes for one."""
     return DecimalText(str(number, "latin-1"))
+
+
+def spelled_if_any(number: Raw) -> DecimalText | None:
+    """Return a JSON number as spelled, ahead of its check; None where the field was not sent or is null."""
+    text = str(number, "latin-1")
+    return DecimalText(text) if text and text != _NULL else None
 
 
 def number_of(number: Raw) -> DecimalText | None:
@@ -39,8 +48,8 @@ def number_of(number: Raw) -> DecimalText | None:
     Raises:
         MarketError: anything else that is no number within the limits.
     """
-    text = spelled(number)
-    return decimal_text(text) if text not in ("", "null") else None
+    text = spelled_if_any(number)
+    return decimal_text(text) if text is not None else None
 
 
 def positive_of(number: Raw) -> DecimalText | None:
@@ -49,8 +58,8 @@ def positive_of(number: Raw) -> DecimalText | None:
     Raises:
         MarketError: anything else that is no number above zero.
     """
-    text = spelled(number)
-    return positive(text) if text not in ("", "null") else None
+    text = spelled_if_any(number)
+    return positive(text) if text is not None else None
 
 
 def amount_of(number: Raw) -> DecimalText | None:

@@ -208,22 +208,8 @@ class SyncedBook:
         self._waiting = _Waiting()
 
     def _top(self, *, snapshot: bool, time_ms: int | None, received_ns: int) -> BookTop:
-        bid, bid_size = self._book.best_bid() or (None, None)
-        ask, ask_size = self._book.best_ask() or (None, None)
-        bid_levels, ask_levels = self._book.counts
-        return BookTop(
-            self.instrument,
-            snapshot,
-            bid,
-            bid_size,
-            ask,
-            ask_size,
-            bid_levels,
-            ask_levels,
-            self._last_id,
-            time_ms * _MS if time_ms is not None else None,
-            received_ns,
-        )
+        time_ns = time_ms * _MS if time_ms is not None else None
+        return self._book.top(self.instrument, self._last_id, time_ns, received_ns, snapshot=snapshot)
 
 
 def _joins(event: Change, snapshot_id: int) -> bool:

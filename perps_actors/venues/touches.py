@@ -6,9 +6,10 @@ from decimal import Decimal
 from typing import Final
 
 from perps_actors.errors import MarketError
+from perps_actors.market.book import is_touch
 from perps_actors.market.events import Touch
 from perps_actors.market.instrument import InstrumentId
-from perps_actors.market.numbers import DecimalText, decimal_text, positive
+from perps_actors.market.numbers import DecimalText, is_zero, positive
 from perps_actors.venues.contract import Complaint
 
 EMPTY: Final = DecimalText("0")
@@ -26,16 +27,13 @@ def touch_of(
     Raises:
         MarketError: a price or size that is no number, or crossed or locked (an exchange matches these).
     """
-    (bid_price, bid_size), (ask_price, ask_size) = _side(bid), _side(ask)
-    if (
-        bid_price is not None
-        and ask_price is not None
-        and float(bid_price) >= float(ask_price)
-        and Decimal(bid_price) >= Decimal(ask_price)
-    ):
-        msg = f"Expected a bid below the ask, was bid {bid_price} and ask {ask_price}"
-        raise MarketError(msg)
-    last = positive(last) if last is not None and Decimal(decimal_text(last)) != 0 else None
+    (bid_price, bid_size), (ask_price, ask_size) = bid, ask
+    if not is_touch(bid_price, bid_size, ask_price, ask_size):
+        (bid_price, bid_size), (ask_price, ask_size) = _side(bid), _side(ask)
+        if bid_price is not None and ask_price is not None and Decimal(bid_price) >= Decimal(ask_price):
+            msg = f"Expected a bid below the ask, was bid {bid_price} and ask {ask_price}"
+            raise MarketError(msg)
+    last = positive(last) if last is not None and not is_zero(last) else None
     return Touch(instrument, bid_price, bid_size, ask_price, ask_size, last, venue_time_ns, received_ns)
 
 
@@ -51,6 +49,6 @@ def _side(quote: Quote) -> Quote:
     price, size = quote
     if price is None:
         return None, None
-    if not Decimal(decimal_text(price)):
+    if is_zero(price):
         return None, EMPTY
     return positive(price), None if size is None else positive(size)

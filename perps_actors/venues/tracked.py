@@ -67,6 +67,15 @@ class Tracked(Generic[Kept]):
         made = self._kept[symbol] = self._new(check_symbol(symbol))
         return made
 
+    def current(self, symbol: str) -> Kept | None:
+        """Return what is kept for a symbol; None where it was tracked before and is no more: this was on its way.
+
+        Raises:
+            VenueError: it was not planned, is no symbol, or is one too many.
+        """
+        kept = self._kept.get(symbol)
+        return kept if kept is not None or symbol in self._former else self.of(symbol)
+
     def all(self) -> Iterable[Kept]:
         """Return what is kept for every symbol."""
         return self._kept.values()

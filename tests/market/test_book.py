@@ -7,7 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perps_actors.errors import MarketError
-from perps_actors.market.book import OrderBook, check_levels, check_touch
+from perps_actors.market.book import OrderBook, check_level, check_levels, check_touch
+from perps_actors.market.events import BookTop
+from perps_actors.market.instrument import InstrumentId
 
 prices = st.one_of(
     st.decimals(min_value="0.0001", max_value="9999", places=4).map(str),
@@ -17,6 +19,19 @@ prices = st.one_of(
 sizes = st.sampled_from(["0", "0.000", "0e5", "1", "2.50", "30"])
 levels = st.lists(st.tuples(prices, sizes), max_size=8)
 changes = st.lists(st.tuples(st.booleans(), levels, levels), max_size=12)
+
+
+def top(book: OrderBook) -> BookTop:
+    return book.top(InstrumentId("binance_futures", "BTCUSDT"), 1, 2, 3, snapshot=False)
+
+
+def best(book: OrderBook):
+    told = top(book)
+    return (told.bid, told.bid_size), (told.ask, told.ask_size)
+
+
+def counts(book: OrderBook) -> tuple[int, int]:
+    return top(book).bid_levels, top(book).ask_levels
 
 
 def applied(side: dict[Decimal, tuple[str, str]], rows: list[tuple[str, str]]) -> None:
@@ -42,12 +57,11 @@ def test_the_book_holds_what_a_plain_dictionary_of_exact_prices_holds(steps):
         applied(asks, ask_rows)
         best_bids = [bids[price] for price in sorted(bids, reverse=True)]
         best_asks = [asks[price] for price in sorted(asks)]
-        assert book.counts == (len(bids), len(asks))
+        assert counts(book) == (len(bids), len(asks))
         assert [[(Decimal(p), Decimal(s)) for p, s in side] for side in book.depth(5)] == [
             [(Decimal(p), Decimal(s)) for p, s in side[:5]] for side in (best_bids, best_asks)
         ]
-        assert book.best_bid() == (book.depth(1)[0] or [None])[0]
-        assert book.best_ask() == (book.depth(1)[1] or [None])[0]
+        assert best(book) == tuple((side or [(None, None)])[0] for side in book.depth(1))
         assert (book.suspicion() is not None) == bool(bids and asks and max(bids) >= min(asks))
 
 
@@ -57,7 +71,7 @@ def test_two_spellings_of_a_price_are_one_level_and_the_newer_one_stands():
     book.apply([("7.611", "5")], [])
     assert book.depth(9) == ([("7.611", "5")], [])
     book.apply([("7.61100", "0")], [])
-    assert book.counts == (0, 0)
+    assert counts(book) == (0, 0)
 
 
 def test_prices_that_share_a_float_are_two_levels_on_both_sides():
@@ -75,6 +89,12 @@ def test_a_change_with_a_long_price_in_its_middle_is_applied_whole_and_once():
     book = OrderBook()
     book.apply([("1", "1"), ("1.00000000000000000001", "2"), ("1", "0")], [("2", "4")])
     assert book.depth(9) == ([("1.00000000000000000001", "2")], [("2", "4")])
+
+
+def test_prices_spelled_as_json_has_them_not_are_levels_like_any_other():
+    book = OrderBook()
+    book.apply([("007", "1"), ("6.", "1"), ("5e0", "1"), ("4", "1"), ("05", "0")], [])
+    assert book.depth(9) == ([("007", "1"), ("6.", "1"), ("4", "1")], [])
 
 
 def test_deleting_a_level_that_is_not_there_changes_nothing():
@@ -128,9 +148,16 @@ def is_number(text: str) -> bool:
 
 @given(st.lists(st.tuples(st.one_of(good_prices, odd_numbers), st.one_of(sizes, odd_numbers)), max_size=6))
 def test_levels_pass_exactly_if_each_price_is_above_zero_and_no_size_below(rows):
-    sound = all(is_number(p) and Decimal(p) > 0 and is_number(s) and Decimal(s) >= 0 for p, s in rows)
-    if sound:
+    sound = [is_number(p) and Decimal(p) > 0 and is_number(s) and Decimal(s) >= 0 for p, s in rows]
+    for (price, size), is_sound in zip(rows, sound, strict=True):
+        if is_sound:
+            check_level(price, size)
+        else:
+            with pytest.raises(MarketError):
+                check_level(price, size)
+    if all(sound):
         check_levels(rows)
+        check_levels(rows[:2], rows[2:])
     else:
         with pytest.raises(MarketError):
             check_levels(rows)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perps_actors.errors import MarketError
-from perps_actors.market.numbers import decimal_text, mid, plain, positive
+from perps_actors.market.numbers import are_positive, decimal_text, is_zero, mid, plain, positive
 
 REFUSED = [
     "",
@@ -39,6 +39,28 @@ def test_a_number_within_the_limits_keeps_its_spelling(text):
 def test_what_is_no_plain_number_is_refused_and_named(text):
     with pytest.raises(MarketError, match="Expected a number"):
         decimal_text(text)
+
+
+NUMBERS = ["", " ", "1", "7.6110", "0.5", "5.", "0", "0.00", "-1", "1e5", "0e5", "1 2", "9" * 30, *REFUSED]
+
+
+@given(st.lists(st.sampled_from(NUMBERS), max_size=4))
+def test_numbers_pass_together_only_if_each_of_them_is_above_zero(texts):
+    if are_positive(texts):
+        assert [positive(text) for text in texts] == texts
+    else:
+        assert set(texts) - {"1", "7.6110", "0.5", "5."} or not texts
+
+
+@pytest.mark.parametrize(("text", "zero"), [("0", True), ("-0.00", True), ("0e5", True), ("0.01", False), ("-1", False), ("9" * 30, False)])
+def test_zero_has_many_spellings(text, zero):
+    assert is_zero(text) is zero
+
+
+@pytest.mark.parametrize("text", [*REFUSED, None, 0])
+def test_what_is_no_number_is_not_zero_either(text):
+    with pytest.raises(MarketError, match="Expected a number"):
+        is_zero(text)
 
 
 @given(st.text())

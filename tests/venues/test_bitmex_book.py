@@ -65,6 +65,19 @@ def test_a_partial_is_the_whole_book_and_a_later_one_replaces_it():
     assert isinstance(session.say("update", row(1, "Buy", 11))[1], BookWithdrawn)
 
 
+def test_a_row_that_a_partial_has_twice_stands_where_it_was_told_last():
+    (top,) = Session().say("partial", *PARTIAL, row(1, "Buy", 7, 98.5))
+    assert (top.bid, top.bid_size, top.bid_levels) == ("99", "20", 2)
+
+
+@pytest.mark.parametrize("spoilt", [{"price": "x"}, {"price": -1}, {"size": [1]}, {"size": None}], ids=repr)
+def test_a_partial_with_a_row_that_cannot_be_is_a_complaint_and_no_book(spoilt):
+    session = Session()
+    complaint, *renewed = session.say("partial", *PARTIAL, {**row(5, "Sell", 50, 101), **spoilt})
+    assert isinstance(complaint, Complaint)
+    assert (renewed, session.depth()) == ([], ([], []))
+
+
 def test_an_empty_partial_is_an_empty_book():
     session = Session()
     (top,) = session.say("partial", filter={"symbol": "XBTUSD"})

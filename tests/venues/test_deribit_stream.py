@@ -64,6 +64,13 @@ def test_an_instrument_that_is_no_perpetual_has_no_funding():
     assert [type(event) for event in said(f"ticker.{SYMBOL}.100ms", dated)] == [Touch, VenueMark, OpenInterest]
 
 
+@pytest.mark.parametrize(("absent", "event"), [("open_interest", OpenInterest), ("mark_price", None), ("last_price", None)])
+def test_what_a_ticker_does_not_say_is_not_told(absent, event):
+    told = said(f"ticker.{SYMBOL}.100ms", {name: value for name, value in TICKER.items() if name != absent})
+    assert [type(one) for one in told] == [one for one in (Touch, VenueMark, Funding, OpenInterest) if one is not event]
+    assert "" not in [getattr(one, name) for one in told for name in one.__struct_fields__]
+
+
 @pytest.mark.parametrize("none", [0.0, None])
 def test_a_best_price_of_nothing_is_an_empty_side(none):
     touch, *_ = said(f"ticker.{SYMBOL}.100ms", {**TICKER, "best_bid_price": none, "best_bid_amount": 0.0, "last_price": None})

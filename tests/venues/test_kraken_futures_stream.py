@@ -110,6 +110,15 @@ def test_trades_of_before_the_subscription_are_history_in_the_order_of_the_messa
     assert [(trade.trade_id, trade.backlog) for trade in found] == [("new", True), ("old", True)]
 
 
+def test_a_backlog_with_a_long_number_is_read_one_by_one_and_with_none_refused():
+    long = "0.12345678901234567890"
+    text = json.dumps({"feed": "trade_snapshot", "product_id": SYMBOL, "trades": [{**TRADE, "qty": 12345}]})
+    (trade,) = KrakenFuturesStream().frame("ws", text.replace("12345", long).encode(), 7)
+    assert trade.amount == long
+    (complaint,) = KrakenFuturesStream().frame("ws", text.replace("12345", "-1").encode(), 7)
+    assert isinstance(complaint, Complaint)
+
+
 HOSTILE = ["1", "NaN", True, [], {}, -1, 10**31, "\uff11"]
 
 

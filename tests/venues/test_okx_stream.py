@@ -98,6 +98,11 @@ def test_trades_have_the_takers_side():
     ]
 
 
+def test_a_push_without_data_is_one_complaint():
+    (complaint,) = OkxStream().frame("ws", json.dumps({"arg": {"channel": "books", "instId": SYMBOL}}).encode(), AT)
+    assert isinstance(complaint, Complaint)
+
+
 def test_a_bad_row_is_one_complaint_and_its_neighbours_are_read():
     first, complaint, last = said(frame("trades", TRADE, {**TRADE, "px": "0"}, TRADE))
     assert isinstance(complaint, Complaint)

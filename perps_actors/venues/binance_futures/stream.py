@@ -137,8 +137,7 @@ class BinanceFuturesStream:
         if trouble is None:
             try:
                 snapshot = self._depth_answer.decode(body)
-                check_levels(snapshot.bids)
-                check_levels(snapshot.asks)
+                check_levels(snapshot.bids, snapshot.asks)
                 return book.snapshot(snapshot, received_ns)
             except Exception as error:  # noqa: BLE001 - whatever hostile text does to the decoder is a complaint
                 trouble = Complaint(f"Expected a depth snapshot, was {body[:60]!r}: {error}", request.symbol)
@@ -192,13 +191,12 @@ class BinanceFuturesStream:
 
     def _event(self, event: Event, connection: str, received_ns: int) -> Sequence[Outcome]:
         symbol = event.symbol
-        if self._books.former(symbol):
-            return ()  # on its way when it was unsubscribed
         try:
-            book = self._books.of(symbol)
+            book = self._books.current(symbol)
+            if book is None:
+                return ()  # on its way when it was unsubscribed
             if type(event) is DepthUpdate:
-                check_levels(event.bids)
-                check_levels(event.asks)
+                check_levels(event.bids, event.asks)
                 return book.update(event, connection, received_ns)
             return _READINGS[type(event)](book.instrument, event, received_ns)
         except (MarketError, VenueError) as error:

@@ -8,17 +8,16 @@ Until 2023 updates and deletes had no price: it is remembered by id. A price tha
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Final, cast
 
 from perps_actors.errors import MarketError, VenueError
-from perps_actors.market.book import MAX_LEVELS, Level, check_levels
+from perps_actors.market.book import MAX_LEVELS, Level, are_levels, check_levels
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.numbers import DecimalText
 from perps_actors.venues.bitmex.messages import Action, BookRow, Side
 from perps_actors.venues.contract import Complaint, Outcome
 from perps_actors.venues.moments import nanoseconds
 from perps_actors.venues.renewed_book import RenewedBook
-from perps_actors.venues.spelling import text_of
 
 _GONE: Final = DecimalText("0")
 
@@ -34,7 +33,7 @@ class KeyedBook:
     def __init__(self, instrument: InstrumentId, renewal: Callable[[str], Sequence[str]]) -> None:
         self.instrument = instrument
         self._book = RenewedBook(instrument, renewal)
-        self._prices: dict[tuple[int, Side], DecimalText] = {}
+        self._prices: dict[Side, dict[int, DecimalText]] = {"Buy": {}, "Sell": {}}
 
     def take(self, connection: str, action: Action, rows: Sequence[BookRow], received_ns: int) -> Sequence[Outcome]:
         """Take the rows of one message: begin with a partial, change a good book, or withdraw it."""
@@ -42,7 +41,7 @@ class KeyedBook:
         if not begins and not self._book.good:
             return self._book.doubt("no partial came", received_ns)
         if begins:
-            self._prices.clear()
+            self._prices = {"Buy": {}, "Sell": {}}
         self._book.pushed.connection = connection
         try:
             bids, asks = self._levels(action, rows)
@@ -71,35 +70,54 @@ class KeyedBook:
         return self._book.depth(levels)
 
     def _levels(self, action: Action, rows: Sequence[BookRow]) -> tuple[list[Level], list[Level]]:
+        if action == "partial" and (plain := self._plain_partial(rows)) is not None:
+            return plain
         levels: dict[Side, list[Level]] = {"Buy": [], "Sell": []}
         change = self._removed if action == "delete" else self._set
         for row in rows:
             levels[row.side] += change(action, row)
-        if len(self._prices) > 2 * MAX_LEVELS:
-            msg = f"Expected at most {2 * MAX_LEVELS} levels, was {len(self._prices)}"
+        held = len(self._prices["Buy"]) + len(self._prices["Sell"])
+        if held > 2 * MAX_LEVELS:
+            msg = f"Expected at most {2 * MAX_LEVELS} levels, was {held}"
             raise VenueError(msg)
         bids, asks = levels["Buy"], levels["Sell"]
-        check_levels(bids)
-        check_levels(asks)
+        check_levels(bids, asks)
+        return bids, asks
+
+    def _plain_partial(self, rows: Sequence[BookRow]) -> tuple[list[Level], list[Level]] | None:
+        """Return the levels of a partial as nearly all are: numbers for price and size in every row, and no row twice; None for others."""
+        sides: dict[Side, list[BookRow]] = {"Buy": [], "Sell": []}
+        for row in rows:
+            sides[row.side].append(row)
+        levels = {side: _spelled(of_side) for side, of_side in sides.items()}
+        prices = {side: {row.id: level[0] for row, level in zip(sides[side], levels[side], strict=True)} for side in sides}
+        bids, asks = levels["Buy"], levels["Sell"]
+        if len(rows) > 2 * MAX_LEVELS or sum(map(len, prices.values())) < len(rows) or not are_levels(bids, asks):
+            return None
+        self._prices = prices
         return bids, asks
 
     def _removed(self, action: Action, row: BookRow) -> tuple[Level, ...]:
-        held = self._prices.pop((row.id, row.side), None)
+        held = self._prices[row.side].pop(row.id, None)
         if held is None:
             raise _unknown(action, row)
         return ((held, _GONE),)
 
     def _set(self, action: Action, row: BookRow) -> tuple[Level, ...]:
-        key = row.id, row.side
-        held = self._prices.get(key)
+        prices = self._prices[row.side]
+        held = prices.get(row.id)
         if held is None and action == "update":
             raise _unknown(action, row)
-        price, size = text_of(row.price) or held, text_of(row.size)
-        if price is None or size is None:
-            msg = f"Expected price and size of level {row.id}, was {price} and {size}"
+        price = held if row.price is None else DecimalText(str(row.price))
+        if price is None or row.size is None:
+            msg = f"Expected price and size of level {row.id}, was {price} and {row.size}"
             raise VenueError(msg)
-        self._prices[key] = price
+        prices[row.id], size = price, DecimalText(str(row.size))
         return ((price, size),) if held is None or held == price else ((held, _GONE), (price, size))
+
+
+def _spelled(rows: Sequence[BookRow]) -> list[Level]:
+    return cast("list[Level]", [(str(row.price), str(row.size)) for row in rows])
 
 
 def _unknown(action: Action, row: BookRow) -> VenueError:

@@ -12,6 +12,7 @@ from typing import Annotated, Final, Literal
 from msgspec import Meta, Raw, Struct, field
 
 from perps_actors.venues.moments import Moment
+from perps_actors.venues.spelling import JsonNumber
 
 Action = Literal["partial", "insert", "update", "delete"]
 Side = Literal["Buy", "Sell"]
@@ -31,8 +32,8 @@ class BookRow(Struct, gc=False):
     symbol: str
     id: int
     side: Side
-    size: Raw = Raw()
-    price: Raw = Raw()
+    size: JsonNumber = None
+    price: JsonNumber = None
     timestamp: Moment | None = None
 
 

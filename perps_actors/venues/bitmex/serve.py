@@ -61,7 +61,7 @@ class _MarkFrame(msgspec.Struct):
 
 _encode = msgspec.json.Encoder().encode
 _head = msgspec.json.Decoder(_Head).decode
-_book_frame = msgspec.json.Decoder(BookFrame).decode
+_book_frame = msgspec.json.Decoder(BookFrame, float_hook=str).decode
 _quote_frame = msgspec.json.Decoder(QuoteFrame).decode
 _mark_frame = msgspec.json.Decoder(_MarkFrame).decode
 
@@ -167,11 +167,10 @@ class BitmexStreams:
         message = _book_frame(frame)
         levels: dict[str, list[tuple[str, str]]] = {"Buy": [], "Sell": []}
         for row in message.data:
-            price, size = text_of(row.price), text_of(row.size)
-            if price is None or (size is None and message.action != "delete"):
-                msg = f"Expected price and size of level {row.id}, was {price} and {size}"
+            if row.price is None or (row.size is None and message.action != "delete"):
+                msg = f"Expected price and size of level {row.id}, was {row.price} and {row.size}"
                 raise msgspec.ValidationError(msg)
-            levels[row.side].append((price, "0" if message.action == "delete" or size is None else size))
+            levels[row.side].append((str(row.price), "0" if message.action == "delete" else str(row.size)))
         symbol, told = self.symbol_of(self.stream_of(frame) or ""), message.data[-1].timestamp if message.data else None
         time_ns = nanoseconds(told) if told is not None else 0
         return Depth(symbol, 0, tuple(levels["Buy"]), tuple(levels["Sell"]), time_ns, whole=message.action == "partial")

@@ -36,7 +36,7 @@ TOPICS_PER_REQUEST: Final = 50
 PING: Final = ("ping", 5.0)
 
 _SOURCES: Final[dict[str, Source]] = {"book": "book", "touch": "touch", "trades": "trades"}
-_FRAME: Final = msgspec.json.Decoder(Frame).decode
+_FRAME: Final = msgspec.json.Decoder(Frame, float_hook=str).decode
 _UNUSED: Final = msgspec.json.Decoder(Unused).decode
 _BOOK_TABLE: Final = b'"orderBookL2"'
 _SYMBOL: Final = re.compile(rb'"symbol"\s*:\s*"([^"\\]{1,40})"')
@@ -145,4 +145,4 @@ class BitmexStream:
         return [outcome for book in doubted for outcome in book.doubt("a message could not be read", received_ns)]
 
     def _find(self, symbol: str) -> Followed | None:
-        return None if self._followed.former(symbol) else self._followed.of(symbol)
+        return self._followed.current(symbol)

@@ -76,8 +76,11 @@ def _each(rows: Iterable[Any], find: Find, read: Callable[[Followed, Any], Seque
 
 def _book(frame: BookFrame, find: Find, connection: str, received_ns: int) -> Sequence[Outcome]:
     rows: dict[str, list[BookRow]] = {}
-    for row in frame.data:
-        rows.setdefault(row.symbol, []).append(row)
+    if len({row.symbol for row in frame.data}) == 1:
+        rows[frame.data[0].symbol] = frame.data
+    else:
+        for row in frame.data:
+            rows.setdefault(row.symbol, []).append(row)
     if not rows and frame.filter is not None and frame.filter.symbol is not None:
         rows[frame.filter.symbol] = []
     outcomes: list[Outcome] = []

@@ -75,8 +75,7 @@ class Followed:
             return ()
         data, delta = _BOOK(frame.data), _is_delta(frame)
         self._check(data.symbol)
-        check_levels(data.bids)
-        check_levels(data.asks)
+        check_levels(data.bids, data.asks)
         book, time_ns, sequence = self._book_of(depth), _time_ns(frame), data.update_id
         if not delta or sequence == 1:
             return book.snapshot(data.bids, data.asks, connection, sequence=sequence, venue_time_ns=time_ns, received_ns=received_ns)

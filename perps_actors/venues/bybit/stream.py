@@ -97,9 +97,10 @@ class BybitStream:
             reading = READINGS.get(channel)
             if reading is None:
                 return _no_reading(frame, data)
-            if self._followed.former(symbol):
+            followed = self._followed.current(symbol)
+            if followed is None:
                 return ()  # on its way when it was unsubscribed
-            return reading(self._followed.of(symbol), frame, depth, connection, received_ns)
+            return reading(followed, frame, depth, connection, received_ns)
         except Exception as error:  # noqa: BLE001 - whatever hostile text does to the decoders is a complaint
             return (Complaint(f"{error}: in frame {data[:80]!r}", symbol[:50] or None),)
 

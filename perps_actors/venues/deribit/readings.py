@@ -8,20 +8,20 @@ inverse contracts are in USD, of all others in the base asset. No channel is of 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, cast
 
 from msgspec import Raw
 
 from perps_actors.market.book import Level
 from perps_actors.market.candle import candle_of
-from perps_actors.market.events import Funding, FundingPaid, Liquidation, MarketEvent, OpenInterest, TakerSide, Trade, VenueMark
+from perps_actors.market.events import Funding, FundingPaid, Liquidation, MarketEvent, OpenInterest, TakerSide, Touch, Trade, VenueMark
 from perps_actors.market.instrument import InstrumentId
-from perps_actors.market.numbers import DecimalText, decimal_text, positive
+from perps_actors.market.numbers import DecimalText, are_positive, decimal_text, positive
 from perps_actors.transport.wire import HttpRequest
 from perps_actors.venues.deribit.messages import Action, Candle, CandleRow, PaidRow, Summary, Ticker, TradeRow
 from perps_actors.venues.fields import NS_PER_MS
 from perps_actors.venues.histories import interval_of
-from perps_actors.venues.spelling import amount_of, number_of, positive_of, spelled
+from perps_actors.venues.spelling import amount_of, number_of, positive_of, spelled, spelled_if_any
 from perps_actors.venues.touches import EMPTY, Quote, touch_of
 
 _OPPOSITE: Final[dict[TakerSide, TakerSide]] = {"buy": "sell", "sell": "buy"}
@@ -29,7 +29,8 @@ _OPPOSITE: Final[dict[TakerSide, TakerSide]] = {"buy": "sell", "sell": "buy"}
 
 def changed_levels(rows: Iterable[tuple[Action, Raw, Raw]]) -> list[Level]:
     """Return price and size of changed levels, size zero for a deleted one; unchecked."""
-    return [(spelled(price), EMPTY if action == "delete" else spelled(amount)) for action, price, amount in rows]
+    levels = [(str(price, "latin-1"), EMPTY if action == "delete" else str(amount, "latin-1")) for action, price, amount in rows]
+    return cast("list[Level]", levels)
 
 
 def plain_levels(rows: Iterable[tuple[Raw, Raw]]) -> list[Level]:
@@ -44,11 +45,20 @@ def ticker_of(instrument: InstrumentId, row: Ticker, received_ns: int) -> list[M
         MarketError: a number that cannot be one of its kind.
     """
     time_ns = row.timestamp * NS_PER_MS
+    prices = row.best_bid_price, row.best_bid_amount, row.best_ask_price, row.best_ask_amount, row.last_price
+    state = row.mark_price, row.index_price, row.open_interest
+    numbers = cast("list[DecimalText]", [str(number, "latin-1") for number in (*prices, *state)])
+    rate = number_of(row.current_funding)
+    bid_price, bid_size, ask_price, ask_size, last, mark, index, open_interest = numbers
+    if are_positive(numbers) and float(bid_price) < float(ask_price):
+        touch = Touch(instrument, bid_price, bid_size, ask_price, ask_size, last, time_ns, received_ns)
+        return [touch, *_state_of(VenueMark(instrument, mark, index, time_ns, received_ns), rate, open_interest)]
     bid, ask = _best(row.best_bid_price, row.best_bid_amount), _best(row.best_ask_price, row.best_ask_amount)
     events: list[MarketEvent] = []
     if bid[0] is not None or ask[0] is not None:
-        events.append(touch_of(instrument, bid, ask, number_of(row.last_price), venue_time_ns=time_ns, received_ns=received_ns))
-    return events + _state_of(instrument, row, positive_of(row.index_price), time_ns, received_ns)
+        events.append(touch_of(instrument, bid, ask, spelled_if_any(row.last_price), venue_time_ns=time_ns, received_ns=received_ns))
+    venue_mark = VenueMark(instrument, positive_of(row.mark_price), positive_of(row.index_price), time_ns, received_ns)
+    return events + _state_of(venue_mark, rate, amount_of(row.open_interest))
 
 
 def summary_of(instrument: InstrumentId, row: Summary, received_ns: int) -> list[MarketEvent]:
@@ -60,7 +70,8 @@ def summary_of(instrument: InstrumentId, row: Summary, received_ns: int) -> list
     time_ns = row.creation_timestamp * NS_PER_MS
     bid, ask = _best(row.bid_price, Raw()), _best(row.ask_price, Raw())
     touch = touch_of(instrument, bid, ask, number_of(row.last), venue_time_ns=time_ns, received_ns=received_ns)
-    return [touch, *_state_of(instrument, row, None, time_ns, received_ns)]
+    venue_mark = VenueMark(instrument, positive_of(row.mark_price), None, time_ns, received_ns)
+    return [touch, *_state_of(venue_mark, number_of(row.current_funding), amount_of(row.open_interest))]
 
 
 def trade_of(instrument: InstrumentId, row: TradeRow, received_ns: int, *, backlog: bool = False) -> list[MarketEvent]:
@@ -107,18 +118,17 @@ def funding_paid_of(instrument: InstrumentId, row: PaidRow, _: HttpRequest, rece
 
 
 def _best(price: Raw, amount: Raw) -> Quote:
-    return (EMPTY, None) if bytes(price) == b"null" else (number_of(price), amount_of(amount))
+    text = spelled(price)
+    if not text:
+        return None, None
+    return (EMPTY, None) if text == "null" else (text, amount_of(amount))
 
 
-def _state_of(
-    instrument: InstrumentId, row: Ticker | Summary, index: DecimalText | None, time_ns: int, received_ns: int
-) -> list[MarketEvent]:
-    mark, rate, open_interest = positive_of(row.mark_price), number_of(row.current_funding), amount_of(row.open_interest)
-    events: list[MarketEvent] = []
-    if mark is not None or index is not None:
-        events.append(VenueMark(instrument, mark, index, time_ns, received_ns))
+def _state_of(venue_mark: VenueMark, rate: DecimalText | None, open_interest: DecimalText | None) -> list[MarketEvent]:
+    instrument, time_ns, received_ns = venue_mark.instrument, venue_mark.venue_time_ns, venue_mark.received_ns
+    events: list[MarketEvent] = [venue_mark] if venue_mark.mark is not None or venue_mark.index is not None else []
     if rate is not None:
-        events.append(Funding(instrument, rate, None, None, mark, time_ns, received_ns))
+        events.append(Funding(instrument, rate, None, None, venue_mark.mark, time_ns, received_ns))
     if open_interest is not None:
         events.append(OpenInterest(instrument, open_interest, time_ns, received_ns))
     return events

@@ -199,11 +199,11 @@ class DeribitStream:
     def _levels(
         self, message: BookChange | GroupedBook, bids: Sequence[Level], asks: Sequence[Level], connection: str, received_ns: int
     ) -> Sequence[Outcome]:
-        if self._followed.former(message.symbol):
+        followed = self._followed.current(message.symbol)
+        if followed is None:
             return ()
-        check_levels(bids)
-        check_levels(asks)
-        book = self._followed.of(message.symbol).book
+        check_levels(bids, asks)
+        book = followed.book
         sequence, time_ns = message.change_id, message.timestamp * NS_PER_MS
         if isinstance(message, GroupedBook) or message.type == "snapshot":
             return book.snapshot(bids, asks, connection, sequence=sequence, venue_time_ns=time_ns, received_ns=received_ns)
@@ -213,9 +213,9 @@ class DeribitStream:
 
     def _ticker(self, params: Params, _: str, received_ns: int) -> Sequence[Outcome]:
         row = _TICKER(params.data)
-        if self._followed.former(row.symbol):
+        followed = self._followed.current(row.symbol)
+        if followed is None:
             return ()
-        followed = self._followed.of(row.symbol)
         events = ticker_of(followed.instrument, row, received_ns)
         if not params.channel.endswith(".raw"):
             return events

@@ -15,8 +15,9 @@ from typing import Any, Final
 import msgspec
 
 from perps_actors.errors import MarketError, VenueError
-from perps_actors.market.book import check_levels
+from perps_actors.market.book import check_level, check_levels
 from perps_actors.market.instrument import InstrumentId
+from perps_actors.market.numbers import DecimalText
 from perps_actors.transport.wire import ConnectionPlan, HttpRequest
 from perps_actors.venues.contract import Complaint, Endpoints, Outcome
 from perps_actors.venues.fields import NS_PER_MS
@@ -24,7 +25,6 @@ from perps_actors.venues.kraken_futures.messages import (
     FEEDS,
     BookDelta,
     BookSnapshot,
-    LevelRow,
     Message,
     Ticker,
     TickerLite,
@@ -116,13 +116,13 @@ class KrakenFuturesStream:
         except Exception as error:  # noqa: BLE001 - whatever hostile text does to the decoder is a complaint
             return self._no_message(data, error)
         symbol = message.product_id
-        if self._books.former(symbol):
-            return ()  # on its way when it was unsubscribed
         try:
-            book = self._books.of(symbol)
-            if isinstance(message, BookDelta):
+            book = self._books.current(symbol)
+            if book is None:
+                return ()  # on its way when it was unsubscribed
+            if type(message) is BookDelta:
                 return self._delta(book, message, connection, received_ns)
-            if isinstance(message, BookSnapshot):
+            if type(message) is BookSnapshot:
                 return self._snapshot(book, message, connection, received_ns)
             return _READINGS[type(message)](book.pushed.instrument, message, received_ns)
         except (MarketError, VenueError) as error:
@@ -144,13 +144,13 @@ class KrakenFuturesStream:
 
     def _snapshot(self, book: RenewedBook, whole: BookSnapshot, connection: str, received_ns: int) -> Sequence[Outcome]:
         bids, asks, time_ns = levels_of(whole.bids), levels_of(whole.asks), whole.timestamp * NS_PER_MS
-        check_levels(bids)
-        check_levels(asks)
+        check_levels(bids, asks)
         return book.snapshot(bids, asks, connection, sequence=whole.seq, venue_time_ns=time_ns, received_ns=received_ns)
 
     def _delta(self, book: RenewedBook, delta: BookDelta, connection: str, received_ns: int) -> Sequence[Outcome]:
-        level, last, time_ns = levels_of([LevelRow(delta.price, delta.qty)]), book.pushed.sequence, delta.timestamp * NS_PER_MS
-        check_levels(level)
+        price, size = DecimalText(str(delta.price, "latin-1")), DecimalText(str(delta.qty, "latin-1"))
+        check_level(price, size)
+        last, time_ns, level = book.pushed.sequence, delta.timestamp * NS_PER_MS, ((price, size),)
         bids, asks = (level, ()) if delta.side == "buy" else ((), level)
         broken = None if last is None or delta.seq == last + 1 else f"gap: number {last} was followed by {delta.seq}"
         return book.update(bids, asks, connection, sequence=delta.seq, venue_time_ns=time_ns, received_ns=received_ns, broken=broken)

@@ -28,14 +28,8 @@ _BOOK: Final = msgspec.json.Decoder(BookRecord).decode
 
 
 def levels_of(rows: BookRows) -> list[Level]:
-    """Return price and size of each row, checked.
-
-    Raises:
-        MarketError: a price or size that no book can have.
-    """
-    levels = [(row[0], row[1]) for row in rows]
-    check_levels(levels)
-    return levels
+    """Return price and size of each row; unchecked."""
+    return [(row.price, row.size) for row in rows]
 
 
 class Followed:
@@ -64,6 +58,7 @@ class Followed:
         """
         record = _BOOK(raw)
         bids, asks, time_ns = levels_of(record.bids), levels_of(record.asks), ns_if_any(record.time)
+        check_levels(bids, asks)
         if action == "snapshot":
             return self.book.snapshot(bids, asks, connection, sequence=record.sequence, venue_time_ns=time_ns, received_ns=received_ns)
         if action != "update":

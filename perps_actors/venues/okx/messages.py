@@ -45,12 +45,17 @@ class Frame(Struct, gc=False):
 
     arg: Arg | None = None
     action: str | None = None
-    data: Raw = Raw()
+    data: list[Raw] | None = None
     event: str | None = None
 
 
-BookRow = Annotated[list[DecimalText], Meta(min_length=2, max_length=8)]
-"""Price and size, then numbers of orders."""
+class BookRow(Struct, array_like=True, gc=False):
+    """A level; behind these stand numbers of orders."""
+
+    price: DecimalText
+    size: DecimalText
+
+
 BookRows = Annotated[list[BookRow], Meta(max_length=5_000)]
 
 

@@ -207,7 +207,7 @@ def _only_row(frame: bytes) -> tuple[_Push, msgspec.Raw]:
 
 
 def _levels(rows: BookRows) -> Levels:
-    return tuple((row[0], row[1]) for row in rows)
+    return tuple((row.price, row.size) for row in rows)
 
 
 def _ms(ns: int | None) -> str:

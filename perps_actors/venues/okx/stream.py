@@ -52,7 +52,6 @@ MAX_ROWS: Final = 1_000
 """Rows read of one frame."""
 
 _FRAME: Final = msgspec.json.Decoder(Frame).decode
-_ROWS: Final = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 _Reading = Callable[[Followed, Any, int], Sequence[Outcome]]
 _READINGS: Final[dict[str, tuple[Callable[[msgspec.Raw], Any], _Reading]]] = {
@@ -129,7 +128,9 @@ class OkxStream:
             frame = _FRAME(data)
             if frame.arg is None or frame.event is not None:
                 return _no_push(frame, data)
-            rows = _ROWS(frame.data)
+            rows = frame.data
+            if rows is None:
+                return (Complaint(f"Expected a channel's data, was {data[:80]!r}"),)
         except Exception as error:  # noqa: BLE001 - whatever hostile text does to the decoders is a complaint
             return (Complaint(f"{error}: in frame {data[:80]!r}"),)
         outcomes: list[Outcome] = []
@@ -170,9 +171,8 @@ class OkxStream:
 
     def _row(self, frame: Frame, arg: Arg, row: msgspec.Raw, connection: str, received_ns: int) -> Sequence[Outcome]:
         if arg.channel == "books":
-            if self._followed.former(arg.symbol):
-                return ()
-            return self._followed.of(arg.symbol).told_book(row, frame.action, connection, received_ns)
+            followed = self._followed.current(arg.symbol)
+            return followed.told_book(row, frame.action, connection, received_ns) if followed is not None else ()
         if arg.channel.startswith("candle"):
             return self._candle(arg, _CANDLE(row), received_ns)
         of_several = self._of_several.get(arg.channel)
@@ -183,7 +183,8 @@ class OkxStream:
             return ()
         decode, read = reading
         record = decode(row)
-        return () if self._followed.former(record.symbol) else read(self._followed.of(record.symbol), record, received_ns)
+        followed = self._followed.current(record.symbol)
+        return read(followed, record, received_ns) if followed is not None else ()
 
     def _index(self, raw: msgspec.Raw, received_ns: int) -> Sequence[Outcome]:
         row = _INDEX(raw)
@@ -192,9 +193,10 @@ class OkxStream:
 
     def _candle(self, arg: Arg, row: CandleRow, received_ns: int) -> Sequence[Outcome]:
         interval_s = SECONDS.get(arg.channel.removeprefix("candle"))
-        if interval_s is None or self._followed.former(arg.symbol):
+        if interval_s is None:
             return ()
-        return (candle_in(self._followed.of(arg.symbol).instrument, row, interval_s, received_ns),)
+        followed = self._followed.current(arg.symbol)
+        return (candle_in(followed.instrument, row, interval_s, received_ns),) if followed is not None else ()
 
     def _liquidations(self, raw: msgspec.Raw, received_ns: int) -> Sequence[Outcome]:
         row = _LIQUIDATION(raw)
