@@ -54,6 +54,9 @@ class OneContract:
     def venue_mark(self, symbol):  # noqa: ARG002 - there is but one
         return self._mark
 
+    def open_interest(self, symbol):  # noqa: ARG002 - there is but one
+        return None if self._touch is None else number("1000")
+
 
 def said(session: BitmexSession, **request: object) -> list[dict]:
     return [json.loads(answer) for answer in session.receive(json.dumps(request))]
@@ -169,9 +172,9 @@ def test_rest_answers_are_what_the_adapter_asks_for() -> None:
     rest = BitmexRest()
     (request,) = rest.quotes(["XBTUSDT"])
     answer = serve_rest.answer("/api/v1/instrument", "symbol=XBTUSDT", OneContract(), AT)
-    mark, touch, funding = rest.read(request, answer.status, answer.body, AT)
+    mark, touch, funding, held = rest.read(request, answer.status, answer.body, AT)
     assert (touch.bid, touch.ask, touch.venue_time_ns) == ("30.5", "31.0", AT)
-    assert (mark, funding.rate, funding.next_time_ns) == (MARK, FUNDING.rate, NEXT)
+    assert (mark, funding.rate, funding.next_time_ns, held.open_interest) == (MARK, FUNDING.rate, NEXT, "1000")
     assert rest.read_instruments(serve_rest.answer("/api/v1/instrument/active", "", OneContract(), AT).body) == OneContract().instruments()
 
 

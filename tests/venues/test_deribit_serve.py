@@ -184,6 +184,8 @@ def test_a_ticker_without_mark_is_no_mark_and_one_without_best_prices_no_touch()
 def test_quotes_by_currency_are_of_the_futures_settled_in_it() -> None:
     (row,) = ask("get_book_summary_by_currency", "currency=USDC&kind=future")[1]["result"]
     assert (row["instrument_name"], row["bid_price"], row["ask_price"]) == ("SOL_USDC-PERPETUAL", 30, 31.5)
+    assert ask("get_book_summary_by_instrument", "instrument_name=SOL_USDC-PERPETUAL")[1]["result"] == [row]
+    assert ask("get_book_summary_by_instrument", "instrument_name=SOL_USDC-PERPETUAL", silent=True)[1]["result"] == []
     assert ask("get_book_summary_by_currency", "currency=BTC&kind=option")[1]["result"] == []
     assert ask("get_book_summary_by_currency", "currency=BTC", silent=True)[1]["result"] == []
 

@@ -94,9 +94,13 @@ class BitmexRestSide:
 
 def _row(listed: Instrument, market: MarketView) -> dict[str, Any]:
     touch, known = market.touch(listed.id.symbol), market.venue_mark(listed.id.symbol)
-    row = _terms(listed) | (mark_fields(*known) if known is not None else {})
+    row = (
+        _terms(listed)
+        | {"openInterest": number(market.open_interest(listed.id.symbol))}
+        | (mark_fields(*known) if known is not None else {})
+    )
     if touch is not None:
-        row |= {"bidPrice": number(touch.bid), "askPrice": number(touch.ask)}
+        row |= {"bidPrice": number(touch.bid), "askPrice": number(touch.ask), "lastPrice": number(touch.last)}
     times = [event.venue_time_ns or 0 for event in (touch, known and known[0]) if event is not None]
     return {**row, "timestamp": moment(max(times)) if times else None}
 
@@ -119,5 +123,4 @@ def _terms(listed: Instrument) -> dict[str, Any]:
         "isQuanto": False,
         "isInverse": False,
         "fundingInterval": "2000-01-01T08:00:00.000Z" if listed.perpetual else None,
-        "openInterest": None,
     }

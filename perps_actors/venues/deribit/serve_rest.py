@@ -118,12 +118,19 @@ def _result(method: str, params: dict[str, str], market: MarketView, now_ns: int
         case "get_book_summary_by_currency":
             rows = (_summary(listed, market, now_ns) for listed in _of(market, params, ()))
             return [row for row in rows if row is not None]
-        case "ticker":
-            return _ticker(_listed(params, market), market)
-        case "get_order_book":
-            return _order_book(_listed(params, market), params.get("depth", "5"), market)
+        case "get_book_summary_by_instrument" | "ticker" | "get_order_book":
+            return _of_one(method, _listed(params, market), params, market, now_ns)
         case _:
             raise _Refusal(400, -32601, "Method not found")
+
+
+def _of_one(method: str, listed: Instrument, params: dict[str, str], market: MarketView, now_ns: int) -> Any:
+    if method == "ticker":
+        return _ticker(listed, market)
+    if method == "get_order_book":
+        return _order_book(listed, params.get("depth", "5"), market)
+    row = _summary(listed, market, now_ns)
+    return [row] if row is not None else []
 
 
 def _of(market: MarketView, params: dict[str, str], all_of: tuple[str, ...]) -> Iterable[Instrument]:
