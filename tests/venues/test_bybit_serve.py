@@ -125,6 +125,17 @@ def test_a_request_that_cannot_be_met_is_refused_as_a_whole_and_changes_nothing(
     assert session.streams() == ()
 
 
+def test_a_book_goes_out_under_the_topic_of_the_depth_that_was_asked_for() -> None:
+    session, made, best = linear(), SERVE.snapshot_frame(BOOK)[1], b'{"topic":"orderbook.1.BTCUSDT","type":"snapshot"}'
+    say(session, "subscribe", "orderbook.200.BTCUSDT", "orderbook.1.ETHUSDT")
+    assert session.dress(made) == made.replace(b"orderbook.50.", b"orderbook.200.")
+    assert session.dress(best) == best
+    other = made.replace(b"BTC", b"ETH")
+    assert session.dress(other) == other
+    say(session, "subscribe", "orderbook.50.BTCUSDT")
+    assert session.dress(made) == made
+
+
 def test_a_topic_that_is_subscribed_already_is_refused() -> None:
     session = linear()
     say(session, "subscribe", "tickers.BTCUSDT")

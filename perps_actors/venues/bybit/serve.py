@@ -3,7 +3,8 @@
 Source: bybit-exchange.github.io/docs/v5 (ws/connect, websocket/public), read 2026-11. A connection carries one category, which its
 path names.
 
-A book is one stream here, whatever depth it is asked for by: its frames keep the topic that they were written or recorded with.
+A book is one stream here, whatever depth it is asked for by. Its frames keep the topic that they were written or recorded with; who asked
+for a deeper one than is made up here gets that under the topic asked for.
 """
 
 from __future__ import annotations
