@@ -68,6 +68,12 @@ def test_a_book_kept_with_snapshots_is_a_stream_of_its_own() -> None:
     assert session.streams() == ("futures.order_book_update:BTC_USDT",)
 
 
+def test_an_answer_has_the_number_of_its_request_if_it_has_one() -> None:
+    asking = '{"channel":"futures.trades","event":"subscribe","payload":["BTC_USDT"]%s}'
+    told = [json.loads(*GateioSession("/v4/ws/usdt").receive(asking % number)) for number in (',"id":7', "")]
+    assert [answer.get("id") for answer in told] == [7, None]
+
+
 def test_a_ping_is_answered() -> None:
     (answer,) = GateioSession("/v4/ws/usdt").receive('{"time":7,"channel":"futures.ping"}')
     assert (json.loads(answer)["channel"], json.loads(answer)["time"]) == ("futures.pong", 7)
