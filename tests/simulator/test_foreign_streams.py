@@ -1,0 +1,100 @@
+"""What ccxt.pro, which knows nothing of us, makes of the streams of each served venue that it knows."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+import ccxt.pro
+import pytest
+
+from perps_actors.simulator.process import VenueProcess
+from tests.simulator.foreign_clients import FOREIGN, Foreign, addresses
+
+DEADLINE_S = 20
+UPDATES = 5
+UPDATES_OF_A_SECOND = 12
+
+Book = tuple[tuple[tuple[float, float], ...], ...]
+
+
+@pytest.fixture(scope="module", params=FOREIGN)
+def served(request: pytest.FixtureRequest) -> Iterator[tuple[VenueProcess, Foreign]]:
+    with VenueProcess.start("--venue", request.param) as venue:
+        yield venue, FOREIGN[request.param]
+
+
+def watch(served: tuple[VenueProcess, Foreign], scene: Callable[[Any], Awaitable[None]]) -> None:
+    """Play a scene with a client, which is closed in the end."""
+    venue, foreign = served
+
+    async def play() -> None:
+        client = foreign.at(venue, ccxt.pro)
+        assert {urlsplit(address).hostname for address in addresses(client.urls["api"])} == {"127.0.0.1"}
+        try:
+            async with asyncio.timeout(DEADLINE_S):
+                await scene(client)
+        finally:
+            await client.close()
+
+    asyncio.run(play())
+
+
+def levels(book: dict[str, Any]) -> Book:
+    return tuple(tuple((price, size) for price, size, *_ in book[side]) for side in ("bids", "asks"))
+
+
+def test_a_watched_book_stays_uncrossed_and_comes_to_be_the_one_that_rest_has(served: tuple[VenueProcess, Foreign]) -> None:
+    symbol = served[1].listed[0].symbol
+
+    async def scene(client: Any) -> None:
+        seen: list[Book] = []
+
+        async def look() -> None:
+            seen.append(levels(await client.watch_order_book(symbol)))
+            (bids, asks) = seen[-1]
+            assert bids[0][0] < asks[0][0]
+
+        for _ in range(UPDATES):
+            await look()
+        fetched = levels(await client.fetch_order_book(symbol, 100))
+        while fetched not in seen:
+            await look()
+
+    watch(served, scene)
+
+
+def test_watched_trades_have_sides_prices_and_numbers_of_their_own(served: tuple[VenueProcess, Foreign]) -> None:
+    foreign, seen = served[1], {}
+    symbol, tick = foreign.listed[0].symbol, foreign.listed[0].tick
+
+    async def scene(client: Any) -> None:
+        while len(seen) < UPDATES:
+            for trade in await client.watch_trades(symbol, params=foreign.trades):
+                seen[trade["id"]] = trade
+        best = (await client.fetch_order_book(symbol, 5))["bids"][0][0]
+        for trade in seen.values():
+            assert trade["side"] in ("buy", "sell")
+            assert trade["amount"] > 0
+            assert trade["price"] == pytest.approx(best, abs=200 * tick)
+            assert abs(client.milliseconds() - trade["timestamp"]) < 60_000
+
+    watch(served, scene)
+
+
+def test_watched_best_prices_are_whole_each_time(served: tuple[VenueProcess, Foreign]) -> None:
+    foreign = served[1]
+    symbol = foreign.listed[0].symbol
+
+    async def scene(client: Any) -> None:
+        for _ in range(UPDATES_OF_A_SECOND):
+            watched = {} if foreign.watches_ticker else await client.watch_bids_asks([symbol])
+            ticker = watched[symbol] if watched else await client.watch_ticker(symbol)
+            assert ticker["symbol"] == symbol
+            assert ticker["bid"] < ticker["ask"]
+            assert ticker["last"] is not None or not foreign.watches_ticker
+            assert ticker["markPrice"] is not None or not foreign.watches_ticker or foreign.mark is not None
+
+    watch(served, scene)
