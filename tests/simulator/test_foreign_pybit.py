@@ -33,6 +33,8 @@ class Subscriber(pybit.unified_trading.WebSocket):
         super().__init__("linear", testnet=False, ping_interval=2, ping_timeout=1)
 
     def subscribe(self, *args: Any, **kwargs: Any) -> None:
+        # It would wait for a connection without end.
+        assert self.is_connected()
         with self._subscribing:
             super().subscribe(*args, **kwargs)
 
