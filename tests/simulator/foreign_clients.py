@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from types import ModuleType
-from typing import Any
+from typing import Any, Literal
 
 import attrs
 
@@ -43,14 +43,21 @@ class Foreign:
     """Whether it gets a ticker; else it gets the best prices alone."""
     mark: dict[str, str] | None = None
     """Parameters of its request for the mark; None where its ticker has it."""
-    watches_ticker: bool = True
-    """Whether the ticker that it watches has the best prices; else it watches them alone."""
+    watches: Literal["ticker", "best prices", "mark"] = "ticker"
+    """What it watches: a whole ticker, the best prices alone, or a ticker that has the mark alone."""
     trades: dict[str, str] = attrs.Factory(dict)
     """Parameters of its subscription to trades."""
 
+    def serve(self, venue: str) -> VenueProcess:
+        """Serve a venue with what is listed."""
+        return VenueProcess.start("--venue", venue, "--symbols", ",".join(listed.id for listed in self.listed))
+
     def at(self, venue: VenueProcess, module: ModuleType) -> Any:
         """Make the client, of `ccxt` or `ccxt.pro`, with no address but the venue's; currencies are for those who have an account."""
-        client = getattr(module, self.name)({"options": self.options, "enableRateLimit": False, "has": {"fetchCurrencies": False}})
+        named = getattr(module, self.name)
+        # What is kept for one venue alone leaves the watching class in its module.
+        make = getattr(named, self.name) if isinstance(named, ModuleType) else named
+        client = make({"options": self.options, "enableRateLimit": False, "has": {"fetchCurrencies": False}})
         client.urls["api"] = on_loopback(client.urls["api"], venue.endpoints)
         return client
 
@@ -83,7 +90,7 @@ FOREIGN = {
             Listed(id="SOLUSDT", symbol="SOL/USDT:USDT", tick=0.001, lot=1),
         ),
         has_ticker=False,
-        watches_ticker=False,
+        watches="best prices",
         mark={},
         trades=AGGREGATED,
     ),
@@ -94,7 +101,7 @@ FOREIGN = {
             Listed(id="ETHUSD_PERP", symbol="ETH/USD:ETH", tick=0.01, lot=1, contract_size=100),
         ),
         has_ticker=False,
-        watches_ticker=False,
+        watches="best prices",
         mark={},
         trades=AGGREGATED,
     ),
@@ -120,12 +127,17 @@ FOREIGN = {
     "gateio_futures": Foreign(
         name="gate",
         options=SWAPS | {"swap": {"fetchMarkets": {"settlementCurrencies": ["usdt"]}}},
-        watches_ticker=False,
+        watches="best prices",
         listed=(
             Listed(id="BTC_USDT", symbol="BTC/USDT:USDT", tick=0.1, lot=1, contract_size=0.0001),
             Listed(id="ETH_USDT", symbol="ETH/USDT:USDT", tick=0.01, lot=1, contract_size=0.0001),
             Listed(id="SOL_USDT", symbol="SOL/USDT:USDT", tick=0.01, lot=1, contract_size=0.0001),
         ),
+    ),
+    "bitmex": Foreign(
+        name="bitmex",
+        listed=(Listed(id="XBTUSDT", symbol="BTC/USDT:USDT", tick=0.5, lot=100, contract_size=0.000001),),
+        watches="mark",
     ),
     "kraken_futures": Foreign(
         name="krakenfutures",
@@ -151,3 +163,8 @@ FOREIGN = {
         ),
     ),
 }
+
+
+def known(module: ModuleType, *venues: str) -> list[str]:
+    """Return those of some venues, or of all, that a package has a client of: ccxt, or what it keeps for one venue alone."""
+    return [venue for venue in venues or FOREIGN if hasattr(module, FOREIGN[venue].name)]

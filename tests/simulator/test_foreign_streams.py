@@ -11,7 +11,7 @@ import ccxt.pro
 import pytest
 
 from perps_actors.simulator.process import VenueProcess
-from tests.simulator.foreign_clients import FOREIGN, Foreign, addresses
+from tests.simulator.foreign_clients import FOREIGN, Foreign, addresses, known
 
 DEADLINE_S = 20
 UPDATES = 5
@@ -20,10 +20,11 @@ UPDATES_OF_A_SECOND = 12
 Book = tuple[tuple[tuple[float, float], ...], ...]
 
 
-@pytest.fixture(scope="module", params=FOREIGN)
+@pytest.fixture(scope="module", params=known(ccxt.pro))
 def served(request: pytest.FixtureRequest) -> Iterator[tuple[VenueProcess, Foreign]]:
-    with VenueProcess.start("--venue", request.param) as venue:
-        yield venue, FOREIGN[request.param]
+    foreign = FOREIGN[request.param]
+    with foreign.serve(request.param) as venue:
+        yield venue, foreign
 
 
 def watch(served: tuple[VenueProcess, Foreign], scene: Callable[[Any], Awaitable[None]]) -> None:
@@ -89,17 +90,17 @@ def test_watched_trades_have_sides_prices_and_numbers_of_their_own(served: tuple
     watch(served, scene)
 
 
-def test_watched_best_prices_are_whole_each_time(served: tuple[VenueProcess, Foreign]) -> None:
+def test_a_watched_ticker_is_whole_each_time(served: tuple[VenueProcess, Foreign]) -> None:
     foreign = served[1]
     symbol = foreign.listed[0].symbol
 
     async def scene(client: Any) -> None:
-        for _ in range(UPDATES_OF_A_SECOND):
-            watched = {} if foreign.watches_ticker else await client.watch_bids_asks([symbol])
-            ticker = watched[symbol] if watched else await client.watch_ticker(symbol)
+        for _ in range(2 if foreign.watches == "mark" else UPDATES_OF_A_SECOND):
+            best = await client.watch_bids_asks([symbol]) if foreign.watches == "best prices" else {}
+            ticker = best[symbol] if best else await client.watch_ticker(symbol)
             assert ticker["symbol"] == symbol
-            assert ticker["bid"] < ticker["ask"]
-            assert ticker["last"] is not None or not foreign.watches_ticker
-            assert ticker["markPrice"] is not None or not foreign.watches_ticker or foreign.mark is not None
+            assert foreign.watches == "mark" or ticker["bid"] < ticker["ask"]
+            assert foreign.watches != "ticker" or ticker["last"] is not None
+            assert foreign.watches == "best prices" or foreign.mark is not None or ticker["markPrice"] is not None
 
     watch(served, scene)
