@@ -54,7 +54,8 @@ TAIL = """
 4. `tests/venues/test_every_venue.py` holds every name in the registry to the contract and to hostile input, `tests/conformance` to its
    recording; `perps-actors decode` shows what is read of one. Rules of its books get tests of their own.
 5. To have it served: a side in `perps_actors/simulator/sides.py`; `tests/simulator/test_round_trip.py` then holds what the adapter reads
-   against what the side writes, for made-up markets and for a whole system over sockets.
+   against what the side writes, for made-up markets and for a whole system over sockets. Where others have a client of the venue, an entry
+   in `tests/simulator/foreign_clients.py` has that one read the side too: it knows the venue from elsewhere.
 """
 
 

@@ -13,13 +13,15 @@ import attrs
 from perps_actors.market.events import Funding, Touch, Trade, VenueMark
 from perps_actors.market.instrument import Instrument, InstrumentId
 from perps_actors.market.numbers import DecimalText
-from perps_actors.venues.serving import Depth
+from perps_actors.venues.serving import Depth, WholeTicker
 
 LEVELS: Final = 25
 """Levels a side of every book."""
 
 _NS_PER_S: Final = 1_000_000_000
 _FUNDING_NS: Final = 8 * 3600 * _NS_PER_S
+_HELD_AT_FIRST: Final = 2_000_000
+"""Open interest in lots; it follows the trades from there."""
 # Price in ticks, tick and lot of well-known contracts; others get plausible ones out of the seed.
 _KNOWN: Final = {
     "BTCUSDT": (675_000, "0.10", "0.001"),
@@ -59,6 +61,8 @@ class Happening:
     touch: Touch
     mark: tuple[VenueMark, Funding] | None
     """Once a second."""
+    ticker: WholeTicker
+    """With the mark that was told last."""
 
 
 @attrs.frozen(kw_only=True)
@@ -145,8 +149,10 @@ class SyntheticInstrument:
         self._trade = rng.randrange(10**6, 10**8)
         self._rate = rng.randrange(-200, 400)
         self._second = -1
-        self._changes()
+        self._last_price, self._held = price, _HELD_AT_FIRST
         self._last_ns = 0
+        self._changes()
+        self._told = self.venue_mark()
 
     def step(self, now_ns: int) -> Happening:
         """Move the market on to `now_ns` (nanoseconds since 1970) and return what happened."""
@@ -159,7 +165,8 @@ class SyntheticInstrument:
         previous = self._update
         self._update += 1 if self._by_one else len(bids) + len(asks)
         depth = Depth(self.instrument.id.symbol, self._update, bids, asks, now_ns, previous + 1, previous, added)
-        return Happening(trades, depth, self.touch(), self._mark_when_due(now_ns))
+        touch, mark = self.touch(), self._mark_when_due(now_ns)
+        return Happening(trades, depth, touch, mark, WholeTicker(touch, *self._told, self.open_interest()))
 
     def depth(self) -> Depth:
         """Return the whole book, best levels first."""
@@ -168,10 +175,11 @@ class SyntheticInstrument:
         return Depth(self.instrument.id.symbol, self._update, bids, asks, self._last_ns)
 
     def touch(self) -> Touch:
-        """Return the best bid and ask."""
+        """Return the best bid and ask, with the price of the last trade."""
         bid, ask = self._price.text(self._bid), self._price.text(self._ask)
         sizes = self._lot.text(self._bids[self._bid]), self._lot.text(self._asks[self._ask])
-        return Touch(self.instrument.id, bid, sizes[0], ask, sizes[1], None, self._last_ns, self._last_ns)
+        last = self._price.text(self._last_price)
+        return Touch(self.instrument.id, bid, sizes[0], ask, sizes[1], last, self._last_ns, self._last_ns)
 
     def venue_mark(self) -> tuple[VenueMark, Funding]:
         """Return mark, index and funding of now. A mark stamped exactly at a settlement still names that settlement."""
@@ -184,12 +192,18 @@ class SyntheticInstrument:
             Funding(self.instrument.id, rate, None, settlement, mark, at, at),
         )
 
+    def open_interest(self) -> DecimalText:
+        """Return how many contracts are held."""
+        return self._lot.text(self._held)
+
     def _trades(self, now_ns: int) -> Iterator[Trade]:
         for _ in range(self._rng.choice((0, 0, 1, 1, 2))):
             buys = self._rng.random() < 0.5
             price, side = (self._ask, self._asks) if buys else (self._bid, self._bids)
             taken = self._rng.randint(1, max(1, side[price] // 4))
             self._trade += 1
+            self._last_price = price
+            self._held = max(_HELD_AT_FIRST // 2, self._held + (taken if buys else -taken))
             amount, number = self._lot.text(taken), str(self._trade)
             yield Trade(self.instrument.id, "buy" if buys else "sell", self._price.text(price), amount, number, now_ns, now_ns)
 
@@ -222,7 +236,8 @@ class SyntheticInstrument:
             return None
         self._second = second
         self._rate = max(-750, min(750, self._rate + self._rng.randint(-3, 3)))
-        return self.venue_mark()
+        self._told = self.venue_mark()
+        return self._told
 
 
 class SyntheticMarket:
@@ -250,6 +265,10 @@ class SyntheticMarket:
     def venue_mark(self, symbol: str) -> tuple[VenueMark, Funding]:
         """Return mark, index and funding of a listed symbol."""
         return self._of[symbol].venue_mark()
+
+    def open_interest(self, symbol: str) -> DecimalText:
+        """Return how many contracts of a listed symbol are held."""
+        return self._of[symbol].open_interest()
 
 
 def _made_up(venue: str, symbol: str, terms: Terms, rng: random.Random) -> SyntheticInstrument:

@@ -97,6 +97,9 @@ class PlayedMarket:
         """Return the latest mark and funding sent."""
         return self._latest(symbol, "mark", self._streams.read_mark)
 
+    def open_interest(self, symbol: str) -> None:
+        """Return None: no side reads it out of its frames."""
+
     def _sent_frames(self, symbol: str, channel: Channel) -> list[Frame]:
         name = self._stream_of.get((symbol, channel))
         return self._recording.frames[name][: self._sent.get(name, 0)] if name is not None else []

@@ -41,20 +41,11 @@ class StreamSide(Protocol):
     def snapshot_frame(self, book: Depth) -> tuple[str, bytes] | None:
         """Return the snapshot of a book that a subscription begins with as (stream, frame); None where REST has it."""
 
-    def first_mark_frame(self, mark: VenueMark, funding: Funding) -> tuple[str, bytes] | None:
-        """Return the mark that a subscription begins with as (stream, frame); None where no message of the stream needs one before."""
-
     def depth_frames(self, change: Depth) -> Sequence[tuple[str, bytes]]:
         """Return what tells a change of a book, as (stream, frame)."""
 
-    def touch_frame(self, touch: Touch, update: int) -> tuple[str, bytes]:
-        """Return a best bid and ask as (stream, frame)."""
-
     def trade_frame(self, trade: Trade) -> tuple[str, bytes]:
         """Return a trade as (stream, frame)."""
-
-    def mark_frames(self, mark: VenueMark, funding: Funding) -> Sequence[tuple[str, bytes]]:
-        """Return what tells the venue's mark with its funding, as (stream, frame)."""
 
     def stream_of(self, frame: bytes) -> str | None:
         """Return the stream a frame belongs to."""
@@ -76,6 +67,23 @@ class StreamSide(Protocol):
 
     def read_mark(self, frame: bytes) -> tuple[VenueMark, Funding]:
         """Return the venue's mark and funding in a frame."""
+
+
+class ApartSide(StreamSide, Protocol):
+    """Streams of a venue that tells touch and mark apart."""
+
+    def touch_frame(self, touch: Touch, update: int) -> tuple[str, bytes]:
+        """Return a best bid and ask as (stream, frame)."""
+
+    def first_mark_frame(self, mark: VenueMark, funding: Funding) -> tuple[str, bytes] | None:
+        """Return the mark that a subscription begins with as (stream, frame); None where no message of the stream needs one before."""
+
+    def mark_frames(self, mark: VenueMark, funding: Funding) -> Sequence[tuple[str, bytes]]:
+        """Return what tells the venue's mark with its funding, as (stream, frame)."""
+
+
+TickerSide = BybitStreams | DeribitStreams | KrakenFuturesStreams
+"""Streams of venues that tell touch, mark, funding and open interest in one ticker."""
 
 
 class RestSide(Protocol):
@@ -104,7 +112,7 @@ class RestSide(Protocol):
 class VenueSide:
     """One venue's side: its name, its contracts' terms, its streams, its REST answers."""
 
-    def __init__(self, name: str, terms: Terms, streams: StreamSide, rest: RestSide) -> None:
+    def __init__(self, name: str, terms: Terms, streams: ApartSide | TickerSide, rest: RestSide) -> None:
         self.name = name
         self.terms = terms
         self.streams = streams

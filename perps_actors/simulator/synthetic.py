@@ -8,30 +8,44 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from perps_actors.kernel.clock import Clock
+from perps_actors.market.events import Funding, VenueMark
 from perps_actors.market.mark import Provenance
 from perps_actors.simulator.market import Happening, SyntheticMarket
-from perps_actors.simulator.sides import StreamSide, VenueSide
+from perps_actors.simulator.sides import ApartSide, TickerSide, VenueSide
 from perps_actors.simulator.source import Connection
-from perps_actors.venues.serving import Channel, MarketView, RestAnswer
+from perps_actors.venues.serving import Channel, MarketView, RestAnswer, WholeTicker
 
 STEP_S: Final = 0.1
 BACKLOG_BYTES: Final = 4 * 1024 * 1024
 """A client that leaves more than this unread is cut, as venues do with slow clients."""
 
 
-def first_frames_of(channel: Channel, symbol: str, market: MarketView, streams: StreamSide) -> Iterator[tuple[str, bytes]]:
+def first_frames_of(channel: Channel, symbol: str, market: MarketView, streams: ApartSide | TickerSide) -> Iterator[tuple[str, bytes]]:
     """Yield what a subscription to a channel of a symbol begins with, as (stream, frame)."""
     book = market.depth(symbol) if channel == "book" else None
     known = market.venue_mark(symbol) if channel in ("mark", "ticker") else None
     snapshot = streams.snapshot_frame(book) if book is not None else None
-    mark = streams.first_mark_frame(*known) if known is not None else None
-    yield from (frame for frame in (snapshot, mark) if frame is not None)
+    state = _first_state_frame(symbol, known, market, streams) if known is not None else None
+    yield from (frame for frame in (snapshot, state) if frame is not None)
 
 
-def frames_of(happening: Happening, streams: StreamSide) -> Iterator[tuple[str, bytes]]:
+def _first_state_frame(
+    symbol: str, known: tuple[VenueMark, Funding], market: MarketView, streams: ApartSide | TickerSide
+) -> tuple[str, bytes] | None:
+    if not isinstance(streams, TickerSide):
+        return streams.first_mark_frame(*known)
+    touch = market.touch(symbol)
+    return streams.first_ticker_frame(WholeTicker(touch, *known, market.open_interest(symbol))) if touch is not None else None
+
+
+def frames_of(happening: Happening, streams: ApartSide | TickerSide) -> Iterator[tuple[str, bytes]]:
     """Yield what a venue sends of a happening, as (stream, frame), in its order."""
     for trade in happening.trades:
         yield streams.trade_frame(trade)
+    if isinstance(streams, TickerSide):
+        yield streams.ticker_frame(happening.ticker, marked=happening.mark is not None)
+        yield from streams.depth_frames(happening.depth)
+        return
     yield streams.touch_frame(happening.touch, happening.depth.last)
     yield from streams.depth_frames(happening.depth)
     if happening.mark is not None:

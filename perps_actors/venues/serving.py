@@ -10,6 +10,7 @@ import msgspec
 
 from perps_actors.market.events import Funding, Touch, VenueMark
 from perps_actors.market.instrument import Instrument
+from perps_actors.market.numbers import DecimalText
 
 Channel = Literal["book", "touch", "trades", "mark", "ticker", "other"]
 """What a stream carries, in words that hold for every venue; a ticker carries touch and mark."""
@@ -33,6 +34,15 @@ class Depth(msgspec.Struct, frozen=True, gc=False):
     """Prices of a change's levels that were not there before, for venues that say so."""
     whole: bool = False
     """Whether what was read is the whole book, which a stream begins with, and not a change."""
+
+
+class WholeTicker(msgspec.Struct, frozen=True, gc=False):
+    """All that a ticker says of a contract at once."""
+
+    touch: Touch
+    mark: VenueMark
+    funding: Funding
+    open_interest: DecimalText | None
 
 
 class StreamSession(Protocol):
@@ -81,6 +91,9 @@ class MarketView(Protocol):
 
     def venue_mark(self, symbol: str) -> tuple[VenueMark, Funding] | None:
         """Return the venue's latest mark with its funding."""
+
+    def open_interest(self, symbol: str) -> DecimalText | None:
+        """Return the latest open interest, in contracts."""
 
 
 @attrs.frozen

@@ -120,6 +120,20 @@ def test_a_mark_comes_once_a_second_and_funding_names_the_next_settlement() -> N
     assert [mark[1].next_time_ns - settlement for mark in marks if mark is not None] == [0, 0, 8 * 3600 * 1_000_000_000]
 
 
+def test_a_ticker_tells_the_touch_of_now_the_last_trade_the_mark_of_this_second_and_what_is_held() -> None:
+    made, told, last, held = market(3), None, None, None
+    for n in range(40):
+        happening = made.step(START + n * STEP)[0]
+        told = happening.mark or told
+        last = happening.trades[-1].price if happening.trades else last
+        ticker, before, held = happening.ticker, held, Decimal(happening.ticker.open_interest)
+        assert (ticker.touch, ticker.mark, ticker.funding) == (happening.touch, *told)
+        assert last in (None, ticker.touch.last)
+        moved = sum(Decimal(trade.amount) if trade.side == "buy" else -Decimal(trade.amount) for trade in happening.trades)
+        assert before in (None, held - moved)
+    assert last is not None
+
+
 def test_a_further_symbol_leaves_those_before_it_as_they_were() -> None:
     few = SyntheticMarket("binance_futures", SYMBOLS[:1], TERMS, random.Random(5)).step(START)
     assert few[0] == market(5).step(START)[0]

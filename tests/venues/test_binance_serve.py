@@ -32,7 +32,7 @@ def number(text: str) -> DecimalText:
 
 
 class OneBook:
-    """A market of one symbol whose touch and book are known and whose mark is not yet."""
+    """A market of one symbol whose touch and book are known and whose mark and open interest are not yet."""
 
     def instruments(self):
         return [contract("binance_futures", "BTCUSDT", TERMS, tick=Decimal("0.10"), lot=Decimal("0.001"))]
@@ -44,6 +44,9 @@ class OneBook:
         return Touch(BTC, number("30"), number("1"), number("31"), number("2"), None, AT, AT)
 
     def venue_mark(self, symbol):  # noqa: ARG002 - there is but one
+        return None
+
+    def open_interest(self, symbol):  # noqa: ARG002 - there is but one
         return None
 
 
@@ -143,6 +146,8 @@ def test_what_serve_writes_it_reads_back() -> None:
         ("/fapi/v1/depth", "symbol=BTCUSDT&limit=7", 400, -4021),
         ("/fapi/v1/ticker/bookTicker", "symbol=NOPE", 400, -1121),
         ("/fapi/v1/premiumIndex", "symbol=BTCUSDT", 503, -1001),
+        ("/fapi/v1/openInterest", "symbol=BTCUSDT", 503, -1001),
+        ("/fapi/v1/openInterest", "", 400, -1102),
         ("/fapi/v1/nothing", "", 404, -5000),
     ],
 )

@@ -54,6 +54,9 @@ class OneContract:
     def venue_mark(self, symbol):  # noqa: ARG002 - there is but one
         return self._mark
 
+    def open_interest(self, symbol):  # noqa: ARG002 - there is but one
+        return None if self._touch is None else number("1000")
+
 
 def said(session: BitmexSession, **request: object) -> list[dict]:
     return [json.loads(answer) for answer in session.receive(json.dumps(request))]
@@ -169,10 +172,29 @@ def test_rest_answers_are_what_the_adapter_asks_for() -> None:
     rest = BitmexRest()
     (request,) = rest.quotes(["XBTUSDT"])
     answer = serve_rest.answer("/api/v1/instrument", "symbol=XBTUSDT", OneContract(), AT)
-    mark, touch, funding = rest.read(request, answer.status, answer.body, AT)
+    mark, touch, funding, held = rest.read(request, answer.status, answer.body, AT)
     assert (touch.bid, touch.ask, touch.venue_time_ns) == ("30.5", "31.0", AT)
-    assert (mark, funding.rate, funding.next_time_ns) == (MARK, FUNDING.rate, NEXT)
+    assert (mark, funding.rate, funding.next_time_ns, held.open_interest) == (MARK, FUNDING.rate, NEXT, "1000")
     assert rest.read_instruments(serve_rest.answer("/api/v1/instrument/active", "", OneContract(), AT).body) == OneContract().instruments()
+
+
+def test_a_book_is_told_by_the_level_and_at_most_as_deep_as_was_asked_for() -> None:
+    def told(query: str) -> list[tuple]:
+        answer = serve_rest.answer("/api/v1/orderBook/L2", query, OneContract(), AT)
+        return [(row["symbol"], row["side"], row["price"], row["size"]) for row in json.loads(answer.body)]
+
+    whole = [("XBTUSDT", "Buy", 30.5, 100), ("XBTUSDT", "Buy", 30.0, 300), ("XBTUSDT", "Sell", 31.0, 200)]
+    assert told("symbol=XBTUSDT") == told("symbol=XBTUSDT&depth=0") == whole
+    assert told("symbol=XBTUSDT&depth=1") == [whole[0], whole[2]]
+    assert told("symbol=NOPE") == []
+    for query in ("", "symbol=XBTUSDT&depth=x"):
+        assert serve_rest.answer("/api/v1/orderBook/L2", query, OneContract(), AT).status == 400
+
+
+def test_the_active_and_the_indices_are_the_active_where_there_are_no_indices() -> None:
+    rows, more = (serve_rest.answer(f"/api/v1/instrument/active{also}", "", OneContract(), AT).body for also in ("", "AndIndices"))
+    assert rows == more
+    assert json.loads(rows)[0]["underlyingToPositionMultiplier"] == 1_000_000
 
 
 def test_what_is_not_known_yet_is_left_out_of_a_row() -> None:

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from perps_actors.errors import VenueError
-from perps_actors.market.events import BookTop, Earlier, Funding, Touch, Trade, VenueMark
+from perps_actors.market.events import BookTop, Earlier, Funding, OpenInterest, Touch, Trade, VenueMark
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.numbers import DecimalText
 from perps_actors.simulator.market import contract
@@ -18,7 +18,7 @@ from perps_actors.venues.bybit.serve_rest import BybitRequests, BybitRestSide
 from perps_actors.venues.bybit.serve_session import BybitSession
 from perps_actors.venues.bybit.stream import BybitStream
 from perps_actors.venues.contract import Complaint
-from perps_actors.venues.serving import Depth
+from perps_actors.venues.serving import Depth, WholeTicker
 
 SERVE, REST = BybitStreams(), BybitRestSide()
 BTC = InstrumentId("bybit", "BTCUSDT")
@@ -34,6 +34,7 @@ BOOK = Depth("BTCUSDT", 77, tuple((str(price), "1") for price in range(30, 0, -1
 TOUCH = Touch(BTC, number("30"), number("1"), number("31"), number("2"), None, AT, AT)
 MARK = VenueMark(BTC, number("30.4"), number("30.3"), AT, AT)
 FUNDING = Funding(BTC, number("-0.0001"), None, AT + S, number("30.4"), AT, AT)
+TICKER = WholeTicker(TOUCH, MARK, FUNDING, number("1000"))
 
 
 class OneBook:
@@ -49,6 +50,9 @@ class OneBook:
         return TOUCH
 
     def venue_mark(self, symbol):  # noqa: ARG002 - there is but one
+        return None
+
+    def open_interest(self, symbol):  # noqa: ARG002 - there is but one
         return None
 
 
@@ -121,6 +125,17 @@ def test_a_request_that_cannot_be_met_is_refused_as_a_whole_and_changes_nothing(
     assert session.streams() == ()
 
 
+def test_a_book_goes_out_under_the_topic_of_the_depth_that_was_asked_for() -> None:
+    session, made, best = linear(), SERVE.snapshot_frame(BOOK)[1], b'{"topic":"orderbook.1.BTCUSDT","type":"snapshot"}'
+    say(session, "subscribe", "orderbook.200.BTCUSDT", "orderbook.1.ETHUSDT")
+    assert session.dress(made) == made.replace(b"orderbook.50.", b"orderbook.200.")
+    assert session.dress(best) == best
+    other = made.replace(b"BTC", b"ETH")
+    assert session.dress(other) == other
+    say(session, "subscribe", "orderbook.50.BTCUSDT")
+    assert session.dress(made) == made
+
+
 def test_a_topic_that_is_subscribed_already_is_refused() -> None:
     session = linear()
     say(session, "subscribe", "tickers.BTCUSDT")
@@ -136,19 +151,26 @@ def test_a_topic_that_is_subscribed_already_is_refused() -> None:
 def test_the_adapter_reads_from_the_frames_what_was_put_into_them() -> None:
     adapter = BybitStream()
     trade = Trade(BTC, "sell", number("30.5"), number("0.2"), "9", AT, AT)
-    ((_, marked),) = SERVE.mark_frames(MARK, FUNDING)
+    held = OpenInterest(BTC, number("1000"), AT, AT)
     assert list(adapter.frame("linear-0", SERVE.trade_frame(trade)[1], AT)) == [trade]
-    assert list(adapter.frame("linear-0", SERVE.first_mark_frame(MARK, FUNDING)[1], AT)) == [MARK, FUNDING]
-    assert list(adapter.frame("linear-0", SERVE.touch_frame(TOUCH, 5)[1], AT)) == [TOUCH]
-    assert list(adapter.frame("linear-0", marked, AT)) == [MARK, FUNDING]
+    assert list(adapter.frame("linear-0", SERVE.first_ticker_frame(TICKER)[1], AT)) == [TOUCH, MARK, FUNDING, held]
+    assert list(adapter.frame("linear-0", SERVE.ticker_frame(TICKER, marked=False)[1], AT)) == [TOUCH, held]
+    assert list(adapter.frame("linear-0", SERVE.ticker_frame(TICKER, marked=True)[1], AT)) == [TOUCH, MARK, FUNDING, held]
+
+
+def test_a_ticker_says_what_the_open_interest_is_worth_where_it_says_the_mark() -> None:
+    whole, changed = (json.loads(SERVE.ticker_frame(TICKER, marked=marked)[1])["data"] for marked in (True, False))
+    assert (whole["openInterest"], whole["openInterestValue"]) == ("1000", "30400")
+    assert (changed["openInterest"], "openInterestValue" in changed) == ("1000", False)
 
 
 def test_what_is_not_known_of_a_mark_is_left_out_of_its_ticker() -> None:
     adapter = BybitStream()
-    list(adapter.frame("linear-0", SERVE.first_mark_frame(MARK, FUNDING)[1], AT))
+    list(adapter.frame("linear-0", SERVE.first_ticker_frame(TICKER)[1], AT))
     later = VenueMark(BTC, number("30.6"), None, AT + S, AT + S)
-    ((_, marked),) = SERVE.mark_frames(later, Funding(BTC, None, None, None, number("30.6"), AT + S, AT + S))
-    mark, *_ = adapter.frame("linear-0", marked, AT + S)
+    touch = msgspec.structs.replace(TOUCH, venue_time_ns=AT + S)
+    ticker = WholeTicker(touch, later, Funding(BTC, None, None, None, number("30.6"), AT + S, AT + S), None)
+    _, mark, *_ = adapter.frame("linear-0", SERVE.ticker_frame(ticker, marked=True)[1], AT + S)
     assert (mark.mark, mark.index, mark.earlier) == ("30.6", "30.3", (Earlier("index", AT, AT),))
 
 
@@ -168,8 +190,8 @@ def test_what_serve_writes_it_reads_back() -> None:
     stream, frame = SERVE.depth_frames(change)[0]
     assert SERVE.read_depth(frame) == change
     assert SERVE.read_depth(SERVE.snapshot_frame(BOOK)[1]) == msgspec.structs.replace(BOOK, whole=True)
-    assert SERVE.read_touch(SERVE.touch_frame(TOUCH, 1)[1]) == TOUCH
-    assert SERVE.read_mark(SERVE.mark_frames(MARK, FUNDING)[0][1]) == (MARK, FUNDING)
+    assert SERVE.read_touch(SERVE.first_ticker_frame(TICKER)[1]) == TOUCH
+    assert SERVE.read_mark(SERVE.first_ticker_frame(TICKER)[1]) == (MARK, FUNDING)
     assert SERVE.stream_of(frame) == stream == SERVE.stream_of(b' {"type":"delta","data":{},"topic":"orderbook.50.BTCUSDT"}')
     assert SERVE.stream_of(frame[:-20]) == stream
     assert (SERVE.channel_of(stream), SERVE.symbol_of(stream), SERVE.route_of(stream)) == ("book", "BTCUSDT", "linear")
@@ -182,11 +204,9 @@ def test_a_book_numbered_one_is_a_whole_one_as_after_a_restart_of_the_service() 
 
 
 def test_a_ticker_without_both_sides_or_without_a_mark_tells_nothing_of_them() -> None:
-    _, sides = SERVE.touch_frame(TOUCH, 1)
+    _, sides = SERVE.ticker_frame(TICKER, marked=False)
     with pytest.raises(msgspec.DecodeError):
         SERVE.read_mark(sides)
-    with pytest.raises(msgspec.DecodeError):
-        SERVE.read_touch(SERVE.mark_frames(MARK, FUNDING)[0][1])
     with pytest.raises(msgspec.DecodeError):
         SERVE.read_touch(sides.replace(b"ask1Price", b"askOther"))
 

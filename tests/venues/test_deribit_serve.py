@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from perps_actors.errors import VenueError
-from perps_actors.market.events import BookTop, Funding, Touch, Trade, VenueMark
+from perps_actors.market.events import BookTop, Funding, OpenInterest, Touch, Trade, VenueMark
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.numbers import DecimalText
 from perps_actors.simulator.market import contract
@@ -18,7 +18,7 @@ from perps_actors.venues.deribit.serve import DeribitStreams
 from perps_actors.venues.deribit.serve_rest import DeribitCredits, DeribitRestSide
 from perps_actors.venues.deribit.serve_session import DeribitSession
 from perps_actors.venues.deribit.stream import DeribitStream
-from perps_actors.venues.serving import Depth
+from perps_actors.venues.serving import Depth, WholeTicker
 
 TERMS = side_of("deribit").terms
 BTC = InstrumentId("deribit", "BTC-PERPETUAL")
@@ -46,7 +46,13 @@ class Some:
         instrument = InstrumentId("deribit", symbol)
         return None if self._silent else Touch(instrument, number("30"), number("1"), number("31.5"), number("2"), None, AT, AT)
 
+    def depth(self, symbol):
+        return None if self._silent else Depth(symbol, 7, (("30", "1"), ("29", "4")), (("31.5", "2"), ("32", "3")), AT)
+
     def venue_mark(self, symbol):  # noqa: ARG002 - of none of them
+        return None
+
+    def open_interest(self, symbol):  # noqa: ARG002 - of none of them
         return None
 
 
@@ -128,10 +134,10 @@ def test_the_adapter_reads_from_the_frames_what_was_put_into_them() -> None:
     trade = Trade(BTC, "sell", number("30.5"), number("0.2"), "9", AT, AT)
     mark = VenueMark(BTC, number("30.4"), number("30.3"), AT, AT)
     funding = Funding(BTC, number("-0.00010000"), None, None, number("30.4"), AT, AT)
-    assert list(adapter.frame("c", serve.touch_frame(touch, 5)[1], AT)) == [touch]
     assert list(adapter.frame("c", serve.trade_frame(trade)[1], AT)) == [trade]
-    ((_, frame),) = serve.mark_frames(mark, funding)
-    assert list(adapter.frame("c", frame, AT)) == [mark, funding]
+    _, frame = serve.ticker_frame(WholeTicker(touch, mark, funding, number("1000")), marked=False)
+    assert list(adapter.frame("c", frame, AT)) == [touch, mark, funding, OpenInterest(BTC, number("1000"), AT, AT)]
+    assert serve.read_touch(frame) == touch
     assert serve.read_mark(frame) == (mark, funding)
 
 
@@ -164,16 +170,22 @@ def test_frames_are_of_the_stream_of_their_channel_whatever_its_interval_also_wh
 
 def test_a_ticker_without_mark_is_no_mark_and_one_without_best_prices_no_touch() -> None:
     touch = Touch(BTC, number("30"), number("1"), number("31.5"), number("2"), None, AT, AT)
-    mark = VenueMark(BTC, number("30.4"), None, AT, AT)
+    nothing = Funding(BTC, None, None, None, None, AT, AT)
+    _, unmarked = serve.first_ticker_frame(WholeTicker(touch, VenueMark(BTC, None, None, AT, AT), nothing, None))
+    _, sideless = serve.first_ticker_frame(
+        WholeTicker(Touch(BTC, None, None, None, None, None, AT, AT), VenueMark(BTC, number("30.4"), None, AT, AT), nothing, None)
+    )
     with pytest.raises(msgspec.DecodeError):
-        serve.read_mark(serve.touch_frame(touch, 5)[1])
+        serve.read_mark(unmarked)
     with pytest.raises(msgspec.DecodeError):
-        serve.read_touch(serve.mark_frames(mark, Funding(BTC, None, None, None, mark.mark, AT, AT))[0][1])
+        serve.read_touch(sideless)
 
 
 def test_quotes_by_currency_are_of_the_futures_settled_in_it() -> None:
     (row,) = ask("get_book_summary_by_currency", "currency=USDC&kind=future")[1]["result"]
     assert (row["instrument_name"], row["bid_price"], row["ask_price"]) == ("SOL_USDC-PERPETUAL", 30, 31.5)
+    assert ask("get_book_summary_by_instrument", "instrument_name=SOL_USDC-PERPETUAL")[1]["result"] == [row]
+    assert ask("get_book_summary_by_instrument", "instrument_name=SOL_USDC-PERPETUAL", silent=True)[1]["result"] == []
     assert ask("get_book_summary_by_currency", "currency=BTC&kind=option")[1]["result"] == []
     assert ask("get_book_summary_by_currency", "currency=BTC", silent=True)[1]["result"] == []
 
@@ -181,6 +193,9 @@ def test_quotes_by_currency_are_of_the_futures_settled_in_it() -> None:
 def test_other_answers_tell_the_market() -> None:
     one = ask("ticker", "instrument_name=BTC-PERPETUAL")[1]["result"]
     assert (one["best_bid_price"], one["best_bid_amount"], one["best_ask_price"], one["best_ask_amount"]) == (30, 1, 31.5, 2)
+    book = ask("get_order_book", "instrument_name=BTC-PERPETUAL&depth=1")[1]["result"]
+    assert (book["change_id"], book["bids"], book["asks"], book["best_ask_price"]) == (7, [[30, 1]], [[31.5, 2]], 31.5)
+    assert len(ask("get_order_book", "instrument_name=BTC-PERPETUAL")[1]["result"]["bids"]) == 2
     assert ask("get_time")[1]["result"] == 1_700_000_000_123
     assert "version" in ask("test")[1]["result"]
 
@@ -202,6 +217,8 @@ def test_dated_futures_are_listed_with_their_day_and_options_as_options() -> Non
         ("ticker", "instrument_name=NOPE", False, 400, -32602),
         ("ticker", "", False, 400, -32602),
         ("ticker", "instrument_name=BTC-PERPETUAL", True, 503, 11051),
+        ("get_order_book", "instrument_name=BTC-PERPETUAL&depth=3", False, 400, -32602),
+        ("get_order_book", "instrument_name=BTC-PERPETUAL", True, 503, 11051),
         ("get_book_summary_by_currency", "", False, 400, -32602),
         ("nothing", "", False, 400, -32601),
     ],

@@ -68,6 +68,12 @@ def test_a_book_kept_with_snapshots_is_a_stream_of_its_own() -> None:
     assert session.streams() == ("futures.order_book_update:BTC_USDT",)
 
 
+def test_an_answer_has_the_number_of_its_request_if_it_has_one() -> None:
+    asking = '{"channel":"futures.trades","event":"subscribe","payload":["BTC_USDT"]%s}'
+    told = [json.loads(*GateioSession("/v4/ws/usdt").receive(asking % number)) for number in (',"id":7', "")]
+    assert [answer.get("id") for answer in told] == [7, None]
+
+
 def test_a_ping_is_answered() -> None:
     (answer,) = GateioSession("/v4/ws/usdt").receive('{"time":7,"channel":"futures.ping"}')
     assert (json.loads(answer)["channel"], json.loads(answer)["time"]) == ("futures.pong", 7)
@@ -142,9 +148,10 @@ def test_rest_answers_are_what_the_adapter_asks_for() -> None:
     made, rest = market(), GateioFuturesRest()
     (request,) = rest.quotes(["BTC_USDT"])
     answer = serve_rest.answer(f"{PREFIX}/tickers", "contract=BTC_USDT", made, AT)
-    touch, mark, funding = rest.read(request, answer.status, answer.body, AT)
+    touch, mark, funding, held = rest.read(request, answer.status, answer.body, AT)
     served, (known, rate) = made.touch("BTC_USDT"), made.venue_mark("BTC_USDT")
     assert (touch.bid, touch.bid_size, touch.ask, touch.ask_size) == (served.bid, served.bid_size, served.ask, served.ask_size)
+    assert (touch.last, held.open_interest) == (served.last, made.open_interest("BTC_USDT"))
     assert (mark.mark, mark.index, funding.rate) == (known.mark, known.index, rate.rate)
     assert len(json.loads(serve_rest.answer(f"{PREFIX}/tickers", "", made, AT).body)) == len(TERMS.symbols)
 
@@ -154,6 +161,13 @@ def test_a_listed_contract_says_when_funding_is_next_paid() -> None:
     told = rest.read(rest.instruments()[0], 200, serve_rest.answer(f"{PREFIX}/contracts", "", made, AT).body, AT)
     (funding,) = [event for event in told if isinstance(event, Funding) and event.instrument == BTC]
     assert funding.next_time_ns == made.venue_mark("BTC_USDT")[1].next_time_ns
+
+
+def test_a_listed_contract_is_also_asked_for_by_itself() -> None:
+    made = market()
+    one, all_of_them = (json.loads(serve_rest.answer(f"{PREFIX}/contracts{name}", "", made, AT).body) for name in ("/ETH_USDT", ""))
+    assert one in all_of_them
+    assert one["name"] == "ETH_USDT"
 
 
 def test_a_snapshot_has_its_number_only_if_asked_for() -> None:
@@ -172,6 +186,7 @@ def test_a_snapshot_has_its_number_only_if_asked_for() -> None:
         ("/order_book", "", 400, "MISSING_REQUIRED_PARAM"),
         ("/order_book", "contract=NO_USDT", 400, "CONTRACT_NOT_FOUND"),
         ("/order_book", "contract=BTC_USDT&limit=0", 400, "INVALID_PARAM_VALUE"),
+        ("/contracts/NO_USDT", "", 400, "CONTRACT_NOT_FOUND"),
         ("/tickers", "contract=NO_USDT", 400, "CONTRACT_NOT_FOUND"),
         ("/nothing", "", 404, "NOT_FOUND"),
     ],

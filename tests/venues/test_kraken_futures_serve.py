@@ -9,17 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perps_actors.errors import VenueError
-from perps_actors.market.events import BookTop, BookWithdrawn, Funding, Touch, Trade, VenueMark
+from perps_actors.market.events import BookTop, BookWithdrawn, Funding, OpenInterest, Touch, Trade, VenueMark
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.numbers import DecimalText
 from perps_actors.simulator.market import contract
 from perps_actors.simulator.sides import side_of
 from perps_actors.venues.contract import Complaint
 from perps_actors.venues.kraken_futures.rest import KrakenFuturesRest
-from perps_actors.venues.kraken_futures.serve import KrakenFuturesSession, KrakenFuturesStreams
+from perps_actors.venues.kraken_futures.serve import KrakenFuturesSession, KrakenFuturesStreams, money_of
 from perps_actors.venues.kraken_futures.serve_rest import KrakenFuturesRequests, KrakenFuturesRestSide
 from perps_actors.venues.kraken_futures.stream import KrakenFuturesStream
-from perps_actors.venues.serving import Depth
+from perps_actors.venues.serving import Depth, WholeTicker
 
 TERMS = side_of("kraken_futures").terms
 BTC = InstrumentId("kraken_futures", "PF_XBTUSD")
@@ -44,12 +44,18 @@ class OneProduct:
     def touch(self, symbol):  # noqa: ARG002 - there is but one
         return None if self._silent else Touch(BTC, number("30"), number("1"), number("31.5"), number("2"), None, AT, AT)
 
+    def depth(self, symbol):
+        return None if self._silent else Depth(symbol, 7, (("30", "1"), ("29.5", "4.25")), (("31.5", "2"),), AT)
+
     def venue_mark(self, symbol):  # noqa: ARG002 - there is but one
         return None
 
+    def open_interest(self, symbol):  # noqa: ARG002 - there is but one
+        return None
 
-def ask(path: str, *, silent: bool = False) -> tuple[int, dict]:
-    answer = serve_rest.answer(f"/derivatives/api/v3/{path}", "", OneProduct(silent=silent), AT)
+
+def ask(path: str, query: str = "", *, silent: bool = False) -> tuple[int, dict]:
+    answer = serve_rest.answer(f"/derivatives/api/v3/{path}", query, OneProduct(silent=silent), AT)
     return answer.status, json.loads(answer.body)
 
 
@@ -111,10 +117,19 @@ def test_the_adapter_reads_from_the_frames_what_was_put_into_them() -> None:
     trade = Trade(BTC, "sell", number("30.5"), number("0.2"), "9", AT, AT)
     mark = VenueMark(BTC, number("30.4"), number("30.3"), AT, AT)
     funding = Funding(BTC, number("-0.00010000"), None, AT + 1_000_000_000, number("30.4"), AT, AT)
-    assert list(adapter.frame("c", serve.touch_frame(touch, 5)[1], AT)) == [touch]
     assert list(adapter.frame("c", serve.trade_frame(trade)[1], AT)) == [trade]
-    ((_, frame),) = serve.mark_frames(mark, funding)
-    assert list(adapter.frame("c", frame, AT)) == [mark, funding]
+    _, frame = serve.ticker_frame(WholeTicker(touch, mark, funding, number("1000")), marked=False)
+    assert list(adapter.frame("c", frame, AT)) == [touch, mark, OpenInterest(BTC, number("1000"), AT, AT), funding]
+
+
+@pytest.mark.parametrize(("symbol", "money"), [("PF_XBTUSD", "-5"), ("PI_XBTUSD", "-0.000000002"), ("FI_XBTUSD_210924", "-0.000000002")])
+def test_funding_is_told_as_money_a_contract_which_is_one_of_base_asset_or_of_one_dollar(symbol: str, money: str) -> None:
+    instrument = InstrumentId("kraken_futures", symbol)
+    mark = VenueMark(instrument, number("50001"), number("50000"), AT, AT)
+    funding = Funding(instrument, number("-0.0001"), None, None, mark.mark, AT, AT)
+    assert money_of(symbol, mark, funding) == money
+    assert money_of(symbol, msgspec.structs.replace(mark, index=None), funding) is None
+    assert money_of(symbol, mark, msgspec.structs.replace(funding, rate=None)) is None
 
 
 PRICES = st.integers(1, 60).map(str)
@@ -178,19 +193,28 @@ def test_rest_answers_tell_the_market() -> None:
         "askSize": 2,
     }
     assert ask("tickers")[1]["tickers"] == [one["ticker"]]
+    assert ask("orderbook", "symbol=pf_xbtusd")[1]["orderBook"] == {"bids": [[30, 1], [29.5, 4.25]], "asks": [[31.5, 2]]}
     assert ask("tickers", silent=True)[1]["tickers"] == []
 
 
 @pytest.mark.parametrize(
-    ("path", "silent", "status", "error"),
+    ("path", "query", "silent", "status", "error"),
     [
-        ("tickers/PF_NONE", False, 404, "contractUnavailable"),
-        ("tickers/PF_XBTUSD", True, 503, "Unavailable"),
-        ("nothing", False, 404, "notFound"),
+        ("tickers/PF_NONE", "", False, 404, "contractUnavailable"),
+        ("tickers/PF_XBTUSD", "", True, 503, "Unavailable"),
+        ("orderbook", "", False, 404, "contractUnavailable"),
+        ("orderbook", "symbol=PF_XBTUSD", True, 503, "Unavailable"),
+        ("nothing", "", False, 404, "notFound"),
     ],
 )
-def test_a_request_that_cannot_be_answered_gets_the_venues_error(path: str, silent: bool, status: int, error: str) -> None:  # noqa: FBT001
-    answered, body = ask(path, silent=silent)
+def test_a_request_that_cannot_be_answered_gets_the_venues_error(
+    path: str,
+    query: str,
+    silent: bool,  # noqa: FBT001
+    status: int,
+    error: str,
+) -> None:
+    answered, body = ask(path, query, silent=silent)
     assert (answered, body["result"], body["error"]) == (status, "error", error)
 
 

@@ -40,8 +40,9 @@ FUNDING = Funding(BTC, number("-0.0001"), None, AT + S, None, AT, AT)
 class OneBook:
     """A market of one symbol whose touch and book are known and whose mark may be."""
 
-    def __init__(self, known=None) -> None:
+    def __init__(self, known=None, held=None) -> None:
         self._known = known
+        self._held = held
 
     def instruments(self):
         return [contract("okx", SYMBOL, side_of("okx").terms, tick=Decimal("0.1"), lot=Decimal(1))]
@@ -54,6 +55,9 @@ class OneBook:
 
     def venue_mark(self, symbol):  # noqa: ARG002 - there is but one
         return self._known
+
+    def open_interest(self, symbol):  # noqa: ARG002 - there is but one
+        return self._held
 
 
 def ask(path: str, query: str = "", known=None) -> tuple[int, dict]:
@@ -206,20 +210,29 @@ def test_rest_answers_tell_the_market_and_nothing_that_is_not_known() -> None:
     assert (row["bidPx"], row["askSz"], row["last"]) == ("30", "2", "")
     assert ask("market/tickers", "instType=FUTURES")[1]["data"] == []
     assert ask("public/mark-price", "instType=SWAP")[1]["data"] == []
+    assert ask("public/open-interest", "instType=SWAP")[1]["data"] == []
+    assert ask("public/time")[1]["data"] == [{"ts": "1700000000123"}]
     (book,) = ask("market/books", f"instId={SYMBOL}&sz=2")[1]["data"]
     assert (book["seqId"], book["bids"]) == (77, [["30", "1", "0", "1"], ["29", "1", "0", "1"]])
+
+
+def test_the_funding_of_all_swaps_is_asked_for_at_once() -> None:
+    (row,) = ask("public/funding-rate", "instId=ANY", (MARK, FUNDING))[1]["data"]
+    assert (row["instId"], row["fundingRate"]) == (SYMBOL, "-0.0001")
+    assert ask("public/funding-rate", "instId=ANY")[1]["data"] == []
 
 
 def test_the_adapter_reads_the_answers() -> None:
     rest, known = OkxRest(), (MARK, FUNDING)
     (quotes,) = rest.quotes([SYMBOL])
     read = []
-    for request in (quotes, rest.depth(SYMBOL), rest.poll("mark", [SYMBOL])[0], rest.poll("funding", [SYMBOL])[0]):
+    polled = (request for what in ("mark", "funding", "open_interest") for request in rest.poll(what, [SYMBOL]))
+    for request in (quotes, rest.depth(SYMBOL), *polled):
         path, _, query = request.url.removeprefix("https://www.okx.com").partition("?")
-        read += rest.read(request, 200, REST.answer(path, query, OneBook(known), AT).body, AT)
+        read += rest.read(request, 200, REST.answer(path, query, OneBook(known, "1000"), AT).body, AT)
     assert not [outcome for outcome in read if isinstance(outcome, Complaint)]
-    touch, top, mark, funding = read
-    assert (touch, mark.mark, funding) == (TOUCH, "30.4", FUNDING)
+    touch, top, mark, funding, held = read
+    assert (touch, mark.mark, funding, held.open_interest) == (TOUCH, "30.4", FUNDING, "1000")
     assert (top.bid, top.ask, top.bid_levels) == ("30", "31", 30)
 
 

@@ -127,8 +127,8 @@ class BinanceRestSide:
                 return {"serverTime": now_ns // NS_PER_MS}
             case "/exchangeInfo":
                 return _exchange_info(self._dialect, market.instruments(), now_ns)
-            case "/depth":
-                return _depth(_listed(params, market), params.get("limit", "500"), market)
+            case "/depth" | "/openInterest":
+                return _of_one(below, _listed(params, market), params, market, now_ns)
             case "/ticker/bookTicker":
                 return self._rows(params, market, _book_ticker)
             case "/premiumIndex":
@@ -164,6 +164,10 @@ def _unknown() -> _Refusal:
     return _Refusal(503, -1001, "Internal error; unable to process your request. Please try again.")
 
 
+def _of_one(below: str, symbol: str, params: dict[str, str], market: MarketView, now_ns: int) -> dict[str, Any]:
+    return _depth(symbol, params.get("limit", "500"), market) if below == "/depth" else _open_interest(symbol, market, now_ns)
+
+
 def _depth(symbol: str, limit: str, market: MarketView) -> dict[str, Any]:
     if not limit.isdecimal() or int(limit) not in _DEPTH_WEIGHTS:
         raise _Refusal(400, -4021, f"{limit[:20]} is not valid depth limit")
@@ -172,6 +176,13 @@ def _depth(symbol: str, limit: str, market: MarketView) -> dict[str, Any]:
         raise _unknown()
     ms = book.venue_time_ns // NS_PER_MS
     return {"lastUpdateId": book.last, "E": ms, "T": ms, "bids": book.bids[:most], "asks": book.asks[:most]}
+
+
+def _open_interest(symbol: str, market: MarketView, now_ns: int) -> dict[str, Any]:
+    held = market.open_interest(symbol)
+    if held is None:
+        raise _unknown()
+    return {"symbol": symbol, "openInterest": held, "time": now_ns // NS_PER_MS}
 
 
 def _book_ticker(symbol: str, market: MarketView) -> dict[str, Any] | None:

@@ -125,7 +125,7 @@ class BitmexStreams:
 
     def snapshot_frame(self, book: Depth) -> tuple[str, bytes]:
         """Return the partial of a book as (stream, frame)."""
-        return _frame(_BOOK, "partial", book.symbol, list(_rows(book)))
+        return _frame(_BOOK, "partial", book.symbol, list(book_rows(book)))
 
     def first_mark_frame(self, mark: VenueMark, funding: Funding) -> tuple[str, bytes]:
         """Return the partial of a contract's row as (stream, frame): clients drop what comes before it."""
@@ -134,7 +134,7 @@ class BitmexStreams:
     def depth_frames(self, change: Depth) -> tuple[tuple[str, bytes], ...]:
         """Return a change of a book as (stream, frame), one message an action: what is gone, what changed, what is new."""
         actions: dict[Action, list[dict[str, Any]]] = {"delete": [], "update": [], "insert": []}
-        for row, (price, size) in zip(_rows(change), (*change.bids, *change.asks), strict=True):
+        for row, (price, size) in zip(book_rows(change), (*change.bids, *change.asks), strict=True):
             gone = not Decimal(size)
             if gone:
                 del row["size"]
@@ -197,7 +197,8 @@ def _frame(table: str, action: Action, symbol: str, rows: Sequence[dict[str, Any
     return f"{table}:{symbol}", _encode(told)
 
 
-def _rows(book: Depth) -> Iterator[dict[str, Any]]:
+def book_rows(book: Depth) -> Iterator[dict[str, Any]]:
+    """Yield the rows of a book or a change of one, bids first."""
     at = moment(book.venue_time_ns)
     for side, levels in (("Buy", book.bids), ("Sell", book.asks)):
         for price, size in levels:

@@ -14,17 +14,20 @@ import msgspec
 
 from perps_actors.market.instrument import Instrument
 from perps_actors.market.numbers import plain
-from perps_actors.venues.bitmex.serve import mark_fields, moment, number
+from perps_actors.venues.bitmex.serve import book_rows, mark_fields, moment, number
 from perps_actors.venues.serving import Depth, MarketView, RestAnswer
 
 LIMIT: Final = 30
 """Requests a minute."""
 
 _MINUTE_NS: Final = 60_000_000_000
-_ACTIVE: Final = "/api/v1/instrument/active"
+_ACTIVE: Final = ("/api/v1/instrument/active", "/api/v1/instrument/activeAndIndices")
+"""There is no index among the instruments here."""
 _ONE: Final = "/api/v1/instrument"
-_TOO_MANY, _DOWN, _NOT_FOUND = 429, 503, 404
-_BESIDE_THE_POINT: Final = ("count", "start", "reverse", "columns")
+_BOOK: Final = "/api/v1/orderBook/L2"
+_USUAL_LEVELS: Final = "25"
+_BAD_REQUEST, _TOO_MANY, _DOWN, _NOT_FOUND = 400, 429, 503, 404
+_BESIDE_THE_POINT: Final = ("count", "start", "reverse", "columns", "depth")
 _SETTLE: Final = Decimal(1_000_000)
 """USDt, the settlement currency of linear contracts, is counted in millionths."""
 _VENUE_NAMES: Final = {"BTC": "XBT"}
@@ -85,18 +88,37 @@ class BitmexRestSide:
 
     def answer(self, path: str, query: str, market: MarketView, now_ns: int) -> RestAnswer:  # noqa: ARG002 - rows have times of their own
         """Return the answer to a GET request; an error answer if it asks for what is not there."""
-        symbol = dict(parse_qsl(query)).get("symbol")
-        if path not in (_ACTIVE, _ONE):
+        params = dict(parse_qsl(query))
+        if path == _BOOK:
+            return _book(params, market)
+        if path not in (*_ACTIVE, _ONE):
             return _error(_NOT_FOUND, "Not Found", "HTTPError")
-        listed = [each for each in market.instruments() if path == _ACTIVE or symbol in (None, each.id.symbol)]
+        listed = [each for each in market.instruments() if path != _ONE or params.get("symbol") in (None, each.id.symbol)]
         return RestAnswer(200, _encode([_row(instrument, market) for instrument in listed]))
+
+
+def _book(params: dict[str, str], market: MarketView) -> RestAnswer:
+    symbol, depth = params.get("symbol", ""), params.get("depth", _USUAL_LEVELS)
+    if not depth.isdecimal() or not symbol:
+        return _error(_BAD_REQUEST, f"'{'depth' if symbol else 'symbol'}' is a required arg.", "HTTPError")
+    if all(symbol != listed.id.symbol for listed in market.instruments()):
+        return RestAnswer(200, b"[]")
+    book, most = market.depth(symbol), int(depth) or None
+    if book is None:
+        return _error(_DOWN, "The system is currently overloaded. Please try again later.", "HTTPError")
+    best = msgspec.structs.replace(book, bids=book.bids[:most], asks=book.asks[:most])
+    return RestAnswer(200, _encode([{"symbol": symbol, **row} for row in book_rows(best)]))
 
 
 def _row(listed: Instrument, market: MarketView) -> dict[str, Any]:
     touch, known = market.touch(listed.id.symbol), market.venue_mark(listed.id.symbol)
-    row = _terms(listed) | (mark_fields(*known) if known is not None else {})
+    row = (
+        _terms(listed)
+        | {"openInterest": number(market.open_interest(listed.id.symbol))}
+        | (mark_fields(*known) if known is not None else {})
+    )
     if touch is not None:
-        row |= {"bidPrice": number(touch.bid), "askPrice": number(touch.ask)}
+        row |= {"bidPrice": number(touch.bid), "askPrice": number(touch.ask), "lastPrice": number(touch.last)}
     times = [event.venue_time_ns or 0 for event in (touch, known and known[0]) if event is not None]
     return {**row, "timestamp": moment(max(times)) if times else None}
 
@@ -115,9 +137,9 @@ def _terms(listed: Instrument) -> dict[str, Any]:
         "tickSize": number(plain(listed.tick)),
         "lotSize": number(plain(listed.lot)),
         "multiplier": number(plain(listed.contract_size * _SETTLE)),
+        "underlyingToPositionMultiplier": number(plain(1 / listed.contract_size)),
         "quoteToSettleMultiplier": number(plain(_SETTLE)),
         "isQuanto": False,
         "isInverse": False,
         "fundingInterval": "2000-01-01T08:00:00.000Z" if listed.perpetual else None,
-        "openInterest": None,
     }

@@ -3,25 +3,26 @@
 Source: bybit-exchange.github.io/docs/v5 (ws/connect, websocket/public), read 2026-11. A connection carries one category, which its
 path names.
 
-A book is one stream here, whatever depth it is asked for by: its frames keep the topic that they were written or recorded with.
+A book is one stream here, whatever depth it is asked for by. Its frames keep the topic that they were written or recorded with; who asked
+for a deeper one than is made up here gets that under the topic asked for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any, Final
 
 import msgspec
 
 from perps_actors.market.events import Funding, Touch, Trade, VenueMark
 from perps_actors.market.instrument import InstrumentId
-from perps_actors.market.numbers import DecimalText
+from perps_actors.market.numbers import DecimalText, plain
 from perps_actors.venues.bybit.categories import Category, category_of
 from perps_actors.venues.bybit.rest import VENUE
 from perps_actors.venues.bybit.serve_session import BybitSession, stream_name, symbol_of
 from perps_actors.venues.bybit.stream import CHANNELS
 from perps_actors.venues.fields import NS_PER_MS, ns_if_any
-from perps_actors.venues.serving import Channel, Depth, Levels
+from perps_actors.venues.serving import Channel, Depth, Levels, WholeTicker
 
 _CHANNELS: Final[dict[str, Channel]] = {"orderbook": "book", "tickers": "ticker", "publicTrade": "trades", "allLiquidation": "other"}
 
@@ -100,28 +101,23 @@ class BybitStreams:
         """Return the book that a subscription begins with as (stream, frame)."""
         return _book_frame("snapshot", book)
 
-    def first_mark_frame(self, mark: VenueMark, funding: Funding) -> tuple[str, bytes]:
-        """Return the ticker that a subscription begins with as (stream, frame); best bid and ask follow with the next change."""
-        return _ticker_frame("snapshot", mark.instrument.symbol, _mark_fields(mark, funding), mark.venue_time_ns)
+    def first_ticker_frame(self, ticker: WholeTicker) -> tuple[str, bytes]:
+        """Return the whole ticker that a subscription begins with as (stream, frame)."""
+        return _ticker_frame("snapshot", ticker, marked=True)
 
     def depth_frames(self, change: Depth) -> tuple[tuple[str, bytes]]:
         """Return a change of a book as one (stream, frame)."""
         return (_book_frame("delta", change),)
 
-    def touch_frame(self, touch: Touch, update: int) -> tuple[str, bytes]:  # noqa: ARG002 - as every venue's side has it
-        """Return a best bid and ask as (stream, frame): a ticker's changed fields."""
-        changed = {"bid1Price": touch.bid, "bid1Size": touch.bid_size, "ask1Price": touch.ask, "ask1Size": touch.ask_size}
-        return _ticker_frame("delta", touch.instrument.symbol, changed, touch.venue_time_ns)
+    def ticker_frame(self, ticker: WholeTicker, *, marked: bool) -> tuple[str, bytes]:
+        """Return a ticker's changed fields as (stream, frame)."""
+        return _ticker_frame("delta", ticker, marked=marked)
 
     def trade_frame(self, trade: Trade) -> tuple[str, bytes]:
         """Return a trade as (stream, frame)."""
         ms, symbol, side = _ms(trade.venue_time_ns), trade.instrument.symbol, "Buy" if trade.side == "buy" else "Sell"
         row = {"T": ms, "s": symbol, "S": side, "v": trade.amount, "p": trade.price, "i": trade.trade_id, "BT": False, "RPI": False}
         return _frame(CHANNELS["trades"], symbol, {"type": "snapshot", "ts": ms, "data": [row]})
-
-    def mark_frames(self, mark: VenueMark, funding: Funding) -> tuple[tuple[str, bytes]]:
-        """Return the venue's mark with its funding as one (stream, frame): a ticker's changed fields."""
-        return (_ticker_frame("delta", mark.instrument.symbol, _mark_fields(mark, funding), mark.venue_time_ns),)
 
     def read_depth(self, frame: bytes) -> Depth:
         """Return the book or its change in a frame; `msgspec.DecodeError` if it is none."""
@@ -152,14 +148,32 @@ def _book_frame(kind: str, book: Depth) -> tuple[str, bytes]:
     return _frame(CHANNELS["book"], book.symbol, {"type": kind, "ts": ms, "data": data, "cts": ms})
 
 
-def _mark_fields(mark: VenueMark, funding: Funding) -> dict[str, str | None]:
-    next_time = None if funding.next_time_ns is None else str(_ms(funding.next_time_ns))
-    return {"markPrice": mark.mark, "indexPrice": mark.index, "fundingRate": funding.rate, "nextFundingTime": next_time}
+def _ticker_frame(kind: str, ticker: WholeTicker, *, marked: bool) -> tuple[str, bytes]:
+    symbol, known = ticker.touch.instrument.symbol, (ticker.mark, ticker.funding) if marked else None
+    fields = ticker_fields(ticker.touch, known, ticker.open_interest)
+    told = {"symbol": symbol} | {name: value for name, value in fields.items() if value is not None}
+    return _frame(CHANNELS["marks"], symbol, {"type": kind, "data": told, "ts": _ms(ticker.touch.venue_time_ns)})
 
 
-def _ticker_frame(kind: str, symbol: str, fields: Mapping[str, str | None], time_ns: int | None) -> tuple[str, bytes]:
-    data = {"symbol": symbol} | {name: value for name, value in fields.items() if value is not None}
-    return _frame(CHANNELS["marks"], symbol, {"type": kind, "data": data, "ts": _ms(time_ns)})
+def ticker_fields(
+    touch: Touch, known: tuple[VenueMark, Funding] | None, open_interest: DecimalText | None
+) -> dict[str, DecimalText | str | None]:
+    """Return the fields of a ticker; None for those that are not known."""
+    mark, funding = known if known is not None else (None, None)
+    next_ns, price = (funding.next_time_ns if funding is not None else None), (mark.mark if mark is not None else None)
+    return {
+        "lastPrice": touch.last,
+        "indexPrice": mark.index if mark is not None else None,
+        "markPrice": price,
+        "openInterest": open_interest,
+        "openInterestValue": plain(Decimal(open_interest) * Decimal(price)) if open_interest and price else None,
+        "fundingRate": funding.rate if funding is not None else None,
+        "nextFundingTime": str(_ms(next_ns)) if next_ns is not None else None,
+        "bid1Price": touch.bid,
+        "bid1Size": touch.bid_size,
+        "ask1Price": touch.ask,
+        "ask1Size": touch.ask_size,
+    }
 
 
 def _frame(channel: str, symbol: str, rest: dict[str, Any]) -> tuple[str, bytes]:

@@ -15,6 +15,7 @@ import msgspec
 from perps_actors.market.instrument import Instrument
 from perps_actors.market.numbers import plain
 from perps_actors.venues.bybit.categories import CATEGORIES, category_of
+from perps_actors.venues.bybit.serve import ticker_fields
 from perps_actors.venues.fields import NS_PER_MS, NS_PER_S
 from perps_actors.venues.serving import Depth, MarketView, RestAnswer
 
@@ -135,23 +136,11 @@ def _asked_for(params: dict[str, str], market: MarketView) -> list[Instrument]:
 
 
 def _ticker(symbol: str, market: MarketView) -> dict[str, Any] | None:
-    touch, known = market.touch(symbol), market.venue_mark(symbol)
+    touch = market.touch(symbol)
     if touch is None:
         return None
-    mark, funding = known if known is not None else (None, None)
-    next_ns = funding.next_time_ns if funding is not None else None
-    return {
-        "symbol": symbol,
-        "lastPrice": touch.last or "",
-        "indexPrice": (mark.index if mark is not None else None) or "",
-        "markPrice": (mark.mark if mark is not None else None) or "",
-        "fundingRate": (funding.rate if funding is not None else None) or "",
-        "nextFundingTime": "" if next_ns is None else str(next_ns // NS_PER_MS),
-        "bid1Price": touch.bid or "",
-        "bid1Size": touch.bid_size or "",
-        "ask1Price": touch.ask or "",
-        "ask1Size": touch.ask_size or "",
-    }
+    fields = ticker_fields(touch, market.venue_mark(symbol), market.open_interest(symbol))
+    return {"symbol": symbol} | {name: value or "" for name, value in fields.items()}
 
 
 def _orderbook(params: dict[str, str], market: MarketView) -> dict[str, Any]:

@@ -13,12 +13,16 @@ import msgspec
 from perps_actors.errors import VenueError
 from perps_actors.venues.bybit.categories import CATEGORIES, category_of
 from perps_actors.venues.bybit.followed import DEPTHS, READINGS
+from perps_actors.venues.bybit.stream import CHANNELS
 from perps_actors.venues.serving import StreamSession
 
 MAX_TOPIC_CHARACTERS: Final = 21_000
 """Of all topics of a connection together."""
 
 _KINDS: Final = frozenset(READINGS)
+_DEEPER: Final = DEPTHS[DEPTHS.index(CHANNELS["book"].partition(".")[2]) + 1 :]
+_HEAD: Final = b'{"topic":"'
+_MOST_HEAD: Final = 200
 
 _encode = msgspec.json.Encoder().encode
 
@@ -52,10 +56,16 @@ class BybitSession(StreamSession):
         self._category = category
         self._topics: dict[str, None] = {}
         self._streams: tuple[str, ...] = ()
+        self._renamed: dict[bytes, bytes] = {}
 
     def streams(self) -> tuple[str, ...]:
         """Return the streams that go out on this connection."""
         return self._streams
+
+    def dress(self, frame: bytes) -> bytes:
+        """Return a frame as this connection wants it: as it is, but for a book's topic."""
+        topic = frame[:_MOST_HEAD].removeprefix(_HEAD).partition(b'"')[0] if self._renamed else b""
+        return frame.replace(topic, self._renamed[topic], 1) if topic in self._renamed else frame
 
     def receive(self, text: str) -> tuple[str, ...]:
         """Return the answer to a text frame of the client; a refusal if the frame is malformed."""
@@ -92,6 +102,8 @@ class BybitSession(StreamSession):
     def _ask(self, topics: dict[str, None]) -> None:
         self._topics = topics
         self._streams = tuple(dict.fromkeys(stream_name(topic) for topic in topics))
+        deeper = {f"{CHANNELS['book']}.{symbol_of(topic)}": topic for topic in topics if topic.split(".")[1] in _DEEPER}
+        self._renamed = {made.encode(): asked.encode() for made, asked in deeper.items() if made not in topics}
 
     def _refusal(self, topic: str) -> str | None:
         if not self._has(topic):

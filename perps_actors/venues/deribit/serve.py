@@ -2,7 +2,6 @@
 
 Source: docs.deribit.com (subscriptions, session-management), read 2026-10, and captures of 2021 to 2026. A stream is a channel without
 its interval, `book.BTC-PERPETUAL`: whoever asks for it at whatever interval is sent what there is, under the name that was asked for.
-A ticker says what it was made of: best prices, or the venue's mark.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from perps_actors.venues.deribit.readings import changed_levels
 from perps_actors.venues.deribit.serve_session import KINDS, DeribitSession, Named, stream_of_channel
 from perps_actors.venues.deribit.stream import INTERVAL
 from perps_actors.venues.fields import NS_PER_MS
-from perps_actors.venues.serving import Channel, Depth, Levels
+from perps_actors.venues.serving import Channel, Depth, Levels, WholeTicker
 from perps_actors.venues.spelling import spelled
 
 _HEAD: Final = re.compile(rb'.{0,80}?"channel":"([^"]+)"', re.DOTALL)
@@ -72,38 +71,26 @@ class DeribitStreams:
         bids, asks = (_rows(levels, dict.fromkeys((price for price, _ in levels), "new")) for levels in (book.bids, book.asks))
         return _book_frame(book, {"type": "snapshot", "bids": bids, "asks": asks})
 
-    def first_mark_frame(self, mark: VenueMark, funding: Funding) -> None:
-        """Return None: each ticker stands for itself."""
-
     def depth_frames(self, change: Depth) -> Sequence[tuple[str, bytes]]:
         """Return a change of a book as one (stream, frame)."""
         actions = dict.fromkeys(change.added, "new")
         bids, asks = _rows(change.bids, actions), _rows(change.asks, actions)
         return (_book_frame(change, {"type": "change", "prev_change_id": change.previous, "bids": bids, "asks": asks}),)
 
-    def touch_frame(self, touch: Touch, update: int) -> tuple[str, bytes]:  # noqa: ARG002 - as every venue's side has it
-        """Return a best bid and ask as (stream, frame)."""
-        return _ticker_frame(
-            touch.instrument.symbol,
-            touch.venue_time_ns,
-            {
-                "best_bid_price": touch.bid,
-                "best_bid_amount": touch.bid_size,
-                "best_ask_price": touch.ask,
-                "best_ask_amount": touch.ask_size,
-            },
-        )
+    def first_ticker_frame(self, ticker: WholeTicker) -> tuple[str, bytes]:
+        """Return a whole ticker as (stream, frame)."""
+        return self.ticker_frame(ticker, marked=True)
+
+    def ticker_frame(self, ticker: WholeTicker, *, marked: bool) -> tuple[str, bytes]:  # noqa: ARG002 - a ticker has all of it each time
+        """Return a whole ticker as (stream, frame)."""
+        symbol = ticker.touch.instrument.symbol
+        return _frame("ticker", symbol, ticker_row(symbol, ticker.touch, (ticker.mark, ticker.funding), ticker.open_interest))
 
     def trade_frame(self, trade: Trade) -> tuple[str, bytes]:
         """Return a trade as (stream, frame)."""
         symbol = trade.instrument.symbol
         row = {"trade_id": trade.trade_id, "timestamp": _ms(trade.venue_time_ns), "instrument_name": symbol, "direction": trade.side}
         return _frame("trades", symbol, [{**row, "price": _number(trade.price), "amount": _number(trade.amount)}])
-
-    def mark_frames(self, mark: VenueMark, funding: Funding) -> Sequence[tuple[str, bytes]]:
-        """Return the venue's mark, its index and its funding, which is paid continuously, as one (stream, frame)."""
-        numbers = {"mark_price": mark.mark, "index_price": mark.index, "current_funding": funding.rate}
-        return (_ticker_frame(mark.instrument.symbol, mark.venue_time_ns, numbers),)
 
     def read_depth(self, frame: bytes) -> Depth:
         """Return the book or the change of one in a notification; `msgspec.DecodeError` if it is none."""
@@ -137,6 +124,27 @@ class DeribitStreams:
         return VenueMark(instrument, mark, _text(row.index_price), at, at), funding
 
 
+def ticker_row(symbol: str, touch: Touch, known: tuple[VenueMark, Funding] | None, open_interest: DecimalText | None) -> dict[str, Any]:
+    """Return what a ticker says, which the answer to a request for one says as well; what is not known is left out.
+
+    Funding is paid continuously: `current_funding` has no next time.
+    """
+    mark, funding = known if known is not None else (None, None)
+    numbers = {
+        "best_bid_price": touch.bid,
+        "best_bid_amount": touch.bid_size,
+        "best_ask_price": touch.ask,
+        "best_ask_amount": touch.ask_size,
+        "last_price": touch.last,
+        "mark_price": mark.mark if mark is not None else None,
+        "index_price": mark.index if mark is not None else None,
+        "current_funding": funding.rate if funding is not None else None,
+        "open_interest": open_interest,
+    }
+    told = {name: _number(number) for name, number in numbers.items() if number is not None}
+    return {"timestamp": _ms(touch.venue_time_ns), "state": "open", "instrument_name": symbol, **told}
+
+
 def _frame(kind: str, symbol: str, data: Any) -> tuple[str, bytes]:
     stream = f"{kind}.{symbol}"
     params = {"channel": f"{stream}.{INTERVAL}", "data": data}
@@ -148,13 +156,13 @@ def _book_frame(book: Depth, data: dict[str, Any]) -> tuple[str, bytes]:
     return _frame("book", book.symbol, {**stamp, **data})
 
 
-def _ticker_frame(symbol: str, time_ns: int | None, numbers: dict[str, DecimalText | None]) -> tuple[str, bytes]:
-    told = {name: _number(number) for name, number in numbers.items() if number is not None}
-    return _frame("ticker", symbol, {"timestamp": _ms(time_ns), "state": "open", "instrument_name": symbol, **told})
-
-
 def _rows(levels: Levels, actions: dict[str, str]) -> list[tuple[str, msgspec.Raw, msgspec.Raw]]:
     return [(actions.get(price, "change") if size.strip("0.") else "delete", _number(price), _number(size)) for price, size in levels]
+
+
+def plain_rows(levels: Levels) -> list[tuple[msgspec.Raw, msgspec.Raw]]:
+    """Return price and amount of levels, as the answer to a request for a book has them."""
+    return [(_number(price), _number(size)) for price, size in levels]
 
 
 def _number(text: str) -> msgspec.Raw:

@@ -15,10 +15,10 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
-from perps_actors.market.events import Funding, VenueMark
 from perps_actors.market.instrument import Instrument
-from perps_actors.market.numbers import DecimalText, plain
+from perps_actors.market.numbers import plain
 from perps_actors.venues.deribit.rest import currency_of
+from perps_actors.venues.deribit.serve import plain_rows, ticker_row
 from perps_actors.venues.fields import NS_PER_MS, NS_PER_S
 from perps_actors.venues.serving import Depth, MarketView, RestAnswer
 
@@ -29,6 +29,7 @@ _ROOT: Final = "/api/v2/public/"
 _COSTS: Final = {"get_instruments": 10_000}
 _COST: Final = 500
 _YEAR_3000_MS: Final = 32_503_708_800_000
+_DEPTHS: Final = ("1", "5", "10", "20", "50", "100", "1000", "10000")
 _OPTION: Final = re.compile(r".+-[CP]", re.ASCII)
 _DAY: Final = re.compile(r".+?-(\d{1,2})([A-Z]{3})(\d\d)(-.*)?", re.ASCII)
 _MONTHS: Final = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
@@ -117,10 +118,19 @@ def _result(method: str, params: dict[str, str], market: MarketView, now_ns: int
         case "get_book_summary_by_currency":
             rows = (_summary(listed, market, now_ns) for listed in _of(market, params, ()))
             return [row for row in rows if row is not None]
-        case "ticker":
-            return _ticker(_listed(params, market), market, now_ns)
+        case "get_book_summary_by_instrument" | "ticker" | "get_order_book":
+            return _of_one(method, _listed(params, market), params, market, now_ns)
         case _:
             raise _Refusal(400, -32601, "Method not found")
+
+
+def _of_one(method: str, listed: Instrument, params: dict[str, str], market: MarketView, now_ns: int) -> Any:
+    if method == "ticker":
+        return _ticker(listed, market)
+    if method == "get_order_book":
+        return _order_book(listed, params.get("depth", "5"), market)
+    row = _summary(listed, market, now_ns)
+    return [row] if row is not None else []
 
 
 def _of(market: MarketView, params: dict[str, str], all_of: tuple[str, ...]) -> Iterable[Instrument]:
@@ -142,19 +152,22 @@ def _listed(params: dict[str, str], market: MarketView) -> Instrument:
     return named[0]
 
 
-def _ticker(listed: Instrument, market: MarketView, now_ns: int) -> dict[str, Any]:
-    touch, known = market.touch(listed.id.symbol), market.venue_mark(listed.id.symbol)
+def _ticker(listed: Instrument, market: MarketView) -> dict[str, Any]:
+    symbol = listed.id.symbol
+    touch = market.touch(symbol)
     if touch is None:
         raise _Refusal(503, 11051, "system_maintenance")
-    sides = {
-        "best_bid_price": touch.bid,
-        "best_bid_amount": touch.bid_size,
-        "best_ask_price": touch.ask,
-        "best_ask_amount": touch.ask_size,
-    }
-    stamp = {"timestamp": (touch.venue_time_ns or now_ns) // NS_PER_MS, "state": "open", "instrument_name": listed.id.symbol}
-    index = {"index_price": known[0].index} if known is not None else {}
-    return {**stamp, **_numbers({**sides, **index, **_state(known)})}
+    return ticker_row(symbol, touch, market.venue_mark(symbol), market.open_interest(symbol))
+
+
+def _order_book(listed: Instrument, depth: str, market: MarketView) -> dict[str, Any]:
+    if depth not in _DEPTHS:
+        raise _Refusal(400, -32602, "Invalid params", reason="value not allowed", param="depth")
+    book, most = market.depth(listed.id.symbol), int(depth)
+    if book is None:
+        raise _Refusal(503, 11051, "system_maintenance")
+    sides = {"bids": plain_rows(book.bids[:most]), "asks": plain_rows(book.asks[:most])}
+    return {**_ticker(listed, market), "timestamp": book.venue_time_ns // NS_PER_MS, "change_id": book.last, **sides}
 
 
 def _summary(listed: Instrument, market: MarketView, now_ns: int) -> dict[str, Any] | None:
@@ -162,12 +175,16 @@ def _summary(listed: Instrument, market: MarketView, now_ns: int) -> dict[str, A
     if touch is None:
         return None
     stamp = {"instrument_name": listed.id.symbol, "base_currency": listed.base, "quote_currency": listed.quote}
-    prices = {"bid_price": touch.bid, "ask_price": touch.ask, **_state(market.venue_mark(listed.id.symbol))}
-    return {**stamp, "creation_timestamp": now_ns // NS_PER_MS, **_numbers(prices)}
-
-
-def _state(known: tuple[VenueMark, Funding] | None) -> dict[str, DecimalText | None]:
-    return {} if known is None else {"mark_price": known[0].mark, "current_funding": known[1].rate}
+    mark, funding = market.venue_mark(listed.id.symbol) or (None, None)
+    numbers = {
+        "bid_price": touch.bid,
+        "ask_price": touch.ask,
+        "last": touch.last,
+        "mark_price": mark.mark if mark is not None else None,
+        "current_funding": funding.rate if funding is not None else None,
+        "open_interest": market.open_interest(listed.id.symbol),
+    }
+    return {**stamp, "creation_timestamp": now_ns // NS_PER_MS, **_numbers(numbers)}
 
 
 def _instrument(listed: Instrument) -> dict[str, Any]:

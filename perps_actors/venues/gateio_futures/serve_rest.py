@@ -100,9 +100,12 @@ class GateioRestSide:
 
 
 def _body(path: str, params: dict[str, str], market: MarketView, now_ns: int) -> Any:
-    match path.removeprefix(_PREFIX) if path.startswith(_PREFIX) else "":
+    below = path.removeprefix(_PREFIX) if path.startswith(_PREFIX) else ""
+    match below:
         case "/contracts":
             return [_contract(listed, market) for listed in market.instruments()]
+        case _ if below.startswith("/contracts/"):
+            return _contract(_listed({"contract": below.removeprefix("/contracts/")}, market), market)
         case "/tickers":
             asked = [_listed(params, market)] if "contract" in params else list(market.instruments())
             return [_ticker(listed, market) for listed in asked]
@@ -124,8 +127,12 @@ def _listed(params: dict[str, str], market: MarketView) -> Instrument:
 def _ticker(listed: Instrument, market: MarketView) -> dict[str, Any]:
     touch, known = market.touch(listed.id.symbol), market.venue_mark(listed.id.symbol)
     row: dict[str, Any] = {"contract": listed.id.symbol, "quanto_multiplier": plain(listed.contract_size)}
+    held = market.open_interest(listed.id.symbol)
+    if held is not None:
+        row["total_size"] = held
     if touch is not None:
         row |= {
+            "last": touch.last or "",
             "highest_bid": touch.bid or "",
             "highest_size": touch.bid_size,
             "lowest_ask": touch.ask or "",
@@ -146,6 +153,9 @@ def _contract(listed: Instrument, market: MarketView) -> dict[str, Any]:
         "in_delisting": not listed.trading,
         "funding_interval": 28_800,
     }
+    held = market.open_interest(listed.id.symbol)
+    if held is not None:
+        row["position_size"] = held
     if known is not None:
         next_ns = known[1].next_time_ns
         row |= mark_fields(*known) | {"funding_next_apply": next_ns // NS_PER_S if next_ns is not None else None}

@@ -1,7 +1,7 @@
 """One client of Gate.io's futures streams, from the venue's side: what it asks for, and what it is answered.
 
 Source: gate.com/docs/developers/futures/ws/en, read 2026-11. A request names one channel; a contract that does not exist is
-acknowledged like one that does. Answers carry the time of their request, for nothing here reads a clock.
+acknowledged like one that does. Answers carry the time of their request, for nothing here reads a clock, and its number if it has one.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ class _Request(msgspec.Struct):
     time: int = 0
     event: str = ""
     payload: list[str] = []
+    id: int | None = None
 
 
 _request = msgspec.json.Decoder(_Request).decode
@@ -100,5 +101,6 @@ def _asked(request: _Request) -> tuple[list[str], str]:
 
 
 def _answer(request: _Request, error: Any = None, result: Any = None) -> str:
-    told = {"time": request.time, "time_ms": request.time * 1000, "channel": request.channel, "event": request.event}
+    told: dict[str, Any] = {"time": request.time, "time_ms": request.time * 1000, "channel": request.channel, "event": request.event}
+    told |= {"id": request.id} if request.id is not None else {}
     return msgspec.json.encode({**told, "payload": request.payload, "error": error, "result": result}).decode()

@@ -2,13 +2,14 @@
 
 Source: docs.kraken.com (exchange/api-reference/futures-websocket), read 2026-10, and a capture of 2021. A stream is a kind of feed of a
 product, `book:PI_XBTUSD`; `ticker` and `ticker_lite` are of one kind, and whoever asks for either is sent what there is. Requests may
-spell products in any case. Each change of a book is of one level. A ticker says what it was made of: best prices, or the venue's mark.
+spell products in any case. Each change of a book is of one level.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any, Final
 
 import msgspec
@@ -16,12 +17,12 @@ import msgspec
 from perps_actors.errors import VenueError
 from perps_actors.market.events import Funding, Touch, Trade, VenueMark
 from perps_actors.market.instrument import InstrumentId
-from perps_actors.market.numbers import DecimalText
+from perps_actors.market.numbers import DecimalText, plain
 from perps_actors.venues.fields import NS_PER_MS
 from perps_actors.venues.kraken_futures.messages import BookDelta, BookSnapshot, Ticker, TickerLite
 from perps_actors.venues.kraken_futures.readings import levels_of
 from perps_actors.venues.kraken_futures.rest import VENUE
-from perps_actors.venues.serving import Channel, Depth, Levels, StreamSession
+from perps_actors.venues.serving import Channel, Depth, Levels, StreamSession, WholeTicker
 from perps_actors.venues.spelling import spelled
 
 PATH: Final = "/ws/v1"
@@ -36,6 +37,8 @@ _KINDS: Final = {
 }
 _ASKED_FOR: Final = ("book", "ticker", "ticker_lite", "trade")
 _CHANNELS: Final[dict[str, Channel]] = {"book": "book", "ticker": "ticker", "trade": "trades"}
+_INVERSE: Final = ("PI_", "FI_")
+_MONEY_STEP: Final = Decimal(1).scaleb(-18)
 _HEAD: Final = re.compile(rb'\s*\{"feed":"(\w+)","product_id":"(\w+)"')
 
 
@@ -133,9 +136,6 @@ class KrakenFuturesStreams:
         ms, bids, asks = book.venue_time_ns // NS_PER_MS, _rows(book.bids), _rows(book.asks)
         return _frame("book_snapshot", book.symbol, {"timestamp": ms, "seq": book.last, "tickSize": None, "bids": bids, "asks": asks})
 
-    def first_mark_frame(self, mark: VenueMark, funding: Funding) -> None:
-        """Return None: each ticker stands for itself."""
-
     def depth_frames(self, change: Depth) -> Sequence[tuple[str, bytes]]:
         """Return a message a level as (stream, frame); what is gone goes first, so that the book never crosses on the way.
 
@@ -149,21 +149,34 @@ class KrakenFuturesStreams:
             for seq, (side, price, qty) in enumerate(levels, first)
         ]
 
-    def touch_frame(self, touch: Touch, update: int) -> tuple[str, bytes]:  # noqa: ARG002 - as every venue's side has it
-        """Return a best bid and ask as (stream, frame)."""
-        prices = {"bid": touch.bid, "ask": touch.ask, "bid_size": touch.bid_size, "ask_size": touch.ask_size}
-        return _ticker_frame(touch.instrument.symbol, touch.venue_time_ns, prices)
+    def first_ticker_frame(self, ticker: WholeTicker) -> tuple[str, bytes]:
+        """Return a whole ticker as (stream, frame)."""
+        return self.ticker_frame(ticker, marked=True)
+
+    def ticker_frame(self, ticker: WholeTicker, *, marked: bool) -> tuple[str, bytes]:  # noqa: ARG002 - a ticker has all of it each time
+        """Return a whole ticker as (stream, frame)."""
+        touch, mark, funding = ticker.touch, ticker.mark, ticker.funding
+        symbol, next_ns = touch.instrument.symbol, funding.next_time_ns
+        numbers = {
+            "bid": touch.bid,
+            "ask": touch.ask,
+            "bid_size": touch.bid_size,
+            "ask_size": touch.ask_size,
+            "last": touch.last,
+            "markPrice": mark.mark,
+            "index": mark.index,
+            "funding_rate": money_of(symbol, mark, funding),
+            "relative_funding_rate": funding.rate,
+            "openInterest": ticker.open_interest,
+        }
+        told = {name: _number(number) for name, number in numbers.items() if number is not None}
+        next_ms = {} if next_ns is None else {"next_funding_rate_time": next_ns // NS_PER_MS}
+        return _frame("ticker", symbol, {"time": _ms(touch.venue_time_ns), **told, **next_ms})
 
     def trade_frame(self, trade: Trade) -> tuple[str, bytes]:
         """Return a trade as (stream, frame)."""
         data = {"uid": trade.trade_id, "side": trade.side, "type": "fill", "time": _ms(trade.venue_time_ns)}
         return _frame("trade", trade.instrument.symbol, {**data, "qty": _number(trade.amount), "price": _number(trade.price)})
-
-    def mark_frames(self, mark: VenueMark, funding: Funding) -> Sequence[tuple[str, bytes]]:
-        """Return the venue's mark, its index and its funding as one (stream, frame)."""
-        numbers = {"markPrice": mark.mark, "index": mark.index, "relative_funding_rate": funding.rate}
-        next_ms = {} if funding.next_time_ns is None else {"next_funding_rate_time": funding.next_time_ns // NS_PER_MS}
-        return (_ticker_frame(mark.instrument.symbol, mark.venue_time_ns, numbers, next_ms),)
 
     def read_depth(self, frame: bytes) -> Depth:
         """Return the book or the change of one in a frame; `msgspec.DecodeError` if it is none."""
@@ -200,6 +213,14 @@ class KrakenFuturesStreams:
         return VenueMark(instrument, mark, _text(ticker.index), at, at), funding
 
 
+def money_of(symbol: str, mark: VenueMark, funding: Funding) -> str | None:
+    """Return a funding rate as money a contract: quote asset for one of base asset, base asset for an inverse one of 1 USD."""
+    if funding.rate is None or mark.index is None:
+        return None
+    rate, index = Decimal(funding.rate), Decimal(mark.index)
+    return plain((rate / index if symbol.startswith(_INVERSE) else rate * index).quantize(_MONEY_STEP))
+
+
 def _stream(feed: str, product: str) -> str:
     return f"{_KINDS.get(feed, feed)}:{product}"
 
@@ -210,13 +231,6 @@ def _told(event: str, **rest: Any) -> str:
 
 def _frame(feed: str, product: str, data: dict[str, Any]) -> tuple[str, bytes]:
     return _stream(feed, product), _encode({"feed": feed, "product_id": product, **data})
-
-
-def _ticker_frame(
-    product: str, time_ns: int | None, numbers: dict[str, DecimalText | None], others: dict[str, int] | None = None
-) -> tuple[str, bytes]:
-    told = {name: _number(number) for name, number in numbers.items() if number is not None}
-    return _frame("ticker", product, {"time": _ms(time_ns), **told, **(others or {})})
 
 
 def _rows(levels: Levels) -> list[dict[str, msgspec.Raw]]:

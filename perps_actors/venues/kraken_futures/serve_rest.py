@@ -2,20 +2,21 @@
 
 Source: docs.kraken.com (futures REST, guides on rate limits), read 2026-10: `/derivatives` takes 500 requests in ten seconds from an
 address. Errors are `{"result": "error", "error": <name>}`. Symbols are told in upper case and asked for in any. An answer that cannot be
-known yet is `Unavailable` with status 503, never an empty one. Funding as money a contract, which tickers have, is left out.
+known yet is `Unavailable` with status 503, never an empty one. A ticker's funding is money a contract, not a rate.
 """
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Any, Final
-from urllib.parse import unquote
+from urllib.parse import parse_qsl, unquote
 
 import msgspec
 
 from perps_actors.market.instrument import Instrument
 from perps_actors.market.numbers import DecimalText, plain
 from perps_actors.venues.fields import NS_PER_S
+from perps_actors.venues.kraken_futures.serve import money_of
 from perps_actors.venues.serving import Depth, MarketView, RestAnswer
 
 REQUESTS_PER_WINDOW: Final = 500
@@ -63,9 +64,9 @@ class KrakenFuturesRestSide:
     WeightAccount = KrakenFuturesRequests
     too_many = staticmethod(too_many)
 
-    def request_key(self, path: str, query: str) -> tuple[str, ...]:  # noqa: ARG002 - nothing in it makes another answer
-        """Return what makes two requests the same one: the path, in one spelling."""
-        return (unquote(path).lower().rstrip("/"),)
+    def request_key(self, path: str, query: str) -> tuple[str, ...]:
+        """Return what makes two requests the same one: path and parameters, in one spelling."""
+        return (unquote(path).lower().rstrip("/"), *sorted(f"{name}={value}".lower() for name, value in parse_qsl(query)))
 
     def snapshot_symbol(self, path: str, query: str) -> str | None:  # noqa: ARG002 - as every venue's side has it
         """Return None: books come by the stream."""
@@ -76,11 +77,12 @@ class KrakenFuturesRestSide:
         msg = f"Expected no answer with a book of {symbol}, was {body[:60]!r}"
         raise msgspec.ValidationError(msg)
 
-    def answer(self, path: str, query: str, market: MarketView, now_ns: int) -> RestAnswer:  # noqa: ARG002 - the path says it all
+    def answer(self, path: str, query: str, market: MarketView, now_ns: int) -> RestAnswer:
         """Return the answer to a GET request; an error answer if it asks for what is not there."""
         stamp = {"serverTime": f"{datetime.fromtimestamp(now_ns // NS_PER_S, UTC):%Y-%m-%dT%H:%M:%S}.{now_ns // 1_000_000 % 1000:03d}Z"}
         try:
             method, _, symbol = unquote(path).removeprefix(_ROOT).partition("/")
+            symbol = symbol or dict(parse_qsl(query)).get("symbol", "")
             body = _body(method if path.startswith(_ROOT) else "", symbol.upper(), market)
         except _Refusal as refusal:
             return RestAnswer(refusal.status, _encode({"result": "error", "error": refusal.error, **stamp}))
@@ -97,18 +99,31 @@ def _body(method: str, symbol: str, market: MarketView) -> dict[str, Any]:
             return {"tickers": [row for row in rows if row is not None]}
         case "tickers", _:
             return {"ticker": _one(symbol, market)}
+        case "orderbook", _:
+            return {"orderBook": _order_book(symbol, market)}
         case _:
             raise _Refusal(404, "notFound")
 
 
 def _one(symbol: str, market: MarketView) -> dict[str, Any]:
-    named = [instrument for instrument in market.instruments() if instrument.id.symbol == symbol]
-    if not named:
-        raise _Refusal(404, "contractUnavailable")
-    row = _ticker(named[0], market)
+    row = _ticker(_listed(symbol, market), market)
     if row is None:
         raise _Refusal(503, "Unavailable")
     return row
+
+
+def _order_book(symbol: str, market: MarketView) -> dict[str, Any]:
+    book = market.depth(_listed(symbol, market).id.symbol)
+    if book is None:
+        raise _Refusal(503, "Unavailable")
+    return {name: [(_number(price), _number(size)) for price, size in side] for name, side in (("bids", book.bids), ("asks", book.asks))}
+
+
+def _listed(symbol: str, market: MarketView) -> Instrument:
+    named = [instrument for instrument in market.instruments() if instrument.id.symbol == symbol]
+    if not named:
+        raise _Refusal(404, "contractUnavailable")
+    return named[0]
 
 
 def _ticker(instrument: Instrument, market: MarketView) -> dict[str, Any] | None:
@@ -117,13 +132,16 @@ def _ticker(instrument: Instrument, market: MarketView) -> dict[str, Any] | None
     if touch is None:
         return None
     mark, index = (known[0].mark, known[0].index) if known is not None else (None, None)
-    numbers = {
+    numbers: dict[str, str | None] = {
+        "last": touch.last,
         "bid": touch.bid,
         "bidSize": touch.bid_size,
         "ask": touch.ask,
         "askSize": touch.ask_size,
         "markPrice": mark,
         "indexPrice": index,
+        "fundingRate": money_of(symbol, *known) if known is not None else None,
+        "openInterest": market.open_interest(symbol),
     }
     return {
         "symbol": symbol,

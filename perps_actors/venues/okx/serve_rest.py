@@ -16,7 +16,7 @@ import msgspec
 
 from perps_actors.market.instrument import Instrument
 from perps_actors.market.numbers import plain
-from perps_actors.venues.fields import NS_PER_S
+from perps_actors.venues.fields import NS_PER_MS, NS_PER_S
 from perps_actors.venues.okx.serve import book_row, depth_of, funding_row, inst_type, mark_row, ticker_row
 from perps_actors.venues.serving import Depth, MarketView, RestAnswer
 
@@ -24,6 +24,7 @@ WINDOW_S: Final = 2
 LIMITS: Final = {"/api/v5/public/mark-price": 10, "/api/v5/market/books": 40}
 """Requests in a window by path; 20 of all others."""
 
+_ALL_SWAPS: Final = "ANY"
 _USUAL_LIMIT: Final = 20
 _MOST_LEVELS: Final = 400
 _BESIDE_THE_POINT: Final = ("sz",)
@@ -88,30 +89,49 @@ class OkxRestSide:
         rows = msgspec.json.decode(body, type=_Answer).data
         return depth_of(symbol, rows[0] if rows else msgspec.Raw(b"null"), whole=True)
 
-    def answer(self, path: str, query: str, market: MarketView, now_ns: int) -> RestAnswer:  # noqa: ARG002 - as every venue's side has it
+    def answer(self, path: str, query: str, market: MarketView, now_ns: int) -> RestAnswer:
         """Return the answer to a GET request; a refusal if it asks for what is not there."""
         try:
-            return RestAnswer(200, _encode({"code": "0", "msg": "", "data": _rows(path, dict(parse_qsl(query)), market)}))
+            return RestAnswer(200, _encode({"code": "0", "msg": "", "data": _rows(path, dict(parse_qsl(query)), market, now_ns)}))
         except _Refusal as refusal:
             return refusal.answer
 
 
-def _rows(path: str, params: dict[str, str], market: MarketView) -> list[dict[str, Any]]:
-    match path.removeprefix("/api/v5"):
-        case "/public/instruments":
-            return [_instrument(listed) for listed in _of_type(params, market)]
-        case "/market/tickers":
+def _rows(path: str, params: dict[str, str], market: MarketView, now_ns: int) -> list[dict[str, Any]]:
+    kind, _, name = path.removeprefix("/api/v5/").partition("/")
+    rows = _market_rows(name, params, market) if kind == "market" else None
+    rows = _public_rows(name, params, market, now_ns) if kind == "public" else rows
+    if rows is None:
+        raise _Refusal(404, "404", "Not Found")
+    return rows
+
+
+def _market_rows(name: str, params: dict[str, str], market: MarketView) -> list[dict[str, Any]] | None:
+    match name:
+        case "tickers":
             return _known(_ticker(listed.id.symbol, market) for listed in _of_type(params, market))
-        case "/market/ticker":
+        case "ticker":
             return _one(_ticker(_listed(params, market), market))
-        case "/market/books":
+        case "books":
             return _one(_book(_listed(params, market), params.get("sz", "1"), market))
-        case "/public/mark-price":
-            return _known(_mark(listed.id.symbol, market) for listed in _of_type(params, market))
-        case "/public/funding-rate":
-            return _one(_funding(_listed(params, market), market))
         case _:
-            raise _Refusal(404, "404", "Not Found")
+            return None
+
+
+def _public_rows(name: str, params: dict[str, str], market: MarketView, now_ns: int) -> list[dict[str, Any]] | None:
+    match name:
+        case "time":
+            return [{"ts": str(now_ns // NS_PER_MS)}]
+        case "instruments":
+            return [_instrument(listed) for listed in _of_type(params, market)]
+        case "mark-price":
+            return _known(_mark(listed.id.symbol, market) for listed in _of_type(params, market))
+        case "open-interest":
+            return _known(_open_interest(listed.id.symbol, market, now_ns) for listed in _of_type(params, market))
+        case "funding-rate":
+            return _fundings(params, market)
+        case _:
+            return None
 
 
 def _of_type(params: dict[str, str], market: MarketView) -> list[Instrument]:
@@ -156,6 +176,17 @@ def _book(symbol: str, size: str, market: MarketView) -> dict[str, Any] | None:
 def _mark(symbol: str, market: MarketView) -> dict[str, Any] | None:
     known = market.venue_mark(symbol)
     return mark_row(symbol, known[0]) if known is not None and known[0].mark is not None else None
+
+
+def _open_interest(symbol: str, market: MarketView, now_ns: int) -> dict[str, Any] | None:
+    held = market.open_interest(symbol)
+    return {"instType": inst_type(symbol), "instId": symbol, "oi": held, "ts": str(now_ns // NS_PER_MS)} if held is not None else None
+
+
+def _fundings(params: dict[str, str], market: MarketView) -> list[dict[str, Any]]:
+    if params.get("instId") == _ALL_SWAPS:
+        return _known(_funding(listed.id.symbol, market) for listed in _of_type({"instType": "SWAP"}, market))
+    return _one(_funding(_listed(params, market), market))
 
 
 def _funding(symbol: str, market: MarketView) -> dict[str, Any] | None:
