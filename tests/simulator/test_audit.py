@@ -58,6 +58,9 @@ class Quiet:
     def venue_mark(self, symbol):
         return self._made.venue_mark(symbol)
 
+    def open_interest(self, symbol):
+        return self._made.open_interest(symbol)
+
 
 def _depth(of, **changes):
     fields = {name: getattr(of, name) for name in of.__struct_fields__}

@@ -16,6 +16,7 @@ import msgspec
 from perps_actors.errors import VenueError
 from perps_actors.market.book import Level
 from perps_actors.market.instrument import Instrument, InstrumentId
+from perps_actors.market.numbers import DecimalText
 from perps_actors.transport.wire import HttpRequest
 from perps_actors.venues.addresses import parts_of
 from perps_actors.venues.answers import book_reader, read_answer, read_book, reader_of
@@ -28,7 +29,6 @@ from perps_actors.venues.fields import NS_PER_S
 from perps_actors.venues.histories import funding_pages, history_reader, pages, spelled_interval
 from perps_actors.venues.listings import read_listing
 from perps_actors.venues.moments import nanoseconds
-from perps_actors.venues.spelling import spelled
 
 VENUE: Final = "bitmex"
 LIVE: Final = Endpoints(stream="wss://ws.bitmex.com", rest="https://www.bitmex.com")
@@ -48,7 +48,7 @@ _PURPOSES: Final = {
     _FUNDING: "funding_history",
     "/api/v1/trade": "trades",
 }
-_LEVELS: Final = msgspec.json.Decoder(list[BookRow]).decode
+_LEVELS: Final = msgspec.json.Decoder(list[BookRow], float_hook=str).decode
 _LIST: Final = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
@@ -159,7 +159,7 @@ def _book(body: bytes) -> BookSnapshot:
         raise VenueError(msg)
     sides: dict[str, list[Level]] = {"Buy": [], "Sell": []}
     for row in rows:
-        sides[row.side].append((spelled(row.price), spelled(row.size)))
+        sides[row.side].append((DecimalText(str(row.price)), DecimalText(str(row.size))))
     moments = [row.timestamp for row in rows if row.timestamp is not None]
     return BookSnapshot(sides["Buy"], sides["Sell"], None, nanoseconds(max(moments)) if moments else None)
 
