@@ -26,7 +26,8 @@ MAX_EXPONENT = 20
 _NUMBER = re.compile(r"-?(\d{1,30})(?:\.(\d{0,30}))?(?:[eE]([+-]?\d{1,2}))?", re.ASCII)
 # Nearly all numbers are as short and plain as these, which need no further look.
 _PLAIN = r"[0-9]{1,15}+(?:\.[0-9]{0,15}+)?+"
-_ABOVE_ZERO = rf"(?!0*+(?:\.0*+)?+(?: |\Z)){_PLAIN}"
+# What begins with 1 to 9 needs no look ahead.
+_ABOVE_ZERO = rf"(?:[1-9][0-9]{{0,14}}+(?:\.[0-9]{{0,15}}+)?+|(?!0*+(?:\.0*+)?+(?: |\Z)){_PLAIN})"
 _SHORT = re.compile(f"-?{_PLAIN}")
 _SHORT_POSITIVE = re.compile(_ABOVE_ZERO)
 _SHORT_POSITIVES = re.compile(f"{_ABOVE_ZERO}(?: {_ABOVE_ZERO})*+")

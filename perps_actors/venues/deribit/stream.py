@@ -217,9 +217,10 @@ class DeribitStream:
         if followed is None:
             return ()
         events = ticker_of(followed.instrument, row, received_ns)
-        if not params.channel.endswith(".raw"):
-            return events
-        return [event for event in events if not isinstance(event, OpenInterest) or followed.is_news(event)]
+        last = events[-1] if events else None
+        if isinstance(last, OpenInterest) and params.channel.endswith(".raw") and not followed.is_news(last):
+            return events[:-1]
+        return events
 
     def _trades(self, params: Params, _: str, received_ns: int) -> Sequence[Outcome]:
         outcomes: list[Outcome] = []
