@@ -209,8 +209,8 @@ MARKET = (
     Mutation(
         "venues/synced_book.py",
         "a crossed book is believed",
-        "            cause = self._book.suspicion()\n        if cause is not None:\n            self._empty()",
-        "            cause = None\n        if cause is not None:\n            self._empty()",
+        "            cause = self._book.suspicion()\n        if cause is not None:\n            doubted",
+        "            cause = None\n        if cause is not None:\n            doubted",
     ),
     Mutation(
         "venues/synced_book.py",

@@ -10,16 +10,17 @@ from typing import Final
 
 import attrs
 
-from perps_actors.market.events import Funding, Touch, Trade, VenueMark
+from perps_actors.market.candle import Candle
+from perps_actors.market.events import Funding, FundingPaid, Touch, Trade, VenueMark
 from perps_actors.market.instrument import Instrument, InstrumentId
 from perps_actors.market.numbers import DecimalText
+from perps_actors.simulator.past import FUNDING_NS, Past
 from perps_actors.venues.serving import Depth, WholeTicker
 
 LEVELS: Final = 25
 """Levels a side of every book."""
 
 _NS_PER_S: Final = 1_000_000_000
-_FUNDING_NS: Final = 8 * 3600 * _NS_PER_S
 _HELD_AT_FIRST: Final = 2_000_000
 """Open interest in lots; it follows the trades from there."""
 # Price in ticks, tick and lot of well-known contracts; others get plausible ones out of the seed.
@@ -153,11 +154,13 @@ class SyntheticInstrument:
         self._last_ns = 0
         self._changes()
         self._told = self.venue_mark()
+        self._past: Past | None = None
 
     def step(self, now_ns: int) -> Happening:
         """Move the market on to `now_ns` (nanoseconds since 1970) and return what happened."""
         self._last_ns = now_ns
-        trades = tuple(self._trades(now_ns))
+        past = self._behind(now_ns)
+        trades = tuple(self._trades(now_ns, past))
         self._walk()
         before = set(self._bids), set(self._asks)
         bids, asks = self._changes()
@@ -184,7 +187,7 @@ class SyntheticInstrument:
     def venue_mark(self) -> tuple[VenueMark, Funding]:
         """Return mark, index and funding of now. A mark stamped exactly at a settlement still names that settlement."""
         mark, index = self._price.text(self._bid), self._price.text(max(1, self._bid - 2))
-        settlement = ((self._last_ns - 1) // _FUNDING_NS + 1) * _FUNDING_NS
+        settlement = ((self._last_ns - 1) // FUNDING_NS + 1) * FUNDING_NS
         rate = DecimalText(f"{'-' if self._rate < 0 else ''}0.{abs(self._rate):06d}00")
         at = self._last_ns
         return (
@@ -196,13 +199,27 @@ class SyntheticInstrument:
         """Return how many contracts are held."""
         return self._lot.text(self._held)
 
-    def _trades(self, now_ns: int) -> Iterator[Trade]:
+    def candles(self, interval_s: int, since_ns: int, until_ns: int) -> list[Candle]:
+        """Return the candles that open in a span of time and have begun, oldest first."""
+        return self._behind(self._last_ns).candles(interval_s, since_ns, until_ns, self._last_ns)
+
+    def fundings(self, since_ns: int, until_ns: int) -> list[FundingPaid]:
+        """Return the fundings that were settled in a span of time, oldest first."""
+        return self._behind(self._last_ns).fundings(since_ns, until_ns, self._last_ns)
+
+    def _behind(self, now_ns: int) -> Past:
+        if self._past is None:
+            self._past = Past(self.instrument.id, self._price.text, self._lot.text, price=self._last_price, now_ns=now_ns)
+        return self._past
+
+    def _trades(self, now_ns: int, past: Past) -> Iterator[Trade]:
         for _ in range(self._rng.choice((0, 0, 1, 1, 2))):
             buys = self._rng.random() < 0.5
             price, side = (self._ask, self._asks) if buys else (self._bid, self._bids)
             taken = self._rng.randint(1, max(1, side[price] // 4))
             self._trade += 1
             self._last_price = price
+            past.traded(price, taken, now_ns)
             self._held = max(_HELD_AT_FIRST // 2, self._held + (taken if buys else -taken))
             amount, number = self._lot.text(taken), str(self._trade)
             yield Trade(self.instrument.id, "buy" if buys else "sell", self._price.text(price), amount, number, now_ns, now_ns)
@@ -236,7 +253,10 @@ class SyntheticInstrument:
             return None
         self._second = second
         self._rate = max(-750, min(750, self._rate + self._rng.randint(-3, 3)))
-        self._told = self.venue_mark()
+        told, self._told = self._told, self.venue_mark()
+        settled_ns, rate = told[1].next_time_ns, told[1].rate
+        if self._past is not None and settled_ns is not None and rate is not None and settled_ns != self._told[1].next_time_ns:
+            self._past.paid(rate, settled_ns)
         return self._told
 
 
@@ -269,6 +289,14 @@ class SyntheticMarket:
     def open_interest(self, symbol: str) -> DecimalText:
         """Return how many contracts of a listed symbol are held."""
         return self._of[symbol].open_interest()
+
+    def candles(self, symbol: str, interval_s: int, since_ns: int, until_ns: int) -> list[Candle]:
+        """Return the candles of a listed symbol that open in a span of time and have begun, oldest first."""
+        return self._of[symbol].candles(interval_s, since_ns, until_ns)
+
+    def fundings(self, symbol: str, since_ns: int, until_ns: int) -> list[FundingPaid]:
+        """Return the fundings of a listed symbol that were settled in a span of time, oldest first."""
+        return self._of[symbol].fundings(since_ns, until_ns)
 
 
 def _made_up(venue: str, symbol: str, terms: Terms, rng: random.Random) -> SyntheticInstrument:

@@ -100,6 +100,12 @@ class PlayedMarket:
     def open_interest(self, symbol: str) -> None:
         """Return None: no side reads it out of its frames."""
 
+    def candles(self, symbol: str, interval_s: int, since_ns: int, until_ns: int) -> None:
+        """Return None: a recording has those candles only that were recorded."""
+
+    def fundings(self, symbol: str, since_ns: int, until_ns: int) -> None:
+        """Return None, likewise."""
+
     def _sent_frames(self, symbol: str, channel: Channel) -> list[Frame]:
         name = self._stream_of.get((symbol, channel))
         return self._recording.frames[name][: self._sent.get(name, 0)] if name is not None else []

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Literal, Protocol
+from collections.abc import Mapping, Sequence
+from typing import Literal, NamedTuple, Protocol, TypeVar
 
 import attrs
 import msgspec
 
-from perps_actors.market.events import Funding, Touch, VenueMark
+from perps_actors.market.candle import Candle
+from perps_actors.market.events import Funding, FundingPaid, Touch, VenueMark
 from perps_actors.market.instrument import Instrument
 from perps_actors.market.numbers import DecimalText
 
@@ -94,6 +95,51 @@ class MarketView(Protocol):
 
     def open_interest(self, symbol: str) -> DecimalText | None:
         """Return the latest open interest, in contracts."""
+
+    def candles(self, symbol: str, interval_s: int, since_ns: int, until_ns: int) -> Sequence[Candle] | None:
+        """Return the candles that open in a span of time and have begun, oldest first."""
+
+    def fundings(self, symbol: str, since_ns: int, until_ns: int) -> Sequence[FundingPaid] | None:
+        """Return the fundings that were settled in a span of time, oldest first."""
+
+
+Row = TypeVar("Row")
+
+
+class Span(NamedTuple):
+    """What a request asks of the past: a span of time, and at most so many rows of it."""
+
+    since_ns: int
+    until_ns: int
+    most: int
+
+    def cut(self, rows: Sequence[Row], *, oldest: bool) -> Sequence[Row]:
+        """Return as many rows as are asked for: the oldest of them, or the newest."""
+        return rows[: self.most] if oldest else rows[max(0, len(rows) - self.most) :]
+
+
+def span_of(params: Mapping[str, str], names: tuple[str, str, str], unit_ns: int, now_ns: int, *, usual: int, most: int) -> Span:
+    """Return the span that a request names; what it does not name, or not in digits, is all until now, and the usual number.
+
+    Args:
+        params: of the request.
+        names: of the first moment, of the last one, which belongs to the span, and of the number of rows.
+        unit_ns: what moments are counted in, in nanoseconds.
+        now_ns: the time.
+        usual: rows where no number is named.
+        most: rows beyond which the venue never goes.
+    """
+    since, until, count = (int(text) if (text := params.get(name, ""))[:20].isdecimal() and len(text) < 20 else None for name in names)
+    return Span(
+        since * unit_ns if since is not None else 0,
+        (until + 1) * unit_ns if until is not None else now_ns + 1,
+        min(count if count is not None else usual, most),
+    )
+
+
+def json_number(text: str) -> msgspec.Raw:
+    """Return a number as JSON has it, with all its digits."""
+    return msgspec.Raw(text.encode())
 
 
 @attrs.frozen

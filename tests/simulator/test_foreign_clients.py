@@ -128,3 +128,25 @@ def test_open_interest_is_told(reading: tuple[Foreign, Any]) -> None:
 def test_the_time_is_told(reading: tuple[Foreign, Any]) -> None:
     _, client = reading
     assert client.fetch_time() == pytest.approx(client.milliseconds(), abs=60_000)
+
+
+@pytest.mark.parametrize("reading", known(ccxt), indirect=True)
+def test_candles_follow_one_another_minute_by_minute_up_to_now(reading: tuple[Foreign, Any]) -> None:
+    foreign, client = reading
+    listed = foreign.listed[0]
+    since = client.milliseconds() // 60_000 * 60_000 - 30 * 60_000
+    candles = client.fetch_ohlcv(listed.symbol, "1m", since, 100)
+    assert len(candles) >= 25
+    assert all(other[0] - one[0] == 60_000 for one, other in pairwise(candles))
+    assert all(low <= close <= high and volume >= 0 for _, _, high, low, close, volume in candles)
+    assert client.milliseconds() - candles[-1][0] < 3 * 60_000
+
+
+@pytest.mark.parametrize("reading", known(ccxt), indirect=True)
+def test_past_funding_was_settled_every_eight_hours(reading: tuple[Foreign, Any]) -> None:
+    foreign, client = reading
+    since = client.milliseconds() - 5 * 24 * 3600 * 1000
+    history = client.fetch_funding_rate_history(foreign.listed[0].symbol, since, 200)
+    assert len(history) == 15
+    assert all(other["timestamp"] - one["timestamp"] == 8 * 3600 * 1000 for one, other in pairwise(history))
+    assert all(abs(paid["fundingRate"]) < 0.001 for paid in history)

@@ -17,6 +17,7 @@ from perps_actors.market.instrument import Instrument
 from perps_actors.market.numbers import plain
 from perps_actors.venues.binance_futures.dialect import Dialect
 from perps_actors.venues.binance_futures.serve import NS_PER_MS
+from perps_actors.venues.binance_futures.serve_past import fundings, klines
 from perps_actors.venues.serving import Depth, MarketView, RestAnswer
 
 WEIGHT_LIMIT: Final = 2400
@@ -127,7 +128,7 @@ class BinanceRestSide:
                 return {"serverTime": now_ns // NS_PER_MS}
             case "/exchangeInfo":
                 return _exchange_info(self._dialect, market.instruments(), now_ns)
-            case "/depth" | "/openInterest":
+            case "/depth" | "/openInterest" | "/klines" | "/fundingRate":
                 return _of_one(below, _listed(params, market), params, market, now_ns)
             case "/ticker/bookTicker":
                 return self._rows(params, market, _book_ticker)
@@ -164,8 +165,15 @@ def _unknown() -> _Refusal:
     return _Refusal(503, -1001, "Internal error; unable to process your request. Please try again.")
 
 
-def _of_one(below: str, symbol: str, params: dict[str, str], market: MarketView, now_ns: int) -> dict[str, Any]:
-    return _depth(symbol, params.get("limit", "500"), market) if below == "/depth" else _open_interest(symbol, market, now_ns)
+def _of_one(below: str, symbol: str, params: dict[str, str], market: MarketView, now_ns: int) -> Any:
+    if below == "/depth":
+        return _depth(symbol, params.get("limit", "500"), market)
+    if below == "/openInterest":
+        return _open_interest(symbol, market, now_ns)
+    told = (klines if below == "/klines" else fundings)(symbol, params, market, now_ns)
+    if told is None:
+        raise _unknown()
+    return told
 
 
 def _depth(symbol: str, limit: str, market: MarketView) -> dict[str, Any]:

@@ -15,6 +15,7 @@ import msgspec
 from perps_actors.market.instrument import Instrument
 from perps_actors.market.numbers import plain
 from perps_actors.venues.bitmex.serve import book_rows, mark_fields, moment, number
+from perps_actors.venues.bitmex.serve_past import bins, fundings
 from perps_actors.venues.serving import Depth, MarketView, RestAnswer
 
 LIMIT: Final = 30
@@ -25,6 +26,7 @@ _ACTIVE: Final = ("/api/v1/instrument/active", "/api/v1/instrument/activeAndIndi
 """There is no index among the instruments here."""
 _ONE: Final = "/api/v1/instrument"
 _BOOK: Final = "/api/v1/orderBook/L2"
+_PAST: Final = {"/api/v1/trade/bucketed": bins, "/api/v1/funding": fundings}
 _USUAL_LEVELS: Final = "25"
 _BAD_REQUEST, _TOO_MANY, _DOWN, _NOT_FOUND = 400, 429, 503, 404
 _BESIDE_THE_POINT: Final = ("count", "start", "reverse", "columns", "depth")
@@ -86,11 +88,13 @@ class BitmexRestSide:
         msg = f"Expected no snapshot of {symbol}, was {body[:60]!r}"
         raise msgspec.DecodeError(msg)
 
-    def answer(self, path: str, query: str, market: MarketView, now_ns: int) -> RestAnswer:  # noqa: ARG002 - rows have times of their own
+    def answer(self, path: str, query: str, market: MarketView, now_ns: int) -> RestAnswer:
         """Return the answer to a GET request; an error answer if it asks for what is not there."""
         params = dict(parse_qsl(query))
         if path == _BOOK:
             return _book(params, market)
+        if path in _PAST:
+            return _past(path, params, market, now_ns)
         if path not in (*_ACTIVE, _ONE):
             return _error(_NOT_FOUND, "Not Found", "HTTPError")
         listed = [each for each in market.instruments() if path != _ONE or params.get("symbol") in (None, each.id.symbol)]
@@ -105,9 +109,21 @@ def _book(params: dict[str, str], market: MarketView) -> RestAnswer:
         return RestAnswer(200, b"[]")
     book, most = market.depth(symbol), int(depth) or None
     if book is None:
-        return _error(_DOWN, "The system is currently overloaded. Please try again later.", "HTTPError")
+        return _overloaded()
     best = msgspec.structs.replace(book, bids=book.bids[:most], asks=book.asks[:most])
     return RestAnswer(200, _encode([{"symbol": symbol, **row} for row in book_rows(best)]))
+
+
+def _past(path: str, params: dict[str, str], market: MarketView, now_ns: int) -> RestAnswer:
+    symbol = params.get("symbol", "")
+    if all(symbol != listed.id.symbol for listed in market.instruments()):
+        return RestAnswer(200, b"[]")
+    rows = _PAST[path](symbol, params, market, now_ns)
+    return RestAnswer(200, _encode(rows)) if rows is not None else _overloaded()
+
+
+def _overloaded() -> RestAnswer:
+    return _error(_DOWN, "The system is currently overloaded. Please try again later.", "HTTPError")
 
 
 def _row(listed: Instrument, market: MarketView) -> dict[str, Any]:

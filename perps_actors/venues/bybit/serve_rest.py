@@ -16,6 +16,7 @@ from perps_actors.market.instrument import Instrument
 from perps_actors.market.numbers import plain
 from perps_actors.venues.bybit.categories import CATEGORIES, category_of
 from perps_actors.venues.bybit.serve import ticker_fields
+from perps_actors.venues.bybit.serve_past import fundings, klines
 from perps_actors.venues.fields import NS_PER_MS, NS_PER_S
 from perps_actors.venues.serving import Depth, MarketView, RestAnswer
 
@@ -120,6 +121,8 @@ def _result(path: str, params: dict[str, str], market: MarketView, now_ns: int) 
             return {"category": params["category"], "nextPageCursor": "", "list": rows}
         case "/v5/market/orderbook":
             return _orderbook(params, market)
+        case "/v5/market/kline" | "/v5/market/funding/history":
+            return _past(path, params, market, now_ns)
         case _:
             return None
 
@@ -155,6 +158,17 @@ def _orderbook(params: dict[str, str], market: MarketView) -> dict[str, Any]:
         raise _Refusal(10016, "Internal server error.")
     ms = book.venue_time_ns // NS_PER_MS
     return {"s": book.symbol, "b": book.bids[:most], "a": book.asks[:most], "ts": ms, "u": book.last, "seq": book.last, "cts": ms}
+
+
+def _past(path: str, params: dict[str, str], market: MarketView, now_ns: int) -> dict[str, Any]:
+    if "symbol" not in params:
+        raise _Refusal(10001, "params error: symbol invalid")
+    (listed,) = _asked_for(params, market)
+    symbol = listed.id.symbol
+    rows = (klines if path.endswith("kline") else fundings)(symbol, params, market, now_ns)
+    if rows is None:
+        raise _Refusal(10016, "Internal server error.")
+    return {"category": params["category"], "symbol": symbol, "list": rows}
 
 
 def _instrument(listed: Instrument) -> dict[str, Any]:

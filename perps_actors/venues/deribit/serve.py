@@ -20,7 +20,7 @@ from perps_actors.venues.deribit.readings import changed_levels
 from perps_actors.venues.deribit.serve_session import KINDS, DeribitSession, Named, stream_of_channel
 from perps_actors.venues.deribit.stream import INTERVAL
 from perps_actors.venues.fields import NS_PER_MS
-from perps_actors.venues.serving import Channel, Depth, Levels, WholeTicker
+from perps_actors.venues.serving import Channel, Depth, Levels, WholeTicker, json_number
 from perps_actors.venues.spelling import spelled
 
 _HEAD: Final = re.compile(rb'.{0,80}?"channel":"([^"]+)"', re.DOTALL)
@@ -90,7 +90,7 @@ class DeribitStreams:
         """Return a trade as (stream, frame)."""
         symbol = trade.instrument.symbol
         row = {"trade_id": trade.trade_id, "timestamp": _ms(trade.venue_time_ns), "instrument_name": symbol, "direction": trade.side}
-        return _frame("trades", symbol, [{**row, "price": _number(trade.price), "amount": _number(trade.amount)}])
+        return _frame("trades", symbol, [{**row, "price": json_number(trade.price), "amount": json_number(trade.amount)}])
 
     def read_depth(self, frame: bytes) -> Depth:
         """Return the book or the change of one in a notification; `msgspec.DecodeError` if it is none."""
@@ -141,7 +141,7 @@ def ticker_row(symbol: str, touch: Touch, known: tuple[VenueMark, Funding] | Non
         "current_funding": funding.rate if funding is not None else None,
         "open_interest": open_interest,
     }
-    told = {name: _number(number) for name, number in numbers.items() if number is not None}
+    told = {name: json_number(number) for name, number in numbers.items() if number is not None}
     return {"timestamp": _ms(touch.venue_time_ns), "state": "open", "instrument_name": symbol, **told}
 
 
@@ -157,16 +157,14 @@ def _book_frame(book: Depth, data: dict[str, Any]) -> tuple[str, bytes]:
 
 
 def _rows(levels: Levels, actions: dict[str, str]) -> list[tuple[str, msgspec.Raw, msgspec.Raw]]:
-    return [(actions.get(price, "change") if size.strip("0.") else "delete", _number(price), _number(size)) for price, size in levels]
+    return [
+        (actions.get(price, "change") if size.strip("0.") else "delete", json_number(price), json_number(size)) for price, size in levels
+    ]
 
 
 def plain_rows(levels: Levels) -> list[tuple[msgspec.Raw, msgspec.Raw]]:
     """Return price and amount of levels, as the answer to a request for a book has them."""
-    return [(_number(price), _number(size)) for price, size in levels]
-
-
-def _number(text: str) -> msgspec.Raw:
-    return msgspec.Raw(text.encode())
+    return [(json_number(price), json_number(size)) for price, size in levels]
 
 
 def _text(number: msgspec.Raw) -> DecimalText | None:

@@ -19,6 +19,7 @@ from perps_actors.market.instrument import Instrument
 from perps_actors.market.numbers import plain
 from perps_actors.venues.deribit.rest import currency_of
 from perps_actors.venues.deribit.serve import plain_rows, ticker_row
+from perps_actors.venues.deribit.serve_past import chart, fundings
 from perps_actors.venues.fields import NS_PER_MS, NS_PER_S
 from perps_actors.venues.serving import Depth, MarketView, RestAnswer
 
@@ -118,6 +119,8 @@ def _result(method: str, params: dict[str, str], market: MarketView, now_ns: int
         case "get_book_summary_by_currency":
             rows = (_summary(listed, market, now_ns) for listed in _of(market, params, ()))
             return [row for row in rows if row is not None]
+        case "get_tradingview_chart_data" | "get_funding_rate_history":
+            return _past(method, _listed(params, market).id.symbol, params, market, now_ns)
         case "get_book_summary_by_instrument" | "ticker" | "get_order_book":
             return _of_one(method, _listed(params, market), params, market, now_ns)
         case _:
@@ -131,6 +134,13 @@ def _of_one(method: str, listed: Instrument, params: dict[str, str], market: Mar
         return _order_book(listed, params.get("depth", "5"), market)
     row = _summary(listed, market, now_ns)
     return [row] if row is not None else []
+
+
+def _past(method: str, symbol: str, params: dict[str, str], market: MarketView, now_ns: int) -> Any:
+    told = (chart if method == "get_tradingview_chart_data" else fundings)(symbol, params, market, now_ns)
+    if told is None:
+        raise _Refusal(503, 11051, "system_maintenance")
+    return told
 
 
 def _of(market: MarketView, params: dict[str, str], all_of: tuple[str, ...]) -> Iterable[Instrument]:

@@ -17,6 +17,7 @@ from perps_actors.venues.fields import NS_PER_MS, NS_PER_S
 from perps_actors.venues.gateio_futures.messages import BookAnswer
 from perps_actors.venues.gateio_futures.readings import nanoseconds
 from perps_actors.venues.gateio_futures.serve import mark_fields, paired, priced
+from perps_actors.venues.gateio_futures.serve_past import candles, fundings
 from perps_actors.venues.serving import Depth, MarketView, RestAnswer
 
 LIMIT: Final = 200
@@ -109,10 +110,19 @@ def _body(path: str, params: dict[str, str], market: MarketView, now_ns: int) ->
         case "/tickers":
             asked = [_listed(params, market)] if "contract" in params else list(market.instruments())
             return [_ticker(listed, market) for listed in asked]
+        case "/candlesticks" | "/funding_rate":
+            return _past(below, _listed(params, market).id.symbol, params, market, now_ns)
         case "/order_book":
             return _order_book(_listed(params, market).id.symbol, params, market, now_ns)
         case _:
             raise _Refusal(404, "NOT_FOUND", f"no such path: {path[:80]}")
+
+
+def _past(below: str, symbol: str, params: dict[str, str], market: MarketView, now_ns: int) -> list[dict[str, Any]]:
+    rows = (candles if below == "/candlesticks" else fundings)(symbol, params, market, now_ns)
+    if rows is None:
+        raise _Refusal(_DOWN, "SERVER_ERROR", "There is no history")
+    return rows
 
 
 def _listed(params: dict[str, str], market: MarketView) -> Instrument:

@@ -23,7 +23,7 @@ from perps_actors.venues.htx_swap.messages import Best, ChangedBook, Frame, Full
 from perps_actors.venues.htx_swap.readings import best_of, levels_of, mark_of, time_of
 from perps_actors.venues.htx_swap.serve_session import HtxSession, path_of, stream_name, symbol_of
 from perps_actors.venues.htx_swap.topics import BOOK
-from perps_actors.venues.serving import Channel, Depth, Levels
+from perps_actors.venues.serving import Channel, Depth, Levels, json_number
 
 _CHANNELS: Final[dict[str, Channel]] = {"depth": "book", "bbo": "touch", "trade": "trades", "mark_price": "mark"}
 _HEAD_BYTES: Final = 200
@@ -161,11 +161,6 @@ def funding_fields(funding: Funding) -> dict[str, Any]:
 def millis(ns: int | None) -> str | None:
     """Return a time as rows spell it."""
     return str(_ms(ns)) if ns is not None else None
-
-
-def json_number(text: str) -> msgspec.Raw:
-    """Return a number as JSON has it, with all its digits."""
-    return msgspec.Raw(text.encode())
 
 
 def _book_frame(book: Depth, event: str) -> tuple[str, bytes]:

@@ -23,8 +23,9 @@ from perps_actors.venues.fields import NS_PER_MS, NS_PER_S
 from perps_actors.venues.htx_swap.families import FAMILIES, Family, family_of
 from perps_actors.venues.htx_swap.messages import Answer
 from perps_actors.venues.htx_swap.readings import time_of
-from perps_actors.venues.htx_swap.serve import book_tick, funding_fields, json_number, kline, millis, touch_fields, whole_book
-from perps_actors.venues.serving import Depth, MarketView, RestAnswer
+from perps_actors.venues.htx_swap.serve import book_tick, funding_fields, kline, millis, touch_fields, whole_book
+from perps_actors.venues.htx_swap.serve_past import candles, fundings
+from perps_actors.venues.serving import Depth, MarketView, RestAnswer, json_number
 
 LIMIT: Final = 240
 """Requests of no market data in a window of three seconds."""
@@ -109,7 +110,7 @@ class HtxRestSide:
             return RestAnswer(404, _encode({"status": 404, "error": "Not Found", "path": path[:80]}))
         (family, answer), ts = _ANSWERS[path], now_ns // NS_PER_MS
         try:
-            said = answer(_Asked(family, dict(parse_qsl(query)), market))
+            said = answer(_Asked(family, dict(parse_qsl(query)), market, now_ns))
         except _Refusal as refusal:
             return RestAnswer(refusal.status, _encode({"status": "error", **refusal.said, "ts": ts}))
         return RestAnswer(200, _encode({"status": "ok", **said, "ts": ts}))
@@ -121,6 +122,7 @@ class _Asked(NamedTuple):
     family: Family
     params: Mapping[str, str]
     market: MarketView
+    now_ns: int
 
     def listed(self, refusal: Mapping[str, Any]) -> list[Instrument]:
         """Return the contract that is named, or all of the family."""
@@ -198,6 +200,21 @@ def _rate(_: VenueMark, funding: Funding) -> dict[str, Any] | None:
     return {**funding_fields(funding), "funding_time": millis(funding.next_time_ns), "next_funding_time": None}
 
 
+def _candles(asked: _Asked) -> dict[str, Any]:
+    symbol = asked.one(_market_refusal("invalid  symbol"))
+    rows = candles(symbol, asked.params, asked.market, asked.now_ns)
+    if rows is None:
+        raise _Refusal(_BUSY, 503)
+    return {"ch": f"market.{symbol}.kline.{asked.params.get('period', '')}", "data": rows}
+
+
+def _fundings(asked: _Asked) -> dict[str, Any]:
+    page = fundings(asked.one(_NO_CONTRACT), asked.params, asked.market, asked.now_ns)
+    if page is None:
+        raise _Refusal(_BUSY, 503)
+    return {"data": page}
+
+
 def _contracts(asked: _Asked) -> dict[str, Any]:
     return {"data": [_contract(listed) for listed in asked.listed(_NO_CONTRACT)]}
 
@@ -228,6 +245,8 @@ _ANSWERS: Final[dict[str, tuple[Family, Callable[[_Asked], dict[str, Any]]]]] = 
     for path, answer in (
         (f"{family.quotes}/bbo", _quotes),
         (f"{family.quotes}/depth", _depth),
+        (f"{family.quotes}/history/kline", _candles),
+        (f"{family.api}/swap_historical_funding_rate", _fundings),
         (family.mark_klines, _marks),
         (f"{family.api}/swap_index", _indices),
         (f"{family.api}/swap_batch_funding_rate", _rates),

@@ -46,8 +46,8 @@ WEIGHT_PER_MINUTE: Final = 3_000
 MOST_CANDLES: Final = 1_000
 
 _ROOT: Final = "/derivatives/api/v3/"
-_FUNDINGS: Final = "/derivatives/api/v4/historicalfundingrates"
-_CHARTS: Final = "/api/charts/v1/trade/"
+FUNDINGS: Final = "/derivatives/api/v4/historicalfundingrates"
+CHARTS: Final = "/api/charts/v1/trade/"
 _ANSWER: Final = msgspec.json.Decoder(TickersAnswer)
 _ROW: Final = msgspec.json.Decoder(TickerRow)
 _BOOK: Final = msgspec.json.Decoder(BookAnswer).decode
@@ -88,7 +88,7 @@ class KrakenFuturesRest:
         Raises:
             SettingsError: no such interval.
         """
-        what = f"{_CHARTS}{quote(symbol, safe='')}/{spelled_interval(INTERVALS, interval_s, VENUE)}"
+        what = f"{CHARTS}{quote(symbol, safe='')}/{spelled_interval(INTERVALS, interval_s, VENUE)}"
         return tuple(
             self.request_for(f"{self._base}{what}?from={start // NS_PER_S}&to={end // NS_PER_S - 1}")
             for start, end in pages(since_ns, until_ns, interval_s, MOST_CANDLES)
@@ -96,7 +96,7 @@ class KrakenFuturesRest:
 
     def funding_history(self, symbol: str, since_ns: int, until_ns: int) -> tuple[HttpRequest, ...]:  # noqa: ARG002 - takes no span
         """Return the request for all fundings that there were."""
-        return (self.request_for(f"{self._base}{_FUNDINGS}?symbol={quote(symbol, safe='')}"),)
+        return (self.request_for(f"{self._base}{FUNDINGS}?symbol={quote(symbol, safe='')}"),)
 
     def instruments(self) -> tuple[HttpRequest, ...]:
         """Return the request for the list of instruments."""
@@ -105,10 +105,10 @@ class KrakenFuturesRest:
     def request_for(self, url: str) -> HttpRequest:
         """Return the request that an address stands for, on whatever host; its purpose is `unknown` where we never ask that."""
         path, query = parts_of(url)
-        if path.startswith(_CHARTS):
-            symbol, _, name = path.removeprefix(_CHARTS).partition("/")
+        if path.startswith(CHARTS):
+            symbol, _, name = path.removeprefix(CHARTS).partition("/")
             return HttpRequest(url=url, purpose="candles", symbol=unquote(symbol) or None, interval_s=SECONDS.get(name))
-        if path == _FUNDINGS:
+        if path == FUNDINGS:
             return HttpRequest(url=url, purpose="funding_history", symbol=query.get("symbol"))
         method, _, symbol = path.removeprefix(_ROOT).partition("/")
         if method == "tickers":

@@ -22,7 +22,7 @@ from perps_actors.venues.fields import NS_PER_MS
 from perps_actors.venues.kraken_futures.messages import BookDelta, BookSnapshot, Ticker, TickerLite
 from perps_actors.venues.kraken_futures.readings import levels_of
 from perps_actors.venues.kraken_futures.rest import VENUE
-from perps_actors.venues.serving import Channel, Depth, Levels, StreamSession, WholeTicker
+from perps_actors.venues.serving import Channel, Depth, Levels, StreamSession, WholeTicker, json_number
 from perps_actors.venues.spelling import spelled
 
 PATH: Final = "/ws/v1"
@@ -145,7 +145,7 @@ class KrakenFuturesStreams:
         levels.sort(key=lambda level: bool(level[2].strip("0.")))
         ms, first = change.venue_time_ns // NS_PER_MS, change.last - len(levels) + 1
         return [
-            _frame("book", change.symbol, {"side": side, "seq": seq, "price": _number(price), "qty": _number(qty), "timestamp": ms})
+            _frame("book", change.symbol, {"side": side, "seq": seq, "price": json_number(price), "qty": json_number(qty), "timestamp": ms})
             for seq, (side, price, qty) in enumerate(levels, first)
         ]
 
@@ -169,14 +169,14 @@ class KrakenFuturesStreams:
             "relative_funding_rate": funding.rate,
             "openInterest": ticker.open_interest,
         }
-        told = {name: _number(number) for name, number in numbers.items() if number is not None}
+        told = {name: json_number(number) for name, number in numbers.items() if number is not None}
         next_ms = {} if next_ns is None else {"next_funding_rate_time": next_ns // NS_PER_MS}
         return _frame("ticker", symbol, {"time": _ms(touch.venue_time_ns), **told, **next_ms})
 
     def trade_frame(self, trade: Trade) -> tuple[str, bytes]:
         """Return a trade as (stream, frame)."""
         data = {"uid": trade.trade_id, "side": trade.side, "type": "fill", "time": _ms(trade.venue_time_ns)}
-        return _frame("trade", trade.instrument.symbol, {**data, "qty": _number(trade.amount), "price": _number(trade.price)})
+        return _frame("trade", trade.instrument.symbol, {**data, "qty": json_number(trade.amount), "price": json_number(trade.price)})
 
     def read_depth(self, frame: bytes) -> Depth:
         """Return the book or the change of one in a frame; `msgspec.DecodeError` if it is none."""
@@ -234,11 +234,7 @@ def _frame(feed: str, product: str, data: dict[str, Any]) -> tuple[str, bytes]:
 
 
 def _rows(levels: Levels) -> list[dict[str, msgspec.Raw]]:
-    return [{"price": _number(price), "qty": _number(qty)} for price, qty in levels]
-
-
-def _number(text: str) -> msgspec.Raw:
-    return msgspec.Raw(text.encode())
+    return [{"price": json_number(price), "qty": json_number(qty)} for price, qty in levels]
 
 
 def _text(number: msgspec.Raw) -> DecimalText | None:

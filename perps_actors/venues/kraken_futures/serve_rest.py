@@ -14,10 +14,12 @@ from urllib.parse import parse_qsl, unquote
 import msgspec
 
 from perps_actors.market.instrument import Instrument
-from perps_actors.market.numbers import DecimalText, plain
+from perps_actors.market.numbers import plain
 from perps_actors.venues.fields import NS_PER_S
+from perps_actors.venues.kraken_futures.rest import CHARTS, FUNDINGS
 from perps_actors.venues.kraken_futures.serve import money_of
-from perps_actors.venues.serving import Depth, MarketView, RestAnswer
+from perps_actors.venues.kraken_futures.serve_past import candles, fundings
+from perps_actors.venues.serving import Depth, MarketView, RestAnswer, json_number
 
 REQUESTS_PER_WINDOW: Final = 500
 WINDOW_NS: Final = 10 * NS_PER_S
@@ -81,12 +83,26 @@ class KrakenFuturesRestSide:
         """Return the answer to a GET request; an error answer if it asks for what is not there."""
         stamp = {"serverTime": f"{datetime.fromtimestamp(now_ns // NS_PER_S, UTC):%Y-%m-%dT%H:%M:%S}.{now_ns // 1_000_000 % 1000:03d}Z"}
         try:
+            if path.startswith(CHARTS) or path == FUNDINGS:
+                return RestAnswer(200, _encode(_past(unquote(path), dict(parse_qsl(query)), market, now_ns)))
             method, _, symbol = unquote(path).removeprefix(_ROOT).partition("/")
             symbol = symbol or dict(parse_qsl(query)).get("symbol", "")
             body = _body(method if path.startswith(_ROOT) else "", symbol.upper(), market)
         except _Refusal as refusal:
             return RestAnswer(refusal.status, _encode({"result": "error", "error": refusal.error, **stamp}))
         return RestAnswer(200, _encode({"result": "success", **body, **stamp}))
+
+
+def _past(path: str, params: dict[str, str], market: MarketView, now_ns: int) -> dict[str, Any]:
+    if path == FUNDINGS:
+        rates = fundings(_listed(params.get("symbol", "").upper(), market).id.symbol, market, now_ns)
+        told = {"rates": rates} if rates is not None else None
+    else:
+        symbol, _, name = path.removeprefix(CHARTS).partition("/")
+        told = candles(_listed(symbol.upper(), market).id.symbol, name, params, market, now_ns)
+    if told is None:
+        raise _Refusal(503, "Unavailable")
+    return told
 
 
 def _body(method: str, symbol: str, market: MarketView) -> dict[str, Any]:
@@ -116,7 +132,9 @@ def _order_book(symbol: str, market: MarketView) -> dict[str, Any]:
     book = market.depth(_listed(symbol, market).id.symbol)
     if book is None:
         raise _Refusal(503, "Unavailable")
-    return {name: [(_number(price), _number(size)) for price, size in side] for name, side in (("bids", book.bids), ("asks", book.asks))}
+    return {
+        name: [(json_number(price), json_number(size)) for price, size in side] for name, side in (("bids", book.bids), ("asks", book.asks))
+    }
 
 
 def _listed(symbol: str, market: MarketView) -> Instrument:
@@ -147,7 +165,7 @@ def _ticker(instrument: Instrument, market: MarketView) -> dict[str, Any] | None
         "symbol": symbol,
         "tag": "perpetual" if instrument.perpetual else "month",
         "pair": f"{instrument.base}:{instrument.quote}",
-        **{name: _number(number) for name, number in numbers.items() if number is not None},
+        **{name: json_number(number) for name, number in numbers.items() if number is not None},
         "suspended": not instrument.trading,
         "postOnly": False,
     }
@@ -158,8 +176,8 @@ def _instrument(listed: Instrument) -> dict[str, Any]:
     return {
         "symbol": listed.id.symbol,
         "type": "flexible_futures" if listed.linear else "futures_inverse",
-        "tickSize": _number(plain(listed.tick)),
-        "contractSize": _number(plain(listed.contract_size)),
+        "tickSize": json_number(plain(listed.tick)),
+        "contractSize": json_number(plain(listed.contract_size)),
         "tradeable": listed.trading,
         "contractValueTradePrecision": -listed.lot.adjusted(),
         **dated,
@@ -174,7 +192,3 @@ def _last_trading_time(symbol: str) -> str:
     # Dated contracts are named FI_XBTUSD_210924 and end in the afternoon of that day.
     day = symbol.rpartition("_")[2]
     return f"20{day[:2]}-{day[2:4]}-{day[4:6]}T15:00:00.000Z"
-
-
-def _number(text: DecimalText | str) -> msgspec.Raw:
-    return msgspec.Raw(text.encode())

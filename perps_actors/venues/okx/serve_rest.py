@@ -8,7 +8,7 @@ missing, 50001 (status 503) for what the venue cannot say (yet).
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
@@ -18,6 +18,7 @@ from perps_actors.market.instrument import Instrument
 from perps_actors.market.numbers import plain
 from perps_actors.venues.fields import NS_PER_MS, NS_PER_S
 from perps_actors.venues.okx.serve import book_row, depth_of, funding_row, inst_type, mark_row, ticker_row
+from perps_actors.venues.okx.serve_past import candles, fundings
 from perps_actors.venues.serving import Depth, MarketView, RestAnswer
 
 WINDOW_S: Final = 2
@@ -25,6 +26,11 @@ LIMITS: Final = {"/api/v5/public/mark-price": 10, "/api/v5/market/books": 40}
 """Requests in a window by path; 20 of all others."""
 
 _ALL_SWAPS: Final = "ANY"
+_PAST: Final[dict[str, Callable[[str, dict[str, str], MarketView, int], list[Any] | None]]] = {
+    "candles": candles,
+    "history-candles": candles,
+    "funding-rate-history": fundings,
+}
 _USUAL_LIMIT: Final = 20
 _MOST_LEVELS: Final = 400
 _BESIDE_THE_POINT: Final = ("sz",)
@@ -97,12 +103,21 @@ class OkxRestSide:
             return refusal.answer
 
 
-def _rows(path: str, params: dict[str, str], market: MarketView, now_ns: int) -> list[dict[str, Any]]:
+def _rows(path: str, params: dict[str, str], market: MarketView, now_ns: int) -> list[Any]:
     kind, _, name = path.removeprefix("/api/v5/").partition("/")
+    if name in _PAST:
+        return _past(name, _listed(params, market), params, market, now_ns)
     rows = _market_rows(name, params, market) if kind == "market" else None
     rows = _public_rows(name, params, market, now_ns) if kind == "public" else rows
     if rows is None:
         raise _Refusal(404, "404", "Not Found")
+    return rows
+
+
+def _past(name: str, symbol: str, params: dict[str, str], market: MarketView, now_ns: int) -> list[Any]:
+    rows = _PAST[name](symbol, params, market, now_ns)
+    if rows is None:
+        raise _Refusal(503, "50001", "Service temporarily unavailable. Try again later.")
     return rows
 
 
