@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from random import Random
 
 from perps_actors.errors import Fenced
@@ -31,6 +31,7 @@ class Pipe:
         listener: StreamListener,
         session: StreamSession,
         *,
+        begins_with: Callable[[str], Iterable[Framed]],
         runtime: SimulatedRuntime,
         weather: Weather,
         random: Random,
@@ -40,6 +41,7 @@ class Pipe:
         self.ended = False
         self._listener = listener
         self._session = session
+        self._begins_with = begins_with
         self._runtime = runtime
         self._weather = weather
         self._random = random
@@ -57,10 +59,10 @@ class Pipe:
     def send(self, text: str) -> None:
         """Take a frame; what the venue answers comes down with the others."""
         if self._open and not self.ended:
-            answers = self._session.receive(text)
-            self._streams = frozenset(self._session.streams())
-            for answer in answers:
+            for answer in self._session.receive(text):
                 self._put(answer.encode(), self._now_ns())
+            before, self._streams = self._streams, frozenset(self._session.streams())
+            self._begin(self._streams - before)
 
     def close(self, reason: str) -> None:
         """End the connection after a moment, wherever it stands. Idempotent."""
@@ -80,6 +82,7 @@ class Pipe:
         self._open = True
         self._heard_ns = self._now_ns()
         self._tell(lambda: self._listener.opened(self.plan.name))
+        self._begin(self._streams)
 
     def send_down(self, frames: Sequence[Framed], crossing: Callable[[], Framed]) -> None:
         """Send what happened at one moment, as far as this connection asked for it."""
@@ -114,6 +117,13 @@ class Pipe:
             self.ended = True
             self._travelling.clear()
             self._listener.closed(self.plan.name, reason, error)
+
+    def _begin(self, streams: frozenset[str]) -> None:
+        """Send what streams begin with that were subscribed."""
+        for stream in sorted(streams):
+            for named, frame in self._begins_with(stream):
+                if named == stream:
+                    self._put(frame, self._now_ns())
 
     def _struck(
         self, stream: str, frame: bytes, holding: frozenset[FaultKind], now_s: float, crossing: Callable[[], Framed]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from random import Random
@@ -18,7 +18,7 @@ from perps_actors.market.mark import Mark
 from perps_actors.market.numbers import mid
 from perps_actors.simulator.market import Happening, SyntheticMarket
 from perps_actors.simulator.sides import side_of
-from perps_actors.simulator.synthetic import STEP_S, frames_of
+from perps_actors.simulator.synthetic import STEP_S, first_frames_of, frames_of
 from perps_actors.testing.pipe import Pipe
 from perps_actors.testing.weather import Fault, Weather
 from perps_actors.transport.wire import AnswerListener, ConnectionPlan, HttpAnswer, HttpRequest, StreamListener, failed
@@ -44,12 +44,21 @@ class Truth:
         self._trades[key] = {trade.price for trade in happening.trades}
 
     def has(self, mark: Mark) -> bool:
-        """Return whether the market had that price, for that source, at the venue time that the mark names."""
+        """Return whether the market had that price, for that source, at the venue time that the mark names.
+
+        A polled quote may name the time of its answer, or none: what counts is the moment before, or any moment.
+        """
         key = (mark.instrument.symbol, (mark.venue_time_ns or 0) // NS_PER_MS)
+        if mark.source == "rest" and key not in self._tops:
+            return any(mid(*self._tops[moment]) == mark.mark for moment in self._moments_before(*key))
         if mark.source == "trades":
             return any(mid(price, price) == mark.mark for price in self._trades.get(key, ()))
         top = self._tops.get(key)
         return top is not None and mid(*top) == mark.mark
+
+    def _moments_before(self, symbol: str, time_ms: int) -> list[tuple[str, int]]:
+        moments = [moment for moment in self._tops if moment[0] == symbol]
+        return [moment for moment in moments if moment[1] < time_ms][-1:] if time_ms else moments
 
 
 class SimulatedVenue:
@@ -106,7 +115,16 @@ class SimulatedVenue:
         """Start to open a connection and return at once."""
         parts = urlsplit(plan.url)
         session = self._side.streams.StreamSession(parts.path, parts.query)
-        pipe = Pipe(plan, listener, session, runtime=self._runtime, weather=self._weather, random=self._random, began_ns=self._began_ns)
+        pipe = Pipe(
+            plan,
+            listener,
+            session,
+            begins_with=self._begins_with,
+            runtime=self._runtime,
+            weather=self._weather,
+            random=self._random,
+            began_ns=self._began_ns,
+        )
         self.links = [link for link in self.links if not link.ended]
         self.links.append(pipe)
         if self._closed:
@@ -151,6 +169,10 @@ class SimulatedVenue:
         for link in self.links:
             link.look()
         self._runtime.at(self._step_s, self._step)
+
+    def _begins_with(self, stream: str) -> Iterator[tuple[str, bytes]]:
+        streams = self._side.streams
+        return first_frames_of(streams.channel_of(stream), streams.symbol_of(stream), self._market, streams)
 
     def _crossing(self, happening: Happening) -> tuple[str, bytes]:
         """Return the change of a book that no book survives: a bid far above every ask."""
