@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import gzip
+import re
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,8 @@ import msgspec
 from perps_actors.errors import SimulatorError
 from perps_actors.simulator.sides import VenueSide, side_of
 
+_DATED: Final = re.compile(r"[-_]\d{6,8}(?:\D|$)|-\d{1,2}[A-Z]{3}\d{2}(?:-|$)|^F[IF]_|[A-Z][FGHJKMNQUVXZ]\d{2}$", re.ASCII)
+"""How venues name what expires: BTCUSDT_210924, BTC-USD-260327, BTC-26DEC25, FI_XBTUSD_210924, XBTU21."""
 _RAW_NAMES: Final = ("raw.jsonl.gz", "raw.jsonl")
 
 
@@ -59,7 +62,8 @@ class Recording:
         frames: frames of a stream, in the order of the file.
         answers: REST answers by what makes two requests the same one, in the order of the file.
         gates: for a symbol, the line of its first recorded book snapshot: its later book frames wait until that was fetched.
-        symbols: all symbols in it; perpetuals: those that are perpetual.
+        symbols: all symbols in it.
+        perpetuals: those that are perpetual, as `meta.json` says, else as their names do; all where there are none.
     """
 
     side: VenueSide
@@ -99,7 +103,7 @@ def read_recording(folder: Path, venue: str | None = None) -> Recording:
             if symbol is not None:
                 gates.setdefault(symbol, number)
     symbols = tuple(meta.symbols) or tuple(sorted({side.streams.symbol_of(stream) for stream in frames}))
-    perpetuals = tuple(meta.perpetuals) or tuple(symbol for symbol in symbols if "_" not in symbol)
+    perpetuals = tuple(meta.perpetuals) or tuple(symbol for symbol in symbols if not _DATED.search(symbol)) or symbols
     return Recording(side, frames, answers, gates, symbols, perpetuals)
 
 

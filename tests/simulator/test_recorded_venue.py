@@ -248,3 +248,16 @@ def test_for_a_client_that_only_polls_the_market_moves_on_and_the_recording_ends
         assert venue.finished.is_set()
         assert bids[-1] == "2.0"
         assert ("1.0" in bids) == (speed == 20)
+
+
+def test_without_meta_the_perpetuals_are_told_by_their_names(tape) -> None:
+    for symbol in ("AUSDT", "AUSDT_261225", "BUSD_PERP"):
+        tape.frame(f"{symbol.lower()}@bookTicker", b="1.0", B="5", a="1.2", A="6", T=1)
+    with play(tape.write()) as venue:
+        assert venue.symbols == ("AUSDT", "BUSD_PERP")
+
+
+def test_a_recording_of_nothing_perpetual_is_served_whole(tape) -> None:
+    tape.frame("ausdt_261225@bookTicker", b="1.0", B="5", a="1.2", A="6", T=1)
+    with play(tape.write()) as venue:
+        assert venue.symbols == ("AUSDT_261225",)
