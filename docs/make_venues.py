@@ -44,18 +44,23 @@ TAIL = """
 ## Adding a venue in a day
 
 1. A folder `perps_actors/venues/<venue>/` with `messages.py` (typed records of the fields that are needed), `readings.py` (from records
-   to market events), `stream.py` (a `StreamAdapter`: plan, amend, opened, closed, frame, answer, depth), `rest.py` (a `RestAdapter`),
-   `instruments.py`, and `entry.py` with its `ENTRY`. An adapter takes text and gives events, frames to send, requests and complaints; it
-   opens nothing, never sleeps, reads no clock and never raises on input.
-2. Its name in `VENUES` of `perps_actors/venues/registry.py`.
-3. What other venues share is beside the folders: `tracked.py` (what is kept for each symbol), `subscriptions.py` (topics in requests),
-   `pushed_book.py` and `renewed_book.py` (books whose snapshot comes by the stream), `answers.py`, `rows.py`, `listings.py` and
-   `histories.py` (how REST answers are read, and pages of the past asked for), `addresses.py`, `symbols.py`.
-4. `tests/venues/test_every_venue.py` holds every name in the registry to the contract and to hostile input, `tests/conformance` to its
-   recording; `perps-actors decode` shows what is read of one. Rules of its books get tests of their own.
-5. To have it served: a side in `perps_actors/simulator/sides.py`; `tests/simulator/test_round_trip.py` then holds what the adapter reads
-   against what the side writes, for made-up markets and for a whole system over sockets. Where others have a client of the venue, an entry
-   in `tests/simulator/foreign_clients.py` has that one read the side too: it knows the venue from elsewhere.
+   to market events), `stream.py` (a `StreamAdapter`: plan, amend, opened, closed, frame, answer, doubt, depth), `rest.py` (a
+   `RestAdapter`: its requests; what reads their answers is inherited from `Answers`), `instruments.py`, and `entry.py` with its `ENTRY`,
+   which declares what is not streamed. An adapter takes text and gives events, frames to send, requests and complaints; it opens nothing,
+   never sleeps, reads no clock and never raises on input.
+2. Its name in `VENUES` of `perps_actors/venues/registry.py`: one folder, one registration.
+3. What venues share is beside the folders: `tracked.py` (what is kept for each symbol), `subscriptions.py` (topics in requests),
+   `pushed_book.py` and `renewed_book.py` (books whose snapshot comes by the stream), `synced_book.py` (those that begin with one over
+   REST), `answers.py`, `rows.py`, `listings.py` and `histories.py` (how REST answers are read, and pages of the past asked for),
+   `addresses.py`, `symbols.py`.
+4. `tests/venues/test_every_venue.py` holds every name in the registry to the contract and to hostile input,
+   `tests/venues/test_histories.py` to candles and past funding, `tests/conformance` to its recording; `perps-actors decode` shows what is
+   read of one. Rules of its books get tests of their own.
+5. To have it served: `serve.py`, `serve_session.py`, `serve_rest.py` and `serve_past.py` in its folder, and a side in
+   `perps_actors/simulator/sides.py`. In `tests/simulator`, `test_round_trip.py` then holds what the adapter reads against what the side
+   writes, for made-up markets and for a whole system over sockets, `test_served_past.py` does so for candles and past funding, and
+   `test_audit.py` holds its books against its REST. Where others have a client of the venue, an entry in `foreign_clients.py` has that one
+   read the side too: it knows the venue from elsewhere.
 """
 
 

@@ -9,9 +9,10 @@ import msgspec
 
 from perps_actors.errors import VenueError
 from perps_actors.market.book import check_levels
-from perps_actors.market.instrument import InstrumentId
+from perps_actors.market.instrument import Instrument, InstrumentId
 from perps_actors.transport.wire import HttpRequest
 from perps_actors.venues.contract import BookSnapshot, Complaint, Outcome
+from perps_actors.venues.listings import read_listing
 from perps_actors.venues.pushed_book import PushedBook
 from perps_actors.venues.rows import read_rows
 from perps_actors.venues.symbols import check_symbol
@@ -86,6 +87,50 @@ def book_reader(venue: str, snapshot_of: Callable[[bytes], BookSnapshot]) -> Ans
         return book.snapshot(told.bids, told.asks, sequence=told.sequence, venue_time_ns=told.venue_time_ns, received_ns=received_ns)
 
     return read
+
+
+class Answers:
+    """The half of a `RestAdapter` that reads, alike at every venue.
+
+    Args:
+        readers: by the purpose of a request.
+        book: finds the book in an answer to `depth`; may raise.
+        listing: finds the rows in a list of instruments; may raise.
+        instrument: reads such a row; may raise, None for what is no instrument of ours.
+    """
+
+    def __init__(
+        self,
+        *,
+        readers: Mapping[str, AnswerReader],
+        book: Callable[[bytes], BookSnapshot],
+        listing: Callable[[bytes], Sequence[msgspec.Raw]],
+        instrument: Callable[[msgspec.Raw], Instrument | None],
+    ) -> None:
+        self._readers = readers
+        self._book = book
+        self._listing = listing
+        self._instrument = instrument
+
+    def read(self, request: HttpRequest, status: int | None, body: bytes, received_ns: int) -> Sequence[Outcome]:
+        """Return the market events in an answer: all rows of a bulk answer, each bad row a complaint of its own."""
+        return read_answer(self._readers, request, status, body, received_ns)
+
+    def read_book(self, body: bytes) -> BookSnapshot:
+        """Return the book in an answer to `depth`.
+
+        Raises:
+            VenueError: the answer is none.
+        """
+        return read_book(body, self._book)
+
+    def read_instruments(self, body: bytes) -> tuple[Instrument, ...]:
+        """Return the listed instruments; a row that cannot be read is left out.
+
+        Raises:
+            VenueError: the answer is no such list.
+        """
+        return read_listing(body, self._listing, self._instrument)
 
 
 def status_trouble(request: HttpRequest, status: int | None) -> Complaint | None:

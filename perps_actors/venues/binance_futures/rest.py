@@ -13,10 +13,9 @@ from urllib.parse import quote
 
 import msgspec
 
-from perps_actors.market.instrument import Instrument
 from perps_actors.transport.wire import HttpRequest
 from perps_actors.venues.addresses import parts_of
-from perps_actors.venues.answers import read_answer, read_book, reader_of
+from perps_actors.venues.answers import Answers, reader_of
 from perps_actors.venues.binance_futures.dialect import USD_M, Dialect
 from perps_actors.venues.binance_futures.instruments import instrument_of, rows_of_listing
 from perps_actors.venues.binance_futures.messages import (
@@ -30,10 +29,9 @@ from perps_actors.venues.binance_futures.messages import (
     QuoteRow,
 )
 from perps_actors.venues.binance_futures.readings import funding_paid_of, kline_of, marks_of, open_interest_of, touch_of
-from perps_actors.venues.contract import BookSnapshot, Endpoints, Outcome, Polled
+from perps_actors.venues.contract import BookSnapshot, Endpoints, Polled
 from perps_actors.venues.fields import NS_PER_MS
 from perps_actors.venues.histories import funding_pages, history_reader, pages, spelled_interval
-from perps_actors.venues.listings import read_listing
 
 VENUE: Final = USD_M.venue
 LIVE: Final = USD_M.live
@@ -49,7 +47,7 @@ def _rows(body: bytes) -> list[msgspec.Raw]:
     return _LIST(body) if body.lstrip()[:1] == b"[" else [msgspec.Raw(body)]
 
 
-class BinanceFuturesRest:
+class BinanceFuturesRest(Answers):
     """A `RestAdapter` for Binance's futures venues.
 
     Args:
@@ -63,13 +61,14 @@ class BinanceFuturesRest:
         self._base = (endpoints if endpoints is not None else dialect.live).rest + dialect.prefix
         self._dialect = dialect
         self._purposes = {dialect.prefix + path.name: purpose for purpose, path in dialect.rest.items()}
-        self._readers = {
+        readers = {
             "quotes": reader_of(dialect.venue, _rows, QuoteRow, touch_of),
             "venue_marks": reader_of(dialect.venue, _rows, PremiumRow, marks_of),
             "open_interest": reader_of(dialect.venue, _rows, OpenInterestAnswer, open_interest_of),
             "candles": history_reader(dialect.venue, _LIST, KlineRow, kline_of),
             "funding_history": reader_of(dialect.venue, _LIST, PaidRow, funding_paid_of),
         }
+        super().__init__(readers=readers, book=_book, listing=rows_of_listing, instrument=lambda row: instrument_of(dialect, row))
 
     def quotes(self, symbols: Sequence[str]) -> tuple[HttpRequest, ...]:
         """Return one request: for the one symbol, or for all that the venue lists, which costs as much as any three symbols."""
@@ -115,26 +114,6 @@ class BinanceFuturesRest:
         symbol, interval_s = query.get("symbol"), SECONDS.get(query.get("interval", ""))
         _, weight_one, weight_all = self._dialect.rest[purpose]
         return HttpRequest(url=url, weight=weight_one if symbol else weight_all, purpose=purpose, symbol=symbol, interval_s=interval_s)
-
-    def read(self, request: HttpRequest, status: int | None, body: bytes, received_ns: int) -> Sequence[Outcome]:
-        """Return the market events in an answer: all rows of a bulk answer, each bad row a complaint of its own."""
-        return read_answer(self._readers, request, status, body, received_ns)
-
-    def read_book(self, body: bytes) -> BookSnapshot:
-        """Return the book in an answer to `depth`.
-
-        Raises:
-            VenueError: the answer is none.
-        """
-        return read_book(body, _book)
-
-    def read_instruments(self, body: bytes) -> tuple[Instrument, ...]:
-        """Return the listed instruments; a row that cannot be read is left out.
-
-        Raises:
-            VenueError: the answer is no such list.
-        """
-        return read_listing(body, rows_of_listing, lambda row: instrument_of(self._dialect, row))
 
     def _one_or_all(self, purpose: str, symbols: Sequence[str]) -> tuple[HttpRequest, ...]:
         return (self._request(purpose, symbols[0] if len(set(symbols)) == 1 else None),) if symbols else ()

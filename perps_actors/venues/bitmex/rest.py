@@ -15,11 +15,11 @@ import msgspec
 
 from perps_actors.errors import VenueError
 from perps_actors.market.book import Level
-from perps_actors.market.instrument import Instrument, InstrumentId
+from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.numbers import DecimalText
 from perps_actors.transport.wire import HttpRequest
 from perps_actors.venues.addresses import parts_of
-from perps_actors.venues.answers import book_reader, read_answer, read_book, reader_of
+from perps_actors.venues.answers import Answers, book_reader, reader_of
 from perps_actors.venues.bitmex.contract import Contract
 from perps_actors.venues.bitmex.instruments import instrument_of
 from perps_actors.venues.bitmex.messages import INTERVALS, SECONDS, BinRow, BookRow, FundingRow, InstrumentRow, TradeRow
@@ -27,7 +27,6 @@ from perps_actors.venues.bitmex.readings import funding_paid_of, past_candle_of,
 from perps_actors.venues.contract import BookSnapshot, Endpoints, Outcome, Polled
 from perps_actors.venues.fields import NS_PER_S
 from perps_actors.venues.histories import funding_pages, history_reader, pages, spelled_interval
-from perps_actors.venues.listings import read_listing
 from perps_actors.venues.moments import nanoseconds
 
 VENUE: Final = "bitmex"
@@ -52,7 +51,7 @@ _LEVELS: Final = msgspec.json.Decoder(list[BookRow], float_hook=str).decode
 _LIST: Final = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
-class BitmexRest:
+class BitmexRest(Answers):
     """A `RestAdapter` for BitMEX.
 
     Args:
@@ -62,6 +61,7 @@ class BitmexRest:
     intervals = INTERVALS.keys()
 
     def __init__(self, endpoints: Endpoints = LIVE) -> None:
+        super().__init__(readers=_READERS, book=_book, listing=_LIST, instrument=lambda row: instrument_of(VENUE, row))
         self._base = endpoints.rest
 
     def quotes(self, symbols: Sequence[str]) -> tuple[HttpRequest, ...]:
@@ -108,26 +108,6 @@ class BitmexRest:
         path, query = parts_of(url)
         interval_s = SECONDS.get(query.get("binSize", ""))
         return HttpRequest(url=url, purpose=_PURPOSES.get(path, "unknown"), symbol=query.get("symbol"), interval_s=interval_s)
-
-    def read(self, request: HttpRequest, status: int | None, body: bytes, received_ns: int) -> Sequence[Outcome]:
-        """Return the market events in an answer, each bad row a complaint of its own."""
-        return read_answer(_READERS, request, status, body, received_ns)
-
-    def read_book(self, body: bytes) -> BookSnapshot:
-        """Return the book in an answer to `depth`.
-
-        Raises:
-            VenueError: the answer is none.
-        """
-        return read_book(body, _book)
-
-    def read_instruments(self, body: bytes) -> tuple[Instrument, ...]:
-        """Return the listed perpetuals and futures; a row that cannot be read is left out.
-
-        Raises:
-            VenueError: the answer is no such list.
-        """
-        return read_listing(body, _LIST, lambda row: instrument_of(VENUE, row))
 
 
 def _between(first_ns: int, last_ns: int) -> str:

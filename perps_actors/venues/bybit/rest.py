@@ -13,10 +13,9 @@ from urllib.parse import quote
 import msgspec
 
 from perps_actors.errors import VenueError
-from perps_actors.market.instrument import Instrument
 from perps_actors.transport.wire import HttpRequest
 from perps_actors.venues.addresses import parts_of
-from perps_actors.venues.answers import book_reader, read_answer, read_book, reader_of
+from perps_actors.venues.answers import Answers, book_reader, reader_of
 from perps_actors.venues.bybit.categories import CATEGORIES, Category, by_category, category_of
 from perps_actors.venues.bybit.instruments import instrument_of
 from perps_actors.venues.bybit.messages import INTERVALS, SECONDS, DepthData, KlineRow, ListAnswer, Listing, PaidRow, TickerData
@@ -24,7 +23,6 @@ from perps_actors.venues.bybit.readings import funding_paid_of, kline_of, quotes
 from perps_actors.venues.contract import BookSnapshot, Endpoints, Outcome, Polled
 from perps_actors.venues.fields import NS_PER_MS
 from perps_actors.venues.histories import funding_pages, history_reader, pages, spelled_interval
-from perps_actors.venues.listings import read_listing
 from perps_actors.venues.rows import read_rows
 
 VENUE: Final = "bybit"
@@ -49,7 +47,7 @@ _TICKER: Final = msgspec.json.Decoder(TickerData).decode
 _DEPTH: Final = msgspec.json.Decoder(DepthData).decode
 
 
-class BybitRest:
+class BybitRest(Answers):
     """A `RestAdapter` for Bybit.
 
     Args:
@@ -59,6 +57,7 @@ class BybitRest:
     intervals = INTERVALS.keys()
 
     def __init__(self, endpoints: Endpoints = LIVE) -> None:
+        super().__init__(readers=_READERS, book=_book, listing=_rows, instrument=lambda row: instrument_of(VENUE, row))
         self._base = endpoints.rest
 
     def quotes(self, symbols: Sequence[str]) -> tuple[HttpRequest, ...]:
@@ -114,26 +113,6 @@ class BybitRest:
         path, query = parts_of(url)
         interval_s = SECONDS.get(query.get("interval", ""))
         return HttpRequest(url=url, purpose=_PURPOSES.get(path, "unknown"), symbol=query.get("symbol"), interval_s=interval_s)
-
-    def read(self, request: HttpRequest, status: int | None, body: bytes, received_ns: int) -> Sequence[Outcome]:
-        """Return the market events in an answer: all rows of a bulk answer, each bad row a complaint of its own."""
-        return read_answer(_READERS, request, status, body, received_ns)
-
-    def read_book(self, body: bytes) -> BookSnapshot:
-        """Return the book in an answer to `depth`.
-
-        Raises:
-            VenueError: the answer is none.
-        """
-        return read_book(body, _book)
-
-    def read_instruments(self, body: bytes) -> tuple[Instrument, ...]:
-        """Return the listed instruments; a row that cannot be read is left out.
-
-        Raises:
-            VenueError: the answer is no such list.
-        """
-        return read_listing(body, _rows, lambda row: instrument_of(VENUE, row))
 
     def _request(self, purpose: str, category: Category, more: str = "", *, symbol: str | None = None) -> HttpRequest:
         named = f"&symbol={quote(symbol, safe='')}" if symbol is not None else ""

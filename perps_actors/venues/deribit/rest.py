@@ -15,10 +15,10 @@ from urllib.parse import quote
 import msgspec
 
 from perps_actors.errors import VenueError
-from perps_actors.market.instrument import Instrument, InstrumentId
+from perps_actors.market.instrument import InstrumentId
 from perps_actors.transport.wire import HttpRequest
 from perps_actors.venues.addresses import parts_of
-from perps_actors.venues.answers import book_reader, read_answer, read_book, reader_of
+from perps_actors.venues.answers import Answers, book_reader, reader_of
 from perps_actors.venues.contract import BookSnapshot, Endpoints, Outcome, Polled
 from perps_actors.venues.deribit.instruments import instrument_of, rows_of_listing
 from perps_actors.venues.deribit.messages import (
@@ -36,7 +36,6 @@ from perps_actors.venues.deribit.messages import (
 from perps_actors.venues.deribit.readings import funding_paid_of, past_candle_of, plain_levels, summary_of, ticker_of, trade_of
 from perps_actors.venues.fields import NS_PER_MS
 from perps_actors.venues.histories import funding_pages, history_reader, pages, spelled_interval
-from perps_actors.venues.listings import read_listing
 
 VENUE: Final = "deribit"
 LIVE: Final = Endpoints(stream="wss://www.deribit.com", rest="https://www.deribit.com")
@@ -73,7 +72,7 @@ def currency_of(symbol: str) -> str:
     return symbol.partition("-")[0].rpartition("_")[2]
 
 
-class DeribitRest:
+class DeribitRest(Answers):
     """A `RestAdapter` for Deribit and its gateways.
 
     Args:
@@ -87,7 +86,7 @@ class DeribitRest:
         self._base = f"{endpoints.rest}{_ROOT}"
         self._venue = venue
         ticker, book = reader_of(venue, _alone, Ticker, ticker_of), book_reader(venue, _book)
-        self._readers = {
+        readers = {
             "quotes": reader_of(venue, lambda body: _ROWS.decode(_result_of(body)), Summary, summary_of),
             "ticker": ticker,
             "depth": lambda request, body, received_ns: [*book(request, body, received_ns), *ticker(request, body, received_ns)],
@@ -95,6 +94,7 @@ class DeribitRest:
             "funding_history": history_reader(venue, lambda body: _ROWS.decode(_result_of(body)), PaidRow, funding_paid_of),
             "trades": reader_of(venue, lambda body: _TRADES.decode(_result_of(body)).trades, TradeRow, _history),
         }
+        super().__init__(readers=readers, book=_book, listing=rows_of_listing, instrument=lambda row: instrument_of(venue, row))
 
     def quotes(self, symbols: Sequence[str]) -> tuple[HttpRequest, ...]:
         """Return one request a currency: for the one symbol settled in it, or for all futures settled in it."""
@@ -151,26 +151,6 @@ class DeribitRest:
             symbol=query.get("instrument_name"),
             interval_s=SECONDS.get(query.get("resolution", "")),
         )
-
-    def read(self, request: HttpRequest, status: int | None, body: bytes, received_ns: int) -> Sequence[Outcome]:
-        """Return the market events in an answer: all rows of a bulk answer, each bad row a complaint of its own."""
-        return read_answer(self._readers, request, status, body, received_ns)
-
-    def read_book(self, body: bytes) -> BookSnapshot:
-        """Return the book in an answer to `depth`.
-
-        Raises:
-            VenueError: the answer is none.
-        """
-        return read_book(body, _book)
-
-    def read_instruments(self, body: bytes) -> tuple[Instrument, ...]:
-        """Return the listed futures; a row that cannot be read is left out.
-
-        Raises:
-            VenueError: the answer is no such list.
-        """
-        return read_listing(body, rows_of_listing, lambda row: instrument_of(self._venue, row))
 
     def _request(self, method: str) -> HttpRequest:
         return self.request_for(self._base + method)

@@ -12,17 +12,15 @@ from urllib.parse import quote
 
 import msgspec
 
-from perps_actors.market.instrument import Instrument
 from perps_actors.transport.wire import HttpRequest
 from perps_actors.venues.addresses import parts_of
-from perps_actors.venues.answers import read_answer, read_book, reader_of
-from perps_actors.venues.contract import BookSnapshot, Endpoints, Outcome, Polled
+from perps_actors.venues.answers import Answers, reader_of
+from perps_actors.venues.contract import BookSnapshot, Endpoints, Polled
 from perps_actors.venues.fields import NS_PER_S
 from perps_actors.venues.gateio_futures.instruments import instrument_of
 from perps_actors.venues.gateio_futures.messages import INTERVALS, SECONDS, BookAnswer, CandleRow, ContractRow, PaidRow, TickerRow
 from perps_actors.venues.gateio_futures.readings import contract_of, funding_paid_of, levels_of, nanoseconds, past_candle_of, quote_of
 from perps_actors.venues.histories import funding_pages, history_reader, pages, spelled_interval
-from perps_actors.venues.listings import read_listing
 
 VENUE: Final = "gateio_futures"
 LIVE: Final = Endpoints(stream="wss://fx-ws.gateio.ws", rest="https://api.gateio.ws")
@@ -41,7 +39,7 @@ _BOOK: Final = msgspec.json.Decoder(BookAnswer).decode
 _ROWS: Final = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
-class GateioFuturesRest:
+class GateioFuturesRest(Answers):
     """A `RestAdapter` for Gate.io's futures.
 
     Args:
@@ -51,6 +49,7 @@ class GateioFuturesRest:
     intervals = INTERVALS.keys()
 
     def __init__(self, endpoints: Endpoints = LIVE) -> None:
+        super().__init__(readers=_READERS, book=_book, listing=_ROWS, instrument=lambda row: instrument_of(VENUE, row))
         self._base = f"{endpoints.rest}{_PREFIX}"
 
     def quotes(self, symbols: Sequence[str]) -> tuple[HttpRequest, ...]:
@@ -90,26 +89,6 @@ class GateioFuturesRest:
         path, query = parts_of(url)
         interval_s = SECONDS.get(query.get("interval", ""))
         return HttpRequest(url=url, purpose=_PURPOSES.get(path, "unknown"), symbol=query.get("contract"), interval_s=interval_s)
-
-    def read(self, request: HttpRequest, status: int | None, body: bytes, received_ns: int) -> Sequence[Outcome]:
-        """Return the market events in an answer, each bad row a complaint of its own."""
-        return read_answer(_READERS, request, status, body, received_ns)
-
-    def read_book(self, body: bytes) -> BookSnapshot:
-        """Return the book in an answer to `depth`.
-
-        Raises:
-            VenueError: the answer is none.
-        """
-        return read_book(body, _book)
-
-    def read_instruments(self, body: bytes) -> tuple[Instrument, ...]:
-        """Return the listed contracts; a row that cannot be read is left out.
-
-        Raises:
-            VenueError: the answer is no such list.
-        """
-        return read_listing(body, _ROWS, lambda row: instrument_of(VENUE, row))
 
     def _request(self, what: str) -> HttpRequest:
         return self.request_for(f"{self._base}/{what}")

@@ -15,10 +15,10 @@ from urllib.parse import quote
 import msgspec
 
 from perps_actors.errors import VenueError
-from perps_actors.market.instrument import Instrument, InstrumentId
+from perps_actors.market.instrument import InstrumentId
 from perps_actors.transport.wire import HttpRequest
 from perps_actors.venues.addresses import parts_of
-from perps_actors.venues.answers import AnswerReader, read_answer, read_book, reader_of
+from perps_actors.venues.answers import AnswerReader, Answers, reader_of
 from perps_actors.venues.contract import BookSnapshot, Endpoints, Outcome, Polled
 from perps_actors.venues.fields import NS_PER_S
 from perps_actors.venues.histories import funding_pages, history_reader, pages, spelled_interval
@@ -49,7 +49,6 @@ from perps_actors.venues.htx_swap.readings import (
     past_candle_of,
     time_of,
 )
-from perps_actors.venues.listings import read_listing
 from perps_actors.venues.rows import read_rows
 from perps_actors.venues.symbols import check_symbol
 
@@ -85,7 +84,7 @@ _PURPOSES: Final = {path.of(family): purpose for purpose, path in _PATHS.items()
 }
 
 
-class HtxSwapRest:
+class HtxSwapRest(Answers):
     """A `RestAdapter` for HTX swaps.
 
     Args:
@@ -95,6 +94,7 @@ class HtxSwapRest:
     intervals = INTERVALS.keys()
 
     def __init__(self, endpoints: Endpoints = LIVE) -> None:
+        super().__init__(readers=_READERS, book=_book, listing=_rows, instrument=instrument_of)
         self._base = endpoints.rest
 
     def quotes(self, symbols: Sequence[str]) -> tuple[HttpRequest, ...]:
@@ -140,26 +140,6 @@ class HtxSwapRest:
         purpose = _PURPOSES.get(path, "unknown")
         interval_s = SECONDS.get(query.get("period", "")) if purpose == "candles" else None
         return HttpRequest(url=url, purpose=purpose, symbol=query.get("contract_code"), interval_s=interval_s)
-
-    def read(self, request: HttpRequest, status: int | None, body: bytes, received_ns: int) -> Sequence[Outcome]:
-        """Return the market events in an answer: all rows of a bulk answer, each bad row a complaint of its own."""
-        return read_answer(_READERS, request, status, body, received_ns)
-
-    def read_book(self, body: bytes) -> BookSnapshot:
-        """Return the book in an answer to `depth`.
-
-        Raises:
-            VenueError: the answer is none.
-        """
-        return read_book(body, _book)
-
-    def read_instruments(self, body: bytes) -> tuple[Instrument, ...]:
-        """Return the listed swaps; a row that cannot be read is left out.
-
-        Raises:
-            VenueError: the answer is no such list.
-        """
-        return read_listing(body, _rows, instrument_of)
 
     def _one_or_all(self, purpose: str, symbols: Sequence[str]) -> tuple[HttpRequest, ...]:
         families = by_family(tuple(dict.fromkeys(symbols)))

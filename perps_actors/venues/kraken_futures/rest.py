@@ -15,10 +15,9 @@ from urllib.parse import quote, unquote
 import msgspec
 
 from perps_actors.errors import VenueError
-from perps_actors.market.instrument import Instrument
 from perps_actors.transport.wire import HttpRequest
 from perps_actors.venues.addresses import parts_of
-from perps_actors.venues.answers import book_reader, read_answer, read_book
+from perps_actors.venues.answers import Answers, book_reader
 from perps_actors.venues.contract import BookSnapshot, Endpoints, Outcome, Polled
 from perps_actors.venues.fields import NS_PER_S
 from perps_actors.venues.histories import history_reader, pages, spelled_interval
@@ -35,7 +34,6 @@ from perps_actors.venues.kraken_futures.messages import (
     TickersAnswer,
 )
 from perps_actors.venues.kraken_futures.readings import funding_paid_of, past_candle_of, polled_of
-from perps_actors.venues.listings import read_listing
 from perps_actors.venues.moments import nanoseconds
 from perps_actors.venues.rows import read_rows
 from perps_actors.venues.spelling import spelled
@@ -55,7 +53,7 @@ _CANDLES: Final = msgspec.json.Decoder(CandlesAnswer)
 _PAID: Final = msgspec.json.Decoder(PaidAnswer)
 
 
-class KrakenFuturesRest:
+class KrakenFuturesRest(Answers):
     """A `RestAdapter` for Kraken Futures.
 
     Args:
@@ -65,6 +63,7 @@ class KrakenFuturesRest:
     intervals = INTERVALS.keys()
 
     def __init__(self, endpoints: Endpoints = LIVE) -> None:
+        super().__init__(readers=_READERS, book=_book, listing=rows_of_listing, instrument=lambda row: instrument_of(VENUE, row))
         self._base = endpoints.rest
 
     def quotes(self, symbols: Sequence[str]) -> tuple[HttpRequest, ...]:
@@ -116,26 +115,6 @@ class KrakenFuturesRest:
         if method == "orderbook" and not symbol:
             return HttpRequest(url=url, purpose="depth", symbol=query.get("symbol"))
         return HttpRequest(url=url, purpose="instruments" if method == "instruments" and not symbol else "unknown")
-
-    def read(self, request: HttpRequest, status: int | None, body: bytes, received_ns: int) -> Sequence[Outcome]:
-        """Return the market events in an answer: all rows of a bulk answer, each bad row a complaint of its own."""
-        return read_answer(_READERS, request, status, body, received_ns)
-
-    def read_book(self, body: bytes) -> BookSnapshot:
-        """Return the book in an answer to `depth`.
-
-        Raises:
-            VenueError: the answer is none.
-        """
-        return read_book(body, _book)
-
-    def read_instruments(self, body: bytes) -> tuple[Instrument, ...]:
-        """Return the listed instruments; a row that cannot be read is left out.
-
-        Raises:
-            VenueError: the answer is no such list.
-        """
-        return read_listing(body, rows_of_listing, lambda row: instrument_of(VENUE, row))
 
 
 def _row(raw: msgspec.Raw) -> TickerRow:

@@ -15,14 +15,12 @@ from urllib.parse import quote
 import msgspec
 
 from perps_actors.errors import VenueError
-from perps_actors.market.instrument import Instrument
 from perps_actors.transport.wire import HttpRequest
 from perps_actors.venues.addresses import parts_of
-from perps_actors.venues.answers import book_reader, read_answer, read_book, reader_of
-from perps_actors.venues.contract import BookSnapshot, Endpoints, Outcome, Polled
+from perps_actors.venues.answers import Answers, book_reader, reader_of
+from perps_actors.venues.contract import BookSnapshot, Endpoints, Polled
 from perps_actors.venues.fields import NS_PER_MS, ns_if_any
 from perps_actors.venues.histories import funding_pages, history_reader, pages, spelled_interval
-from perps_actors.venues.listings import read_listing
 from perps_actors.venues.okx.followed import levels_of
 from perps_actors.venues.okx.instruments import instrument_of
 from perps_actors.venues.okx.messages import (
@@ -70,7 +68,7 @@ def _by_kind(symbols: Sequence[str]) -> dict[str, list[str]]:
     return found
 
 
-class OkxRest:
+class OkxRest(Answers):
     """A `RestAdapter` for OKX.
 
     Args:
@@ -80,6 +78,7 @@ class OkxRest:
     intervals = INTERVALS.keys()
 
     def __init__(self, endpoints: Endpoints = LIVE) -> None:
+        super().__init__(readers=_READERS, book=_book, listing=_rows, instrument=lambda row: instrument_of(VENUE, row))
         self._base = endpoints.rest
 
     def quotes(self, symbols: Sequence[str]) -> tuple[HttpRequest, ...]:
@@ -132,26 +131,6 @@ class OkxRest:
         return HttpRequest(
             url=url, weight=weight, purpose=purpose, symbol=query.get("instId"), interval_s=interval_s if purpose == "candles" else None
         )
-
-    def read(self, request: HttpRequest, status: int | None, body: bytes, received_ns: int) -> Sequence[Outcome]:
-        """Return the market events in an answer: all rows of a bulk answer, each bad row a complaint of its own."""
-        return read_answer(_READERS, request, status, body, received_ns)
-
-    def read_book(self, body: bytes) -> BookSnapshot:
-        """Return the book in an answer to `depth`.
-
-        Raises:
-            VenueError: the answer is none.
-        """
-        return read_book(body, _book)
-
-    def read_instruments(self, body: bytes) -> tuple[Instrument, ...]:
-        """Return the listed instruments; a row that cannot be read is left out.
-
-        Raises:
-            VenueError: the answer is no such list.
-        """
-        return read_listing(body, _rows, lambda row: instrument_of(VENUE, row))
 
     def _request(self, what: str) -> HttpRequest:
         return self.request_for(f"{self._base}/api/v5/{what}")
