@@ -261,7 +261,10 @@ class SyntheticInstrument:
 
 
 class SyntheticMarket:
-    """Some instruments, each with its own randomness out of the one given: adding one does not change those before it."""
+    """Some instruments, each with its own randomness out of the one given: adding one does not change those before it.
+
+    Of a symbol that is not listed nothing is known.
+    """
 
     def __init__(self, venue: str, symbols: Sequence[str], terms: Terms, rng: random.Random) -> None:
         self._of = {symbol: _made_up(venue, symbol, terms, random.Random(rng.getrandbits(64))) for symbol in symbols}  # noqa: S311
@@ -274,29 +277,29 @@ class SyntheticMarket:
         """Return what is listed."""
         return tuple(instrument.instrument for instrument in self._of.values())
 
-    def depth(self, symbol: str) -> Depth:
-        """Return the whole book of a listed symbol."""
-        return self._of[symbol].depth()
+    def depth(self, symbol: str) -> Depth | None:
+        """Return the whole book."""
+        return self._of[symbol].depth() if symbol in self._of else None
 
-    def touch(self, symbol: str) -> Touch:
-        """Return the best bid and ask of a listed symbol."""
-        return self._of[symbol].touch()
+    def touch(self, symbol: str) -> Touch | None:
+        """Return the best bid and ask."""
+        return self._of[symbol].touch() if symbol in self._of else None
 
-    def venue_mark(self, symbol: str) -> tuple[VenueMark, Funding]:
-        """Return mark, index and funding of a listed symbol."""
-        return self._of[symbol].venue_mark()
+    def venue_mark(self, symbol: str) -> tuple[VenueMark, Funding] | None:
+        """Return mark, index and funding."""
+        return self._of[symbol].venue_mark() if symbol in self._of else None
 
-    def open_interest(self, symbol: str) -> DecimalText:
-        """Return how many contracts of a listed symbol are held."""
-        return self._of[symbol].open_interest()
+    def open_interest(self, symbol: str) -> DecimalText | None:
+        """Return how many contracts are held."""
+        return self._of[symbol].open_interest() if symbol in self._of else None
 
-    def candles(self, symbol: str, interval_s: int, since_ns: int, until_ns: int) -> list[Candle]:
-        """Return the candles of a listed symbol that open in a span of time and have begun, oldest first."""
-        return self._of[symbol].candles(interval_s, since_ns, until_ns)
+    def candles(self, symbol: str, interval_s: int, since_ns: int, until_ns: int) -> list[Candle] | None:
+        """Return the candles that open in a span of time and have begun, oldest first."""
+        return self._of[symbol].candles(interval_s, since_ns, until_ns) if symbol in self._of else None
 
-    def fundings(self, symbol: str, since_ns: int, until_ns: int) -> list[FundingPaid]:
-        """Return the fundings of a listed symbol that were settled in a span of time, oldest first."""
-        return self._of[symbol].fundings(since_ns, until_ns)
+    def fundings(self, symbol: str, since_ns: int, until_ns: int) -> list[FundingPaid] | None:
+        """Return the fundings that were settled in a span of time, oldest first."""
+        return self._of[symbol].fundings(since_ns, until_ns) if symbol in self._of else None
 
 
 def _made_up(venue: str, symbol: str, terms: Terms, rng: random.Random) -> SyntheticInstrument:

@@ -99,3 +99,18 @@ def test_a_system_makes_marks_of_every_rung_on_a_served_venue(name) -> None:
                 assert system.mark(served.symbols[0]).source == source
                 assert system.mark(served.symbols[0]).mark > Decimal(0)
                 assert system.stream_statistics().complaints == 0
+
+
+@pytest.mark.parametrize("name", SERVED)
+def test_a_symbol_that_is_not_listed_takes_no_listed_one_along(name) -> None:
+    symbols = side_of(name).terms.symbols[:2]
+    with VenueProcess.start("--venue", name, "--symbols", symbols[0]) as served:
+        marked = threading.Semaphore(0)
+        system = PerpsSystem(Settings(venue=name, symbols=symbols, endpoints=served.endpoints, provenance="synthetic"))
+        system.subscribe(lambda _: marked.release(), instruments=symbols[:1])
+        with system:
+            for _ in range(20):
+                assert marked.acquire(timeout=20)
+            assert system.mark(symbols[0]).source == "book"
+            assert system.mark(symbols[1]) is None
+            assert system.stream_statistics().reconnects == 0
