@@ -11,7 +11,7 @@ from types import ModuleType
 from typing import get_args
 
 from perps_actors.simulator.sides import SERVED
-from perps_actors.venues.contract import Streamed, Venue
+from perps_actors.venues.contract import SendFrame, Streamed, Venue
 from perps_actors.venues.registry import VENUES, venue
 
 PAGE = Path(__file__).resolve().parent / "venues.md"
@@ -112,7 +112,16 @@ def _row(known: Venue) -> str:
 
 def _rules(name: str) -> str:
     text = "\n\n".join(inspect.cleandoc(module.__doc__ or "") for module in _modules(name))
-    return f"## {name}\n\n{text}\n"
+    return f"## {name}\n\n{text}\n\nConnections for `{EXAMPLES[name]}`, and what is sent on each:\n\n```\n{_channels(venue(name))}```\n"
+
+
+def _channels(known: Venue) -> str:
+    stream = known.stream(known.endpoints)
+    lines = []
+    for plan in stream.plan([EXAMPLES[known.name]]):
+        lines.append(f"{plan.name}: {plan.url}")
+        lines += [f"  {frame.text}" for frame in stream.opened(plan.name) if isinstance(frame, SendFrame)]
+    return "".join(f"{line}\n" for line in lines)
 
 
 def _modules(name: str) -> Iterator[ModuleType]:
