@@ -40,7 +40,7 @@ class Foreign:
     listed: tuple[Listed, ...]
     options: dict[str, Any] = attrs.Factory(dict)
     has_ticker: bool = True
-    """Whether it gets a ticker; else it gets the best prices alone."""
+    """Whether the best prices are in its ticker; else they are got by themselves."""
     mark: dict[str, str] | None = None
     """Parameters of its request for the mark; None where its ticker has it."""
     watches: Literal["ticker", "best prices", "mark"] = "ticker"

@@ -150,3 +150,15 @@ def test_past_funding_was_settled_every_eight_hours(reading: tuple[Foreign, Any]
     assert len(history) == 15
     assert all(other["timestamp"] - one["timestamp"] == 8 * 3600 * 1000 for one, other in pairwise(history))
     assert all(abs(paid["fundingRate"]) < 0.001 for paid in history)
+
+
+@pytest.mark.parametrize("reading", known(ccxt, "binance_futures", "binance_delivery"), indirect=True)
+def test_a_ticker_of_binance_is_the_day_up_to_now(reading: tuple[Foreign, Any]) -> None:
+    foreign, client = reading
+    tickers = client.fetch_tickers([listed.symbol for listed in foreign.listed])
+    for listed in foreign.listed:
+        ticker = client.fetch_ticker(listed.symbol)
+        assert ticker["low"] <= ticker["last"] <= ticker["high"]
+        assert ticker["low"] <= ticker["open"] <= ticker["high"]
+        assert ticker["baseVolume"] > 0
+        assert ticker["last"] == pytest.approx(tickers[listed.symbol]["last"], abs=100 * listed.tick)

@@ -17,7 +17,7 @@ from perps_actors.market.instrument import Instrument
 from perps_actors.market.numbers import plain
 from perps_actors.venues.binance_futures.dialect import Dialect
 from perps_actors.venues.binance_futures.serve import NS_PER_MS
-from perps_actors.venues.binance_futures.serve_past import fundings, klines
+from perps_actors.venues.binance_futures.serve_past import day, fundings, klines
 from perps_actors.venues.serving import Depth, MarketView, RestAnswer
 
 WEIGHT_LIMIT: Final = 2400
@@ -132,8 +132,8 @@ class BinanceRestSide:
                 return _of_one(below, _listed(params, market), params, market, now_ns)
             case "/ticker/bookTicker":
                 return self._rows(params, market, _book_ticker)
-            case "/premiumIndex":
-                return self._rows(params, market, _premium_index)
+            case "/premiumIndex" | "/ticker/24hr":
+                return self._rows(params, market, day if below == "/ticker/24hr" else _premium_index)
             case _:
                 raise _Refusal(404, -5000, f"Path {path[:80]}, Method GET is invalid")
 
