@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
+from decimal import Decimal
 from urllib.parse import urlsplit
 
 import attrs
@@ -119,7 +120,13 @@ def resized(book):
     return _depth(book, asks=tuple((price, "77777" if index == 4 else size) for index, (price, size) in enumerate(book.asks)))
 
 
-@pytest.mark.parametrize("lie", [lost, resized], ids=lambda lie: lie.__name__)
+def grown(book):
+    """Return a book of which the stream lost a bid."""
+    price = between(book.bids[4][0], book.bids[5][0])
+    return _depth(book, bids=(*book.bids[:5], (price, "7"), *book.bids[5:]))
+
+
+@pytest.mark.parametrize("lie", [lost, resized, grown], ids=lambda lie: lie.__name__)
 @pytest.mark.parametrize("name", SERVED)
 def test_a_book_that_rest_has_otherwise_twice_is_withdrawn_and_begun_anew(name, lie) -> None:
     market = Quiet(name)
@@ -213,3 +220,65 @@ def test_a_system_audits_its_books_over_sockets_and_finds_a_true_venue_true() ->
                 assert marked.acquire(timeout=20)
             assert system.stream_statistics().complaints == 0
     assert found == []
+
+
+def test_a_level_that_differs_once_may_have_been_gone_between_two_messages() -> None:
+    market = Quiet("okx")
+    session = Session("okx", market)
+    answers, answer = [], session._answer
+
+    def lies_once(request, now_ns):
+        answers.append(request)
+        true, market.told = market.told, lost(market.told) if len(answers) == 2 else market.told
+        outcomes = answer(request, now_ns)
+        market.told = true
+        return outcomes
+
+    session._answer = lies_once
+    session.begin(market.now)
+    for _ in range(150):
+        session.frames(market.nudge(), market.now)
+    assert session.audits > 5
+    assert session.withdrawn() == []
+
+
+class Flickering(Quiet):
+    """The same, with a level that comes and goes."""
+
+    def __init__(self, name):
+        super().__init__(name)
+        self._random = random.Random(1)
+        self._price = between(self.book.bids[4][0], self.book.bids[5][0])
+
+    def nudge(self):
+        frames = super().nudge()
+        if self._random.random() < 0.15:
+            frames = [*frames, *self._flicker()]
+        return frames
+
+    def _flicker(self):
+        there = [level for level in self.book.bids if level[0] == self._price]
+        bids = [level for level in self.book.bids if level[0] != self._price]
+        bids = sorted([*bids, *([] if there else [(self._price, "7")])], key=lambda level: -float(level[0]))
+        last = self.book.last
+        self.book = self.told = _depth(self.book, bids=tuple(bids), last=last + 1)
+        change = ((self._price, "0" if there else "7"),)
+        numbers = {"first": last + 1, "previous": last, "whole": False}
+        return self.side.streams.depth_frames(_depth(self.book, bids=change, asks=(), **numbers))
+
+
+def between(one, other):
+    return f"{(Decimal(one) + Decimal(other)) / 2:f}"
+
+
+def test_what_rest_has_before_the_stream_is_waited_for() -> None:
+    market = Flickering("okx")
+    session = Session("okx", market, late=0)
+    session.begin(market.now)
+    held = []
+    for step in range(3_000):
+        # REST is a few messages ahead of the stream.
+        held.append(market.nudge())
+        session.frames(held.pop(0) if step >= 4 else [], market.now)
+    assert session.audits > 100
+    assert session.withdrawn() == []
