@@ -79,3 +79,12 @@ def test_there_is_a_test_here_for_every_example_and_each_fits_a_page() -> None:
     assert {path.name for path in EXAMPLES.glob("*.py")} == tested
     for name in tested:
         assert len((EXAMPLES / name).read_text().splitlines()) <= 80
+
+
+def test_the_last_hour_has_twelve_or_thirteen_candles_and_the_last_day_three_fundings(venue) -> None:
+    *candles, first, second, third = run("candles.py", "binance_futures", "BTCUSDT", venue.endpoints.rest)
+    assert len(candles) in (12, 13)
+    assert all(
+        re.fullmatch(rf"\d\d:[0-5][05] open {PRICE} high {PRICE} low {PRICE} close {PRICE} volume {PRICE}", line) for line in candles
+    )
+    assert all(re.fullmatch(rf"\d{{4}}-\d\d-\d\d (00|08|16):00 paid -?{PRICE}", line) for line in (first, second, third))

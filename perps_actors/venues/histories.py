@@ -45,9 +45,16 @@ def pages(since_ns: int, until_ns: int, step_s: int, most: int) -> Iterator[tupl
 
 
 def funding_pages(since_ns: int, until_ns: int, most: int) -> Iterator[tuple[int, int]]:
-    """Yield spans in which at most `most` fundings can have been paid, as (from, before)."""
-    hour_ns = SHORTEST_FUNDING_S * NS_PER_S
-    return pages(since_ns // hour_ns * hour_ns, until_ns, SHORTEST_FUNDING_S, most)
+    """Yield spans in each of which at most `most` fundings are paid, oldest first, as (from, before)."""
+    page_ns = SHORTEST_FUNDING_S * NS_PER_S * most
+    for start in range(since_ns, until_ns, page_ns):
+        yield start, min(start + page_ns, until_ns)
+
+
+def moments(page: tuple[int, int], unit_ns: int) -> tuple[int, int]:
+    """Return the first and the last whole unit of time in a span, for venues to which both ends of a span belong."""
+    start_ns, end_ns = page
+    return -(-start_ns // unit_ns), -(-end_ns // unit_ns) - 1
 
 
 def history_reader(

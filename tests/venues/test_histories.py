@@ -15,7 +15,7 @@ from perps_actors.market.candle import Candle
 from perps_actors.market.events import FundingPaid
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.venues.contract import Complaint
-from perps_actors.venues.histories import funding_pages, pages
+from perps_actors.venues.histories import funding_pages, moments, pages
 from perps_actors.venues.registry import VENUES, venue
 
 S = 1_000_000_000
@@ -257,6 +257,13 @@ def test_pages_hold_each_candle_that_opens_in_the_span_once(span):
 @given(st.integers(0, 10**9), st.integers(1, 10**6))
 def test_pages_of_fundings_cover_the_span_whenever_they_were_paid(since_s, length_s):
     found = list(funding_pages(since_s * S, (since_s + length_s) * S, 100))
-    assert found[0][0] <= since_s * S
-    assert found[-1][1] >= (since_s + length_s) * S
+    assert (found[0][0], found[-1][1]) == (since_s * S, (since_s + length_s) * S)
+    assert all(end - start <= 100 * 3_600 * S for start, end in found)
     assert all(before[1] == after[0] for before, after in itertools.pairwise(found))
+
+
+@given(st.integers(0, 10**12), st.integers(1, 10**12), st.sampled_from([1, 1_000, 10**6, 10**9]))
+def test_moments_are_those_of_the_span_and_no_others(start_ns, length_ns, unit_ns):
+    first, last = moments((start_ns, start_ns + length_ns), unit_ns)
+    assert (first - 1) * unit_ns < start_ns <= first * unit_ns
+    assert last * unit_ns < start_ns + length_ns <= (last + 1) * unit_ns

@@ -31,7 +31,7 @@ from perps_actors.venues.binance_futures.messages import (
 from perps_actors.venues.binance_futures.readings import funding_paid_of, kline_of, marks_of, open_interest_of, touch_of
 from perps_actors.venues.contract import BookSnapshot, Endpoints, Polled
 from perps_actors.venues.fields import NS_PER_MS
-from perps_actors.venues.histories import funding_pages, history_reader, pages, spelled_interval
+from perps_actors.venues.histories import funding_pages, history_reader, moments, pages, spelled_interval
 
 VENUE: Final = USD_M.venue
 LIVE: Final = USD_M.live
@@ -94,12 +94,12 @@ class BinanceFuturesRest(Answers):
         longest = self._dialect.longest_candles_s
         most = MOST if longest is None else max(1, min(MOST, longest // interval_s))
         return tuple(
-            self._request("candles", symbol, f"&interval={name}{_between(*page)}") for page in pages(since_ns, until_ns, interval_s, most)
+            self._request("candles", symbol, f"&interval={name}{_between(page)}") for page in pages(since_ns, until_ns, interval_s, most)
         )
 
     def funding_history(self, symbol: str, since_ns: int, until_ns: int) -> tuple[HttpRequest, ...]:
         """Return a request for each `MOST` hours."""
-        return tuple(self._request("funding_history", symbol, _between(*page)) for page in funding_pages(since_ns, until_ns, MOST))
+        return tuple(self._request("funding_history", symbol, _between(page)) for page in funding_pages(since_ns, until_ns, MOST))
 
     def instruments(self) -> tuple[HttpRequest, ...]:
         """Return the request for the list of instruments."""
@@ -128,5 +128,6 @@ def _book(body: bytes) -> BookSnapshot:
     return BookSnapshot(answer.bids, answer.asks, answer.last_id, answer.time * NS_PER_MS if answer.time is not None else None)
 
 
-def _between(start_ns: int, end_ns: int) -> str:
-    return f"&startTime={start_ns // NS_PER_MS}&endTime={end_ns // NS_PER_MS - 1}&limit={MOST}"
+def _between(page: tuple[int, int]) -> str:
+    first, last = moments(page, NS_PER_MS)
+    return f"&startTime={first}&endTime={last}&limit={MOST}"

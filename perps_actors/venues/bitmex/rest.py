@@ -26,7 +26,7 @@ from perps_actors.venues.bitmex.messages import INTERVALS, SECONDS, BinRow, Book
 from perps_actors.venues.bitmex.readings import funding_paid_of, past_candle_of, trade_of
 from perps_actors.venues.contract import BookSnapshot, Endpoints, Outcome, Polled
 from perps_actors.venues.fields import NS_PER_S
-from perps_actors.venues.histories import funding_pages, history_reader, pages, spelled_interval
+from perps_actors.venues.histories import funding_pages, history_reader, moments, pages, spelled_interval
 from perps_actors.venues.moments import nanoseconds
 
 VENUE: Final = "bitmex"
@@ -87,17 +87,14 @@ class BitmexRest(Answers):
         name, step_ns = spelled_interval(INTERVALS, interval_s, VENUE), interval_s * NS_PER_S
         what = f"{_BUCKETED}?symbol={quote(symbol, safe='')}&binSize={name}&partial=false&count={MOST_CANDLES}"
         return tuple(
-            self.request_for(f"{self._base}{what}{_between(start + step_ns, end)}")
+            self.request_for(f"{self._base}{what}{_between((start + step_ns, end + step_ns))}")
             for start, end in pages(since_ns, until_ns, interval_s, MOST_CANDLES)
         )
 
     def funding_history(self, symbol: str, since_ns: int, until_ns: int) -> tuple[HttpRequest, ...]:
         """Return a request for each `MOST_FUNDINGS` hours."""
         what = f"{_FUNDING}?symbol={quote(symbol, safe='')}&count={MOST_FUNDINGS}"
-        return tuple(
-            self.request_for(f"{self._base}{what}{_between(start, end - NS_PER_S)}")
-            for start, end in funding_pages(since_ns, until_ns, MOST_FUNDINGS)
-        )
+        return tuple(self.request_for(f"{self._base}{what}{_between(page)}") for page in funding_pages(since_ns, until_ns, MOST_FUNDINGS))
 
     def instruments(self) -> tuple[HttpRequest, ...]:
         """Return the request for the list of instruments."""
@@ -110,12 +107,9 @@ class BitmexRest(Answers):
         return HttpRequest(url=url, purpose=_PURPOSES.get(path, "unknown"), symbol=query.get("symbol"), interval_s=interval_s)
 
 
-def _between(first_ns: int, last_ns: int) -> str:
-    return f"&startTime={_date(first_ns)}&endTime={_date(last_ns)}"
-
-
-def _date(time_ns: int) -> str:
-    return quote(f"{datetime.fromtimestamp(time_ns // NS_PER_S, UTC):%Y-%m-%dT%H:%M:%S.000Z}", safe="")
+def _between(page: tuple[int, int]) -> str:
+    first, last = (quote(f"{datetime.fromtimestamp(second, UTC):%Y-%m-%dT%H:%M:%S.000Z}", safe="") for second in moments(page, NS_PER_S))
+    return f"&startTime={first}&endTime={last}"
 
 
 def _rows(body: bytes) -> list[msgspec.Raw]:

@@ -22,7 +22,7 @@ from perps_actors.venues.bybit.messages import INTERVALS, SECONDS, DepthData, Kl
 from perps_actors.venues.bybit.readings import funding_paid_of, kline_of, quotes_of
 from perps_actors.venues.contract import BookSnapshot, Endpoints, Outcome, Polled
 from perps_actors.venues.fields import NS_PER_MS
-from perps_actors.venues.histories import funding_pages, history_reader, pages, spelled_interval
+from perps_actors.venues.histories import funding_pages, history_reader, moments, pages, spelled_interval
 from perps_actors.venues.rows import read_rows
 
 VENUE: Final = "bybit"
@@ -86,10 +86,10 @@ class BybitRest(Answers):
             self._request(
                 "candles",
                 category_of(symbol),
-                f"&interval={name}&start={start // NS_PER_MS}&end={end // NS_PER_MS - 1}&limit={MOST_CANDLES}",
+                f"&interval={name}&start={first}&end={last}&limit={MOST_CANDLES}",
                 symbol=symbol,
             )
-            for start, end in pages(since_ns, until_ns, interval_s, MOST_CANDLES)
+            for first, last in (moments(page, NS_PER_MS) for page in pages(since_ns, until_ns, interval_s, MOST_CANDLES))
         )
 
     def funding_history(self, symbol: str, since_ns: int, until_ns: int) -> tuple[HttpRequest, ...]:
@@ -98,10 +98,10 @@ class BybitRest(Answers):
             self._request(
                 "funding_history",
                 category_of(symbol),
-                f"&startTime={start // NS_PER_MS}&endTime={end // NS_PER_MS - 1}&limit={MOST_FUNDINGS}",
+                f"&startTime={first}&endTime={last}&limit={MOST_FUNDINGS}",
                 symbol=symbol,
             )
-            for start, end in funding_pages(since_ns, until_ns, MOST_FUNDINGS)
+            for first, last in (moments(page, NS_PER_MS) for page in funding_pages(since_ns, until_ns, MOST_FUNDINGS))
         )
 
     def instruments(self) -> tuple[HttpRequest, ...]:

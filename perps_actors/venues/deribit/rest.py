@@ -35,7 +35,7 @@ from perps_actors.venues.deribit.messages import (
 )
 from perps_actors.venues.deribit.readings import funding_paid_of, past_candle_of, plain_levels, summary_of, ticker_of, trade_of
 from perps_actors.venues.fields import NS_PER_MS
-from perps_actors.venues.histories import funding_pages, history_reader, pages, spelled_interval
+from perps_actors.venues.histories import funding_pages, history_reader, moments, pages, spelled_interval
 
 VENUE: Final = "deribit"
 LIVE: Final = Endpoints(stream="wss://www.deribit.com", rest="https://www.deribit.com")
@@ -126,14 +126,14 @@ class DeribitRest(Answers):
         """
         what = f"&resolution={spelled_interval(INTERVALS, interval_s, self._venue)}"
         return tuple(
-            self._request(f"get_tradingview_chart_data?{_span(symbol, *page)}{what}")
+            self._request(f"get_tradingview_chart_data?{_span(symbol, page)}{what}")
             for page in pages(since_ns, until_ns, interval_s, MOST_CANDLES)
         )
 
     def funding_history(self, symbol: str, since_ns: int, until_ns: int) -> tuple[HttpRequest, ...]:
         """Return a request for each `MOST_FUNDINGS` hours."""
         return tuple(
-            self._request(f"get_funding_rate_history?{_span(symbol, *page)}") for page in funding_pages(since_ns, until_ns, MOST_FUNDINGS)
+            self._request(f"get_funding_rate_history?{_span(symbol, page)}") for page in funding_pages(since_ns, until_ns, MOST_FUNDINGS)
         )
 
     def instruments(self) -> tuple[HttpRequest, ...]:
@@ -156,9 +156,9 @@ class DeribitRest(Answers):
         return self.request_for(self._base + method)
 
 
-def _span(symbol: str, start_ns: int, end_ns: int) -> str:
-    span = f"start_timestamp={start_ns // NS_PER_MS}&end_timestamp={end_ns // NS_PER_MS - 1}"
-    return f"instrument_name={quote(symbol, safe='')}&{span}"
+def _span(symbol: str, page: tuple[int, int]) -> str:
+    first, last = moments(page, NS_PER_MS)
+    return f"instrument_name={quote(symbol, safe='')}&start_timestamp={first}&end_timestamp={last}"
 
 
 def _result_of(body: bytes) -> msgspec.Raw:

@@ -20,7 +20,7 @@ from perps_actors.venues.fields import NS_PER_S
 from perps_actors.venues.gateio_futures.instruments import instrument_of
 from perps_actors.venues.gateio_futures.messages import INTERVALS, SECONDS, BookAnswer, CandleRow, ContractRow, PaidRow, TickerRow
 from perps_actors.venues.gateio_futures.readings import contract_of, funding_paid_of, levels_of, nanoseconds, past_candle_of, quote_of
-from perps_actors.venues.histories import funding_pages, history_reader, pages, spelled_interval
+from perps_actors.venues.histories import funding_pages, history_reader, moments, pages, spelled_interval
 
 VENUE: Final = "gateio_futures"
 LIVE: Final = Endpoints(stream="wss://fx-ws.gateio.ws", rest="https://api.gateio.ws")
@@ -73,12 +73,12 @@ class GateioFuturesRest(Answers):
             SettingsError: no such interval.
         """
         what = f"candlesticks?contract={quote(symbol, safe='')}&interval={spelled_interval(INTERVALS, interval_s, VENUE)}"
-        return tuple(self._request(f"{what}{_between(*page)}") for page in pages(since_ns, until_ns, interval_s, MOST_CANDLES))
+        return tuple(self._request(f"{what}{_between(page)}") for page in pages(since_ns, until_ns, interval_s, MOST_CANDLES))
 
     def funding_history(self, symbol: str, since_ns: int, until_ns: int) -> tuple[HttpRequest, ...]:
         """Return a request for each `MOST_FUNDINGS` hours."""
         what = f"funding_rate?contract={quote(symbol, safe='')}&limit={MOST_FUNDINGS}"
-        return tuple(self._request(f"{what}{_between(*page)}") for page in funding_pages(since_ns, until_ns, MOST_FUNDINGS))
+        return tuple(self._request(f"{what}{_between(page)}") for page in funding_pages(since_ns, until_ns, MOST_FUNDINGS))
 
     def instruments(self) -> tuple[HttpRequest, ...]:
         """Return the request for the list of contracts."""
@@ -99,8 +99,9 @@ def _book(body: bytes) -> BookSnapshot:
     return BookSnapshot(levels_of(answer.bids), levels_of(answer.asks), answer.id, nanoseconds(answer.update))
 
 
-def _between(start_ns: int, end_ns: int) -> str:
-    return f"&from={start_ns // NS_PER_S}&to={end_ns // NS_PER_S - 1}"
+def _between(page: tuple[int, int]) -> str:
+    first, last = moments(page, NS_PER_S)
+    return f"&from={first}&to={last}"
 
 
 _READERS: Final = {

@@ -21,7 +21,7 @@ from perps_actors.venues.addresses import parts_of
 from perps_actors.venues.answers import AnswerReader, Answers, reader_of
 from perps_actors.venues.contract import BookSnapshot, Endpoints, Outcome, Polled
 from perps_actors.venues.fields import NS_PER_S
-from perps_actors.venues.histories import funding_pages, history_reader, pages, spelled_interval
+from perps_actors.venues.histories import funding_pages, history_reader, moments, pages, spelled_interval
 from perps_actors.venues.htx_swap.families import FAMILIES, LIVE, VENUE, Family, by_family, family_of
 from perps_actors.venues.htx_swap.followed import Followed, parts_of_channel, reading_of
 from perps_actors.venues.htx_swap.instruments import instrument_of
@@ -119,8 +119,8 @@ class HtxSwapRest(Answers):
         """
         period = f"&period={spelled_interval(INTERVALS, interval_s, VENUE)}"
         return tuple(
-            self._request("candles", family_of(symbol), symbol, f"{period}&from={start // NS_PER_S}&to={end // NS_PER_S - 1}")
-            for start, end in pages(since_ns, until_ns, interval_s, MOST_CANDLES)
+            self._request("candles", family_of(symbol), symbol, f"{period}&from={first}&to={last}")
+            for first, last in (moments(page, NS_PER_S) for page in pages(since_ns, until_ns, interval_s, MOST_CANDLES))
         )
 
     def funding_history(self, symbol: str, since_ns: int, until_ns: int) -> tuple[HttpRequest, ...]:

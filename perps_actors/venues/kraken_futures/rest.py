@@ -20,7 +20,7 @@ from perps_actors.venues.addresses import parts_of
 from perps_actors.venues.answers import Answers, book_reader
 from perps_actors.venues.contract import BookSnapshot, Endpoints, Outcome, Polled
 from perps_actors.venues.fields import NS_PER_S
-from perps_actors.venues.histories import history_reader, pages, spelled_interval
+from perps_actors.venues.histories import history_reader, moments, pages, spelled_interval
 from perps_actors.venues.kraken_futures.instruments import instrument_of, rows_of_listing
 from perps_actors.venues.kraken_futures.messages import (
     INTERVALS,
@@ -89,8 +89,8 @@ class KrakenFuturesRest(Answers):
         """
         what = f"{CHARTS}{quote(symbol, safe='')}/{spelled_interval(INTERVALS, interval_s, VENUE)}"
         return tuple(
-            self.request_for(f"{self._base}{what}?from={start // NS_PER_S}&to={end // NS_PER_S - 1}")
-            for start, end in pages(since_ns, until_ns, interval_s, MOST_CANDLES)
+            self.request_for(f"{self._base}{what}?from={first}&to={last}")
+            for first, last in (moments(page, NS_PER_S) for page in pages(since_ns, until_ns, interval_s, MOST_CANDLES))
         )
 
     def funding_history(self, symbol: str, since_ns: int, until_ns: int) -> tuple[HttpRequest, ...]:  # noqa: ARG002 - takes no span

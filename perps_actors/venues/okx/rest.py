@@ -20,7 +20,7 @@ from perps_actors.venues.addresses import parts_of
 from perps_actors.venues.answers import Answers, book_reader, reader_of
 from perps_actors.venues.contract import BookSnapshot, Endpoints, Polled
 from perps_actors.venues.fields import NS_PER_MS, ns_if_any
-from perps_actors.venues.histories import funding_pages, history_reader, pages, spelled_interval
+from perps_actors.venues.histories import funding_pages, history_reader, moments, pages, spelled_interval
 from perps_actors.venues.okx.followed import levels_of
 from perps_actors.venues.okx.instruments import instrument_of
 from perps_actors.venues.okx.messages import (
@@ -112,12 +112,12 @@ class OkxRest(Answers):
             SettingsError: no such interval.
         """
         what = f"market/history-candles?instId={quote(symbol, safe='')}&bar={spelled_interval(INTERVALS, interval_s, VENUE)}"
-        return tuple(self._request(f"{what}{_between(*page)}") for page in pages(since_ns, until_ns, interval_s, MOST))
+        return tuple(self._request(f"{what}{_between(page)}") for page in pages(since_ns, until_ns, interval_s, MOST))
 
     def funding_history(self, symbol: str, since_ns: int, until_ns: int) -> tuple[HttpRequest, ...]:
         """Return a request for each `MOST` hours."""
         what = f"public/funding-rate-history?instId={quote(symbol, safe='')}"
-        return tuple(self._request(f"{what}{_between(*page)}") for page in funding_pages(since_ns, until_ns, MOST))
+        return tuple(self._request(f"{what}{_between(page)}") for page in funding_pages(since_ns, until_ns, MOST))
 
     def instruments(self) -> tuple[HttpRequest, ...]:
         """Return the requests for the lists of perpetuals and of dated futures."""
@@ -136,9 +136,10 @@ class OkxRest(Answers):
         return self.request_for(f"{self._base}/api/v5/{what}")
 
 
-def _between(start_ns: int, end_ns: int) -> str:
+def _between(page: tuple[int, int]) -> str:
     """Return the parameters of a span: `before` is what it begins after, `after` what it ends before."""
-    return f"&before={start_ns // NS_PER_MS - 1}&after={end_ns // NS_PER_MS}&limit={MOST}"
+    first, last = moments(page, NS_PER_MS)
+    return f"&before={first - 1}&after={last + 1}&limit={MOST}"
 
 
 def _rows(body: bytes) -> list[msgspec.Raw]:
