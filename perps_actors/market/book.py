@@ -132,12 +132,22 @@ class _Side:
         self.levels: dict[float | Decimal, Level] = {}
         self.keys: list[float | Decimal] = []
 
+    def set(self, key: float | Decimal, level: Level) -> None:
+        size = level[1]
+        # A number that begins with 1 to 9 is none of zero's spellings.
+        if size >= "1" or (size not in _ZEROS and float(size)):
+            if key not in self.levels:
+                insort(self.keys, key)
+            self.levels[key] = level
+        elif key in self.levels:
+            del self.levels[key]
+            del self.keys[bisect_left(self.keys, key)]
+
     def apply(self, levels: Sequence[Level], their_keys: Sequence[float | Decimal]) -> None:
         held, keys = self.levels, self.keys
         for key, level in zip(their_keys, levels):  # noqa: B905 - each has its key
             size = level[1]
-            # A number that begins with 1 to 9 is none of zero's spellings.
-            if size >= "1" or (size not in _ZEROS and float(size)):
+            if size >= "1" or (size not in _ZEROS and float(size)):  # as in `set`
                 if key not in held:
                     insort(keys, key)
                 held[key] = level
@@ -169,10 +179,11 @@ class OrderBook:
 
     def apply(self, bids: Sequence[Level], asks: Sequence[Level]) -> None:
         """Set the given levels; size zero deletes one, and deleting a level that is not there changes nothing."""
-        changed = bids or asks
-        if len(bids) + len(asks) == 1 and self._to_key is float and len(changed[0][0]) <= _FLOAT_DIGITS:
-            (self._bids if bids else self._asks).apply(changed, (float(changed[0][0]),))
-            return
+        if len(bids) + len(asks) == 1 and self._to_key is float:
+            level = bids[0] if bids else asks[0]
+            if len(level[0]) <= _FLOAT_DIGITS:
+                (self._bids if bids else self._asks).set(float(level[0]), level)
+                return
         try:
             keys = self._keys(bids, asks)
         except _TooFine:
@@ -203,14 +214,18 @@ class OrderBook:
 
     def top(
         self, instrument: InstrumentId, sequence: int | None, venue_time_ns: int | None, received_ns: int, *, snapshot: bool
-    ) -> BookTop:
-        """Return the best levels and how many there are, of the message that told them."""
+    ) -> BookTop | None:
+        """Return the best levels and how many there are, of the message that told them; None if `suspicion` has something to say."""
         bids, asks = self._bids, self._asks
-        bid, bid_size = bids.levels[bids.keys[-1]] if bids.keys else _NONE
-        ask, ask_size = asks.levels[asks.keys[0]] if asks.keys else _NONE
-        return BookTop(
-            instrument, snapshot, bid, bid_size, ask, ask_size, len(bids.keys), len(asks.keys), sequence, venue_time_ns, received_ns
-        )
+        bid_keys, ask_keys = bids.keys, asks.keys
+        bid_count, ask_count = len(bid_keys), len(ask_keys)
+        if bid_count > self._max_levels or ask_count > self._max_levels:
+            return None
+        if bid_count and ask_count and bid_keys[-1] >= ask_keys[0]:
+            return None
+        bid, bid_size = bids.levels[bid_keys[-1]] if bid_count else _NONE
+        ask, ask_size = asks.levels[ask_keys[0]] if ask_count else _NONE
+        return BookTop(instrument, snapshot, bid, bid_size, ask, ask_size, bid_count, ask_count, sequence, venue_time_ns, received_ns)
 
     def _keys(self, bids: Sequence[Level], asks: Sequence[Level]) -> Sequence[float | Decimal]:
         levels = [*bids, *asks] if bids and asks else bids or asks

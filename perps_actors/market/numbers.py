@@ -10,15 +10,21 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from decimal import Context, Decimal
-from typing import TYPE_CHECKING, NewType
 
 from perps_actors.errors import MarketError
+from perps_actors.market.texts import DecimalText
 
-if TYPE_CHECKING:
-    DecimalText = NewType("DecimalText", str)
-    """A validated decimal number as the venue spelled it."""
-else:
-    DecimalText = str  # to call a NewType takes as long as to make the text
+__all__ = [
+    "MAX_DIGITS",
+    "MAX_EXPONENT",
+    "DecimalText",
+    "are_positive",
+    "decimal_text",
+    "is_zero",
+    "mid",
+    "plain",
+    "positive",
+]
 
 MAX_DIGITS = 30
 MAX_EXPONENT = 20
