@@ -13,6 +13,7 @@ from bisect import bisect_left, insort
 from collections.abc import Sequence
 from decimal import Decimal
 from itertools import chain
+from operator import itemgetter
 
 import msgspec
 
@@ -32,15 +33,16 @@ _NUMBER = r"[0-9]{1,15}+(?:\.[0-9]{1,15}+)?+"
 # What begins with 1 to 9 needs no look ahead.
 _ABOVE_ZERO = rf"(?:[1-9][0-9]{{0,14}}+(?:\.[0-9]{{1,15}}+)?+|(?!0*+(?:\.0*+)?+(?: |\Z)){_NUMBER})"
 # One match over a whole message costs a tenth of one call a number; what it does not know is judged number by number.
-_LEVEL = re.compile(f"{_ABOVE_ZERO} {_NUMBER}")
-_LEVELS = re.compile(rf"(?:{_ABOVE_ZERO} {_NUMBER}(?: |\Z))*+")
-_TOUCH = re.compile(" ".join([_ABOVE_ZERO] * 4))
+_LEVEL = re.compile(f"{_ABOVE_ZERO} {_NUMBER}").fullmatch
+_LEVELS = re.compile(rf"(?:{_ABOVE_ZERO} {_NUMBER}(?: |\Z))*+").fullmatch
+_TOUCH = re.compile(" ".join([_ABOVE_ZERO] * 4)).fullmatch
 _ZEROS = frozenset({"0", "0.0", "0.00", "0.000"})
 """How most venues spell that a level is gone; there are other ways."""
 _FLOATS = msgspec.json.Decoder(list[float]).decode
 _MANY = 4
 """Numbers from which on it is quicker to read them as one JSON array than one by one."""
 _NONE: tuple[None, None] = (None, None)
+_PRICE, _SIZE = itemgetter(0), itemgetter(1)
 
 
 def are_levels(*sides: Sequence[tuple[str, str]]) -> bool:
@@ -48,7 +50,7 @@ def are_levels(*sides: Sequence[tuple[str, str]]) -> bool:
     levels = sides[0] if len(sides) == 1 else [*chain.from_iterable(sides)]
     text = " ".join(chain.from_iterable(levels))
     # The count tells a space inside a number from one between two.
-    return not levels or (text.count(" ") == 2 * len(levels) - 1 and _LEVELS.fullmatch(text) is not None)
+    return not levels or (text.count(" ") == 2 * len(levels) - 1 and _LEVELS(text) is not None)
 
 
 def check_levels(*sides: Sequence[tuple[str, str]]) -> None:
@@ -72,7 +74,7 @@ def check_level(price: str, size: str) -> None:
     Raises:
         MarketError: a price or size that no book can have; names it.
     """
-    if not _LEVEL.fullmatch(f"{price} {size}"):
+    if not _LEVEL(f"{price} {size}"):
         check_levels(((price, size),))
 
 
@@ -82,7 +84,7 @@ def is_touch(bid: str | None, bid_size: str | None, ask: str | None, ask_size: s
     return (
         bid is not None
         and ask is not None
-        and _TOUCH.fullmatch(f"{bid} {bid_size} {ask} {ask_size}") is not None
+        and _TOUCH(f"{bid} {bid_size} {ask} {ask_size}") is not None
         and float(bid) < float(ask)
     )
 
@@ -112,7 +114,7 @@ def _significant_digits(price: str) -> int:
 
 
 def _floats(levels: Sequence[Level]) -> Sequence[float]:
-    prices = [price for price, _ in levels]
+    prices = [*map(_PRICE, levels)]
     if max(map(len, prices), default=0) > _FLOAT_DIGITS and any(_significant_digits(price) > _FLOAT_DIGITS for price in prices):
         raise _TooFine
     if len(prices) >= _MANY:
@@ -157,9 +159,10 @@ class _Side:
 
     def fill(self, levels: Sequence[Level], their_keys: Sequence[float | Decimal]) -> None:
         newest = dict(zip(their_keys, levels, strict=True))
-        if min([size for _, size in levels], default="1") < "1":
+        if min(map(_SIZE, levels), default="1") < "1":
             newest = {key: level for key, level in newest.items() if float(level[1])}
-        self.levels, self.keys = newest, sorted(newest)
+        # To sort what is nearly sorted costs less than to walk a dictionary.
+        self.levels, self.keys = newest, sorted(their_keys if len(newest) == len(their_keys) else newest)
 
 
 class OrderBook:

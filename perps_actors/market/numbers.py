@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from decimal import Context, Decimal
+from typing import cast
 
 from perps_actors.errors import MarketError
 from perps_actors.market.texts import DecimalText
@@ -24,6 +25,7 @@ __all__ = [
     "mid",
     "plain",
     "positive",
+    "positives_in",
 ]
 
 MAX_DIGITS = 30
@@ -80,6 +82,11 @@ def are_positive(texts: Sequence[str]) -> bool:
     text = " ".join(texts)
     # The count tells a space inside a number from one between two.
     return _SHORT_POSITIVES.fullmatch(text) is not None and text.count(" ") == len(texts) - 1
+
+
+def positives_in(text: str) -> list[DecimalText] | None:
+    """Return the numbers above zero that a text has, a space between two; None where one is not so plain, and takes a look at each."""
+    return cast("list[DecimalText]", text.split(" ")) if _SHORT_POSITIVES.fullmatch(text) is not None else None
 
 
 def is_zero(text: object) -> bool:
