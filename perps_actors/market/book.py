@@ -30,8 +30,7 @@ MAX_LEVELS = 20_000
 
 _FLOAT_DIGITS = 15
 _NUMBER = r"[0-9]{1,15}+(?:\.[0-9]{1,15}+)?+"
-# What begins with 1 to 9 needs no look ahead.
-_ABOVE_ZERO = rf"(?:[1-9][0-9]{{0,14}}+(?:\.[0-9]{{1,15}}+)?+|(?!0*+(?:\.0*+)?+(?: |\Z)){_NUMBER})"
+_ABOVE_ZERO = r"(?:[1-9][0-9]{0,14}+(?:\.[0-9]{1,15}+)?+|0\.0{0,14}+[1-9][0-9]{0,14}+)"
 # One match over a whole message costs a tenth of one call a number; what it does not know is judged number by number.
 _LEVEL = re.compile(f"{_ABOVE_ZERO} {_NUMBER}").fullmatch
 _LEVELS = re.compile(rf"(?:{_ABOVE_ZERO} {_NUMBER}(?: |\Z))*+").fullmatch
@@ -81,12 +80,7 @@ def check_level(price: str, size: str) -> None:
 def is_touch(bid: str | None, bid_size: str | None, ask: str | None, ask_size: str | None) -> bool:
     """Return whether these plainly are a best bid below a best ask, with sizes above zero; if not, they may need a closer look."""
     # Rounding to floats keeps order, so a difference between floats is one between the numbers.
-    return (
-        bid is not None
-        and ask is not None
-        and _TOUCH(f"{bid} {bid_size} {ask} {ask_size}") is not None
-        and float(bid) < float(ask)
-    )
+    return bid is not None and ask is not None and _TOUCH(f"{bid} {bid_size} {ask} {ask_size}") is not None and float(bid) < float(ask)
 
 
 def check_touch(bid: str, bid_size: str, ask: str, ask_size: str) -> None:

@@ -34,11 +34,10 @@ MAX_EXPONENT = 20
 _NUMBER = re.compile(r"-?(\d{1,30})(?:\.(\d{0,30}))?(?:[eE]([+-]?\d{1,2}))?", re.ASCII)
 # Nearly all numbers are as short and plain as these, which need no further look.
 _PLAIN = r"[0-9]{1,15}+(?:\.[0-9]{0,15}+)?+"
-# What begins with 1 to 9 needs no look ahead.
-_ABOVE_ZERO = rf"(?:[1-9][0-9]{{0,14}}+(?:\.[0-9]{{0,15}}+)?+|(?!0*+(?:\.0*+)?+(?: |\Z)){_PLAIN})"
-_SHORT = re.compile(f"-?{_PLAIN}")
-_SHORT_POSITIVE = re.compile(_ABOVE_ZERO)
-_SHORT_POSITIVES = re.compile(f"{_ABOVE_ZERO}(?: {_ABOVE_ZERO})*+")
+_ABOVE_ZERO = r"(?:[1-9][0-9]{0,14}+(?:\.[0-9]{0,15}+)?+|0\.0{0,14}+[1-9][0-9]{0,14}+)"
+_SHORT = re.compile(f"-?{_PLAIN}").fullmatch
+_SHORT_POSITIVE = re.compile(_ABOVE_ZERO).fullmatch
+_SHORT_POSITIVES = re.compile(f"{_ABOVE_ZERO}(?: {_ABOVE_ZERO})*+").fullmatch
 # Wide enough that sums and halves of two numbers of 30 digits and exponents of 20 lose nothing; never the host's context.
 _EXACT = Context(prec=120)
 _HALF = Decimal("0.5")
@@ -51,7 +50,7 @@ def decimal_text(text: object) -> DecimalText:
         MarketError: not a string, not a plain decimal number, or beyond 30 digits or an exponent of 20.
     """
     if type(text) is str:
-        if _SHORT.fullmatch(text):
+        if _SHORT(text):
             return DecimalText(text)
         found = _NUMBER.fullmatch(text)
         if found is not None:
@@ -68,7 +67,7 @@ def positive(text: object) -> DecimalText:
     Raises:
         MarketError: not a number within the limits, or not above zero.
     """
-    if type(text) is str and _SHORT_POSITIVE.fullmatch(text):
+    if type(text) is str and _SHORT_POSITIVE(text):
         return DecimalText(text)
     checked = decimal_text(text)
     if Decimal(checked) <= 0:
@@ -81,12 +80,12 @@ def are_positive(texts: Sequence[str]) -> bool:
     """Return whether all of these plainly are numbers above zero; one that is not so plain takes a look at each."""
     text = " ".join(texts)
     # The count tells a space inside a number from one between two.
-    return _SHORT_POSITIVES.fullmatch(text) is not None and text.count(" ") == len(texts) - 1
+    return _SHORT_POSITIVES(text) is not None and text.count(" ") == len(texts) - 1
 
 
 def positives_in(text: str) -> list[DecimalText] | None:
     """Return the numbers above zero that a text has, a space between two; None where one is not so plain, and takes a look at each."""
-    return cast("list[DecimalText]", text.split(" ")) if _SHORT_POSITIVES.fullmatch(text) is not None else None
+    return cast("list[DecimalText]", text.split(" ")) if _SHORT_POSITIVES(text) is not None else None
 
 
 def is_zero(text: object) -> bool:
@@ -95,7 +94,7 @@ def is_zero(text: object) -> bool:
     Raises:
         MarketError: not a number within the limits.
     """
-    if type(text) is str and _SHORT_POSITIVE.fullmatch(text):
+    if type(text) is str and _SHORT_POSITIVE(text):
         return False
     return not Decimal(decimal_text(text))
 
