@@ -38,18 +38,16 @@ _TOUCH = re.compile(" ".join([_ABOVE_ZERO] * 4)).fullmatch
 _ZEROS = frozenset({"0", "0.0", "0.00", "0.000"})
 """How most venues spell that a level is gone; there are other ways."""
 _FLOATS = msgspec.json.Decoder(list[float]).decode
-_MANY = 4
-"""Numbers from which on it is quicker to read them as one JSON array than one by one."""
 _NONE: tuple[None, None] = (None, None)
 _PRICE, _SIZE = itemgetter(0), itemgetter(1)
 
 
 def are_levels(*sides: Sequence[tuple[str, str]]) -> bool:
     """Return whether every level plainly has a price above zero and a size of zero or more; if not, they may need a closer look."""
-    levels = sides[0] if len(sides) == 1 else [*chain.from_iterable(sides)]
-    text = " ".join(chain.from_iterable(levels))
+    numbers = [*chain.from_iterable(chain.from_iterable(sides))]
+    text = " ".join(numbers)
     # The count tells a space inside a number from one between two.
-    return not levels or (text.count(" ") == 2 * len(levels) - 1 and _LEVELS(text) is not None)
+    return not numbers or (text.count(" ") == len(numbers) - 1 and _LEVELS(text) is not None)
 
 
 def check_levels(*sides: Sequence[tuple[str, str]]) -> None:
@@ -111,12 +109,14 @@ def _floats(levels: Sequence[Level]) -> Sequence[float]:
     prices = [*map(_PRICE, levels)]
     if max(map(len, prices), default=0) > _FLOAT_DIGITS and any(_significant_digits(price) > _FLOAT_DIGITS for price in prices):
         raise _TooFine
-    if len(prices) >= _MANY:
-        try:
-            return _FLOATS(f"[{','.join(prices)}]")
-        except msgspec.DecodeError:
-            pass  # spelled as no JSON has it: 007
-    return [*map(float, prices)]
+    try:
+        return _FLOATS(f"[{','.join(prices)}]")
+    except msgspec.DecodeError:  # spelled as no JSON has it: 007
+        return [*map(float, prices)]
+
+
+def _keys(levels: Sequence[Level], to_key: type[float | Decimal]) -> Sequence[float | Decimal]:
+    return _floats(levels) if to_key is float else [Decimal(price) for price, _ in levels]
 
 
 class _Side:
@@ -128,22 +128,15 @@ class _Side:
         self.levels: dict[float | Decimal, Level] = {}
         self.keys: list[float | Decimal] = []
 
-    def set(self, key: float | Decimal, level: Level) -> None:
-        size = level[1]
-        # A number that begins with 1 to 9 is none of zero's spellings.
-        if size >= "1" or (size not in _ZEROS and float(size)):
-            if key not in self.levels:
-                insort(self.keys, key)
-            self.levels[key] = level
-        elif key in self.levels:
-            del self.levels[key]
-            del self.keys[bisect_left(self.keys, key)]
-
-    def apply(self, levels: Sequence[Level], their_keys: Sequence[float | Decimal]) -> None:
+    def apply(self, levels: Sequence[Level], to_key: type[float | Decimal]) -> None:
         held, keys = self.levels, self.keys
-        for key, level in zip(their_keys, levels):  # noqa: B905 - each has its key
-            size = level[1]
-            if size >= "1" or (size not in _ZEROS and float(size)):  # as in `set`
+        for level in levels:
+            price, size = level
+            if len(price) > _FLOAT_DIGITS and to_key is float and _significant_digits(price) > _FLOAT_DIGITS:
+                raise _TooFine
+            key = to_key(price)
+            # A number that begins with 1 to 9 is none of zero's spellings.
+            if size >= "1" or (size not in _ZEROS and float(size)):
                 if key not in held:
                     insort(keys, key)
                 held[key] = level
@@ -151,7 +144,8 @@ class _Side:
                 del held[key]
                 del keys[bisect_left(keys, key)]
 
-    def fill(self, levels: Sequence[Level], their_keys: Sequence[float | Decimal]) -> None:
+    def fill(self, levels: Sequence[Level], to_key: type[float | Decimal]) -> None:
+        their_keys = _keys(levels, to_key)
         newest = dict(zip(their_keys, levels, strict=True))
         if min(map(_SIZE, levels), default="1") < "1":
             newest = {key: level for key, level in newest.items() if float(level[1])}
@@ -176,34 +170,33 @@ class OrderBook:
 
     def apply(self, bids: Sequence[Level], asks: Sequence[Level]) -> None:
         """Set the given levels; size zero deletes one, and deleting a level that is not there changes nothing."""
-        if len(bids) + len(asks) == 1 and self._to_key is float:
-            level = bids[0] if bids else asks[0]
-            if len(level[0]) <= _FLOAT_DIGITS:
-                (self._bids if bids else self._asks).set(float(level[0]), level)
-                return
         try:
-            keys = self._keys(bids, asks)
+            self._change(bids, asks)
         except _TooFine:
             self._to_key = Decimal
             for side in (self._bids, self._asks):
-                held = tuple(side.levels.values())
-                side.fill(held, self._keys(held, ()))
-            keys = self._keys(bids, asks)
+                side.fill(tuple(side.levels.values()), Decimal)
+            # Sizes are absolute: what was set before the fine price is set once more.
+            self._change(bids, asks)
+
+    def _change(self, bids: Sequence[Level], asks: Sequence[Level]) -> None:
         if bids:
-            self._bids.apply(bids, keys)
+            self._bids.apply(bids, self._to_key)
         if asks:
-            self._asks.apply(asks, keys[len(bids) :] if bids else keys)
+            self._asks.apply(asks, self._to_key)
 
     def replace(self, bids: Sequence[Level], asks: Sequence[Level]) -> None:
         """Forget every level and hold the given ones, in whatever order they come."""
         self._to_key = float
         try:
-            keys = self._keys(bids, asks)
+            self._fill(bids, asks)
         except _TooFine:
             self._to_key = Decimal
-            keys = self._keys(bids, asks)
-        self._bids.fill(bids, keys[: len(bids)])
-        self._asks.fill(asks, keys[len(bids) :])
+            self._fill(bids, asks)
+
+    def _fill(self, bids: Sequence[Level], asks: Sequence[Level]) -> None:
+        self._bids.fill(bids, self._to_key)
+        self._asks.fill(asks, self._to_key)
 
     def clear(self) -> None:
         """Forget every level."""
@@ -223,10 +216,6 @@ class OrderBook:
         bid, bid_size = bids.levels[bid_keys[-1]] if bid_count else _NONE
         ask, ask_size = asks.levels[ask_keys[0]] if ask_count else _NONE
         return BookTop(instrument, snapshot, bid, bid_size, ask, ask_size, bid_count, ask_count, sequence, venue_time_ns, received_ns)
-
-    def _keys(self, bids: Sequence[Level], asks: Sequence[Level]) -> Sequence[float | Decimal]:
-        levels = [*bids, *asks] if bids and asks else bids or asks
-        return _floats(levels) if self._to_key is float else [Decimal(price) for price, _ in levels]
 
     def depth(self, levels: int) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
         """Return the best `levels` bids and asks, best first."""
