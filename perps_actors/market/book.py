@@ -20,7 +20,7 @@ import msgspec
 from perps_actors.errors import MarketError
 from perps_actors.market.events import BookTop
 from perps_actors.market.instrument import InstrumentId
-from perps_actors.market.numbers import DecimalText, decimal_text, positive
+from perps_actors.market.numbers import DecimalText, decimal_text, nearest_float, positive
 
 Level = tuple[DecimalText, DecimalText]
 """Price and size, as the venue spells them; a size is absolute, and zero deletes the level."""
@@ -78,7 +78,12 @@ def check_level(price: str, size: str) -> None:
 def is_touch(bid: str | None, bid_size: str | None, ask: str | None, ask_size: str | None) -> bool:
     """Return whether these plainly are a best bid below a best ask, with sizes above zero; if not, they may need a closer look."""
     # Rounding to floats keeps order, so a difference between floats is one between the numbers.
-    return bid is not None and ask is not None and _TOUCH(f"{bid} {bid_size} {ask} {ask_size}") is not None and float(bid) < float(ask)
+    return (
+        bid is not None
+        and ask is not None
+        and _TOUCH(f"{bid} {bid_size} {ask} {ask_size}") is not None
+        and nearest_float(bid) < nearest_float(ask)
+    )
 
 
 def check_touch(bid: str, bid_size: str, ask: str, ask_size: str) -> None:
@@ -129,20 +134,23 @@ class _Side:
         self.keys: list[float | Decimal] = []
 
     def apply(self, levels: Sequence[Level], to_key: type[float | Decimal]) -> None:
-        held, keys = self.levels, self.keys
+        held, keys, coarse = self.levels, self.keys, to_key is float
+        count = len(held)
         for level in levels:
             price, size = level
-            if len(price) > _FLOAT_DIGITS and to_key is float and _significant_digits(price) > _FLOAT_DIGITS:
+            if coarse and len(price) > _FLOAT_DIGITS and _significant_digits(price) > _FLOAT_DIGITS:
                 raise _TooFine
-            key = to_key(price)
+            key = nearest_float(price) if coarse else Decimal(price)
             # A number that begins with 1 to 9 is none of zero's spellings.
             if size >= "1" or (size not in _ZEROS and float(size)):
-                if key not in held:
-                    insort(keys, key)
                 held[key] = level
+                if len(held) > count:  # asked afterwards, it takes no look-up of its own
+                    insort(keys, key)
+                    count += 1
             elif key in held:
                 del held[key]
                 del keys[bisect_left(keys, key)]
+                count -= 1
 
     def fill(self, levels: Sequence[Level], to_key: type[float | Decimal]) -> None:
         their_keys = _keys(levels, to_key)

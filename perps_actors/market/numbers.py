@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from decimal import Context, Decimal
 from typing import cast
 
+import msgspec
+
 from perps_actors.errors import MarketError
 from perps_actors.market.texts import DecimalText
 
@@ -23,6 +25,7 @@ __all__ = [
     "decimal_text",
     "is_zero",
     "mid",
+    "nearest_float",
     "plain",
     "positive",
     "positives_in",
@@ -40,6 +43,7 @@ _SHORT_POSITIVE = re.compile(_ABOVE_ZERO).fullmatch
 _SHORT_POSITIVES = re.compile(f"{_ABOVE_ZERO}(?: {_ABOVE_ZERO})*+").fullmatch
 # Wide enough that sums and halves of two numbers of 30 digits and exponents of 20 lose nothing; never the host's context.
 _EXACT = Context(prec=120)
+_FLOAT = msgspec.json.Decoder(float).decode
 _HALF = Decimal("0.5")
 
 
@@ -86,6 +90,14 @@ def are_positive(texts: Sequence[str]) -> bool:
 def positives_in(text: str) -> list[DecimalText] | None:
     """Return the numbers above zero that a text has, a space between two; None where one is not so plain, and takes a look at each."""
     return cast("list[DecimalText]", text.split(" ")) if _SHORT_POSITIVES(text) is not None else None
+
+
+def nearest_float(text: str) -> float:
+    """Return the float nearest to a validated number; `float` says the same, and takes several times as long."""
+    try:
+        return _FLOAT(text)
+    except msgspec.DecodeError:  # spelled as no JSON has it: 007
+        return float(text)
 
 
 def is_zero(text: object) -> bool:
