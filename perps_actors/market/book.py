@@ -110,18 +110,20 @@ def _significant_digits(price: str) -> int:
     return len(digits.rstrip("0"))
 
 
-def _floats(levels: Sequence[Level]) -> Sequence[float]:
-    prices = [*map(_PRICE, levels)]
-    if max(map(len, prices), default=0) > _FLOAT_DIGITS and any(_significant_digits(price) > _FLOAT_DIGITS for price in prices):
-        raise _TooFine
+def _floats(numbers: Sequence[str]) -> Sequence[float]:
     try:
-        return _FLOATS(f"[{','.join(prices)}]")
+        return _FLOATS(f"[{','.join(numbers)}]")
     except msgspec.DecodeError:  # spelled as no JSON has it: 007
-        return [*map(float, prices)]
+        return [*map(float, numbers)]
 
 
 def _keys(levels: Sequence[Level], to_key: type[float | Decimal]) -> Sequence[float | Decimal]:
-    return _floats(levels) if to_key is float else [Decimal(price) for price, _ in levels]
+    prices = [*map(_PRICE, levels)]
+    if to_key is Decimal:
+        return [*map(Decimal, prices)]
+    if max(map(len, prices), default=0) > _FLOAT_DIGITS and any(_significant_digits(price) > _FLOAT_DIGITS for price in prices):
+        raise _TooFine
+    return _floats(prices)
 
 
 class _Side:
@@ -142,7 +144,7 @@ class _Side:
                 raise _TooFine
             key = nearest_float(price) if coarse else Decimal(price)
             # A number that begins with 1 to 9 is none of zero's spellings.
-            if size >= "1" or (size not in _ZEROS and float(size)):
+            if size >= "1" or (size not in _ZEROS and nearest_float(size)):
                 held[key] = level
                 if len(held) > count:  # asked afterwards, it takes no look-up of its own
                     insort(keys, key)
@@ -155,7 +157,8 @@ class _Side:
     def fill(self, levels: Sequence[Level], to_key: type[float | Decimal]) -> None:
         their_keys = _keys(levels, to_key)
         newest = dict(zip(their_keys, levels, strict=True))
-        if min(map(_SIZE, levels), default="1") < "1":
+        sizes = [*map(_SIZE, levels)]
+        if min(sizes, default="1") < "1" and not all(_floats(sizes)):
             newest = {key: level for key, level in newest.items() if float(level[1])}
         # To sort what is nearly sorted costs less than to walk a dictionary.
         self.levels, self.keys = newest, sorted(their_keys if len(newest) == len(their_keys) else newest)
