@@ -3,12 +3,16 @@
 Both sides have the recording in memory and are given its WebSocket frames in order, and the REST snapshots that books begin with: we
 as bytes and cryptofeed as text, as their socket libraries hand them over. cryptofeed calls callbacks that do nothing, in one event
 loop for all. What a play costs counts from the first frame to the last; each begins with nothing known.
+
+`decode` plays with our package as PERPS_ACTORS_COMPILE=1 installs it, its decoding compiled by mypyc: cryptofeed's own events are
+compiled too, so it is measured in an environment with a C compiler anyway. `decode_interpreted` plays with the pure Python that
+everybody else installs.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,18 +24,31 @@ SKIPS_BACKLOG = frozenset({"kraken_futures"})
 """Where cryptofeed passes over the trades that were before the subscription."""
 
 
-def measure(*, quick: bool, peers: Path) -> Iterator[Result]:
-    """Yield the figure of each venue; `peers` is the interpreter of the environment that has cryptofeed."""
+def measure(name: str, ours: Sequence[str], *, quick: bool, peers: Path) -> Iterator[Result]:
+    """Yield the figure of each venue; `ours` and `peers` run Python with our package, and in the environment that has cryptofeed."""
     cpu_s, rounds = ("0.2", 1) if quick else ("1", 7)
     for venue in VENUES:
         folder = str(DATA / "recordings" / venue)
         figures = []
         for _ in range(rounds):
-            ours = output_of(sys.executable, "-m", "benchmarks.our_decode", folder, cpu_s)
-            theirs = output_of(str(peers), "-m", "benchmarks.cryptofeed_decode", folder, cpu_s)
-            _check_same(venue, ours["heard"], theirs["heard"])
-            figures.append((ours["count"] / ours["cpu"], theirs["count"] / theirs["cpu"]))
-        yield of_rounds("decode", venue, "messages/CPU-s", figures)
+            our = output_of(*ours, "-m", "benchmarks.our_decode", folder, cpu_s)
+            their = output_of(str(peers), "-m", "benchmarks.cryptofeed_decode", folder, cpu_s)
+            _check_same(venue, our["heard"], their["heard"])
+            figures.append((our["count"] / our["cpu"], their["count"] / their["cpu"]))
+        yield of_rounds(name, venue, "messages/CPU-s", figures)
+
+
+def measure_compiled(*, quick: bool, peers: Path, compiled: Path) -> Iterator[Result]:
+    """Yield the figures of the compiled package, which `compiled` has installed."""
+    isolated = str(compiled), "-P"  # the package that is installed, not the one in this folder
+    book = output_of(*isolated, "-c", "import json, perps_actors.market.book as book; print(json.dumps(book.__file__))")
+    assert not book.endswith(".py"), f"expected a compiled module, was {book}"
+    yield from measure("decode", isolated, quick=quick, peers=peers)
+
+
+def measure_interpreted(*, quick: bool, peers: Path) -> Iterator[Result]:
+    """Yield the figures of pure Python."""
+    yield from measure("decode_interpreted", (sys.executable,), quick=quick, peers=peers)
 
 
 def _check_same(venue: str, ours: dict[str, Any], theirs: dict[str, Any]) -> None:

@@ -13,13 +13,14 @@ from bisect import bisect_left, insort
 from collections.abc import Sequence
 from decimal import Decimal
 from itertools import chain
+from operator import itemgetter
 
 import msgspec
 
 from perps_actors.errors import MarketError
 from perps_actors.market.events import BookTop
 from perps_actors.market.instrument import InstrumentId
-from perps_actors.market.numbers import DecimalText, decimal_text, positive
+from perps_actors.market.numbers import DecimalText, decimal_text, nearest_float, positive
 
 Level = tuple[DecimalText, DecimalText]
 """Price and size, as the venue spells them; a size is absolute, and zero deletes the level."""
@@ -29,26 +30,24 @@ MAX_LEVELS = 20_000
 
 _FLOAT_DIGITS = 15
 _NUMBER = r"[0-9]{1,15}+(?:\.[0-9]{1,15}+)?+"
-# What begins with 1 to 9 needs no look ahead.
-_ABOVE_ZERO = rf"(?:[1-9][0-9]{{0,14}}+(?:\.[0-9]{{1,15}}+)?+|(?!0*+(?:\.0*+)?+(?: |\Z)){_NUMBER})"
+_ABOVE_ZERO = r"(?:[1-9][0-9]{0,14}+(?:\.[0-9]{1,15}+)?+|0\.0{0,14}+[1-9][0-9]{0,14}+)"
 # One match over a whole message costs a tenth of one call a number; what it does not know is judged number by number.
-_LEVEL = re.compile(f"{_ABOVE_ZERO} {_NUMBER}")
-_LEVELS = re.compile(rf"(?:{_ABOVE_ZERO} {_NUMBER}(?: |\Z))*+")
-_TOUCH = re.compile(" ".join([_ABOVE_ZERO] * 4))
+_LEVEL = re.compile(f"{_ABOVE_ZERO} {_NUMBER}").fullmatch
+_LEVELS = re.compile(rf"(?:{_ABOVE_ZERO} {_NUMBER}(?: |\Z))*+").fullmatch
+_TOUCH = re.compile(" ".join([_ABOVE_ZERO] * 4)).fullmatch
 _ZEROS = frozenset({"0", "0.0", "0.00", "0.000"})
 """How most venues spell that a level is gone; there are other ways."""
 _FLOATS = msgspec.json.Decoder(list[float]).decode
-_MANY = 4
-"""Numbers from which on it is quicker to read them as one JSON array than one by one."""
 _NONE: tuple[None, None] = (None, None)
+_PRICE, _SIZE = itemgetter(0), itemgetter(1)
 
 
 def are_levels(*sides: Sequence[tuple[str, str]]) -> bool:
     """Return whether every level plainly has a price above zero and a size of zero or more; if not, they may need a closer look."""
-    levels = sides[0] if len(sides) == 1 else [*chain.from_iterable(sides)]
-    text = " ".join(chain.from_iterable(levels))
+    numbers = [*chain.from_iterable(chain.from_iterable(sides))]
+    text = " ".join(numbers)
     # The count tells a space inside a number from one between two.
-    return not levels or (text.count(" ") == 2 * len(levels) - 1 and _LEVELS.fullmatch(text) is not None)
+    return not numbers or (text.count(" ") == len(numbers) - 1 and _LEVELS(text) is not None)
 
 
 def check_levels(*sides: Sequence[tuple[str, str]]) -> None:
@@ -72,7 +71,7 @@ def check_level(price: str, size: str) -> None:
     Raises:
         MarketError: a price or size that no book can have; names it.
     """
-    if not _LEVEL.fullmatch(f"{price} {size}"):
+    if not _LEVEL(f"{price} {size}"):
         check_levels(((price, size),))
 
 
@@ -82,8 +81,8 @@ def is_touch(bid: str | None, bid_size: str | None, ask: str | None, ask_size: s
     return (
         bid is not None
         and ask is not None
-        and _TOUCH.fullmatch(f"{bid} {bid_size} {ask} {ask_size}") is not None
-        and float(bid) < float(ask)
+        and _TOUCH(f"{bid} {bid_size} {ask} {ask_size}") is not None
+        and nearest_float(bid) < nearest_float(ask)
     )
 
 
@@ -111,16 +110,20 @@ def _significant_digits(price: str) -> int:
     return len(digits.rstrip("0"))
 
 
-def _floats(levels: Sequence[Level]) -> Sequence[float]:
-    prices = [price for price, _ in levels]
+def _floats(numbers: Sequence[str]) -> Sequence[float]:
+    try:
+        return _FLOATS(f"[{','.join(numbers)}]")
+    except msgspec.DecodeError:  # spelled as no JSON has it: 007
+        return [*map(float, numbers)]
+
+
+def _keys(levels: Sequence[Level], to_key: type[float | Decimal]) -> Sequence[float | Decimal]:
+    prices = [*map(_PRICE, levels)]
+    if to_key is Decimal:
+        return [*map(Decimal, prices)]
     if max(map(len, prices), default=0) > _FLOAT_DIGITS and any(_significant_digits(price) > _FLOAT_DIGITS for price in prices):
         raise _TooFine
-    if len(prices) >= _MANY:
-        try:
-            return _FLOATS(f"[{','.join(prices)}]")
-        except msgspec.DecodeError:
-            pass  # spelled as no JSON has it: 007
-    return [*map(float, prices)]
+    return _floats(prices)
 
 
 class _Side:
@@ -132,24 +135,33 @@ class _Side:
         self.levels: dict[float | Decimal, Level] = {}
         self.keys: list[float | Decimal] = []
 
-    def apply(self, levels: Sequence[Level], their_keys: Sequence[float | Decimal]) -> None:
-        held, keys = self.levels, self.keys
-        for key, level in zip(their_keys, levels):  # noqa: B905 - each has its key
-            size = level[1]
+    def apply(self, levels: Sequence[Level], to_key: type[float | Decimal]) -> None:
+        held, keys, coarse = self.levels, self.keys, to_key is float
+        count = len(held)
+        for level in levels:
+            price, size = level
+            if coarse and len(price) > _FLOAT_DIGITS and _significant_digits(price) > _FLOAT_DIGITS:
+                raise _TooFine
+            key = nearest_float(price) if coarse else Decimal(price)
             # A number that begins with 1 to 9 is none of zero's spellings.
-            if size >= "1" or (size not in _ZEROS and float(size)):
-                if key not in held:
-                    insort(keys, key)
+            if size >= "1" or (size not in _ZEROS and nearest_float(size)):
                 held[key] = level
+                if len(held) > count:  # asked afterwards, it takes no look-up of its own
+                    insort(keys, key)
+                    count += 1
             elif key in held:
                 del held[key]
                 del keys[bisect_left(keys, key)]
+                count -= 1
 
-    def fill(self, levels: Sequence[Level], their_keys: Sequence[float | Decimal]) -> None:
+    def fill(self, levels: Sequence[Level], to_key: type[float | Decimal]) -> None:
+        their_keys = _keys(levels, to_key)
         newest = dict(zip(their_keys, levels, strict=True))
-        if min([size for _, size in levels], default="1") < "1":
+        sizes = [*map(_SIZE, levels)]
+        if min(sizes, default="1") < "1" and not all(_floats(sizes)):
             newest = {key: level for key, level in newest.items() if float(level[1])}
-        self.levels, self.keys = newest, sorted(newest)
+        # To sort what is nearly sorted costs less than to walk a dictionary.
+        self.levels, self.keys = newest, sorted(their_keys if len(newest) == len(their_keys) else newest)
 
 
 class OrderBook:
@@ -169,33 +181,33 @@ class OrderBook:
 
     def apply(self, bids: Sequence[Level], asks: Sequence[Level]) -> None:
         """Set the given levels; size zero deletes one, and deleting a level that is not there changes nothing."""
-        changed = bids or asks
-        if len(bids) + len(asks) == 1 and self._to_key is float and len(changed[0][0]) <= _FLOAT_DIGITS:
-            (self._bids if bids else self._asks).apply(changed, (float(changed[0][0]),))
-            return
         try:
-            keys = self._keys(bids, asks)
+            self._change(bids, asks)
         except _TooFine:
             self._to_key = Decimal
             for side in (self._bids, self._asks):
-                held = tuple(side.levels.values())
-                side.fill(held, self._keys(held, ()))
-            keys = self._keys(bids, asks)
+                side.fill(tuple(side.levels.values()), Decimal)
+            # Sizes are absolute: what was set before the fine price is set once more.
+            self._change(bids, asks)
+
+    def _change(self, bids: Sequence[Level], asks: Sequence[Level]) -> None:
         if bids:
-            self._bids.apply(bids, keys)
+            self._bids.apply(bids, self._to_key)
         if asks:
-            self._asks.apply(asks, keys[len(bids) :] if bids else keys)
+            self._asks.apply(asks, self._to_key)
 
     def replace(self, bids: Sequence[Level], asks: Sequence[Level]) -> None:
         """Forget every level and hold the given ones, in whatever order they come."""
         self._to_key = float
         try:
-            keys = self._keys(bids, asks)
+            self._fill(bids, asks)
         except _TooFine:
             self._to_key = Decimal
-            keys = self._keys(bids, asks)
-        self._bids.fill(bids, keys[: len(bids)])
-        self._asks.fill(asks, keys[len(bids) :])
+            self._fill(bids, asks)
+
+    def _fill(self, bids: Sequence[Level], asks: Sequence[Level]) -> None:
+        self._bids.fill(bids, self._to_key)
+        self._asks.fill(asks, self._to_key)
 
     def clear(self) -> None:
         """Forget every level."""
@@ -203,18 +215,18 @@ class OrderBook:
 
     def top(
         self, instrument: InstrumentId, sequence: int | None, venue_time_ns: int | None, received_ns: int, *, snapshot: bool
-    ) -> BookTop:
-        """Return the best levels and how many there are, of the message that told them."""
+    ) -> BookTop | None:
+        """Return the best levels and how many there are, of the message that told them; None if `suspicion` has something to say."""
         bids, asks = self._bids, self._asks
-        bid, bid_size = bids.levels[bids.keys[-1]] if bids.keys else _NONE
-        ask, ask_size = asks.levels[asks.keys[0]] if asks.keys else _NONE
-        return BookTop(
-            instrument, snapshot, bid, bid_size, ask, ask_size, len(bids.keys), len(asks.keys), sequence, venue_time_ns, received_ns
-        )
-
-    def _keys(self, bids: Sequence[Level], asks: Sequence[Level]) -> Sequence[float | Decimal]:
-        levels = [*bids, *asks] if bids and asks else bids or asks
-        return _floats(levels) if self._to_key is float else [Decimal(price) for price, _ in levels]
+        bid_keys, ask_keys = bids.keys, asks.keys
+        bid_count, ask_count = len(bid_keys), len(ask_keys)
+        if bid_count > self._max_levels or ask_count > self._max_levels:
+            return None
+        if bid_count and ask_count and bid_keys[-1] >= ask_keys[0]:
+            return None
+        bid, bid_size = bids.levels[bid_keys[-1]] if bid_count else _NONE
+        ask, ask_size = asks.levels[ask_keys[0]] if ask_count else _NONE
+        return BookTop(instrument, snapshot, bid, bid_size, ask, ask_size, bid_count, ask_count, sequence, venue_time_ns, received_ns)
 
     def depth(self, levels: int) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
         """Return the best `levels` bids and asks, best first."""

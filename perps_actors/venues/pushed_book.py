@@ -82,10 +82,11 @@ class PushedBook:
         venue_time_ns: int | None,
         received_ns: int,
     ) -> Sequence[BookTop | BookWithdrawn]:
-        cause = self._book.suspicion()
-        if cause is not None:
+        top = self._book.top(self.instrument, sequence, venue_time_ns, received_ns, snapshot=snapshot)
+        if top is None:
             self.good |= snapshot  # also a snapshot that cannot be believed is told
-            return self.withdraw(cause, received_ns)
+            return self.withdraw(self._book.suspicion() or "", received_ns)
         self.good, self.sequence = True, sequence
-        self._time_ns = venue_time_ns if venue_time_ns is not None else self._time_ns
-        return (self._book.top(self.instrument, sequence, venue_time_ns, received_ns, snapshot=snapshot),)
+        if venue_time_ns is not None:
+            self._time_ns = venue_time_ns
+        return (top,)

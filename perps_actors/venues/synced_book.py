@@ -121,12 +121,14 @@ class SyncedBook:
             what = f"Expected a snapshot that reaches update {first.first_id}, was {answer.last_id}"
             return Complaint(what, self.instrument.symbol), *self._ask()
         self._book.replace(answer.bids, answer.asks)
-        cause = self._book.suspicion()
-        if cause is not None:
+        self._last_id = answer.last_id
+        top = self._top(snapshot=True, time_ms=answer.time, received_ns=received_ns)
+        if top is None:
+            cause = self._book.suspicion()
             self._book.clear()
             return (Complaint(f"Expected a sound snapshot, was {cause}", self.instrument.symbol),)
-        self.good, self._joined, self._last_id = True, False, answer.last_id
-        return [self._top(snapshot=True, time_ms=answer.time, received_ns=received_ns), *self._catch_up(received_ns)]
+        self.good, self._joined = True, False
+        return [top, *self._catch_up(received_ns)]
 
     def replace(self, answer: Whole, connection: str, received_ns: int) -> Sequence[Outcome]:
         """Take a snapshot that the stream itself pushed: it replaces the book, whatever that was."""
@@ -167,13 +169,14 @@ class SyncedBook:
         cause = self._break_before(event)
         if cause is None:
             self._book.apply(event.bids, event.asks)
-            cause = self._book.suspicion()
-        if cause is not None:
-            doubted = self.doubt(cause, received_ns)
-            self._waiting.add(event)
-            return doubted
-        self._joined, self._last_id, self._time = True, event.last_id, event.time
-        return (self._top(snapshot=False, time_ms=event.time, received_ns=received_ns),)
+            self._joined, self._last_id, self._time = True, event.last_id, event.time
+            top = self._top(snapshot=False, time_ms=event.time, received_ns=received_ns)
+            if top is not None:
+                return (top,)
+            cause = self._book.suspicion() or ""
+        doubted = self.doubt(cause, received_ns)
+        self._waiting.add(event)
+        return doubted
 
     def _break_before(self, event: Change) -> str | None:
         if self._joined:
@@ -207,7 +210,7 @@ class SyncedBook:
         self._book.clear()
         self._waiting = _Waiting()
 
-    def _top(self, *, snapshot: bool, time_ms: int | None, received_ns: int) -> BookTop:
+    def _top(self, *, snapshot: bool, time_ms: int | None, received_ns: int) -> BookTop | None:
         time_ns = time_ms * _MS if time_ms is not None else None
         return self._book.top(self.instrument, self._last_id, time_ns, received_ns, snapshot=snapshot)
 

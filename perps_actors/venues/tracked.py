@@ -40,7 +40,7 @@ class Tracked(Generic[Kept]):
         kept = self._kept
         self._planned = True
         self._kept = {symbol: kept[symbol] if symbol in kept else self._new(symbol) for symbol in wanted}
-        self._former = (self._former | kept.keys()) - self._kept.keys()
+        self._former = self._former.union(kept).difference(self._kept)
         return wanted
 
     def former(self, symbol: str) -> bool:

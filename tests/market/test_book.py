@@ -21,17 +21,13 @@ levels = st.lists(st.tuples(prices, sizes), max_size=8)
 changes = st.lists(st.tuples(st.booleans(), levels, levels), max_size=12)
 
 
-def top(book: OrderBook) -> BookTop:
+def top(book: OrderBook) -> BookTop | None:
     return book.top(InstrumentId("binance_futures", "BTCUSDT"), 1, 2, 3, snapshot=False)
 
 
-def best(book: OrderBook):
-    told = top(book)
-    return (told.bid, told.bid_size), (told.ask, told.ask_size)
-
-
 def counts(book: OrderBook) -> tuple[int, int]:
-    return top(book).bid_levels, top(book).ask_levels
+    bids, asks = book.depth(1_000)
+    return len(bids), len(asks)
 
 
 def applied(side: dict[Decimal, tuple[str, str]], rows: list[tuple[str, str]]) -> None:
@@ -61,8 +57,12 @@ def test_the_book_holds_what_a_plain_dictionary_of_exact_prices_holds(steps):
         assert [[(Decimal(p), Decimal(s)) for p, s in side] for side in book.depth(5)] == [
             [(Decimal(p), Decimal(s)) for p, s in side[:5]] for side in (best_bids, best_asks)
         ]
-        assert best(book) == tuple((side or [(None, None)])[0] for side in book.depth(1))
-        assert (book.suspicion() is not None) == bool(bids and asks and max(bids) >= min(asks))
+        told, crossed = top(book), bool(bids and asks and max(bids) >= min(asks))
+        assert (book.suspicion() is not None, told is None) == (crossed, crossed)
+        if told is not None:
+            (bid,), (ask,) = ((side or [(None, None)]) for side in book.depth(1))
+            assert (told.bid, told.bid_size, told.ask, told.ask_size) == (*bid, *ask)
+            assert (told.bid_levels, told.ask_levels) == (len(bids), len(asks))
 
 
 def test_two_spellings_of_a_price_are_one_level_and_the_newer_one_stands():

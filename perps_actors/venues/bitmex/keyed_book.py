@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Final, cast
 
 from perps_actors.errors import MarketError, VenueError
-from perps_actors.market.book import MAX_LEVELS, Level, are_levels, check_levels
+from perps_actors.market.book import MAX_LEVELS, Level, are_levels, check_level, check_levels
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.numbers import DecimalText
 from perps_actors.venues.bitmex.messages import Action, BookRow, Side
@@ -69,20 +69,30 @@ class KeyedBook:
         """Return the best levels a side; none unless the book is good."""
         return self._book.depth(levels)
 
-    def _levels(self, action: Action, rows: Sequence[BookRow]) -> tuple[list[Level], list[Level]]:
+    def _levels(self, action: Action, rows: Sequence[BookRow]) -> tuple[Sequence[Level], Sequence[Level]]:
         if action == "partial" and (plain := self._plain_partial(rows)) is not None:
             return plain
-        levels: dict[Side, list[Level]] = {"Buy": [], "Sell": []}
-        change = self._removed if action == "delete" else self._set
-        for row in rows:
-            levels[row.side] += change(action, row)
+        bids, asks = self._changes(self._removed if action == "delete" else self._set, action, rows)
         held = len(self._prices["Buy"]) + len(self._prices["Sell"])
         if held > 2 * MAX_LEVELS:
             msg = f"Expected at most {2 * MAX_LEVELS} levels, was {held}"
             raise VenueError(msg)
-        bids, asks = levels["Buy"], levels["Sell"]
-        check_levels(bids, asks)
+        if len(bids) + len(asks) == 1:
+            check_level(*(bids or asks)[0])
+        else:
+            check_levels(bids, asks)
         return bids, asks
+
+    def _changes(
+        self, change: Callable[[Action, BookRow], Sequence[Level]], action: Action, rows: Sequence[BookRow]
+    ) -> tuple[Sequence[Level], Sequence[Level]]:
+        if len(rows) == 1:  # as most messages
+            changed = change(action, rows[0])
+            return (changed, ()) if rows[0].side == "Buy" else ((), changed)
+        levels: dict[Side, list[Level]] = {"Buy": [], "Sell": []}
+        for row in rows:
+            levels[row.side] += change(action, row)
+        return levels["Buy"], levels["Sell"]
 
     def _plain_partial(self, rows: Sequence[BookRow]) -> tuple[list[Level], list[Level]] | None:
         """Return the levels of a partial as nearly all are: numbers for price and size in every row, and no row twice; None for others."""

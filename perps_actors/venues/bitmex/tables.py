@@ -76,7 +76,7 @@ def _each(rows: Iterable[Any], find: Find, read: Callable[[Followed, Any], Seque
 
 def _book(frame: BookFrame, find: Find, connection: str, received_ns: int) -> Sequence[Outcome]:
     rows: dict[str, list[BookRow]] = {}
-    if len({row.symbol for row in frame.data}) == 1:
+    if len(frame.data) == 1 or len({row.symbol for row in frame.data}) == 1:
         rows[frame.data[0].symbol] = frame.data
     else:
         for row in frame.data:

@@ -16,7 +16,7 @@ from perps_actors.market.book import Level
 from perps_actors.market.candle import candle_of
 from perps_actors.market.events import Funding, FundingPaid, Liquidation, MarketEvent, OpenInterest, TakerSide, Touch, Trade, VenueMark
 from perps_actors.market.instrument import InstrumentId
-from perps_actors.market.numbers import DecimalText, are_positive, decimal_text, positive
+from perps_actors.market.numbers import DecimalText, decimal_text, nearest_float, positive, positives_in
 from perps_actors.transport.wire import HttpRequest
 from perps_actors.venues.deribit.messages import Action, Candle, CandleRow, PaidRow, Summary, Ticker, TradeRow
 from perps_actors.venues.fields import NS_PER_MS
@@ -45,14 +45,20 @@ def ticker_of(instrument: InstrumentId, row: Ticker, received_ns: int) -> list[M
         MarketError: a number that cannot be one of its kind.
     """
     time_ns = row.timestamp * NS_PER_MS
-    prices = row.best_bid_price, row.best_bid_amount, row.best_ask_price, row.best_ask_amount, row.last_price
-    state = row.mark_price, row.index_price, row.open_interest
-    numbers = cast("list[DecimalText]", [str(number, "latin-1") for number in (*prices, *state)])
     rate = number_of(row.current_funding)
-    bid_price, bid_size, ask_price, ask_size, last, mark, index, open_interest = numbers
-    if are_positive(numbers) and float(bid_price) < float(ask_price):
-        touch = Touch(instrument, bid_price, bid_size, ask_price, ask_size, last, time_ns, received_ns)
-        return [touch, *_state_of(VenueMark(instrument, mark, index, time_ns, received_ns), rate, open_interest)]
+    best = row.best_bid_price, row.best_bid_amount, row.best_ask_price, row.best_ask_amount
+    # What is no plain number has quotes, brackets or nothing, so there are as many numbers as fields.
+    numbers = positives_in(str(b" ".join((*best, row.last_price, row.mark_price, row.index_price, row.open_interest)), "latin-1"))
+    if numbers is not None and nearest_float(numbers[0]) < nearest_float(numbers[2]):
+        bid_price, bid_size, ask_price, ask_size, last, mark, index, open_interest = numbers
+        plain: list[MarketEvent] = [
+            Touch(instrument, bid_price, bid_size, ask_price, ask_size, last, time_ns, received_ns),
+            VenueMark(instrument, mark, index, time_ns, received_ns),
+        ]
+        if rate is not None:
+            plain.append(Funding(instrument, rate, None, None, mark, time_ns, received_ns))
+        plain.append(OpenInterest(instrument, open_interest, time_ns, received_ns))
+        return plain
     bid, ask = _best(row.best_bid_price, row.best_bid_amount), _best(row.best_ask_price, row.best_ask_amount)
     events: list[MarketEvent] = []
     if bid[0] is not None or ask[0] is not None:

@@ -150,10 +150,10 @@ class KrakenFuturesStream:
     def _delta(self, book: RenewedBook, delta: BookDelta, connection: str, received_ns: int) -> Sequence[Outcome]:
         price, size = DecimalText(str(delta.price, "latin-1")), DecimalText(str(delta.qty, "latin-1"))
         check_level(price, size)
-        last, time_ns, level = book.pushed.sequence, delta.timestamp * NS_PER_MS, ((price, size),)
+        last, sequence, time_ns, level = book.pushed.sequence, delta.seq, delta.timestamp * NS_PER_MS, ((price, size),)
         bids, asks = (level, ()) if delta.side == "buy" else ((), level)
-        broken = None if last is None or delta.seq == last + 1 else f"gap: number {last} was followed by {delta.seq}"
-        return book.update(bids, asks, connection, sequence=delta.seq, venue_time_ns=time_ns, received_ns=received_ns, broken=broken)
+        broken = None if last is None or sequence == last + 1 else f"gap: number {last} was followed by {sequence}"
+        return book.update(bids, asks, connection, sequence=sequence, venue_time_ns=time_ns, received_ns=received_ns, broken=broken)
 
     def _no_message(self, data: bytes, error: Exception) -> Sequence[Outcome]:
         complaint = Complaint(f"{error}: in frame {data[:80]!r}")
