@@ -12,6 +12,7 @@ COMPILED = (
     "perps_actors/market/book.py",
     "perps_actors/market/numbers.py",
     "perps_actors/venues/fields.py",
+    "perps_actors/venues/following.py",
     "perps_actors/venues/pushed_book.py",
     "perps_actors/venues/renewed_book.py",
     "perps_actors/venues/spelling.py",

@@ -49,7 +49,8 @@ TAIL = """
    which declares what is not streamed. An adapter takes text and gives events, frames to send, requests and complaints; it opens nothing,
    never sleeps, reads no clock and never raises on input.
 2. Its name in `VENUES` of `perps_actors/venues/registry.py`: one folder, one registration.
-3. What venues share is beside the folders: `tracked.py` (what is kept for each symbol), `subscriptions.py` (topics in requests),
+3. What venues share is beside the folders: `following.py` (the half of a `StreamAdapter` that is not about what a frame says), `tracked.py`
+   (what is kept for each symbol), `subscriptions.py` (topics in requests),
    `pushed_book.py` and `renewed_book.py` (books whose snapshot comes by the stream), `synced_book.py` (those that begin with one over
    REST), `answers.py`, `rows.py`, `listings.py` and `histories.py` (how REST answers are read, and pages of the past asked for),
    `addresses.py`, `symbols.py`.

@@ -13,7 +13,7 @@ from urllib.parse import quote, unquote
 
 import msgspec
 
-from perps_actors.errors import MarketError, SettingsError, VenueError
+from perps_actors.errors import MarketError, VenueError
 from perps_actors.market.book import check_levels
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.transport.wire import ConnectionPlan, HttpRequest
@@ -35,6 +35,7 @@ from perps_actors.venues.binance_futures.messages import (
 from perps_actors.venues.binance_futures.readings import candle_of_stream, liquidation_of, marks_of, touch_of, trade_of
 from perps_actors.venues.binance_futures.rest import BinanceFuturesRest
 from perps_actors.venues.contract import UNASKED, Complaint, Endpoints, Outcome
+from perps_actors.venues.subscriptions import chosen
 from perps_actors.venues.synced_book import SyncedBook
 from perps_actors.venues.tracked import Tracked
 
@@ -67,13 +68,10 @@ class BinanceFuturesStream:
     """
 
     def __init__(self, endpoints: Endpoints | None = None, channels: frozenset[str] = CHANNELS - UNASKED, dialect: Dialect = USD_M) -> None:
-        for channel in sorted(channels - CHANNELS):
-            why = f"expected some of {', '.join(sorted(CHANNELS))}"
-            raise SettingsError(field="channels", value=channel, why=why, place=dialect.venue)
         self._dialect = dialect
         self._base = (endpoints if endpoints is not None else dialect.live).stream
         self._rest = BinanceFuturesRest(endpoints, dialect)
-        self._channels = channels
+        self._channels = chosen(channels, sorted(CHANNELS), dialect.venue)
         self._request_ids = 0
         self._books = Tracked(dialect.venue, lambda instrument: SyncedBook(instrument, self._rest.depth(instrument.symbol)))
         self._combined = msgspec.json.Decoder(Combined).decode

@@ -14,11 +14,12 @@ from typing import Final
 import msgspec
 
 from perps_actors.market.mark import Source
-from perps_actors.transport.wire import ConnectionPlan, HttpRequest
+from perps_actors.transport.wire import ConnectionPlan
 from perps_actors.venues.bitmex.messages import TABLES, Frame, Unused
 from perps_actors.venues.bitmex.rest import LIVE, VENUE
 from perps_actors.venues.bitmex.tables import Followed, outcomes_of
 from perps_actors.venues.contract import UNASKED, Complaint, Endpoints, Outcome
+from perps_actors.venues.following import Following
 from perps_actors.venues.subscriptions import Op, Subscriptions, batches, chosen
 from perps_actors.venues.tracked import Tracked
 
@@ -51,7 +52,7 @@ def _book_renewal(symbol: str) -> tuple[str, str]:
     return _request("unsubscribe", [topic]), _request("subscribe", [topic])
 
 
-class BitmexStream:
+class BitmexStream(Following[Followed, str]):
     """A `StreamAdapter` for BitMEX. Once `plan` was called, other symbols are complained of.
 
     Args:
@@ -63,10 +64,10 @@ class BitmexStream:
     """
 
     def __init__(self, endpoints: Endpoints = LIVE, channels: frozenset[str] = frozenset(CHANNELS) - UNASKED) -> None:
+        followed = Tracked(VENUE, lambda instrument: Followed(instrument, _book_renewal))
+        super().__init__(followed, Subscriptions(self._topics, _request, TOPICS_PER_REQUEST))
         self._url = f"{endpoints.stream}/realtime"
         self._channels = chosen(channels, CHANNELS, VENUE)
-        self._subscriptions = Subscriptions(self._topics, _request, TOPICS_PER_REQUEST)
-        self._followed = Tracked(VENUE, lambda instrument: Followed(instrument, _book_renewal))
 
     def plan(self, symbols: Sequence[str]) -> tuple[ConnectionPlan, ...]:
         """Return the connections that carry the channels of `symbols`.
@@ -85,38 +86,12 @@ class BitmexStream:
             for number, shard in enumerate(batches(self._followed.plan(symbols), SYMBOLS_PER_CONNECTION))
         )
 
-    def amend(self, before: ConnectionPlan, after: ConnectionPlan) -> tuple[str, ...] | None:
-        """Return the requests that unsubscribe what is gone and subscribe what is new."""
-        return self._subscriptions.amend(before, after)
-
-    def opened(self, connection: str) -> Sequence[Outcome]:
-        """Return the requests that subscribe what the connection is planned to carry."""
-        return self._subscriptions.opened(connection)
-
-    def closed(self, connection: str, received_ns: int) -> Sequence[Outcome]:
-        """A connection ended: books it fed are withdrawn, rows it told are forgotten."""
-        return [outcome for followed in self._followed.all() for outcome in followed.closed(connection, received_ns)]
-
     def frame(self, connection: str, data: bytes, received_ns: int) -> Sequence[Outcome]:
         """Return what a frame says."""
         try:
             return outcomes_of(_FRAME(data), self._find, connection, received_ns)
         except Exception as error:  # noqa: BLE001 - whatever hostile text does to the decoders is a complaint
             return self._not_read(connection, data, received_ns, error)
-
-    def answer(self, request: HttpRequest, status: int | None, body: bytes, received_ns: int) -> Sequence[Outcome]:  # noqa: ARG002
-        """Return nothing: no stream of this venue wants an answer."""
-        return ()
-
-    def doubt(self, symbol: str, cause: str, received_ns: int) -> Sequence[Outcome]:
-        """Withdraw the book of a symbol, if it is good, and begin it anew."""
-        followed = self._followed.get(symbol)
-        return followed.book.doubt(cause, received_ns) if followed is not None else ()
-
-    def depth(self, symbol: str, levels: int) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
-        """Return the best `levels` bids and asks as (price, size), best first; empty where there is no good book."""
-        followed = self._followed.get(symbol)
-        return followed.book.depth(levels) if followed is not None else ([], [])
 
     def _topics(self, plan: ConnectionPlan) -> list[str]:
         return [f"{CHANNELS[channel]}:{symbol}" for symbol in plan.symbols for channel in self._channels]

@@ -52,6 +52,14 @@ class Followed:
         fed = self.book.connection == connection
         return self.book.closed(f"connection {connection} ended", received_ns) if fed else ()
 
+    def doubt(self, cause: str, received_ns: int) -> Sequence[Outcome]:
+        """Withdraw the book and begin it anew."""
+        return self.book.doubt(cause, received_ns)
+
+    def depth(self, levels: int) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+        """Return the best levels a side; none unless the book is good."""
+        return self.book.depth(levels)
+
 
 Find = Callable[[str], Followed | None]
 """Returns what is kept for a symbol; None where it was unsubscribed and this was on its way. Raises `VenueError` where none is followed."""

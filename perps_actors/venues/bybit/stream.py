@@ -13,12 +13,13 @@ from typing import Final
 import msgspec
 
 from perps_actors.market.mark import Source
-from perps_actors.transport.wire import ConnectionPlan, HttpRequest
+from perps_actors.transport.wire import ConnectionPlan
 from perps_actors.venues.bybit.categories import by_category
 from perps_actors.venues.bybit.followed import READINGS, Followed, request
 from perps_actors.venues.bybit.messages import Frame
 from perps_actors.venues.bybit.rest import LIVE, VENUE
 from perps_actors.venues.contract import UNASKED, Complaint, Endpoints, Outcome
+from perps_actors.venues.following import Following
 from perps_actors.venues.subscriptions import Subscriptions, batches, chosen
 from perps_actors.venues.tracked import Tracked
 
@@ -40,7 +41,7 @@ _SOURCES: Final[dict[str, Source]] = {"book": "book", "marks": "touch", "trades"
 _FRAME: Final = msgspec.json.Decoder(Frame).decode
 
 
-class BybitStream:
+class BybitStream(Following[Followed, str]):
     """A `StreamAdapter` for Bybit. Once `plan` was called, other symbols are complained of.
 
     Args:
@@ -52,10 +53,9 @@ class BybitStream:
     """
 
     def __init__(self, endpoints: Endpoints = LIVE, channels: frozenset[str] = frozenset(CHANNELS) - UNASKED) -> None:
+        super().__init__(Tracked(VENUE, Followed), Subscriptions(self._topics, request, TOPICS_PER_REQUEST))
         self._base = endpoints.stream
         self._channels = chosen(channels, CHANNELS, VENUE)
-        self._followed = Tracked(VENUE, Followed)
-        self._subscriptions = Subscriptions(self._topics, request, TOPICS_PER_REQUEST)
 
     def plan(self, symbols: Sequence[str]) -> tuple[ConnectionPlan, ...]:
         """Return one connection for each `SYMBOLS_PER_CONNECTION` symbols of a category, linear or inverse.
@@ -75,18 +75,6 @@ class BybitStream:
             for number, shard in enumerate(batches(members, SYMBOLS_PER_CONNECTION))
         )
 
-    def amend(self, before: ConnectionPlan, after: ConnectionPlan) -> tuple[str, ...] | None:
-        """Return the requests that unsubscribe what is gone and subscribe what is new."""
-        return self._subscriptions.amend(before, after)
-
-    def opened(self, connection: str) -> Sequence[Outcome]:
-        """Return the requests that subscribe what the connection is planned to carry."""
-        return self._subscriptions.opened(connection)
-
-    def closed(self, connection: str, received_ns: int) -> Sequence[Outcome]:
-        """A connection ended: books it fed are withdrawn, tickers forgotten."""
-        return [outcome for followed in self._followed.all() for outcome in followed.closed(connection, received_ns)]
-
     def frame(self, connection: str, data: bytes, received_ns: int) -> Sequence[Outcome]:
         """Return what a frame says."""
         symbol = ""
@@ -103,20 +91,6 @@ class BybitStream:
             return reading(followed, frame, depth, connection, received_ns)
         except Exception as error:  # noqa: BLE001 - whatever hostile text does to the decoders is a complaint
             return (Complaint(f"{error}: in frame {data[:80]!r}", symbol[:50] or None),)
-
-    def answer(self, request: HttpRequest, status: int | None, body: bytes, received_ns: int) -> Sequence[Outcome]:  # noqa: ARG002
-        """Return nothing: no stream of this venue wants an answer."""
-        return ()
-
-    def doubt(self, symbol: str, cause: str, received_ns: int) -> Sequence[Outcome]:
-        """Withdraw the book of a symbol, if it is good, and begin it anew."""
-        followed = self._followed.get(symbol)
-        return followed.doubt(cause, received_ns) if followed is not None else ()
-
-    def depth(self, symbol: str, levels: int) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
-        """Return the best `levels` bids and asks as (price, size), best first; empty where there is no good book."""
-        followed = self._followed.get(symbol)
-        return followed.depth(levels) if followed is not None else ([], [])
 
     def _topics(self, plan: ConnectionPlan) -> list[str]:
         return [f"{CHANNELS[channel]}.{symbol}" for symbol in plan.symbols for channel in self._channels]

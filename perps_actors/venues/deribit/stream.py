@@ -19,13 +19,14 @@ from perps_actors.market.book import Level, check_levels
 from perps_actors.market.events import OpenInterest
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.mark import Source
-from perps_actors.transport.wire import ConnectionPlan, HttpRequest
+from perps_actors.transport.wire import ConnectionPlan
 from perps_actors.venues.contract import UNASKED, Complaint, Endpoints, Outcome, SendFrame
 from perps_actors.venues.deribit.messages import SECONDS, BookChange, Candle, Frame, GroupedBook, Params, Ticker, TickerFrame, TradeRow
 from perps_actors.venues.deribit.readings import candle_in, changed_levels, plain_levels, ticker_of, trade_of
 from perps_actors.venues.deribit.requests import Requests, request
 from perps_actors.venues.deribit.rest import LIVE, VENUE
 from perps_actors.venues.fields import NS_PER_MS
+from perps_actors.venues.following import Following
 from perps_actors.venues.renewed_book import RenewedBook
 from perps_actors.venues.subscriptions import Op, Subscriptions, batches, chosen
 from perps_actors.venues.tracked import Tracked
@@ -63,13 +64,28 @@ class _Followed:
     book: RenewedBook
     open_interest: str | None = None
 
+    def closed(self, connection: str, received_ns: int) -> Sequence[Outcome]:
+        """Withdraw the book, and forget what was told beside it, if this connection fed it, which ended."""
+        if self.book.pushed.connection != connection:
+            return ()
+        self.open_interest = None
+        return self.book.closed(f"connection {connection} ended", received_ns)
+
+    def doubt(self, cause: str, received_ns: int) -> Sequence[Outcome]:
+        """Withdraw the book and begin it anew."""
+        return self.book.doubt(cause, received_ns)
+
+    def depth(self, levels: int) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+        """Return the best levels a side; none unless the book is good."""
+        return self.book.depth(levels)
+
     def is_news(self, event: OpenInterest) -> bool:
         """Return whether open interest changed: a channel that is not grouped repeats it with every change of another field."""
         before, self.open_interest = self.open_interest, event.open_interest
         return before != event.open_interest
 
 
-class DeribitStream:
+class DeribitStream(Following[_Followed, str]):
     """A `StreamAdapter` for Deribit and its gateways. Once `plan` was called, other symbols are complained of.
 
     Args:
@@ -82,11 +98,11 @@ class DeribitStream:
     """
 
     def __init__(self, endpoints: Endpoints = LIVE, channels: frozenset[str] = frozenset(CHANNELS) - UNASKED, venue: str = VENUE) -> None:
+        followed = Tracked(venue, lambda instrument: _Followed(instrument, RenewedBook(instrument, self._renewal)))
+        super().__init__(followed, Subscriptions(self._topics, self._request, CHANNELS_PER_REQUEST))
         self._channels = chosen(channels, CHANNELS, venue)
         self._url = f"{endpoints.stream}/ws/api/v2"
         self._requests = Requests()
-        self._subscriptions = Subscriptions(self._topics, self._request, CHANNELS_PER_REQUEST)
-        self._followed = Tracked(venue, lambda instrument: _Followed(instrument, RenewedBook(instrument, self._renewal)))
         self._readers: dict[str, Callable[[Params, str, int], Sequence[Outcome]]] = {
             "book": self._book,
             "ticker": self._ticker,
@@ -113,23 +129,10 @@ class DeribitStream:
             for number, shard in enumerate(batches(wanted, SYMBOLS_PER_CONNECTION))
         )
 
-    def amend(self, before: ConnectionPlan, after: ConnectionPlan) -> tuple[str, ...] | None:
-        """Return the requests that subscribe what is new and unsubscribe what is gone."""
-        return self._subscriptions.amend(before, after)
-
     def opened(self, connection: str) -> Sequence[Outcome]:
         """A connection was opened: ask for heartbeats, and subscribe."""
         heartbeat = SendFrame(connection, self._requests.make("public/set_heartbeat", {"interval": HEARTBEAT_S}))
-        return [heartbeat, *self._subscriptions.opened(connection)]
-
-    def closed(self, connection: str, received_ns: int) -> Sequence[Outcome]:
-        """A connection ended: books it fed are withdrawn."""
-        outcomes: list[Outcome] = []
-        for followed in self._followed.all():
-            if followed.book.pushed.connection == connection:
-                followed.open_interest = None
-                outcomes += followed.book.closed(f"connection {connection} ended", received_ns)
-        return outcomes
+        return [heartbeat, *super().opened(connection)]
 
     def frame(self, connection: str, data: bytes, received_ns: int) -> Sequence[Outcome]:
         """Return what a frame says."""
@@ -149,20 +152,6 @@ class DeribitStream:
             return self._answered(frame, data)
         except Exception as error:  # noqa: BLE001 - whatever hostile text does to the decoder is a complaint
             return (Complaint(f"{error}: in frame {data[:80]!r}"),)
-
-    def answer(self, request: HttpRequest, status: int | None, body: bytes, received_ns: int) -> Sequence[Outcome]:  # noqa: ARG002
-        """An answer that was not asked for here: books come by the stream alone."""
-        return ()
-
-    def doubt(self, symbol: str, cause: str, received_ns: int) -> Sequence[Outcome]:
-        """Withdraw the book of a symbol, if it is good, and begin it anew."""
-        followed = self._followed.get(symbol)
-        return followed.book.doubt(cause, received_ns) if followed is not None else ()
-
-    def depth(self, symbol: str, levels: int) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
-        """Return the best `levels` bids and asks as (price, size), best first; empty where there is no good book."""
-        followed = self._followed.get(symbol)
-        return followed.book.depth(levels) if followed is not None else ([], [])
 
     def _topics(self, plan: ConnectionPlan) -> list[str]:
         return [_channel(kind, symbol) for symbol in plan.symbols for kind in self._channels]

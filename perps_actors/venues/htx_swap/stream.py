@@ -13,8 +13,9 @@ from typing import Any, Final
 import msgspec
 
 from perps_actors.market.instrument import InstrumentId
-from perps_actors.transport.wire import ConnectionPlan, HttpRequest
+from perps_actors.transport.wire import ConnectionPlan
 from perps_actors.venues.contract import UNASKED, Complaint, Endpoints, Outcome, SendFrame
+from perps_actors.venues.following import Following
 from perps_actors.venues.htx_swap.families import LIVE, VENUE, Family, by_family
 from perps_actors.venues.htx_swap.followed import Followed, parts_of_channel, reading_of
 from perps_actors.venues.htx_swap.frames import unpacked
@@ -34,7 +35,7 @@ _NOTIFICATIONS: Final[dict[str, tuple[Callable[[msgspec.Raw], Any], Callable[...
 _GRANTED: Final = frozenset({b"", b"null", b"0"})
 
 
-class HtxSwapStream:
+class HtxSwapStream(Following[Followed, str]):
     """A `StreamAdapter` for HTX swaps. Once `plan` was called, other symbols are complained of.
 
     Args:
@@ -46,10 +47,9 @@ class HtxSwapStream:
     """
 
     def __init__(self, endpoints: Endpoints = LIVE, channels: frozenset[str] = CHANNELS - UNASKED) -> None:
+        super().__init__(Tracked(VENUE, Followed), Subscriptions(self._topics, request, per_request=1))
         self._base = endpoints.stream
         self._channels = chosen(channels, CHANNELS, VENUE)
-        self._followed = Tracked(VENUE, Followed)
-        self._subscriptions = Subscriptions(self._topics, request, per_request=1)
 
     def plan(self, symbols: Sequence[str]) -> tuple[ConnectionPlan, ...]:
         """Return the connections that carry the channels of `symbols`, at most `MAX_TOPICS` topics on each.
@@ -60,18 +60,6 @@ class HtxSwapStream:
         families = by_family(self._followed.plan(symbols))
         plans = [plan for name in ROUTES for family, members in families for plan in self._plans(name, family, members)]
         return self._subscriptions.planned(plans)
-
-    def amend(self, before: ConnectionPlan, after: ConnectionPlan) -> tuple[str, ...] | None:
-        """Return the requests that unsubscribe what is gone and subscribe what is new."""
-        return self._subscriptions.amend(before, after)
-
-    def opened(self, connection: str) -> Sequence[Outcome]:
-        """Return the requests that subscribe what the connection is planned to carry."""
-        return self._subscriptions.opened(connection)
-
-    def closed(self, connection: str, received_ns: int) -> Sequence[Outcome]:
-        """A connection ended: books it fed are withdrawn, marks forgotten."""
-        return [outcome for followed in self._followed.all() for outcome in followed.closed(connection, received_ns)]
 
     def frame(self, connection: str, data: bytes, received_ns: int) -> Sequence[Outcome]:
         """Return what a frame says, packed or not."""
@@ -88,20 +76,6 @@ class HtxSwapStream:
             return reading(self._followed.of(symbol), frame, topic, connection, received_ns)
         except Exception as error:  # noqa: BLE001 - whatever hostile bytes do to the decoders is a complaint
             return (Complaint(f"{error}: in frame {data[:80]!r}", symbol[:50] or None),)
-
-    def answer(self, request: HttpRequest, status: int | None, body: bytes, received_ns: int) -> Sequence[Outcome]:  # noqa: ARG002
-        """Return nothing: no stream of this venue wants an answer."""
-        return ()
-
-    def doubt(self, symbol: str, cause: str, received_ns: int) -> Sequence[Outcome]:
-        """Withdraw the book of a symbol, if it is good, and begin it anew."""
-        followed = self._followed.get(symbol)
-        return followed.doubt(cause, received_ns) if followed is not None else ()
-
-    def depth(self, symbol: str, levels: int) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
-        """Return the best `levels` bids and asks as (price, size), best first; empty where there is no good book."""
-        followed = self._followed.get(symbol)
-        return followed.depth(levels) if followed is not None else ([], [])
 
     def _plans(self, name: str, family: Family, symbols: Sequence[str]) -> list[ConnectionPlan]:
         route = ROUTES[name]

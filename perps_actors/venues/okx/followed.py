@@ -49,6 +49,14 @@ class Followed:
         """Withdraw the book if this connection, which ended, fed it."""
         return self.book.closed(f"connection {connection} ended", received_ns) if self.book.pushed.connection == connection else ()
 
+    def doubt(self, cause: str, received_ns: int) -> Sequence[Outcome]:
+        """Withdraw the book and begin it anew."""
+        return self.book.doubt(cause, received_ns)
+
+    def depth(self, levels: int) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+        """Return the best levels a side; none unless the book is good."""
+        return self.book.depth(levels)
+
     def told_book(self, raw: msgspec.Raw, action: str | None, connection: str, received_ns: int) -> Sequence[Outcome]:
         """Return what a book message says.
 

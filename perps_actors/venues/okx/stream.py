@@ -14,8 +14,9 @@ from typing import Any, Final
 import msgspec
 
 from perps_actors.market.instrument import InstrumentId
-from perps_actors.transport.wire import ConnectionPlan, HttpRequest
+from perps_actors.transport.wire import ConnectionPlan
 from perps_actors.venues.contract import UNASKED, Complaint, Endpoints, Outcome
+from perps_actors.venues.following import Following
 from perps_actors.venues.okx.channels import (
     BUSINESS,
     CHANNELS,
@@ -66,7 +67,7 @@ _CANDLE: Final = msgspec.json.Decoder(CandleRow).decode
 _LIQUIDATION: Final = msgspec.json.Decoder(LiquidationRow).decode
 
 
-class OkxStream:
+class OkxStream(Following[Followed, Topic]):
     """A `StreamAdapter` for OKX. Once `plan` was called, other symbols are complained of.
 
     Args:
@@ -78,6 +79,7 @@ class OkxStream:
     """
 
     def __init__(self, endpoints: Endpoints = LIVE, channels: frozenset[str] = frozenset(CHANNELS) - UNASKED) -> None:
+        super().__init__(Tracked(VENUE, self._follow), Subscriptions(self._topics, request, TOPICS_PER_REQUEST))
         self._base = endpoints.stream
         self._channels = [name for channel in chosen(channels, CHANNELS, VENUE) for name in CHANNELS[channel]]
         self._sources = tuple(source for channel, source in SOURCES.items() if channel in channels)
@@ -85,8 +87,6 @@ class OkxStream:
         self._of_several = {"index-tickers": self._index, "liquidation-orders": self._liquidations}
         self._planned = False
         self._of_index: dict[str, dict[str, None]] = {}
-        self._followed = Tracked(VENUE, self._follow)
-        self._subscriptions = Subscriptions(self._topics, request, TOPICS_PER_REQUEST)
 
     def plan(self, symbols: Sequence[str]) -> tuple[ConnectionPlan, ...]:
         """Return one connection for each `SYMBOLS_PER_CONNECTION` symbols, and one more where candles are asked for.
@@ -107,18 +107,6 @@ class OkxStream:
             for address in self._addresses
             for number, shard in enumerate(shards)
         )
-
-    def amend(self, before: ConnectionPlan, after: ConnectionPlan) -> tuple[str, ...] | None:
-        """Return the requests that unsubscribe what is gone and subscribe what is new."""
-        return self._subscriptions.amend(before, after)
-
-    def opened(self, connection: str) -> Sequence[Outcome]:
-        """Return the requests that subscribe what the connection is planned to carry."""
-        return self._subscriptions.opened(connection)
-
-    def closed(self, connection: str, received_ns: int) -> Sequence[Outcome]:
-        """A connection ended: books it fed are withdrawn."""
-        return [outcome for followed in self._followed.all() for outcome in followed.closed(connection, received_ns)]
 
     def frame(self, connection: str, data: bytes, received_ns: int) -> Sequence[Outcome]:
         """Return what a frame says; of several rows each bad one is a complaint of its own."""
@@ -142,20 +130,6 @@ class OkxStream:
         if len(rows) > MAX_ROWS:
             outcomes.append(Complaint(f"Expected at most {MAX_ROWS} rows in a frame, was {len(rows)}"))
         return outcomes
-
-    def answer(self, request: HttpRequest, status: int | None, body: bytes, received_ns: int) -> Sequence[Outcome]:  # noqa: ARG002
-        """Return nothing: no stream of this venue wants an answer."""
-        return ()
-
-    def doubt(self, symbol: str, cause: str, received_ns: int) -> Sequence[Outcome]:
-        """Withdraw the book of a symbol, if it is good, and begin it anew."""
-        followed = self._followed.get(symbol)
-        return followed.book.doubt(cause, received_ns) if followed is not None else ()
-
-    def depth(self, symbol: str, levels: int) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
-        """Return the best `levels` bids and asks as (price, size), best first; empty where there is no good book."""
-        followed = self._followed.get(symbol)
-        return followed.book.depth(levels) if followed is not None else ([], [])
 
     def _follow(self, instrument: InstrumentId) -> Followed:
         index = index_name(instrument.symbol)
