@@ -207,10 +207,10 @@ MARKET = (
         "if event.previous_id > self._last_id + 10**9:",
     ),
     Mutation(
-        "venues/synced_book.py",
+        "market/book.py",
         "a crossed book is believed",
-        "            cause = self._book.suspicion()\n        if cause is not None:\n            doubted",
-        "            cause = None\n        if cause is not None:\n            doubted",
+        "if bid_count and ask_count and bid_keys[-1] >= ask_keys[0]:",
+        "if False:",
     ),
     Mutation(
         "venues/synced_book.py",

@@ -94,20 +94,6 @@ class Ticker(Struct, gc=False):
     open_interest: Raw = Raw()
 
 
-class TickerParams(Struct, gc=False):
-    """What a notification of a ticker is of."""
-
-    channel: str
-    data: Ticker
-
-
-class TickerFrame(Struct, gc=False):
-    """The most frequent notification as a whole."""
-
-    method: Literal["subscription"]
-    params: TickerParams
-
-
 class TradeRow(Struct, gc=False):
     """A trade of `trades.<instrument>.<interval>` and `public/get_last_trades_by_instrument`; `direction` is the taker's."""
 

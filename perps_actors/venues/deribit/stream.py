@@ -21,7 +21,7 @@ from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.mark import Source
 from perps_actors.transport.wire import ConnectionPlan
 from perps_actors.venues.contract import UNASKED, Complaint, Endpoints, Outcome, SendFrame
-from perps_actors.venues.deribit.messages import SECONDS, BookChange, Candle, Frame, GroupedBook, Params, Ticker, TickerFrame, TradeRow
+from perps_actors.venues.deribit.messages import SECONDS, BookChange, Candle, Frame, GroupedBook, Params, Ticker, TradeRow
 from perps_actors.venues.deribit.readings import candle_in, changed_levels, plain_levels, ticker_of, trade_of
 from perps_actors.venues.deribit.requests import Requests, request
 from perps_actors.venues.deribit.rest import LIVE, VENUE
@@ -43,9 +43,6 @@ _SOURCES: Final[dict[str, Source]] = {"book": "book", "ticker": "touch", "trades
 _FRAME: Final = msgspec.json.Decoder(Frame).decode
 _CHANGE: Final = msgspec.json.Decoder(BookChange).decode
 _GROUPED: Final = msgspec.json.Decoder(GroupedBook).decode
-_TICKER_FRAME: Final = msgspec.json.Decoder(TickerFrame).decode
-_TICKER_BEGINS: Final = b'{"jsonrpc":"2.0","method":"subscription","params":{"channel":"ticker.'
-"""As the venue spells it; spelled otherwise it is read more slowly."""
 _TICKER: Final = msgspec.json.Decoder(Ticker).decode
 _CANDLE: Final = msgspec.json.Decoder(Candle).decode
 _TRADES: Final = msgspec.json.Decoder(list[TradeRow]).decode
@@ -136,13 +133,6 @@ class DeribitStream(Following[_Followed, str]):
 
     def frame(self, connection: str, data: bytes, received_ns: int) -> Sequence[Outcome]:
         """Return what a frame says."""
-        if data.startswith(_TICKER_BEGINS):
-            try:
-                whole = _TICKER_FRAME(data).params
-                if whole.channel.startswith("ticker."):
-                    return self._told(whole.data, whole.channel, received_ns)
-            except Exception:  # noqa: BLE001, S110 - what is spoilt is read in two steps, which tell where
-                pass
         try:
             frame = _FRAME(data)
             if frame.method == "subscription" and frame.params is not None:
@@ -211,15 +201,13 @@ class DeribitStream(Following[_Followed, str]):
         return book.update(bids, asks, connection, sequence=sequence, venue_time_ns=time_ns, received_ns=received_ns, broken=broken)
 
     def _ticker(self, params: Params, _: str, received_ns: int) -> Sequence[Outcome]:
-        return self._told(_TICKER(params.data), params.channel, received_ns)
-
-    def _told(self, row: Ticker, channel: str, received_ns: int) -> Sequence[Outcome]:
+        row = _TICKER(params.data)
         followed = self._followed.current(row.symbol)
         if followed is None:
             return ()
         events = ticker_of(followed.instrument, row, received_ns)
         last = events[-1] if events else None
-        if isinstance(last, OpenInterest) and channel.endswith(".raw") and not followed.is_news(last):
+        if isinstance(last, OpenInterest) and params.channel.endswith(".raw") and not followed.is_news(last):
             return events[:-1]
         return events
 
