@@ -13,6 +13,7 @@ from perps_actors.journal import schema
 from perps_actors.journal.blocks import GENESIS, pack
 from perps_actors.journal.contract import Repair
 from perps_actors.journal.rescue import rescue
+from perps_actors.kernel.lease import refuse_fenced
 from perps_actors.messages.records import Event
 
 
@@ -41,6 +42,7 @@ class SqliteJournalWriter:
         Raises:
             JournalFull: no space left.
             JournalError: it cannot be opened, is no journal, or is one of a newer version; names the file.
+            Fenced: the present thread works for an incarnation that has been replaced, whose successor must not be fenced.
         """
         path = Path(path)
         with schema.journal_errors(path):
@@ -51,6 +53,7 @@ class SqliteJournalWriter:
             except sqlite3.DatabaseError as error:
                 if getattr(error, "sqlite_errorcode", 0) & 0xFF != sqlite3.SQLITE_CORRUPT:
                     raise
+            refuse_fenced()
             return cls._opened(path, max_bytes, rescue(path))
 
     @classmethod
@@ -83,6 +86,8 @@ class SqliteJournalWriter:
         """Fence older writers and find the end, in one transaction, so that none of them adds a block in between."""
         connection = self._connection
         connection.execute("BEGIN IMMEDIATE")
+        # Behind the lock: who is replaced from here on has its successor wait for this transaction's end.
+        refuse_fenced()
         if schema.is_blank(connection):
             schema.create(connection)
         schema.check(connection, self._path)

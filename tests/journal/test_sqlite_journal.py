@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from perps_actors.errors import EventUnfit, JournalError, JournalFenced
+from perps_actors.errors import EventUnfit, Fenced, JournalError, JournalFenced
 from perps_actors.journal.sqlite_reader import SqliteJournalReader
 from perps_actors.journal.sqlite_writer import SqliteJournalWriter
+from perps_actors.kernel.lease import Lease, under
 
 
 @pytest.fixture
@@ -158,6 +159,15 @@ def test_a_newer_writer_fences_the_older_one(path, marks):
     newer.close()
 
     assert kept(path) == list(enumerate(marks(0, 6), 1))
+
+
+def test_a_thread_that_was_replaced_takes_nothing_over_from_its_successor(path, marks):
+    replaced, writer = Lease(), SqliteJournalWriter.open(path)
+    replaced.void = True
+    with under(replaced), pytest.raises(Fenced):
+        SqliteJournalWriter.open(path)
+    assert writer.write(marks(1, 2)) == 2
+    writer.close()
 
 
 def test_an_unfit_event_takes_no_neighbour_along(path, mark):
