@@ -29,6 +29,12 @@ def first_frames_of(channel: Channel, symbol: str, market: MarketView, streams: 
     yield from (frame for frame in (snapshot, state) if frame is not None)
 
 
+def beginning_of(stream: str, market: MarketView, streams: ApartSide | TickerSide) -> Iterator[tuple[str, bytes]]:
+    """Yield what a subscription to a stream begins with and is of no other stream, as (stream, frame)."""
+    firsts = first_frames_of(streams.channel_of(stream), streams.symbol_of(stream), market, streams)
+    return (framed for framed in firsts if framed[0] == stream)
+
+
 def _first_state_frame(
     symbol: str, known: tuple[VenueMark, Funding], market: MarketView, streams: ApartSide | TickerSide
 ) -> tuple[str, bytes] | None:
@@ -117,10 +123,8 @@ class SyntheticVenue:
     def _begin(self, streams: Sequence[str], outbox: _Outbox) -> None:
         """Put the snapshots in the outbox that newly subscribed streams begin with."""
         for stream in streams:
-            sides = self._side.streams
-            for named, frame in first_frames_of(sides.channel_of(stream), sides.symbol_of(stream), self._market, sides):
-                if named == stream:
-                    outbox.put(named, frame)
+            for framed in beginning_of(stream, self._market, self._side.streams):
+                outbox.put(*framed)
 
     def _tell(self, stream: str, frame: bytes) -> None:
         for connection, outbox in self._open.items():

@@ -121,9 +121,8 @@ class Pipe:
     def _begin(self, streams: frozenset[str]) -> None:
         """Send what streams begin with that were subscribed."""
         for stream in sorted(streams):
-            for named, frame in self._begins_with(stream):
-                if named == stream:
-                    self._put(frame, self._now_ns())
+            for _, frame in self._begins_with(stream):
+                self._put(frame, self._now_ns())
 
     def _struck(
         self, stream: str, frame: bytes, holding: frozenset[FaultKind], now_s: float, crossing: Callable[[], Framed]

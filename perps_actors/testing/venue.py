@@ -18,7 +18,7 @@ from perps_actors.market.mark import Mark
 from perps_actors.market.numbers import mid
 from perps_actors.simulator.market import Happening, SyntheticMarket
 from perps_actors.simulator.sides import side_of
-from perps_actors.simulator.synthetic import STEP_S, first_frames_of, frames_of
+from perps_actors.simulator.synthetic import STEP_S, beginning_of, frames_of
 from perps_actors.testing.pipe import Pipe
 from perps_actors.testing.weather import Fault, Weather
 from perps_actors.transport.wire import AnswerListener, ConnectionPlan, HttpAnswer, HttpRequest, StreamListener, failed
@@ -171,8 +171,7 @@ class SimulatedVenue:
         self._runtime.at(self._step_s, self._step)
 
     def _begins_with(self, stream: str) -> Iterator[tuple[str, bytes]]:
-        streams = self._side.streams
-        return first_frames_of(streams.channel_of(stream), streams.symbol_of(stream), self._market, streams)
+        return beginning_of(stream, self._market, self._side.streams)
 
     def _crossing(self, happening: Happening) -> tuple[str, bytes]:
         """Return the change of a book that no book survives: a bid far above every ask."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple, Protocol, TypeVar
+from urllib.parse import parse_qsl
 
 import attrs
 import msgspec
@@ -113,6 +114,14 @@ class Span(NamedTuple):
     until_ns: int
     most: int
 
+    def candles(self, market: MarketView, symbol: str, interval_s: int | None) -> Sequence[Candle] | None:
+        """Return the candles that open in it; None where they are not known, or for a length that there is not."""
+        return market.candles(symbol, interval_s, self.since_ns, self.until_ns) if interval_s is not None else None
+
+    def fundings(self, market: MarketView, symbol: str) -> Sequence[FundingPaid] | None:
+        """Return the fundings that were settled in it; None where they are not known."""
+        return market.fundings(symbol, self.since_ns, self.until_ns)
+
     def cut(self, rows: Sequence[Row], *, oldest: bool) -> Sequence[Row]:
         """Return as many rows as are asked for: the oldest of them, or the newest."""
         return rows[: self.most] if oldest else rows[max(0, len(rows) - self.most) :]
@@ -135,6 +144,26 @@ def span_of(params: Mapping[str, str], names: tuple[str, str, str], unit_ns: int
         (until + 1) * unit_ns if until is not None else now_ns + 1,
         min(count if count is not None else usual, most),
     )
+
+
+def listed_as(symbol: str, market: MarketView) -> Instrument | None:
+    """Return what is listed under a symbol; None where nothing is."""
+    return next((listed for listed in market.instruments() if listed.id.symbol == symbol), None)
+
+
+class RestAnswers:
+    """What REST answers of most venues have alike, as a recording looks at them."""
+
+    beside_the_point: tuple[str, ...] = ()
+    """Parameters that only shape the answer."""
+
+    def request_key(self, path: str, query: str) -> tuple[str, ...]:
+        """Return what makes two requests the same one: path and parameters, but for those that only shape the answer."""
+        return (path, *(f"{name}={value}" for name, value in sorted(parse_qsl(query)) if name not in self.beside_the_point))
+
+    def snapshot_symbol(self, path: str, query: str) -> str | None:  # noqa: ARG002 - for those whose books begin with an answer
+        """Return the symbol whose book a request asks for; None where no client waits for an answer to begin a book."""
+        return None
 
 
 def json_number(text: str) -> msgspec.Raw:

@@ -21,16 +21,16 @@ _NAMES: Final = ("startTime", "endTime", "limit")
 
 def klines(symbol: str, params: Mapping[str, str], market: MarketView, now_ns: int) -> list[list[Any]] | None:
     """Return the rows of a klines answer; None where there are none to tell."""
-    span, interval_s = span_of(params, _NAMES, NS_PER_MS, now_ns, usual=500, most=1_500), SECONDS.get(params.get("interval", ""))
-    found = market.candles(symbol, interval_s, span.since_ns, span.until_ns) if interval_s is not None else None
-    if found is None or interval_s is None:
+    span = span_of(params, _NAMES, NS_PER_MS, now_ns, usual=500, most=1_500)
+    found = span.candles(market, symbol, SECONDS.get(params.get("interval", "")))
+    if found is None:
         return None
     rest = ["0", 0, "0", "0", "0"]
     return [
         [
             candle.open_time_ns // NS_PER_MS,
             *(candle.open, candle.high, candle.low, candle.close, candle.volume),
-            (candle.open_time_ns + interval_s * NS_PER_S) // NS_PER_MS - 1,
+            (candle.open_time_ns + candle.interval_s * NS_PER_S) // NS_PER_MS - 1,
             *rest,
         ]
         for candle in span.cut(found, oldest="startTime" in params)
@@ -63,7 +63,7 @@ def day(symbol: str, market: MarketView) -> dict[str, Any] | None:
 def fundings(symbol: str, params: Mapping[str, str], market: MarketView, now_ns: int) -> list[dict[str, Any]] | None:
     """Return the rows of a funding rate history; None where there are none to tell."""
     span = span_of(params, _NAMES, NS_PER_MS, now_ns, usual=100, most=1_000)
-    found = market.fundings(symbol, span.since_ns, span.until_ns)
+    found = span.fundings(market, symbol)
     if found is None:
         return None
     told = span.cut(found, oldest="startTime" in params)

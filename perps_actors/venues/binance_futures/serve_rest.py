@@ -18,7 +18,7 @@ from perps_actors.market.numbers import plain
 from perps_actors.venues.binance_futures.dialect import Dialect
 from perps_actors.venues.binance_futures.serve import NS_PER_MS
 from perps_actors.venues.binance_futures.serve_past import day, fundings, klines
-from perps_actors.venues.serving import Depth, MarketView, RestAnswer
+from perps_actors.venues.serving import Depth, MarketView, RestAnswer, listed_as
 
 WEIGHT_LIMIT: Final = 2400
 
@@ -152,7 +152,7 @@ def _listed(params: dict[str, str], market: MarketView) -> str:
     symbol = params.get("symbol", "").upper()
     if not symbol:
         raise _Refusal(400, -1102, "Mandatory parameter 'symbol' was not sent, was empty/null, or malformed.")
-    if all(symbol != instrument.id.symbol for instrument in market.instruments()):
+    if listed_as(symbol, market) is None:
         raise _Refusal(400, -1121, "Invalid symbol.")
     return symbol
 

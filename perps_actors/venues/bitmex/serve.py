@@ -22,7 +22,7 @@ from perps_actors.venues.bitmex.messages import Action, BookFrame, QuoteFrame
 from perps_actors.venues.bitmex.rest import VENUE
 from perps_actors.venues.bitmex.serve_session import BitmexSession
 from perps_actors.venues.moments import Moment, nanoseconds
-from perps_actors.venues.serving import Channel, Depth
+from perps_actors.venues.serving import Channel, Depth, json_number
 from perps_actors.venues.spelling import text_of
 
 Row = TypeVar("Row")
@@ -68,7 +68,7 @@ _mark_frame = msgspec.json.Decoder(_MarkFrame).decode
 
 def number(text: str | None) -> msgspec.Raw | None:
     """Return a number as JSON has it here: as a number, spelled as it was; null for None."""
-    return None if text is None else msgspec.Raw(text.encode())
+    return None if text is None else json_number(text)
 
 
 def moment(time_ns: int | None) -> str:

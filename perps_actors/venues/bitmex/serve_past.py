@@ -39,7 +39,7 @@ def bins(symbol: str, params: Mapping[str, str], market: MarketView, now_ns: int
 def fundings(symbol: str, params: Mapping[str, str], market: MarketView, now_ns: int) -> list[dict[str, Any]] | None:
     """Return the rows of the table of fundings; None where there are none to tell."""
     span = _span(params, now_ns, 500)
-    found = market.fundings(symbol, span.since_ns, span.until_ns)
+    found = span.fundings(market, symbol)
     if found is None:
         return None
     return [
@@ -54,13 +54,13 @@ def fundings(symbol: str, params: Mapping[str, str], market: MarketView, now_ns:
 
 
 def _span(params: Mapping[str, str], now_ns: int, most: int) -> Span:
-    moments = {name: str(_millis(params[name])) for name in ("startTime", "endTime") if name in params}
+    moments = {name: _millis(params[name]) for name in ("startTime", "endTime") if name in params}
     return span_of({**params, **moments}, ("startTime", "endTime", "count"), NS_PER_MS, now_ns, usual=100, most=most)
 
 
-def _millis(date: str) -> int | str:
+def _millis(date: str) -> str:
     try:
-        return nanoseconds(datetime.fromisoformat(date)) // NS_PER_MS
+        return str(nanoseconds(datetime.fromisoformat(date)) // NS_PER_MS)
     except (ValueError, TypeError):
         return ""
 

@@ -16,7 +16,7 @@ from perps_actors.market.instrument import Instrument
 from perps_actors.market.numbers import plain
 from perps_actors.venues.bitmex.serve import book_rows, mark_fields, moment, number
 from perps_actors.venues.bitmex.serve_past import bins, fundings
-from perps_actors.venues.serving import Depth, MarketView, RestAnswer
+from perps_actors.venues.serving import Depth, MarketView, RestAnswer, RestAnswers, listed_as
 
 LIMIT: Final = 30
 """Requests a minute."""
@@ -29,7 +29,6 @@ _BOOK: Final = "/api/v1/orderBook/L2"
 _PAST: Final = {"/api/v1/trade/bucketed": bins, "/api/v1/funding": fundings}
 _USUAL_LEVELS: Final = "25"
 _BAD_REQUEST, _TOO_MANY, _DOWN, _NOT_FOUND = 400, 429, 503, 404
-_BESIDE_THE_POINT: Final = ("count", "start", "reverse", "columns", "depth")
 _SETTLE: Final = Decimal(1_000_000)
 """USDt, the settlement currency of linear contracts, is counted in millionths."""
 _VENUE_NAMES: Final = {"BTC": "XBT"}
@@ -68,20 +67,12 @@ class BitmexRequests:
         return {"x-ratelimit-limit": str(LIMIT), "x-ratelimit-remaining": str(left), "x-ratelimit-reset": str(resets_s)}
 
 
-class BitmexRestSide:
+class BitmexRestSide(RestAnswers):
     """BitMEX's REST answers as it gives them."""
 
     WeightAccount = BitmexRequests
     too_many = staticmethod(too_many)
-
-    def request_key(self, path: str, query: str) -> tuple[str, ...]:
-        """Return what makes two requests the same one: path and parameters, but for those that only shape the answer."""
-        params = sorted((name, value) for name, value in parse_qsl(query) if name not in _BESIDE_THE_POINT)
-        return (path, *(f"{name}={value}" for name, value in params))
-
-    def snapshot_symbol(self, path: str, query: str) -> str | None:  # noqa: ARG002 - as every venue's side has it
-        """Return None: no stream waits for a snapshot over REST."""
-        return None
+    beside_the_point = ("count", "start", "reverse", "columns", "depth")
 
     def read_snapshot(self, symbol: str, body: bytes) -> Depth:
         """Raise `msgspec.DecodeError`: no answer is the snapshot of a stream."""
@@ -105,7 +96,7 @@ def _book(params: dict[str, str], market: MarketView) -> RestAnswer:
     symbol, depth = params.get("symbol", ""), params.get("depth", _USUAL_LEVELS)
     if not depth.isdecimal() or not symbol:
         return _error(_BAD_REQUEST, f"'{'depth' if symbol else 'symbol'}' is a required arg.", "HTTPError")
-    if all(symbol != listed.id.symbol for listed in market.instruments()):
+    if listed_as(symbol, market) is None:
         return RestAnswer(200, b"[]")
     book, most = market.depth(symbol), int(depth) or None
     if book is None:
@@ -116,7 +107,7 @@ def _book(params: dict[str, str], market: MarketView) -> RestAnswer:
 
 def _past(path: str, params: dict[str, str], market: MarketView, now_ns: int) -> RestAnswer:
     symbol = params.get("symbol", "")
-    if all(symbol != listed.id.symbol for listed in market.instruments()):
+    if listed_as(symbol, market) is None:
         return RestAnswer(200, b"[]")
     rows = _PAST[path](symbol, params, market, now_ns)
     return RestAnswer(200, _encode(rows)) if rows is not None else _overloaded()

@@ -18,8 +18,7 @@ _NAMES: Final = ("startTime", "endTime", "limit")
 def klines(symbol: str, params: Mapping[str, str], market: MarketView, now_ns: int) -> list[list[str]] | None:
     """Return the rows of a kline answer; None where there are none to tell."""
     span = span_of(params, ("start", "end", "limit"), NS_PER_MS, now_ns, usual=200, most=1_000)
-    interval_s = SECONDS.get(params.get("interval", ""))
-    found = market.candles(symbol, interval_s, span.since_ns, span.until_ns) if interval_s is not None else None
+    found = span.candles(market, symbol, SECONDS.get(params.get("interval", "")))
     if found is None:
         return None
     return [
@@ -31,7 +30,7 @@ def klines(symbol: str, params: Mapping[str, str], market: MarketView, now_ns: i
 def fundings(symbol: str, params: Mapping[str, str], market: MarketView, now_ns: int) -> list[dict[str, Any]] | None:
     """Return the rows of a history of funding; None where there are none to tell."""
     span = span_of(params, _NAMES, NS_PER_MS, now_ns, usual=200, most=200)
-    found = market.fundings(symbol, span.since_ns, span.until_ns)
+    found = span.fundings(market, symbol)
     if found is None:
         return None
     newest_first = reversed(span.cut(found, oldest=False))

@@ -18,14 +18,13 @@ from perps_actors.venues.bybit.categories import CATEGORIES, category_of
 from perps_actors.venues.bybit.serve import ticker_fields
 from perps_actors.venues.bybit.serve_past import fundings, klines
 from perps_actors.venues.fields import NS_PER_MS, NS_PER_S
-from perps_actors.venues.serving import Depth, MarketView, RestAnswer
+from perps_actors.venues.serving import Depth, MarketView, RestAnswer, RestAnswers
 
 REQUESTS_PER_WINDOW: Final = 600
 WINDOW_S: Final = 5
 REFUSED_S: Final = 600
 
 _MOST_LEVELS: Final = 500
-_BESIDE_THE_POINT: Final = ("limit",)
 
 _encode = msgspec.json.Encoder().encode
 
@@ -77,19 +76,12 @@ class BybitRequests:
         return {}
 
 
-class BybitRestSide:
+class BybitRestSide(RestAnswers):
     """The venue's REST answers as it gives them."""
 
     WeightAccount = BybitRequests
     too_many = staticmethod(too_many)
-
-    def request_key(self, path: str, query: str) -> tuple[str, ...]:
-        """Return what makes two requests the same one: path and parameters, but for the size of the answer."""
-        return (path, *(f"{name}={value}" for name, value in sorted(parse_qsl(query)) if name not in _BESIDE_THE_POINT))
-
-    def snapshot_symbol(self, path: str, query: str) -> str | None:  # noqa: ARG002 - as every venue's side has it
-        """Return None: no client waits for an answer to begin a book."""
-        return None
+    beside_the_point = ("limit",)
 
     def read_snapshot(self, symbol: str, body: bytes) -> Depth:
         """Return the book in an orderbook answer; `msgspec.DecodeError` if it is none."""

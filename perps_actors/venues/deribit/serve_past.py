@@ -21,8 +21,7 @@ _MOST: Final = 5_000
 def chart(symbol: str, params: Mapping[str, str], market: MarketView, now_ns: int) -> dict[str, Any] | None:
     """Return the columns of a chart; None where there are none to tell."""
     span = span_of(params, _NAMES, NS_PER_MS, now_ns, usual=_MOST, most=_MOST)
-    interval_s = SECONDS.get(params.get("resolution", ""))
-    found = market.candles(symbol, interval_s, span.since_ns, span.until_ns) if interval_s is not None else None
+    found = span.candles(market, symbol, SECONDS.get(params.get("resolution", "")))
     if found is None:
         return None
     told: list[Candle] = list(span.cut(found, oldest=True))
@@ -40,7 +39,7 @@ def chart(symbol: str, params: Mapping[str, str], market: MarketView, now_ns: in
 def fundings(symbol: str, params: Mapping[str, str], market: MarketView, now_ns: int) -> list[dict[str, Any]] | None:
     """Return the rows of a history of funding; None where there are none to tell."""
     span = span_of(params, _NAMES, NS_PER_MS, now_ns, usual=744, most=744)
-    found = market.fundings(symbol, span.since_ns, span.until_ns)
+    found = span.fundings(market, symbol)
     if found is None:
         return None
     rows = [(paid.time_ns // NS_PER_MS, json_number(paid.rate)) for paid in span.cut(found, oldest=True)]

@@ -21,7 +21,7 @@ from perps_actors.venues.deribit.rest import currency_of
 from perps_actors.venues.deribit.serve import plain_rows, ticker_row
 from perps_actors.venues.deribit.serve_past import chart, fundings
 from perps_actors.venues.fields import NS_PER_MS, NS_PER_S
-from perps_actors.venues.serving import Depth, MarketView, RestAnswer
+from perps_actors.venues.serving import Depth, MarketView, RestAnswer, RestAnswers, json_number, listed_as
 
 CREDITS: Final = 50_000
 CREDITS_PER_S: Final = 10_000
@@ -77,19 +77,11 @@ class DeribitCredits:
         return {}
 
 
-class DeribitRestSide:
+class DeribitRestSide(RestAnswers):
     """A venue's answers as it gives them."""
 
     WeightAccount = DeribitCredits
     too_many = staticmethod(too_many)
-
-    def request_key(self, path: str, query: str) -> tuple[str, ...]:
-        """Return what makes two requests the same one: method and parameters."""
-        return (path, *sorted(f"{name}={value}" for name, value in parse_qsl(query)))
-
-    def snapshot_symbol(self, path: str, query: str) -> str | None:  # noqa: ARG002 - as every venue's side has it
-        """Return None: books come by the stream."""
-        return None
 
     def read_snapshot(self, symbol: str, body: bytes) -> Depth:
         """Raise `msgspec.ValidationError`: no answer that is asked for is a book."""
@@ -156,10 +148,10 @@ def _kind_of(listed: Instrument) -> str:
 
 
 def _listed(params: dict[str, str], market: MarketView) -> Instrument:
-    named = [listed for listed in market.instruments() if listed.id.symbol == params.get("instrument_name")]
-    if not named:
+    listed = listed_as(params.get("instrument_name", ""), market)
+    if listed is None:
         raise _Refusal(400, -32602, "Invalid params", reason="wrong format", param="instrument_name")
-    return named[0]
+    return listed
 
 
 def _ticker(listed: Instrument, market: MarketView) -> dict[str, Any]:
@@ -222,4 +214,4 @@ def _expiration_ms(symbol: str) -> int:
 
 
 def _numbers(texts: dict[str, Any]) -> dict[str, msgspec.Raw]:
-    return {name: msgspec.Raw(text.encode()) for name, text in texts.items() if text is not None}
+    return {name: json_number(text) for name, text in texts.items() if text is not None}

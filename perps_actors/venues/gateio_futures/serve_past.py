@@ -19,8 +19,7 @@ _NAMES: Final = ("from", "to", "limit")
 def candles(symbol: str, params: Mapping[str, str], market: MarketView, now_ns: int) -> list[dict[str, Any]] | None:
     """Return the rows of a candlesticks answer; None where there are none to tell."""
     span = span_of(params, _NAMES, NS_PER_S, now_ns, usual=2_000 if "from" in params else 100, most=2_000)
-    interval_s = SECONDS.get(params.get("interval", "5m"))
-    found = market.candles(symbol, interval_s, span.since_ns, span.until_ns) if interval_s is not None else None
+    found = span.candles(market, symbol, SECONDS.get(params.get("interval", "5m")))
     if found is None:
         return None
     return [
@@ -40,7 +39,7 @@ def candles(symbol: str, params: Mapping[str, str], market: MarketView, now_ns: 
 def fundings(symbol: str, params: Mapping[str, str], market: MarketView, now_ns: int) -> list[dict[str, Any]] | None:
     """Return the rows of a history of funding; None where there are none to tell."""
     span = span_of(params, _NAMES, NS_PER_S, now_ns, usual=100, most=1_000)
-    found = market.fundings(symbol, span.since_ns, span.until_ns)
+    found = span.fundings(market, symbol)
     if found is None:
         return None
     return [{"t": paid.time_ns // NS_PER_S, "r": paid.rate} for paid in reversed(span.cut(found, oldest=False))]

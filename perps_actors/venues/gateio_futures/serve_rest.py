@@ -18,7 +18,7 @@ from perps_actors.venues.gateio_futures.messages import BookAnswer
 from perps_actors.venues.gateio_futures.readings import nanoseconds
 from perps_actors.venues.gateio_futures.serve import mark_fields, paired, priced
 from perps_actors.venues.gateio_futures.serve_past import candles, fundings
-from perps_actors.venues.serving import Depth, MarketView, RestAnswer
+from perps_actors.venues.serving import Depth, MarketView, RestAnswer, RestAnswers, listed_as
 
 LIMIT: Final = 200
 """Requests of one path in a window of ten seconds."""
@@ -27,7 +27,6 @@ _WINDOW_S: Final = 10
 _TOO_MANY, _DOWN = 429, 503
 _PREFIX: Final = "/api/v4/futures/usdt"
 _MOST_LEVELS: Final = 300
-_BESIDE_THE_POINT: Final = ("limit", "interval", "with_id", "offset")
 
 _encode = msgspec.json.Encoder().encode
 
@@ -72,16 +71,12 @@ class GateioRequests:
         }
 
 
-class GateioRestSide:
+class GateioRestSide(RestAnswers):
     """Gate.io's REST answers as it gives them."""
 
     WeightAccount = GateioRequests
     too_many = staticmethod(too_many)
-
-    def request_key(self, path: str, query: str) -> tuple[str, ...]:
-        """Return what makes two requests the same one: path and parameters, but for those that only shape the answer."""
-        params = sorted((name, value) for name, value in parse_qsl(query) if name not in _BESIDE_THE_POINT)
-        return (path, *(f"{name}={value}" for name, value in params))
+    beside_the_point = ("limit", "interval", "with_id", "offset")
 
     def snapshot_symbol(self, path: str, query: str) -> str | None:
         """Return the contract whose book a request asks for; None if it asks for something else."""
@@ -128,10 +123,10 @@ def _past(below: str, symbol: str, params: dict[str, str], market: MarketView, n
 def _listed(params: dict[str, str], market: MarketView) -> Instrument:
     if "contract" not in params:
         raise _Refusal(400, "MISSING_REQUIRED_PARAM", "Missing required parameter: contract")
-    for listed in market.instruments():
-        if listed.id.symbol == params["contract"]:
-            return listed
-    raise _Refusal(400, "CONTRACT_NOT_FOUND", f"contract {params['contract'][:40]} not found")
+    listed = listed_as(params["contract"], market)
+    if listed is None:
+        raise _Refusal(400, "CONTRACT_NOT_FOUND", f"contract {params['contract'][:40]} not found")
+    return listed
 
 
 def _ticker(listed: Instrument, market: MarketView) -> dict[str, Any]:

@@ -23,8 +23,7 @@ def candles(symbol: str, params: Mapping[str, str], market: MarketView, now_ns: 
     """Return the rows of a kline answer; None where there are none to tell."""
     spanned = "from" in params
     span = span_of(params, ("from", "to", "size"), NS_PER_S, now_ns, usual=_MOST if spanned else 150, most=_MOST)
-    interval_s = SECONDS.get(params.get("period", ""))
-    found = market.candles(symbol, interval_s, span.since_ns, span.until_ns) if interval_s is not None else None
+    found = span.candles(market, symbol, SECONDS.get(params.get("period", "")))
     return [_row(candle) for candle in span.cut(found, oldest=spanned)] if found is not None else None
 
 

@@ -25,7 +25,7 @@ from perps_actors.venues.htx_swap.messages import Answer
 from perps_actors.venues.htx_swap.readings import time_of
 from perps_actors.venues.htx_swap.serve import book_tick, funding_fields, kline, millis, touch_fields, whole_book
 from perps_actors.venues.htx_swap.serve_past import candles, fundings
-from perps_actors.venues.serving import Depth, MarketView, RestAnswer, json_number
+from perps_actors.venues.serving import Depth, MarketView, RestAnswer, RestAnswers, json_number
 
 LIMIT: Final = 240
 """Requests of no market data in a window of three seconds."""
@@ -35,7 +35,6 @@ MARKET_LIMIT: Final = 800
 _WINDOW_MS, _MARKET_WINDOW_MS = 3_000, 1_000
 _LEVELS: Final = {"step0": 150, "step6": 30}
 _LISTED, _SUSPENDED = 1, 3
-_BESIDE_THE_POINT: Final = ("business_type", "size")
 
 _encode = msgspec.json.Encoder().encode
 _answer = msgspec.json.Decoder(Answer).decode
@@ -85,19 +84,12 @@ class HtxRequests:
         return {f"ratelimit-{name}": str(value) for name, value in counted.items()}
 
 
-class HtxRestSide:
+class HtxRestSide(RestAnswers):
     """The venue's REST answers as it gives them."""
 
     WeightAccount = HtxRequests
     too_many = staticmethod(too_many)
-
-    def request_key(self, path: str, query: str) -> tuple[str, ...]:
-        """Return what makes two requests the same one: path and parameters, but for those that only shape the answer."""
-        return (path, *(f"{name}={value}" for name, value in sorted(parse_qsl(query)) if name not in _BESIDE_THE_POINT))
-
-    def snapshot_symbol(self, path: str, query: str) -> str | None:  # noqa: ARG002 - as every venue's side has it
-        """Return None: no client waits for an answer to begin a book."""
-        return None
+    beside_the_point = ("business_type", "size")
 
     def read_snapshot(self, symbol: str, body: bytes) -> Depth:
         """Return the book in an answer; `msgspec.DecodeError` if it is none."""

@@ -19,8 +19,8 @@ _MOST: Final = 2_000
 
 def candles(symbol: str, name: str, params: Mapping[str, str], market: MarketView, now_ns: int) -> dict[str, Any] | None:
     """Return the candles of an interval of that name; None where there are none to tell."""
-    span, interval_s = span_of(params, ("from", "to", ""), NS_PER_S, now_ns, usual=_MOST, most=_MOST), SECONDS.get(name)
-    found = market.candles(symbol, interval_s, span.since_ns, span.until_ns) if interval_s is not None else None
+    span = span_of(params, ("from", "to", ""), NS_PER_S, now_ns, usual=_MOST, most=_MOST)
+    found = span.candles(market, symbol, SECONDS.get(name))
     if found is None:
         return None
     rows = [

@@ -19,7 +19,7 @@ from perps_actors.venues.fields import NS_PER_S
 from perps_actors.venues.kraken_futures.rest import CHARTS, FUNDINGS
 from perps_actors.venues.kraken_futures.serve import money_of
 from perps_actors.venues.kraken_futures.serve_past import candles, fundings
-from perps_actors.venues.serving import Depth, MarketView, RestAnswer, json_number
+from perps_actors.venues.serving import Depth, MarketView, RestAnswer, RestAnswers, json_number, listed_as
 
 REQUESTS_PER_WINDOW: Final = 500
 WINDOW_NS: Final = 10 * NS_PER_S
@@ -60,7 +60,7 @@ class KrakenFuturesRequests:
         return {}
 
 
-class KrakenFuturesRestSide:
+class KrakenFuturesRestSide(RestAnswers):
     """The venue's REST answers as it gives them."""
 
     WeightAccount = KrakenFuturesRequests
@@ -69,10 +69,6 @@ class KrakenFuturesRestSide:
     def request_key(self, path: str, query: str) -> tuple[str, ...]:
         """Return what makes two requests the same one: path and parameters, in one spelling."""
         return (unquote(path).lower().rstrip("/"), *sorted(f"{name}={value}".lower() for name, value in parse_qsl(query)))
-
-    def snapshot_symbol(self, path: str, query: str) -> str | None:  # noqa: ARG002 - as every venue's side has it
-        """Return None: books come by the stream."""
-        return None
 
     def read_snapshot(self, symbol: str, body: bytes) -> Depth:
         """Raise `msgspec.ValidationError`: no answer is a book."""
@@ -138,10 +134,10 @@ def _order_book(symbol: str, market: MarketView) -> dict[str, Any]:
 
 
 def _listed(symbol: str, market: MarketView) -> Instrument:
-    named = [instrument for instrument in market.instruments() if instrument.id.symbol == symbol]
-    if not named:
+    listed = listed_as(symbol, market)
+    if listed is None:
         raise _Refusal(404, "contractUnavailable")
-    return named[0]
+    return listed
 
 
 def _ticker(instrument: Instrument, market: MarketView) -> dict[str, Any] | None:

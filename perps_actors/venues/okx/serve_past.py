@@ -21,15 +21,15 @@ _MOST_FUNDINGS: Final = 400
 
 def candles(symbol: str, params: Mapping[str, str], market: MarketView, now_ns: int) -> list[list[str]] | None:
     """Return the rows of a candlesticks answer; None where there are none to tell."""
-    span, interval_s = _span(params, now_ns, _MOST_CANDLES), SECONDS.get(params.get("bar", "1m"))
-    found = market.candles(symbol, interval_s, span.since_ns, span.until_ns) if interval_s is not None else None
+    span = _span(params, now_ns, _MOST_CANDLES)
+    found = span.candles(market, symbol, SECONDS.get(params.get("bar", "1m")))
     return [_row(candle) for candle in reversed(span.cut(found, oldest=False))] if found is not None else None
 
 
 def fundings(symbol: str, params: Mapping[str, str], market: MarketView, now_ns: int) -> list[dict[str, Any]] | None:
     """Return the rows of a history of funding; None where there are none to tell."""
     span = _span(params, now_ns, _MOST_FUNDINGS)
-    found = market.fundings(symbol, span.since_ns, span.until_ns)
+    found = span.fundings(market, symbol)
     if found is None:
         return None
     named = {"instType": inst_type(symbol), "instId": symbol}

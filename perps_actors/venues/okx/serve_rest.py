@@ -19,7 +19,7 @@ from perps_actors.market.numbers import plain
 from perps_actors.venues.fields import NS_PER_MS, NS_PER_S
 from perps_actors.venues.okx.serve import book_row, depth_of, funding_row, inst_type, mark_row, ticker_row
 from perps_actors.venues.okx.serve_past import candles, fundings
-from perps_actors.venues.serving import Depth, MarketView, RestAnswer
+from perps_actors.venues.serving import Depth, MarketView, RestAnswer, RestAnswers, listed_as
 
 WINDOW_S: Final = 2
 LIMITS: Final = {"/api/v5/public/mark-price": 10, "/api/v5/market/books": 40}
@@ -33,7 +33,6 @@ _PAST: Final[dict[str, Callable[[str, dict[str, str], MarketView, int], list[Any
 }
 _USUAL_LIMIT: Final = 20
 _MOST_LEVELS: Final = 400
-_BESIDE_THE_POINT: Final = ("sz",)
 
 _encode = msgspec.json.Encoder().encode
 
@@ -76,19 +75,12 @@ class OkxRequests:
         return {}
 
 
-class OkxRestSide:
+class OkxRestSide(RestAnswers):
     """The venue's REST answers as it gives them."""
 
     WeightAccount = OkxRequests
     too_many = staticmethod(too_many)
-
-    def request_key(self, path: str, query: str) -> tuple[str, ...]:
-        """Return what makes two requests the same one: path and parameters, but for the size of the answer."""
-        return (path, *(f"{name}={value}" for name, value in sorted(parse_qsl(query)) if name not in _BESIDE_THE_POINT))
-
-    def snapshot_symbol(self, path: str, query: str) -> str | None:  # noqa: ARG002 - as every venue's side has it
-        """Return None: no client waits for an answer to begin a book."""
-        return None
+    beside_the_point = ("sz",)
 
     def read_snapshot(self, symbol: str, body: bytes) -> Depth:
         """Return the book in an answer; `msgspec.DecodeError` if it is none."""
@@ -161,7 +153,7 @@ def _listed(params: dict[str, str], market: MarketView) -> str:
     symbol = params.get("instId")
     if not symbol:
         raise _Refusal(400, "50014", "Parameter instId can not be empty.")
-    if all(symbol != listed.id.symbol for listed in market.instruments()):
+    if listed_as(symbol, market) is None:
         raise _Refusal(200, "51001", "Instrument ID doesn't exist.")
     return symbol
 
