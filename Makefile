@@ -3,8 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PEERS := .venv-peers
-COMPILED := .venv-compiled
-SOURCES := setup.cfg pyproject.toml
+# What an installation is made of, besides the Python that it finds in place.
+SOURCES := setup.cfg setup.py pyproject.toml perps_actors/market/_native.pyx
 
 .PHONY: run test bench bench-quick bench-full explore explore-bites chaos docs lint clean
 
@@ -22,8 +22,8 @@ bench: $(VENV)/.test-ready
 bench-quick: $(VENV)/.test-ready
 	@$(BIN)/python -m benchmarks --quick $(ARGS)
 
-bench-full: $(VENV)/.test-ready $(PEERS)/.ready $(COMPILED)/.ready
-	@$(BIN)/python -m benchmarks --peers $(PEERS)/bin/python --compiled $(COMPILED)/bin/python $(ARGS)
+bench-full: $(VENV)/.test-ready $(PEERS)/.ready
+	@$(BIN)/python -m benchmarks --peers $(PEERS)/bin/python $(ARGS)
 
 explore: $(VENV)/.test-ready
 	@$(BIN)/python -m exploration $(SEEDS) $(ARGS)
@@ -45,7 +45,7 @@ lint: $(VENV)/.tools-ready
 	$(BIN)/lint-imports
 
 # Debian's python3 may come without ensurepip; virtualenv needs none.
-$(BIN)/python $(PEERS)/bin/python $(COMPILED)/bin/python: %/bin/python:
+$(BIN)/python $(PEERS)/bin/python: %/bin/python:
 	@$(PYTHON) -m venv $* 2>/dev/null || { rm -rf $*; \
 		$(PYTHON) -m virtualenv --quiet $* 2>/dev/null || { \
 		$(PYTHON) -m pip install --quiet --user --break-system-packages virtualenv && $(PYTHON) -m virtualenv --quiet $*; }; }
@@ -68,14 +68,5 @@ $(PEERS)/.ready: benchmarks/peers-build.txt benchmarks/peers.txt | $(PEERS)/bin/
 	@$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --requirement benchmarks/peers.txt
 	@touch $@
 
-# Without a build of its own, for mypyc must see what the package needs. The benchmarks are found beside the installed package.
-$(COMPILED)/.ready: setup.py benchmarks/compiler.txt $(SOURCES) $(shell find perps_actors -name '*.py') | $(COMPILED)/bin/python
-	@$(COMPILED)/bin/python -m pip install --quiet --disable-pip-version-check --requirement benchmarks/compiler.txt
-	@$(COMPILED)/bin/python -m pip install --quiet --disable-pip-version-check .
-	@PERPS_ACTORS_COMPILE=1 $(COMPILED)/bin/python -m pip install --quiet --disable-pip-version-check \
-		--no-build-isolation --no-deps --force-reinstall .
-	@echo "$(CURDIR)" >"$$($(COMPILED)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/benchmarks.pth"
-	@touch $@
-
 clean:
-	rm -rf $(VENV) $(PEERS) $(COMPILED) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(PEERS) build perps_actors/market/*.so *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,6 +1,6 @@
 """Run the benchmarks: one JSON object a line, `ratio` being the median of per-round ratios to the baseline of the same run.
 
-Usage: python -m benchmarks [--quick] [--peers PYTHON] [--compiled PYTHON] [NAME ...]
+Usage: python -m benchmarks [--quick] [--peers PYTHON] [NAME ...]
 """
 
 from __future__ import annotations
@@ -32,17 +32,13 @@ BENCHMARKS: dict[str, Measure] = {
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="few rounds of few messages: does it run, is it in the right region")
-    parser.add_argument(
-        "--peers", type=Path, metavar="PYTHON", help="the interpreter of an environment with peers.txt: adds decode_interpreted"
-    )
-    parser.add_argument("--compiled", type=Path, metavar="PYTHON", help="one with this package compiled: adds decode")
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHMARKS)}, decode_interpreted, decode; default all")
+    parser.add_argument("--peers", type=Path, metavar="PYTHON", help="of an environment with peers.txt: adds decode, decode_interpreted")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHMARKS)}, decode, decode_interpreted; default all")
     given = parser.parse_args()
     known = dict(BENCHMARKS)
     if given.peers is not None:
+        known["decode"] = partial(decode.measure, peers=given.peers)
         known["decode_interpreted"] = partial(decode.measure_interpreted, peers=given.peers)
-        if given.compiled is not None:
-            known["decode"] = partial(decode.measure_compiled, peers=given.peers, compiled=given.compiled)
     for name in given.names or known:
         if name not in known:
             parser.error(f"no benchmark {name!r}, expected {', '.join(known)}")

@@ -4,9 +4,8 @@ Both sides have the recording in memory and are given its WebSocket frames in or
 as bytes and cryptofeed as text, as their socket libraries hand them over. cryptofeed calls callbacks that do nothing, in one event
 loop for all. What a play costs counts from the first frame to the last; each begins with nothing known.
 
-`decode` plays with our package as PERPS_ACTORS_COMPILE=1 installs it, its decoding compiled by mypyc: cryptofeed's own events are
-compiled too, so it is measured in an environment with a C compiler anyway. `decode_interpreted` plays with the pure Python that
-everybody else installs.
+`decode` plays with the package as it is installed, books and numbers compiled: cryptofeed's own events are compiled too, so it is
+measured where there is a C compiler anyway. `decode_interpreted` plays with what stands in for that where there is none.
 """
 
 from __future__ import annotations
@@ -18,37 +17,40 @@ from typing import Any
 
 from benchmarks.processes import DATA, output_of
 from benchmarks.result import Result, of_rounds
+from perps_actors.market.sorted_book import FloatBook
 
 VENUES = ("binance_futures", "bitmex", "bybit", "deribit", "kraken_futures", "okx")
+_INTERPRETED = """
+import runpy, sys
+sys.modules["perps_actors.market._native"] = None
+runpy.run_module("benchmarks.our_decode", run_name="__main__")
+"""
 SKIPS_BACKLOG = frozenset({"kraken_futures"})
 """Where cryptofeed passes over the trades that were before the subscription."""
 
 
-def measure(name: str, ours: Sequence[str], *, quick: bool, peers: Path) -> Iterator[Result]:
-    """Yield the figure of each venue; `ours` and `peers` run Python with our package, and in the environment that has cryptofeed."""
+def measure(*, quick: bool, peers: Path) -> Iterator[Result]:
+    """Yield the figure of each venue; `peers` runs Python in the environment that has cryptofeed."""
+    assert FloatBook.__module__ == "perps_actors.market._native", "expected an installation that found a C compiler"
+    yield from _measure("decode", ("-m", "benchmarks.our_decode"), quick=quick, peers=peers)
+
+
+def measure_interpreted(*, quick: bool, peers: Path) -> Iterator[Result]:
+    """Yield the figures of pure Python."""
+    yield from _measure("decode_interpreted", ("-c", _INTERPRETED), quick=quick, peers=peers)
+
+
+def _measure(name: str, ours: Sequence[str], *, quick: bool, peers: Path) -> Iterator[Result]:
     cpu_s, rounds = ("0.2", 1) if quick else ("1", 7)
     for venue in VENUES:
         folder = str(DATA / "recordings" / venue)
         figures = []
         for _ in range(rounds):
-            our = output_of(*ours, "-m", "benchmarks.our_decode", folder, cpu_s)
+            our = output_of(sys.executable, *ours, folder, cpu_s)
             their = output_of(str(peers), "-m", "benchmarks.cryptofeed_decode", folder, cpu_s)
             _check_same(venue, our["heard"], their["heard"])
             figures.append((our["count"] / our["cpu"], their["count"] / their["cpu"]))
         yield of_rounds(name, venue, "messages/CPU-s", figures)
-
-
-def measure_compiled(*, quick: bool, peers: Path, compiled: Path) -> Iterator[Result]:
-    """Yield the figures of the compiled package, which `compiled` has installed."""
-    isolated = str(compiled), "-P"  # the package that is installed, not the one in this folder
-    book = output_of(*isolated, "-c", "import json, perps_actors.market.book as book; print(json.dumps(book.__file__))")
-    assert not book.endswith(".py"), f"expected a compiled module, was {book}"
-    yield from measure("decode", isolated, quick=quick, peers=peers)
-
-
-def measure_interpreted(*, quick: bool, peers: Path) -> Iterator[Result]:
-    """Yield the figures of pure Python."""
-    yield from measure("decode_interpreted", (sys.executable,), quick=quick, peers=peers)
 
 
 def _check_same(venue: str, ours: dict[str, Any], theirs: dict[str, Any]) -> None:

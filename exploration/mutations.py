@@ -209,8 +209,8 @@ MARKET = (
     Mutation(
         "market/book.py",
         "a crossed book is believed",
-        "if bid_count and ask_count and bid_keys[-1] >= ask_keys[0]:",
-        "if False:",
+        "if best is None:\n            return None\n",
+        "if best is None:\n            best = (*self._levels.depth(1)[0][0], *self._levels.depth(1)[1][0], 1, 1)\n",
     ),
     Mutation(
         "venues/synced_book.py",

@@ -8,42 +8,29 @@ reads. Text is validated where it enters (ASCII digits, at most 30 of them, expo
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from decimal import Context, Decimal
-from typing import cast
-
-import msgspec
 
 from perps_actors.errors import MarketError
+from perps_actors.market.plain import is_above_zero, is_number
 from perps_actors.market.texts import DecimalText
 
 __all__ = [
     "MAX_DIGITS",
     "MAX_EXPONENT",
     "DecimalText",
-    "are_positive",
     "decimal_text",
     "is_zero",
     "mid",
-    "nearest_float",
     "plain",
     "positive",
-    "positives_in",
 ]
 
 MAX_DIGITS = 30
 MAX_EXPONENT = 20
 
 _NUMBER = re.compile(r"-?(\d{1,30})(?:\.(\d{0,30}))?(?:[eE]([+-]?\d{1,2}))?", re.ASCII)
-# Nearly all numbers are as short and plain as these, which need no further look.
-_PLAIN = r"[0-9]{1,15}+(?:\.[0-9]{0,15}+)?+"
-_ABOVE_ZERO = r"(?:[1-9][0-9]{0,14}+(?:\.[0-9]{0,15}+)?+|0\.0{0,14}+[1-9][0-9]{0,14}+)"
-_SHORT = re.compile(f"-?{_PLAIN}").fullmatch
-_SHORT_POSITIVE = re.compile(_ABOVE_ZERO).fullmatch
-_SHORT_POSITIVES = re.compile(f"{_ABOVE_ZERO}(?: {_ABOVE_ZERO})*+").fullmatch
 # Wide enough that sums and halves of two numbers of 30 digits and exponents of 20 lose nothing; never the host's context.
 _EXACT = Context(prec=120)
-_FLOAT = msgspec.json.Decoder(float).decode
 _HALF = Decimal("0.5")
 
 
@@ -53,9 +40,9 @@ def decimal_text(text: object) -> DecimalText:
     Raises:
         MarketError: not a string, not a plain decimal number, or beyond 30 digits or an exponent of 20.
     """
+    if is_number(text):
+        return text
     if type(text) is str:
-        if _SHORT(text):
-            return DecimalText(text)
         found = _NUMBER.fullmatch(text)
         if found is not None:
             whole, fraction, exponent = found.groups()
@@ -71,33 +58,13 @@ def positive(text: object) -> DecimalText:
     Raises:
         MarketError: not a number within the limits, or not above zero.
     """
-    if type(text) is str and _SHORT_POSITIVE(text):
-        return DecimalText(text)
+    if is_above_zero(text):
+        return text
     checked = decimal_text(text)
     if Decimal(checked) <= 0:
         msg = f"Expected a number above zero, was {checked!r}"
         raise MarketError(msg)
     return checked
-
-
-def are_positive(texts: Sequence[str]) -> bool:
-    """Return whether all of these plainly are numbers above zero; one that is not so plain takes a look at each."""
-    text = " ".join(texts)
-    # The count tells a space inside a number from one between two.
-    return _SHORT_POSITIVES(text) is not None and text.count(" ") == len(texts) - 1
-
-
-def positives_in(text: str) -> list[DecimalText] | None:
-    """Return the numbers above zero that a text has, a space between two; None where one is not so plain, and takes a look at each."""
-    return cast("list[DecimalText]", text.split(" ")) if _SHORT_POSITIVES(text) is not None else None
-
-
-def nearest_float(text: str) -> float:
-    """Return the float nearest to a validated number; `float` says the same, and takes several times as long."""
-    try:
-        return _FLOAT(text)
-    except msgspec.DecodeError:  # spelled as no JSON has it: 007
-        return float(text)
 
 
 def is_zero(text: object) -> bool:
@@ -106,9 +73,9 @@ def is_zero(text: object) -> bool:
     Raises:
         MarketError: not a number within the limits.
     """
-    if type(text) is str and _SHORT_POSITIVE(text):
+    if is_above_zero(text):
         return False
-    return not Decimal(decimal_text(text))
+    return (is_number(text) and not text.strip("0.")) or not Decimal(decimal_text(text))
 
 
 def mid(bid: str, ask: str) -> Decimal:

@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 
 from perps_actors.errors import VenueError
-from perps_actors.market.book import check_levels
 from perps_actors.market.instrument import Instrument, InstrumentId
+from perps_actors.market.sorted_book import check_levels
 from perps_actors.transport.wire import HttpRequest
 from perps_actors.venues.contract import BookSnapshot, Complaint, Outcome
 from perps_actors.venues.listings import read_listing
@@ -84,7 +84,7 @@ def book_reader(venue: str, snapshot_of: Callable[[bytes], BookSnapshot]) -> Ans
             msg = f"Expected the book of {request.symbol}, was of {symbol[:50]!r}"
             raise VenueError(msg)
         book = PushedBook(InstrumentId(venue, check_symbol(symbol)))
-        return book.snapshot(told.bids, told.asks, sequence=told.sequence, venue_time_ns=told.venue_time_ns, received_ns=received_ns)
+        return book.snapshot(told.bids, told.asks, None, sequence=told.sequence, venue_time_ns=told.venue_time_ns, received_ns=received_ns)
 
     return read
 

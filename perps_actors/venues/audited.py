@@ -173,7 +173,8 @@ class AuditedStream:
         return ()
 
     def _judged(self, audit: _Audit, answer: BookSnapshot, received_ns: int) -> Sequence[Outcome]:
-        sides = (("bid", audit.bids.suspects(answer.bids)), ("ask", audit.asks.suspects(answer.asks)))
+        bids, asks = ([(level.price, level.size) for level in side] for side in (answer.bids, answer.asks))
+        sides = (("bid", audit.bids.suspects(bids)), ("ask", audit.asks.suspects(asks)))
         suspects = frozenset((side, price, size) for side, wrong in sides for price, size in wrong.items())
         confirmed = self._suspects.pop(audit.symbol, frozenset()) & suspects
         if confirmed:

@@ -4,20 +4,32 @@ from __future__ import annotations
 
 from typing import Annotated, Final
 
-from msgspec import Meta
+from msgspec import Meta, Raw, Struct
 
 from perps_actors.errors import VenueError
-from perps_actors.market.book import Level
+from perps_actors.market.book import MAX_LEVELS
 from perps_actors.market.numbers import DecimalText, decimal_text, positive
+from perps_actors.market.texts import Level
 
 Millis = Annotated[int, Meta(ge=0, le=9_223_372_036_854)]
 """Milliseconds since 1970 that fit 64 bits as nanoseconds."""
+
+
+class NumberLevel(Struct, array_like=True, gc=False):
+    """Price and size of a level as JSON numbers."""
+
+    price: Raw
+    size: Raw
+
+
+NumberLevels = Annotated[list[NumberLevel], Meta(max_length=MAX_LEVELS)]
+"""Levels of one side as JSON numbers."""
 
 SequenceId = Annotated[int, Meta(ge=-1, le=2**63 - 1)]
 """A venue's number of an update."""
 
 Levels = Annotated[list[Level], Meta(max_length=5_000)]
-"""Price and size rows of one side, ahead of `check_levels`."""
+"""Levels of one side, ahead of their check."""
 
 NS_PER_MS: Final = 1_000_000
 NS_PER_S: Final = 1_000_000_000

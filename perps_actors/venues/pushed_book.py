@@ -7,16 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from perps_actors.market.book import Level, OrderBook
+from perps_actors.market.book import OrderBook
 from perps_actors.market.events import BookTop, BookWithdrawn
 from perps_actors.market.instrument import InstrumentId
+from perps_actors.market.plain import Row
+from perps_actors.venues.contract import Outcome
 
 BACKWARDS_NS = 1_000_000_000
 """How far venue time may step back between two updates before the book is suspect."""
 
+_LONG_AGO_NS = -(2**63)
+
 
 class PushedBook:
-    """One instrument's book and whether it is good. Levels given to it have passed `check_levels`.
+    """One instrument's book and whether it is good. A message with a level that no book can have raises, and changes nothing.
 
     Args:
         instrument: whose book it is.
@@ -27,66 +31,85 @@ class PushedBook:
         self.connection: str | None = None
         """The connection that fed it last."""
         self.good = False
+        """Whether the book is to be believed."""
         self.sequence: int | None = None
         """The venue's number of the last message that was applied; None while the book is not good or the venue sends none."""
         self._book = OrderBook()
-        self._time_ns: int | None = None
+        self._earliest_ns = _LONG_AGO_NS
+        """The earliest venue time that follows the last message that was applied."""
 
     def snapshot(
-        self, bids: Sequence[Level], asks: Sequence[Level], *, sequence: int | None, venue_time_ns: int | None, received_ns: int
-    ) -> Sequence[BookTop | BookWithdrawn]:
-        """Begin anew with these levels; one that no market can have withdraws the book."""
+        self,
+        bids: Sequence[Row],
+        asks: Sequence[Row],
+        connection: str | None,
+        *,
+        sequence: int | None,
+        venue_time_ns: int | None,
+        received_ns: int,
+    ) -> Sequence[Outcome]:
+        """Begin anew with these levels; if they cross, the book is withdrawn, which is told even if it was not good.
+
+        Raises:
+            MarketError: a price or size that no book can have.
+        """
         self._book.replace(bids, asks)
-        return self._judged(True, sequence, venue_time_ns, received_ns)
+        self.connection, self.good = connection, True
+        return self._told(self._book.top(self.instrument, sequence, venue_time_ns, received_ns, snapshot=True), received_ns)
 
     def update(
         self,
-        bids: Sequence[Level],
-        asks: Sequence[Level],
+        bids: Sequence[Row],
+        asks: Sequence[Row],
+        connection: str | None,
         *,
         sequence: int | None,
         venue_time_ns: int | None,
         received_ns: int,
         broken: str | None = None,
-    ) -> Sequence[BookTop | BookWithdrawn]:
-        """Apply levels to a good book; `broken`: why they do not continue it, which withdraws it. Without a snapshot, nothing."""
+    ) -> Sequence[Outcome]:
+        """Apply levels to a good book; `broken`: why they do not continue it, which withdraws it. Without a snapshot, nothing.
+
+        Raises:
+            MarketError: a price or size that no book can have.
+        """
+        self.connection = connection
         if not self.good:
-            return ()
-        broken = broken or self.ran_back(venue_time_ns)
+            return self._repair(received_ns)
+        if broken is None and venue_time_ns is not None and venue_time_ns < self._earliest_ns:
+            broken = self.ran_back(venue_time_ns)
         if broken is not None:
-            return self.withdraw(broken, received_ns)
+            return self.doubt(broken, received_ns)
         self._book.apply(bids, asks)
-        return self._judged(False, sequence, venue_time_ns, received_ns)
+        return self._told(self._book.top(self.instrument, sequence, venue_time_ns, received_ns, snapshot=False), received_ns)
 
     def ran_back(self, venue_time_ns: int | None) -> str | None:
         """Return why a message of this time does not follow the last one that was applied; None where it does."""
-        if self._time_ns is None or venue_time_ns is None or self._time_ns - venue_time_ns <= BACKWARDS_NS:
+        if venue_time_ns is None or venue_time_ns >= self._earliest_ns:
             return None
-        return f"venue time ran back by {(self._time_ns - venue_time_ns) / 1e9:g} s"
+        return f"venue time ran back by {(self._earliest_ns + BACKWARDS_NS - venue_time_ns) / 1e9:g} s"
 
-    def withdraw(self, cause: str, received_ns: int) -> Sequence[BookTop | BookWithdrawn]:
+    def doubt(self, cause: str, received_ns: int) -> Sequence[Outcome]:
         """Believe the book no more, until the next snapshot."""
-        was_good, self.good = self.good, False
-        self.sequence = self._time_ns = None
-        self._book.clear()
-        return (BookWithdrawn(self.instrument, cause, received_ns),) if was_good else ()
+        return *self._withdraw(cause, received_ns), *self._repair(received_ns)
 
     def depth(self, levels: int) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
         """Return the best levels a side; none unless the book is good."""
         return self._book.depth(levels)
 
-    def _judged(
-        self,
-        snapshot: bool,  # noqa: FBT001 - named wherever it is given
-        sequence: int | None,
-        venue_time_ns: int | None,
-        received_ns: int,
-    ) -> Sequence[BookTop | BookWithdrawn]:
-        top = self._book.top(self.instrument, sequence, venue_time_ns, received_ns, snapshot=snapshot)
+    def _told(self, top: BookTop | None, received_ns: int) -> Sequence[Outcome]:
         if top is None:
-            self.good |= snapshot  # also a snapshot that cannot be believed is told
-            return self.withdraw(self._book.suspicion() or "", received_ns)
-        self.good, self.sequence = True, sequence
-        if venue_time_ns is not None:
-            self._time_ns = venue_time_ns
+            return self.doubt(self._book.suspicion() or "", received_ns)
+        self.sequence = top.sequence
+        if top.venue_time_ns is not None:
+            self._earliest_ns = top.venue_time_ns - BACKWARDS_NS
         return (top,)
+
+    def _withdraw(self, cause: str, received_ns: int) -> Sequence[Outcome]:
+        was_good, self.good = self.good, False
+        self.sequence, self._earliest_ns = None, _LONG_AGO_NS
+        self._book.clear()
+        return (BookWithdrawn(self.instrument, cause, received_ns),) if was_good else ()
+
+    def _repair(self, received_ns: int) -> Sequence[Outcome]:  # noqa: ARG002 - who can ask for a snapshot does so here
+        return ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, NamedTuple, Protocol, TypeVar
 from urllib.parse import parse_qsl
 
@@ -13,12 +13,18 @@ from perps_actors.market.candle import Candle
 from perps_actors.market.events import Funding, FundingPaid, Touch, VenueMark
 from perps_actors.market.instrument import Instrument
 from perps_actors.market.numbers import DecimalText
+from perps_actors.market.texts import Level
 
 Channel = Literal["book", "touch", "trades", "mark", "ticker", "other"]
 """What a stream carries, in words that hold for every venue; a ticker carries touch and mark."""
 
 Levels = tuple[tuple[str, str], ...]
 """(price, quantity); the quantity is absolute, and zero where the level is gone."""
+
+
+def paired(levels: Iterable[Level]) -> Levels:
+    """Return levels that an adapter's record has, as the simulator's market has them."""
+    return tuple((level.price, level.size) for level in levels)
 
 
 class Depth(msgspec.Struct, frozen=True, gc=False):

@@ -7,7 +7,9 @@ from typing import Any, Final
 from msgspec import Raw
 
 from perps_actors.errors import MarketError
+from perps_actors.market import plain
 from perps_actors.market.numbers import DecimalText, decimal_text, positive
+from perps_actors.market.plain import is_above_zero, is_number, spelled
 
 JsonNumber = Any
 """A JSON number as spelled, in a record whose decoder has the `float_hook` str: text, or an integer, which has but one spelling."""
@@ -31,15 +33,20 @@ def text_of(raw: Raw) -> DecimalText | None:
     return DecimalText(text[1:-1] if text[0] == '"' else text)
 
 
-def spelled(number: Raw) -> DecimalText:
-    """Return a JSON number as spelled, ahead of its check: what is no number stays a text that no check takes for one."""
-    return DecimalText(str(number, "latin-1"))
-
-
 def spelled_if_any(number: Raw) -> DecimalText | None:
     """Return a JSON number as spelled, ahead of its check; None where the field was not sent or is null."""
-    text = str(number, "latin-1")
-    return DecimalText(text) if text and text != _NULL else None
+    text = spelled(number)
+    return text if text and text != _NULL else None
+
+
+def numbers_of(*numbers: Raw) -> list[DecimalText | None]:
+    """Return numbers; None for a field that was not sent or is null.
+
+    Raises:
+        MarketError: anything else that is no number within the limits.
+    """
+    texts = plain.numbers_of(*numbers)
+    return texts if texts is not None else [number_of(number) for number in numbers]
 
 
 def number_of(number: Raw) -> DecimalText | None:
@@ -48,8 +55,8 @@ def number_of(number: Raw) -> DecimalText | None:
     Raises:
         MarketError: anything else that is no number within the limits.
     """
-    text = spelled_if_any(number)
-    return decimal_text(text) if text is not None else None
+    text = spelled(number)
+    return text if is_number(text) else decimal_text(text) if _is_sent(text) else None
 
 
 def positive_of(number: Raw) -> DecimalText | None:
@@ -58,8 +65,8 @@ def positive_of(number: Raw) -> DecimalText | None:
     Raises:
         MarketError: anything else that is no number above zero.
     """
-    text = spelled_if_any(number)
-    return positive(text) if text is not None else None
+    text = spelled(number)
+    return text if is_above_zero(text) else positive(text) if _is_sent(text) else None
 
 
 def amount_of(number: Raw) -> DecimalText | None:
@@ -68,5 +75,11 @@ def amount_of(number: Raw) -> DecimalText | None:
     Raises:
         MarketError: anything else that is no number, or one below zero.
     """
-    text = number_of(number)
-    return positive(text) if text is not None and text.startswith("-") else text
+    text = spelled(number)
+    if is_number(text) and text[0] != "-":
+        return text
+    return positive(text) if text[:1] == "-" else decimal_text(text) if _is_sent(text) else None
+
+
+def _is_sent(text: str) -> bool:
+    return text not in ("", _NULL)

@@ -11,9 +11,11 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Protocol
 
-from perps_actors.market.book import Level, OrderBook
+from perps_actors.market.book import OrderBook
 from perps_actors.market.events import BookTop, BookWithdrawn
 from perps_actors.market.instrument import InstrumentId
+from perps_actors.market.sorted_book import check_levels
+from perps_actors.market.texts import Level
 from perps_actors.transport.wire import HttpRequest
 from perps_actors.venues.contract import Complaint, Outcome
 
@@ -102,16 +104,25 @@ class SyncedBook:
         self._time = 0
 
     def update(self, event: Change, connection: str, received_ns: int) -> Sequence[Outcome]:
-        """Take a stream event: apply it, let it wait for a snapshot, or withdraw the book."""
+        """Take a stream event: apply it, let it wait for a snapshot, or withdraw the book.
+
+        Raises:
+            MarketError: a level that no book can have; nothing was changed, and the next event tells that this one is missing.
+        """
         self.connection = connection
         if self.good:
             return self._follow(event, received_ns)
+        check_levels(event.bids, event.asks)
         self._disconnected = False
         self._waiting.add(event)
         return self._ask()
 
     def snapshot(self, answer: Whole, received_ns: int) -> Sequence[Outcome]:
-        """Take a snapshot, asked for or not; a good book needs none, and one without a stream behind it would only grow old."""
+        """Take a snapshot, asked for or not; a good book needs none, and one without a stream behind it would only grow old.
+
+        Raises:
+            MarketError: a level that no book can have; then there is none.
+        """
         self._awaited = False
         if self.good or self._disconnected:
             return ()
@@ -131,7 +142,12 @@ class SyncedBook:
         return [top, *self._catch_up(received_ns)]
 
     def replace(self, answer: Whole, connection: str, received_ns: int) -> Sequence[Outcome]:
-        """Take a snapshot that the stream itself pushed: it replaces the book, whatever that was."""
+        """Take a snapshot that the stream itself pushed: it replaces the book, whatever that was.
+
+        Raises:
+            MarketError: a level that no book can have; nothing was changed, and the next event tells that this one is missing.
+        """
+        check_levels(answer.bids, answer.asks)
         was_good = self.good
         self._empty()
         self.connection, self._disconnected = connection, False

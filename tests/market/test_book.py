@@ -7,9 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perps_actors.errors import MarketError
-from perps_actors.market.book import OrderBook, check_level, check_levels, check_touch
+from perps_actors.market.book import OrderBook, check_touch
 from perps_actors.market.events import BookTop
 from perps_actors.market.instrument import InstrumentId
+from perps_actors.market.sorted_book import check_levels
+from perps_actors.market.texts import Level
+from tests.market.implementations import IMPLEMENTATIONS
 
 prices = st.one_of(
     st.decimals(min_value="0.0001", max_value="9999", places=4).map(str),
@@ -17,8 +20,15 @@ prices = st.one_of(
     st.sampled_from(["0.12345678901234567890", "0.12345678901234567891", "0.1234567890123456789"]),
 )
 sizes = st.sampled_from(["0", "0.000", "0e5", "1", "2.50", "30"])
-levels = st.lists(st.tuples(prices, sizes), max_size=8)
+levels = st.lists(st.builds(Level, prices, sizes), max_size=8)
 changes = st.lists(st.tuples(st.booleans(), levels, levels), max_size=12)
+
+
+@pytest.fixture(autouse=True, scope="module", params=IMPLEMENTATIONS)
+def float_book(request):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("perps_actors.market.book.FloatBook", request.param.sorted_book.FloatBook)
+        yield
 
 
 def top(book: OrderBook) -> BookTop | None:
@@ -30,11 +40,15 @@ def counts(book: OrderBook) -> tuple[int, int]:
     return len(bids), len(asks)
 
 
-def applied(side: dict[Decimal, tuple[str, str]], rows: list[tuple[str, str]]) -> None:
-    for price, size in rows:
-        side.pop(Decimal(price), None)
-        if Decimal(size):
-            side[Decimal(price)] = (price, size)
+def side(*levels: tuple[str, str]) -> list[Level]:
+    return [Level(*level) for level in levels]
+
+
+def applied(held: dict[Decimal, tuple[str, str]], rows: list[Level]) -> None:
+    for row in rows:
+        held.pop(Decimal(row.price), None)
+        if Decimal(row.size):
+            held[Decimal(row.price)] = (row.price, row.size)
 
 
 @given(changes)
@@ -67,18 +81,18 @@ def test_the_book_holds_what_a_plain_dictionary_of_exact_prices_holds(steps):
 
 def test_two_spellings_of_a_price_are_one_level_and_the_newer_one_stands():
     book = OrderBook()
-    book.apply([("7.6110", "2")], [])
-    book.apply([("7.611", "5")], [])
+    book.apply(side(("7.6110", "2")), side())
+    book.apply(side(("7.611", "5")), side())
     assert book.depth(9) == ([("7.611", "5")], [])
-    book.apply([("7.61100", "0")], [])
+    book.apply(side(("7.61100", "0")), side())
     assert counts(book) == (0, 0)
 
 
 def test_prices_that_share_a_float_are_two_levels_on_both_sides():
     fine = "1152921504606849920"  # exactly the float that 1152921504606850000 rounds to
     book = OrderBook()
-    book.apply([("1152921504606850000", "1")], [("2000000000000000000", "1")])
-    book.apply([(fine, "2")], [("1999999999999999999.5", "3")])
+    book.apply(side(("1152921504606850000", "1")), side(("2000000000000000000", "1")))
+    book.apply(side((fine, "2")), side(("1999999999999999999.5", "3")))
     assert book.depth(9) == (
         [("1152921504606850000", "1"), (fine, "2")],
         [("1999999999999999999.5", "3"), ("2000000000000000000", "1")],
@@ -87,20 +101,20 @@ def test_prices_that_share_a_float_are_two_levels_on_both_sides():
 
 def test_a_change_with_a_long_price_in_its_middle_is_applied_whole_and_once():
     book = OrderBook()
-    book.apply([("1", "1"), ("1.00000000000000000001", "2"), ("1", "0")], [("2", "4")])
+    book.apply(side(("1", "1"), ("1.00000000000000000001", "2"), ("1", "0")), side(("2", "4")))
     assert book.depth(9) == ([("1.00000000000000000001", "2")], [("2", "4")])
 
 
 def test_prices_spelled_as_json_has_them_not_are_levels_like_any_other():
     book = OrderBook()
-    book.apply([("007", "1"), ("6.", "1"), ("5e0", "1"), ("4", "1"), ("05", "0")], [])
+    book.apply(side(("007", "1"), ("6.", "1"), ("5e0", "1"), ("4", "1"), ("05", "0")), side())
     assert book.depth(9) == ([("007", "1"), ("6.", "1"), ("4", "1")], [])
 
 
 def test_deleting_a_level_that_is_not_there_changes_nothing():
     book = OrderBook()
-    book.apply([("1.5", "1")], [("1.6", "1")])
-    book.apply([("1.4", "0")], [("1.7", "0.00")])
+    book.apply(side(("1.5", "1")), side(("1.6", "1")))
+    book.apply(side(("1.4", "0")), side(("1.7", "0.00")))
     assert book.depth(9) == ([("1.5", "1")], [("1.6", "1")])
     assert book.suspicion() is None
 
@@ -108,22 +122,22 @@ def test_deleting_a_level_that_is_not_there_changes_nothing():
 @pytest.mark.parametrize(("bid", "ask"), [("1.6", "1.6"), ("1.60", "1.6"), ("1.7", "1.6"), ("1.60000000000000000001", "1.6")])
 def test_a_book_whose_sides_touch_or_cross_is_suspect(bid, ask):
     book = OrderBook()
-    book.replace([(bid, "1")], [(ask, "1")])
+    book.replace(side((bid, "1")), side((ask, "1")))
     assert f"bid {bid} at or above ask {ask}" in str(book.suspicion())
 
 
 def test_sides_one_part_in_ten_to_the_twentieth_apart_are_not_crossed():
     book = OrderBook()
-    book.replace([("0.1", "1")], [])
-    book.apply([], [("0.10000000000000000001", "1")])
+    book.replace(side(("0.1", "1")), side())
+    book.apply(side(), side(("0.10000000000000000001", "1")))
     assert book.suspicion() is None
 
 
 def test_a_book_with_more_levels_than_allowed_is_suspect():
     book = OrderBook(max_levels=3)
-    book.apply([(str(n), "1") for n in range(1, 4)], [])
+    book.apply(side(*[(str(n), "1") for n in range(1, 4)]), side())
     assert book.suspicion() is None
-    book.apply([("4", "1")], [])
+    book.apply(side(("4", "1")), side())
     assert "more than 3 levels" in str(book.suspicion())
 
 
@@ -151,21 +165,21 @@ def test_levels_pass_exactly_if_each_price_is_above_zero_and_no_size_below(rows)
     sound = [is_number(p) and Decimal(p) > 0 and is_number(s) and Decimal(s) >= 0 for p, s in rows]
     for (price, size), is_sound in zip(rows, sound, strict=True):
         if is_sound:
-            check_level(price, size)
+            check_levels([Level(price, size)])
         else:
             with pytest.raises(MarketError):
-                check_level(price, size)
+                check_levels([], [Level(price, size)])
     if all(sound):
-        check_levels(rows)
-        check_levels(rows[:2], rows[2:])
+        check_levels(side(*rows))
+        check_levels(side(*rows[:2]), side(*rows[2:]))
     else:
         with pytest.raises(MarketError):
-            check_levels(rows)
+            check_levels(side(*rows))
 
 
 def test_numbers_glued_with_a_space_are_not_taken_for_two():
     with pytest.raises(MarketError, match="1 2"):
-        check_levels([("1 2", "3 4")])
+        check_levels(side(("1 2", "3 4")))
 
 
 @given(*[st.one_of(good_prices, odd_numbers)] * 4)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perps_actors.errors import MarketError
-from perps_actors.market.numbers import are_positive, decimal_text, is_zero, mid, nearest_float, plain, positive, positives_in
+from perps_actors.market.numbers import decimal_text, is_zero, mid, plain, positive
 
 REFUSED = [
     "",
@@ -39,32 +39,6 @@ def test_a_number_within_the_limits_keeps_its_spelling(text):
 def test_what_is_no_plain_number_is_refused_and_named(text):
     with pytest.raises(MarketError, match="Expected a number"):
         decimal_text(text)
-
-
-NUMBERS = ["", " ", "1", "7.6110", "0.5", "5.", "0", "0.00", "-1", "1e5", "0e5", "1 2", "9" * 30, *REFUSED]
-
-
-@given(st.lists(st.sampled_from(NUMBERS), max_size=4))
-def test_numbers_pass_together_only_if_each_of_them_is_above_zero(texts):
-    if are_positive(texts):
-        assert [positive(text) for text in texts] == texts
-    else:
-        assert set(texts) - {"1", "7.6110", "0.5", "5."} or not texts
-
-
-@given(st.lists(st.sampled_from([text for text in NUMBERS if " " not in text]), min_size=1, max_size=4))
-def test_numbers_side_by_side_are_told_apart_only_if_each_of_them_is_above_zero(texts):
-    assert positives_in(" ".join(texts)) == (texts if are_positive(texts) else None)
-
-
-@pytest.mark.parametrize("text", ["", " ", "1 ", " 1", "1  2", '"1"', "[1]", "null", "1 0.0", "1 -2"])
-def test_what_has_more_or_less_than_numbers_above_zero_is_not_told_apart(text):
-    assert positives_in(text) is None
-
-
-@given(st.from_regex(r"\A-?[0-9]{1,15}(\.[0-9]{0,15})?([eE][+-]?[01]?[0-9])?\Z"))
-def test_a_float_is_the_nearest_to_its_number_however_that_is_spelled(text):
-    assert nearest_float(text) == float(text)
 
 
 @pytest.mark.parametrize(("text", "zero"), [("0", True), ("-0.00", True), ("0e5", True), ("0.01", False), ("-1", False), ("9" * 30, False)])

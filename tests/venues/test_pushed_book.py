@@ -6,19 +6,24 @@ from hypothesis import strategies as st
 
 from perps_actors.market.events import BookTop, BookWithdrawn
 from perps_actors.market.instrument import InstrumentId
+from perps_actors.market.texts import Level
 from perps_actors.venues.pushed_book import PushedBook
 
 BTC = InstrumentId("v", "BTC")
 
 
+def side(levels) -> list[Level]:
+    return [Level(*level) for level in levels]
+
+
 def book(bids=(("9", "1"),), asks=(("11", "1"),)) -> PushedBook:
     made = PushedBook(BTC)
-    made.snapshot(bids, asks, sequence=1, venue_time_ns=10, received_ns=10)
+    made.snapshot(side(bids), side(asks), "ws", sequence=1, venue_time_ns=10, received_ns=10)
     return made
 
 
 def update(of: PushedBook, bids=(), asks=(), **how):
-    return of.update(bids, asks, **{"sequence": 2, "venue_time_ns": 11, "received_ns": 11, **how})
+    return of.update(side(bids), side(asks), "ws", **{"sequence": 2, "venue_time_ns": 11, "received_ns": 11, **how})
 
 
 def test_a_snapshot_makes_a_good_book_and_an_update_changes_it() -> None:
@@ -44,12 +49,12 @@ def test_a_suspect_book_is_withdrawn_and_shows_nothing_until_the_next_snapshot(h
     assert update(suspect, **how) == (BookWithdrawn(BTC, cause, 11),)
     assert suspect.depth(10) == ([], [])
     assert update(suspect, bids=(("10", "1"),)) == ()
-    (top,) = suspect.snapshot((("1", "1"),), (), sequence=None, venue_time_ns=None, received_ns=12)
+    (top,) = suspect.snapshot(side((("1", "1"),)), (), "ws", sequence=None, venue_time_ns=None, received_ns=12)
     assert (top.bid, top.ask, suspect.good) == ("1", None, True)
 
 
 def test_a_snapshot_that_no_market_can_have_withdraws_the_book() -> None:
-    (told,) = PushedBook(BTC).snapshot((("5", "1"),), (("4", "1"),), sequence=1, venue_time_ns=1, received_ns=1)
+    (told,) = PushedBook(BTC).snapshot(side((("5", "1"),)), side((("4", "1"),)), "ws", sequence=1, venue_time_ns=1, received_ns=1)
     assert told == BookWithdrawn(BTC, "crossed: bid 5 at or above ask 4", 1)
 
 

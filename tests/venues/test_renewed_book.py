@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from perps_actors.market.events import BookTop, BookWithdrawn
 from perps_actors.market.instrument import InstrumentId
+from perps_actors.market.texts import Level
 from perps_actors.venues.contract import SendFrame
 from perps_actors.venues.renewed_book import PATIENCE_NS, RenewedBook
 
@@ -14,7 +15,7 @@ def book():
 
 
 def snapshot(of, at=AT, bid="9"):
-    return [type(told) for told in of.snapshot([(bid, "1")], [("11", "1")], "ws", sequence=1, venue_time_ns=None, received_ns=at)]
+    return [type(told) for told in of.snapshot([Level(bid, "1")], [Level("11", "1")], "ws", sequence=1, venue_time_ns=None, received_ns=at)]
 
 
 def update(of, at=AT, **how):

@@ -2,7 +2,7 @@
 
 Source: developers.binance.com/docs/derivatives/usds-margined-futures (market streams and market data), read 2026-10. The fields
 `st` and `ps`, and `ap` of the mark price, were added since 2021. Levels and touches are typed `DecimalText` ahead of the check that
-`check_levels` and `check_touch` make of them as a whole; nothing leaves this folder unchecked.
+the book and `check_touch` make of them as a whole; nothing leaves this folder unchecked.
 """
 
 from __future__ import annotations

@@ -14,7 +14,6 @@ from urllib.parse import quote, unquote
 import msgspec
 
 from perps_actors.errors import MarketError, VenueError
-from perps_actors.market.book import check_levels
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.transport.wire import ConnectionPlan, HttpRequest
 from perps_actors.venues.answers import status_trouble
@@ -135,7 +134,6 @@ class BinanceFuturesStream:
         if trouble is None:
             try:
                 snapshot = self._depth_answer.decode(body)
-                check_levels(snapshot.bids, snapshot.asks)
                 return book.snapshot(snapshot, received_ns)
             except Exception as error:  # noqa: BLE001 - whatever hostile text does to the decoder is a complaint
                 trouble = Complaint(f"Expected a depth snapshot, was {body[:60]!r}: {error}", request.symbol)
@@ -194,7 +192,6 @@ class BinanceFuturesStream:
             if book is None:
                 return ()  # on its way when it was unsubscribed
             if type(event) is DepthUpdate:
-                check_levels(event.bids, event.asks)
                 return book.update(event, connection, received_ns)
             return _READINGS[type(event)](book.instrument, event, received_ns)
         except (MarketError, VenueError) as error:

@@ -21,7 +21,7 @@ from perps_actors.venues.contract import Outcome
 from perps_actors.venues.fields import NS_PER_S, price_if_any
 from perps_actors.venues.histories import interval_of
 from perps_actors.venues.moments import nanoseconds
-from perps_actors.venues.spelling import text_of
+from perps_actors.venues.spelling import spelled_if_any, text_of
 from perps_actors.venues.touches import uncrossed
 
 _SIDES: Final[dict[str | None, TakerSide]] = {"Buy": "buy", "Sell": "sell"}
@@ -35,7 +35,8 @@ def quote_of(instrument: InstrumentId, row: QuoteRow, received_ns: int) -> Seque
         MarketError: a price or size that is no number above zero.
         VenueError: a time out of range.
     """
-    bid, bid_size, ask, ask_size = (price_if_any(text_of(raw)) for raw in (row.bid_price, row.bid_size, row.ask_price, row.ask_size))
+    bid, bid_size = price_if_any(spelled_if_any(row.bid_price)), price_if_any(spelled_if_any(row.bid_size))
+    ask, ask_size = price_if_any(spelled_if_any(row.ask_price)), price_if_any(spelled_if_any(row.ask_size))
     return (uncrossed(Touch(instrument, bid, bid_size, ask, ask_size, None, nanoseconds(row.timestamp), received_ns)),)
 
 

@@ -14,9 +14,9 @@ from urllib.parse import quote
 import msgspec
 
 from perps_actors.errors import VenueError
-from perps_actors.market.book import Level
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.numbers import DecimalText
+from perps_actors.market.texts import Level
 from perps_actors.transport.wire import HttpRequest
 from perps_actors.venues.addresses import parts_of
 from perps_actors.venues.answers import Answers, book_reader, reader_of
@@ -133,7 +133,7 @@ def _book(body: bytes) -> BookSnapshot:
         raise VenueError(msg)
     sides: dict[str, list[Level]] = {"Buy": [], "Sell": []}
     for row in rows:
-        sides[row.side].append((DecimalText(str(row.price)), DecimalText(str(row.size))))
+        sides[row.side].append(Level(DecimalText(str(row.price)), DecimalText(str(row.size))))
     moments = [row.timestamp for row in rows if row.timestamp is not None]
     return BookSnapshot(sides["Buy"], sides["Sell"], None, nanoseconds(max(moments)) if moments else None)
 

@@ -89,7 +89,7 @@ class BitmexStream(Following[Followed, str]):
     def frame(self, connection: str, data: bytes, received_ns: int) -> Sequence[Outcome]:
         """Return what a frame says."""
         try:
-            return outcomes_of(_FRAME(data), self._find, connection, received_ns)
+            return outcomes_of(_FRAME(data), self._followed.current, connection, received_ns)
         except Exception as error:  # noqa: BLE001 - whatever hostile text does to the decoders is a complaint
             return self._not_read(connection, data, received_ns, error)
 
@@ -118,6 +118,3 @@ class BitmexStream(Following[Followed, str]):
         fed = [followed.book for followed in self._followed.all() if followed.book.connection == connection]
         doubted = [book for book in fed if book.instrument.symbol in named] or fed
         return [outcome for book in doubted for outcome in book.doubt("a message could not be read", received_ns)]
-
-    def _find(self, symbol: str) -> Followed | None:
-        return self._followed.current(symbol)

@@ -83,24 +83,24 @@ def _each(rows: Iterable[Any], find: Find, read: Callable[[Followed, Any], Seque
 
 
 def _book(frame: BookFrame, find: Find, connection: str, received_ns: int) -> Sequence[Outcome]:
-    rows: dict[str, list[BookRow]] = {}
-    if len(frame.data) == 1 or len({row.symbol for row in frame.data}) == 1:
-        rows[frame.data[0].symbol] = frame.data
-    else:
-        for row in frame.data:
-            rows.setdefault(row.symbol, []).append(row)
-    if not rows and frame.filter is not None and frame.filter.symbol is not None:
-        rows[frame.filter.symbol] = []
-    outcomes: list[Outcome] = []
-    for symbol, changes in rows.items():
-        try:
-            followed = find(symbol)
-        except VenueError as error:
-            outcomes.append(Complaint(str(error), symbol[:50]))
-            continue
-        if followed is not None:
-            outcomes += followed.book.take(connection, frame.action, changes, received_ns)
-    return outcomes
+    rows = frame.data
+    if len(rows) != 1 and len({row.symbol for row in rows}) > 1:
+        return [outcome for part in _by_symbol(frame) for outcome in _book(part, find, connection, received_ns)]
+    symbol = rows[0].symbol if rows else frame.filter.symbol if frame.filter is not None else None
+    if symbol is None:
+        return ()
+    try:
+        followed = find(symbol)
+    except VenueError as error:
+        return (Complaint(str(error), symbol[:50]),)
+    return followed.book.take(connection, frame.action, rows, received_ns) if followed is not None else ()
+
+
+def _by_symbol(frame: BookFrame) -> list[BookFrame]:
+    by_symbol: dict[str, list[BookRow]] = {}
+    for row in frame.data:
+        by_symbol.setdefault(row.symbol, []).append(row)
+    return [BookFrame(frame.action, rows) for rows in by_symbol.values()]
 
 
 def _quotes(frame: QuoteFrame, find: Find, _: str, received_ns: int) -> Sequence[Outcome]:

@@ -14,7 +14,6 @@ from typing import Final
 import msgspec
 
 from perps_actors.errors import VenueError
-from perps_actors.market.book import check_levels
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.venues.bybit.messages import SECONDS, BookData, Candles, Frame, Liquidations, TickerData, Trades
 from perps_actors.venues.bybit.readings import TickerState, candle_in, liquidation_of, trade_of
@@ -66,7 +65,7 @@ class Followed:
         """Withdraw what this connection fed, which ended."""
         if self._ticker_connection == connection:
             self._ticker.forget()
-        fed = [book for book in self._books.values() if book.pushed.connection == connection]
+        fed = [book for book in self._books.values() if book.connection == connection]
         return [outcome for book in fed for outcome in book.closed(f"connection {connection} ended", received_ns)]
 
     def book(self, frame: Frame, depth: str, connection: str, received_ns: int) -> Sequence[Outcome]:
@@ -75,11 +74,10 @@ class Followed:
             return ()
         data, delta = _BOOK(frame.data), _is_delta(frame)
         self._check(data.symbol)
-        check_levels(data.bids, data.asks)
         book, time_ns, sequence = self._book_of(depth), _time_ns(frame), data.update_id
         if not delta or sequence == 1:
             return book.snapshot(data.bids, data.asks, connection, sequence=sequence, venue_time_ns=time_ns, received_ns=received_ns)
-        last = book.pushed.sequence
+        last = book.sequence
         broken = None if last is None or sequence == last + 1 else f"gap: update {last} was followed by {sequence}"
         return book.update(
             data.bids, data.asks, connection, sequence=sequence, venue_time_ns=time_ns, received_ns=received_ns, broken=broken

@@ -1,7 +1,7 @@
 """What Bybit v5 sends, as typed records of the fields we need; all others, old and new, are skipped.
 
 Source: bybit-exchange.github.io/docs/v5 (websocket/public and market), read 2026-11. Levels are typed ahead of the check that
-`check_levels` makes of them as a whole; nothing leaves this folder unchecked. In a ticker a missing field was not said, which is
+the book makes of them as a whole; nothing leaves this folder unchecked. In a ticker a missing field was not said, which is
 not the same as an empty one.
 """
 

@@ -9,8 +9,8 @@ import msgspec
 
 from perps_actors.market.instrument import Instrument, InstrumentId
 from perps_actors.market.numbers import positive
+from perps_actors.market.plain import spelled
 from perps_actors.venues.deribit.messages import InstrumentRow
-from perps_actors.venues.spelling import spelled
 from perps_actors.venues.symbols import check_symbol
 
 

@@ -1,17 +1,17 @@
 """What Deribit sends, as typed records of the fields we need; all others, old and new, are skipped.
 
 Source: docs.deribit.com (subscriptions, market-data), read 2026-10, and captures of 2021 to 2026. Numbers are JSON numbers, some in
-scientific notation (8.7e3, -3.1e-6), so they are kept as spelled until `check_levels` or a reading judges them.
+scientific notation (8.7e3, -3.1e-6), so they are kept as spelled until the book or a reading judges them.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Generic, Literal, TypeVar
 
 from msgspec import Meta, Raw, Struct, field
 
 from perps_actors.market.book import MAX_LEVELS
-from perps_actors.venues.fields import Millis, SequenceId
+from perps_actors.venues.fields import Millis, NumberLevels, SequenceId
 
 INTERVALS: Final = {
     60: "1",
@@ -50,10 +50,35 @@ class Frame(Struct, gc=False):
     error: Raw = Raw()
 
 
+Data = TypeVar("Data")
+
+
+class PushParams(Struct, Generic[Data], gc=False):
+    """A channel and what it says."""
+
+    channel: str
+    data: Data
+
+
+class Push(Struct, Generic[Data], gc=False):
+    """A notification of a kind of channel that is known beforehand."""
+
+    method: Literal["subscription"]
+    params: PushParams[Data]
+
+
 Action = Literal["new", "change", "delete"]
-ChangedLevels = Annotated[list[tuple[Action, Raw, Raw]], Meta(max_length=MAX_LEVELS)]
-"""Action, price and absolute amount; the amount of a deleted level is 0."""
-PlainLevels = Annotated[list[tuple[Raw, Raw]], Meta(max_length=MAX_LEVELS)]
+
+
+class ChangedLevel(Struct, array_like=True, gc=False):
+    """What became of a level; the size is absolute, and 0 where it is deleted."""
+
+    action: Action
+    price: Raw
+    size: Raw
+
+
+ChangedLevels = Annotated[list[ChangedLevel], Meta(max_length=MAX_LEVELS)]
 
 
 class BookChange(Struct, gc=False):
@@ -74,8 +99,8 @@ class GroupedBook(Struct, gc=False):
     symbol: str = field(name="instrument_name")
     timestamp: Millis
     change_id: SequenceId
-    bids: PlainLevels
-    asks: PlainLevels
+    bids: NumberLevels
+    asks: NumberLevels
 
 
 class Ticker(Struct, gc=False):

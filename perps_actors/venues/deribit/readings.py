@@ -7,35 +7,34 @@ inverse contracts are in USD, of all others in the base asset. No channel is of 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Final, cast
+from collections.abc import Sequence
+from typing import Final
 
 from msgspec import Raw
 
-from perps_actors.market.book import Level
 from perps_actors.market.candle import candle_of
-from perps_actors.market.events import Funding, FundingPaid, Liquidation, MarketEvent, OpenInterest, TakerSide, Touch, Trade, VenueMark
+from perps_actors.market.events import Funding, FundingPaid, Liquidation, MarketEvent, OpenInterest, TakerSide, Trade, VenueMark
 from perps_actors.market.instrument import InstrumentId
-from perps_actors.market.numbers import DecimalText, decimal_text, nearest_float, positive, positives_in
+from perps_actors.market.numbers import DecimalText, decimal_text, positive
+from perps_actors.market.plain import is_above_zero, levels_of, spelled
+from perps_actors.market.texts import Level
 from perps_actors.transport.wire import HttpRequest
-from perps_actors.venues.deribit.messages import Action, Candle, CandleRow, PaidRow, Summary, Ticker, TradeRow
-from perps_actors.venues.fields import NS_PER_MS
+from perps_actors.venues.deribit.messages import Candle, CandleRow, ChangedLevel, PaidRow, Summary, Ticker, TradeRow
+from perps_actors.venues.fields import NS_PER_MS, amount
 from perps_actors.venues.histories import interval_of
-from perps_actors.venues.spelling import amount_of, number_of, positive_of, spelled, spelled_if_any
+from perps_actors.venues.spelling import amount_of, numbers_of, positive_of
 from perps_actors.venues.touches import EMPTY, Quote, touch_of
 
 _OPPOSITE: Final[dict[TakerSide, TakerSide]] = {"buy": "sell", "sell": "buy"}
 
 
-def changed_levels(rows: Iterable[tuple[Action, Raw, Raw]]) -> list[Level]:
+def changed_levels(rows: Sequence[ChangedLevel]) -> list[Level]:
     """Return price and size of changed levels, size zero for a deleted one; unchecked."""
-    levels = [(str(price, "latin-1"), EMPTY if action == "delete" else str(amount, "latin-1")) for action, price, amount in rows]
-    return cast("list[Level]", levels)
-
-
-def plain_levels(rows: Iterable[tuple[Raw, Raw]]) -> list[Level]:
-    """Return price and size of levels; unchecked."""
-    return [(spelled(price), spelled(amount)) for price, amount in rows]
+    levels = levels_of(rows)
+    for at, row in enumerate(rows):
+        if row.action == "delete":
+            levels[at] = Level(levels[at].price, EMPTY)
+    return levels
 
 
 def ticker_of(instrument: InstrumentId, row: Ticker, received_ns: int) -> list[MarketEvent]:
@@ -44,27 +43,25 @@ def ticker_of(instrument: InstrumentId, row: Ticker, received_ns: int) -> list[M
     Raises:
         MarketError: a number that cannot be one of its kind.
     """
+    bid, bid_size, ask, ask_size, last, mark, index, rate, open_interest = numbers_of(
+        row.best_bid_price,
+        row.best_bid_amount,
+        row.best_ask_price,
+        row.best_ask_amount,
+        row.last_price,
+        row.mark_price,
+        row.index_price,
+        row.current_funding,
+        row.open_interest,
+    )
     time_ns = row.timestamp * NS_PER_MS
-    rate = number_of(row.current_funding)
-    best = row.best_bid_price, row.best_bid_amount, row.best_ask_price, row.best_ask_amount
-    # What is no plain number has quotes, brackets or nothing, so there are as many numbers as fields.
-    numbers = positives_in(str(b" ".join((*best, row.last_price, row.mark_price, row.index_price, row.open_interest)), "latin-1"))
-    if numbers is not None and nearest_float(numbers[0]) < nearest_float(numbers[2]):
-        bid_price, bid_size, ask_price, ask_size, last, mark, index, open_interest = numbers
-        plain: list[MarketEvent] = [
-            Touch(instrument, bid_price, bid_size, ask_price, ask_size, last, time_ns, received_ns),
-            VenueMark(instrument, mark, index, time_ns, received_ns),
-        ]
-        if rate is not None:
-            plain.append(Funding(instrument, rate, None, None, mark, time_ns, received_ns))
-        plain.append(OpenInterest(instrument, open_interest, time_ns, received_ns))
-        return plain
-    bid, ask = _best(row.best_bid_price, row.best_bid_amount), _best(row.best_ask_price, row.best_ask_amount)
+    bid_side, ask_side = _side(row.best_bid_price, bid, bid_size), _side(row.best_ask_price, ask, ask_size)
     events: list[MarketEvent] = []
-    if bid[0] is not None or ask[0] is not None:
-        events.append(touch_of(instrument, bid, ask, spelled_if_any(row.last_price), venue_time_ns=time_ns, received_ns=received_ns))
-    venue_mark = VenueMark(instrument, positive_of(row.mark_price), positive_of(row.index_price), time_ns, received_ns)
-    return events + _state_of(venue_mark, rate, amount_of(row.open_interest))
+    if bid_side[0] is not None or ask_side[0] is not None:
+        events.append(touch_of(instrument, bid_side, ask_side, last, venue_time_ns=time_ns, received_ns=received_ns))
+    venue_mark = VenueMark(instrument, _positive(mark), _positive(index), time_ns, received_ns)
+    events += _state_of(venue_mark, rate, amount(open_interest) if open_interest is not None else None)
+    return events
 
 
 def summary_of(instrument: InstrumentId, row: Summary, received_ns: int) -> list[MarketEvent]:
@@ -74,10 +71,11 @@ def summary_of(instrument: InstrumentId, row: Summary, received_ns: int) -> list
         MarketError: a number that cannot be one of its kind.
     """
     time_ns = row.creation_timestamp * NS_PER_MS
-    bid, ask = _best(row.bid_price, Raw()), _best(row.ask_price, Raw())
-    touch = touch_of(instrument, bid, ask, number_of(row.last), venue_time_ns=time_ns, received_ns=received_ns)
+    bid, ask, last, rate = numbers_of(row.bid_price, row.ask_price, row.last, row.current_funding)
+    bid_side, ask_side = _side(row.bid_price, bid, None), _side(row.ask_price, ask, None)
+    touch = touch_of(instrument, bid_side, ask_side, last, venue_time_ns=time_ns, received_ns=received_ns)
     venue_mark = VenueMark(instrument, positive_of(row.mark_price), None, time_ns, received_ns)
-    return [touch, *_state_of(venue_mark, number_of(row.current_funding), amount_of(row.open_interest))]
+    return [touch, *_state_of(venue_mark, rate, amount_of(row.open_interest))]
 
 
 def trade_of(instrument: InstrumentId, row: TradeRow, received_ns: int, *, backlog: bool = False) -> list[MarketEvent]:
@@ -123,11 +121,14 @@ def funding_paid_of(instrument: InstrumentId, row: PaidRow, _: HttpRequest, rece
     return FundingPaid(instrument, decimal_text(spelled(row.interest_1h)), row.timestamp * NS_PER_MS, None, received_ns)
 
 
-def _best(price: Raw, amount: Raw) -> Quote:
-    text = spelled(price)
-    if not text:
-        return None, None
-    return (EMPTY, None) if text == "null" else (text, amount_of(amount))
+def _side(sent: Raw, price: DecimalText | None, size: DecimalText | None) -> Quote:
+    if price is not None:
+        return price, size
+    return (EMPTY, None) if spelled(sent) == "null" else (None, None)
+
+
+def _positive(number: DecimalText | None) -> DecimalText | None:
+    return number if number is None or is_above_zero(number) else positive(number)
 
 
 def _state_of(venue_mark: VenueMark, rate: DecimalText | None, open_interest: DecimalText | None) -> list[MarketEvent]:

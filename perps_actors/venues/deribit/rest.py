@@ -16,6 +16,7 @@ import msgspec
 
 from perps_actors.errors import VenueError
 from perps_actors.market.instrument import InstrumentId
+from perps_actors.market.plain import levels_of
 from perps_actors.transport.wire import HttpRequest
 from perps_actors.venues.addresses import parts_of
 from perps_actors.venues.answers import Answers, book_reader, reader_of
@@ -33,7 +34,7 @@ from perps_actors.venues.deribit.messages import (
     Ticker,
     TradeRow,
 )
-from perps_actors.venues.deribit.readings import funding_paid_of, past_candle_of, plain_levels, summary_of, ticker_of, trade_of
+from perps_actors.venues.deribit.readings import funding_paid_of, past_candle_of, summary_of, ticker_of, trade_of
 from perps_actors.venues.fields import NS_PER_MS
 from perps_actors.venues.histories import funding_pages, history_reader, moments, pages, spelled_interval
 
@@ -185,7 +186,7 @@ def _candle_rows(body: bytes) -> list[msgspec.Raw]:
 
 def _book(body: bytes) -> BookSnapshot:
     book = _BOOK(_result_of(body))
-    return BookSnapshot(plain_levels(book.bids), plain_levels(book.asks), book.change_id, book.timestamp * NS_PER_MS, book.symbol)
+    return BookSnapshot(levels_of(book.bids), levels_of(book.asks), book.change_id, book.timestamp * NS_PER_MS, book.symbol)
 
 
 def _history(instrument: InstrumentId, row: TradeRow, received_ns: int) -> Sequence[Outcome]:

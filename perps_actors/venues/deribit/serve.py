@@ -15,13 +15,13 @@ import msgspec
 from perps_actors.market.events import Funding, Touch, Trade, VenueMark
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.numbers import DecimalText
+from perps_actors.market.plain import spelled
 from perps_actors.venues.deribit.messages import BookChange, Ticker
 from perps_actors.venues.deribit.readings import changed_levels
 from perps_actors.venues.deribit.serve_session import KINDS, DeribitSession, Named, stream_of_channel
 from perps_actors.venues.deribit.stream import INTERVAL
 from perps_actors.venues.fields import NS_PER_MS
-from perps_actors.venues.serving import Channel, Depth, Levels, WholeTicker, json_number
-from perps_actors.venues.spelling import spelled
+from perps_actors.venues.serving import Channel, Depth, Levels, WholeTicker, json_number, paired
 
 _HEAD: Final = re.compile(rb'.{0,80}?"channel":"([^"]+)"', re.DOTALL)
 
@@ -95,11 +95,11 @@ class DeribitStreams:
     def read_depth(self, frame: bytes) -> Depth:
         """Return the book or the change of one in a notification; `msgspec.DecodeError` if it is none."""
         book = _change(_named(frame).params.data)
-        bids, asks = tuple(changed_levels(book.bids)), tuple(changed_levels(book.asks))
+        bids, asks = paired(changed_levels(book.bids)), paired(changed_levels(book.asks))
         at, previous = book.timestamp * NS_PER_MS, book.prev_change_id
         if book.type == "snapshot" or previous is None:
             return Depth(book.symbol, book.change_id, bids, asks, at, whole=True)
-        added = frozenset(str(spelled(price)) for action, price, _ in (*book.bids, *book.asks) if action == "new")
+        added = frozenset(spelled(row.price) for row in (*book.bids, *book.asks) if row.action == "new")
         return Depth(book.symbol, book.change_id, bids, asks, at, previous + 1, previous, added)
 
     def read_touch(self, frame: bytes) -> Touch:

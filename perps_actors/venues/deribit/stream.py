@@ -10,19 +10,19 @@ nothing for 30 s, whatever WebSocket's own pings say. 32 connections an address;
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Any, Final
 
 import attrs
 import msgspec
 
-from perps_actors.market.book import Level, check_levels
 from perps_actors.market.events import OpenInterest
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.mark import Source
+from perps_actors.market.plain import levels_of
 from perps_actors.transport.wire import ConnectionPlan
 from perps_actors.venues.contract import UNASKED, Complaint, Endpoints, Outcome, SendFrame
-from perps_actors.venues.deribit.messages import SECONDS, BookChange, Candle, Frame, GroupedBook, Params, Ticker, TradeRow
-from perps_actors.venues.deribit.readings import candle_in, changed_levels, plain_levels, ticker_of, trade_of
+from perps_actors.venues.deribit.messages import SECONDS, BookChange, Candle, Frame, GroupedBook, Params, Push, Ticker, TradeRow
+from perps_actors.venues.deribit.readings import candle_in, changed_levels, ticker_of, trade_of
 from perps_actors.venues.deribit.requests import Requests, request
 from perps_actors.venues.deribit.rest import LIVE, VENUE
 from perps_actors.venues.fields import NS_PER_MS
@@ -41,11 +41,21 @@ KEEP_ALIVE: Final = (request(0, "public/test", {}), 15.0)
 
 _SOURCES: Final[dict[str, Source]] = {"book": "book", "ticker": "touch", "trades": "trades"}
 _FRAME: Final = msgspec.json.Decoder(Frame).decode
-_CHANGE: Final = msgspec.json.Decoder(BookChange).decode
 _GROUPED: Final = msgspec.json.Decoder(GroupedBook).decode
-_TICKER: Final = msgspec.json.Decoder(Ticker).decode
-_CANDLE: Final = msgspec.json.Decoder(Candle).decode
-_TRADES: Final = msgspec.json.Decoder(list[TradeRow]).decode
+_DATA: Final[dict[str, Callable[[msgspec.Raw], Any]]] = {
+    "book": msgspec.json.Decoder(BookChange).decode,
+    "ticker": msgspec.json.Decoder(Ticker).decode,
+    "quote": msgspec.json.Decoder(Ticker).decode,
+    "trades": msgspec.json.Decoder(list[TradeRow]).decode,
+    "chart": msgspec.json.Decoder(Candle).decode,
+}
+_BEGINNING: Final = b'{"jsonrpc":"2.0","method":"subscription","params":{"channel":"'
+_KIND: Final = slice(len(_BEGINNING), len(_BEGINNING) + 4)
+# The venue's notifications begin alike, so the kind of channel is found by its place, and all is decoded in one go.
+_PUSHES: Final[dict[bytes, Callable[[bytes], Push[Any]]]] = {
+    b"book": msgspec.json.Decoder(Push[BookChange]).decode,
+    b"tick": msgspec.json.Decoder(Push[Ticker]).decode,
+}
 _GRANTED: Final = msgspec.json.Decoder(list[str]).decode
 
 
@@ -63,7 +73,7 @@ class _Followed:
 
     def closed(self, connection: str, received_ns: int) -> Sequence[Outcome]:
         """Withdraw the book, and forget what was told beside it, if this connection fed it, which ended."""
-        if self.book.pushed.connection != connection:
+        if self.book.connection != connection:
             return ()
         self.open_interest = None
         return self.book.closed(f"connection {connection} ended", received_ns)
@@ -100,12 +110,12 @@ class DeribitStream(Following[_Followed, str]):
         self._channels = chosen(channels, CHANNELS, venue)
         self._url = f"{endpoints.stream}/ws/api/v2"
         self._requests = Requests()
-        self._readers: dict[str, Callable[[Params, str, int], Sequence[Outcome]]] = {
-            "book": self._book,
-            "ticker": self._ticker,
-            "quote": self._ticker,
-            "trades": self._trades,
-            "chart": self._candle,
+        self._readings: dict[type, Callable[[Any, str, str, int], Sequence[Outcome]]] = {
+            BookChange: self._change,
+            GroupedBook: self._grouped,
+            Ticker: self._ticker,
+            list: self._trades,
+            Candle: self._candle,
         }
 
     def plan(self, symbols: Sequence[str]) -> tuple[ConnectionPlan, ...]:
@@ -133,6 +143,16 @@ class DeribitStream(Following[_Followed, str]):
 
     def frame(self, connection: str, data: bytes, received_ns: int) -> Sequence[Outcome]:
         """Return what a frame says."""
+        decode = _PUSHES.get(data[_KIND])
+        if decode is None:
+            return self._looked_at(connection, data, received_ns)
+        try:
+            push = decode(data).params
+            return self._readings[type(push.data)](push.data, push.channel, connection, received_ns)
+        except Exception:  # noqa: BLE001 - what could not be read changed nothing, and is told by who takes it apart
+            return self._looked_at(connection, data, received_ns)
+
+    def _looked_at(self, connection: str, data: bytes, received_ns: int) -> Sequence[Outcome]:
         try:
             frame = _FRAME(data)
             if frame.method == "subscription" and frame.params is not None:
@@ -169,59 +189,57 @@ class DeribitStream(Following[_Followed, str]):
 
     def _notified(self, params: Params, connection: str, received_ns: int) -> Sequence[Outcome]:
         kind, _, rest = params.channel.partition(".")
-        read = self._readers.get(kind)
-        if read is None:
+        decode = _DATA.get(kind)
+        if decode is None:
             return ()
+        # book.<instrument>.<interval>, or book.<instrument>.<group>.<depth>.<interval>
+        if kind == "book" and rest.count(".") > 1:
+            decode = _GROUPED
         try:
-            return read(params, connection, received_ns)
+            record = decode(params.data)
+            return self._readings[type(record)](record, params.channel, connection, received_ns)
         except Exception as error:  # noqa: BLE001 - whatever hostile text does to the decoder is a complaint
             return (Complaint(f"{error}: in {kind} {bytes(params.data)[:80]!r}", rest.partition(".")[0][:50]),)
 
-    def _book(self, params: Params, connection: str, received_ns: int) -> Sequence[Outcome]:
-        # book.<instrument>.<interval>, or book.<instrument>.<group>.<depth>.<interval>
-        if params.channel.count(".") > 2:
-            whole = _GROUPED(params.data)
-            return self._levels(whole, plain_levels(whole.bids), plain_levels(whole.asks), connection, received_ns)
-        change = _CHANGE(params.data)
-        return self._levels(change, changed_levels(change.bids), changed_levels(change.asks), connection, received_ns)
-
-    def _levels(
-        self, message: BookChange | GroupedBook, bids: Sequence[Level], asks: Sequence[Level], connection: str, received_ns: int
-    ) -> Sequence[Outcome]:
-        followed = self._followed.current(message.symbol)
+    def _change(self, change: BookChange, _: str, connection: str, received_ns: int) -> Sequence[Outcome]:
+        followed = self._followed.current(change.symbol)
         if followed is None:
             return ()
-        check_levels(bids, asks)
-        book = followed.book
-        sequence, time_ns = message.change_id, message.timestamp * NS_PER_MS
-        if isinstance(message, GroupedBook) or message.type == "snapshot":
+        book, bids, asks = followed.book, changed_levels(change.bids), changed_levels(change.asks)
+        last, sequence, time_ns = book.sequence, change.change_id, change.timestamp * NS_PER_MS
+        if change.type == "snapshot":
             return book.snapshot(bids, asks, connection, sequence=sequence, venue_time_ns=time_ns, received_ns=received_ns)
-        last = book.pushed.sequence
-        broken = None if message.prev_change_id == last else f"gap: change {last} was followed by one after {message.prev_change_id}"
+        broken = None if change.prev_change_id == last else f"gap: change {last} was followed by one after {change.prev_change_id}"
         return book.update(bids, asks, connection, sequence=sequence, venue_time_ns=time_ns, received_ns=received_ns, broken=broken)
 
-    def _ticker(self, params: Params, _: str, received_ns: int) -> Sequence[Outcome]:
-        row = _TICKER(params.data)
+    def _grouped(self, whole: GroupedBook, _: str, connection: str, received_ns: int) -> Sequence[Outcome]:
+        followed = self._followed.current(whole.symbol)
+        if followed is None:
+            return ()
+        bids, asks, time_ns = levels_of(whole.bids), levels_of(whole.asks), whole.timestamp * NS_PER_MS
+        return followed.book.snapshot(bids, asks, connection, sequence=whole.change_id, venue_time_ns=time_ns, received_ns=received_ns)
+
+    def _ticker(self, row: Ticker, channel: str, _: str, received_ns: int) -> Sequence[Outcome]:
         followed = self._followed.current(row.symbol)
         if followed is None:
             return ()
         events = ticker_of(followed.instrument, row, received_ns)
         last = events[-1] if events else None
-        if isinstance(last, OpenInterest) and params.channel.endswith(".raw") and not followed.is_news(last):
+        if isinstance(last, OpenInterest) and channel.endswith(".raw") and not followed.is_news(last):
             return events[:-1]
         return events
 
-    def _trades(self, params: Params, _: str, received_ns: int) -> Sequence[Outcome]:
+    def _trades(self, rows: list[TradeRow], _: str, __: str, received_ns: int) -> Sequence[Outcome]:
         outcomes: list[Outcome] = []
-        for row in _TRADES(params.data):
+        for row in rows:
             if not self._followed.former(row.symbol):
                 outcomes += trade_of(self._followed.of(row.symbol).instrument, row, received_ns)
         return outcomes
 
-    def _candle(self, params: Params, _: str, received_ns: int) -> Sequence[Outcome]:
+    def _candle(self, row: Candle, channel: str, _: str, received_ns: int) -> Sequence[Outcome]:
         # chart.trades.<instrument>.<resolution>
-        symbol, _, resolution = params.channel.removeprefix("chart.trades.").rpartition(".")
+        symbol, _, resolution = channel.removeprefix("chart.trades.").rpartition(".")
         interval_s = SECONDS.get(resolution)
         if interval_s is None or self._followed.former(symbol):
             return ()
-        return (candle_in(self._followed.of(symbol).instrument, _CANDLE(params.data), interval_s, received_ns),)
+        return (candle_in(self._followed.of(symbol).instrument, row, interval_s, received_ns),)

@@ -13,8 +13,8 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from perps_actors.errors import VenueError
-from perps_actors.market.book import Level, check_levels
 from perps_actors.market.instrument import InstrumentId
+from perps_actors.market.texts import Level
 from perps_actors.transport.wire import HttpRequest
 from perps_actors.venues.contract import Outcome
 from perps_actors.venues.fields import NS_PER_MS
@@ -62,8 +62,6 @@ class ContractBook:
         """
         if not self._hears(update.stream):
             return ()
-        check_levels(update.bids)
-        check_levels(update.asks)
         time_ns = update.time * NS_PER_MS
         if update.full:
             return self._pushed.snapshot(
@@ -115,7 +113,7 @@ class ContractBook:
     def closed(self, connection: str, received_ns: int) -> Sequence[Outcome]:
         """A connection ended: if it fed the book, withdraw it."""
         cause = f"connection {connection} ended"
-        if self._pushed.pushed.connection == connection:
+        if self._pushed.connection == connection:
             self._stream = None
             return self._pushed.closed(cause, received_ns)
         if self._synced.connection == connection:
@@ -137,7 +135,7 @@ class ContractBook:
         return stream == self._stream
 
     def _gap(self, update: BookUpdate) -> str | None:
-        last = self._pushed.pushed.sequence
+        last = self._pushed.sequence
         if last is None or (update.first_id == last + 1 and update.last_id > last):
             return None
         return f"gap: update {last} was followed by {update.first_id} to {update.last_id}"

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from perps_actors.market.book import Level, check_levels
 from perps_actors.market.candle import candle_of
 from perps_actors.market.events import Funding, FundingPaid, Liquidation, MarketEvent, OpenInterest, TakerSide, Touch, Trade, VenueMark
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.numbers import DecimalText, decimal_text, positive
+from perps_actors.market.texts import Level
 from perps_actors.transport.wire import HttpRequest
 from perps_actors.venues.contract import Outcome
 from perps_actors.venues.fields import NS_PER_MS, amount, price_if_any, rate_if_any
@@ -37,14 +37,8 @@ _MILLISECONDS_FROM: Final = 100_000_000_000
 
 
 def levels_of(rows: Sequence[PricedRow]) -> list[Level]:
-    """Return the levels in rows.
-
-    Raises:
-        MarketError: one that no book can have.
-    """
-    levels: list[Level] = [(DecimalText(row.price), text_of(row.size) or DecimalText("")) for row in rows]
-    check_levels(levels)
-    return levels
+    """Return the levels in rows, as spelled, ahead of their check."""
+    return [Level(DecimalText(row.price), text_of(row.size) or DecimalText("")) for row in rows]
 
 
 def nanoseconds(moment: float) -> int:

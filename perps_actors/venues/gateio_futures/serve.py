@@ -16,10 +16,11 @@ from perps_actors.market.events import Funding, Touch, Trade, VenueMark
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.numbers import DecimalText
 from perps_actors.venues.fields import NS_PER_MS
-from perps_actors.venues.gateio_futures.messages import BookChange, BookTicker, BookUpdate, Frame, PricedRow, TickerRow
+from perps_actors.venues.gateio_futures.messages import BookChange, BookTicker, BookUpdate, Frame, TickerRow
+from perps_actors.venues.gateio_futures.readings import levels_of
 from perps_actors.venues.gateio_futures.rest import VENUE
 from perps_actors.venues.gateio_futures.serve_session import BOOKS_CHANGED, BOOKS_PUSHED, PATH, GateioSession
-from perps_actors.venues.serving import Channel, Depth, Levels
+from perps_actors.venues.serving import Channel, Depth, Levels, paired
 from perps_actors.venues.spelling import text_of
 
 _CHANNELS: Final[dict[str, Channel]] = {
@@ -106,10 +107,10 @@ class GateioStreams:
         told: BookChange | BookUpdate
         if outer.channel == BOOKS_CHANGED:
             told = change = msgspec.json.decode(outer.result, type=BookChange)
-            symbol, bids, asks = change.symbol, paired(change.bids), paired(change.asks)
+            symbol, bids, asks = change.symbol, paired(levels_of(change.bids)), paired(levels_of(change.asks))
         else:
             told = update = msgspec.json.decode(outer.result, type=BookUpdate)
-            symbol, bids, asks = update.stream.partition(".")[2].rpartition(".")[0], tuple(update.bids), tuple(update.asks)
+            symbol, bids, asks = update.stream.partition(".")[2].rpartition(".")[0], paired(update.bids), paired(update.asks)
         first = told.first_id or 0
         return Depth(symbol, told.last_id, bids, asks, told.time * NS_PER_MS, first, max(0, first - 1), whole=told.full)
 
@@ -141,11 +142,6 @@ def mark_fields(mark: VenueMark, funding: Funding) -> dict[str, Any]:
 def priced(levels: Levels) -> list[dict[str, str]]:
     """Return levels as REST answers and `futures.order_book_update` spell them."""
     return [{"p": price, "s": size} for price, size in levels]
-
-
-def paired(rows: list[PricedRow]) -> Levels:
-    """Return the levels in rows of such messages."""
-    return tuple((row.price, text_of(row.size) or "") for row in rows)
 
 
 def _frame(channel: str, contract: str, time_ns: int, result: Any) -> tuple[str, bytes]:

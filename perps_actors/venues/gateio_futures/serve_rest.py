@@ -15,10 +15,10 @@ from perps_actors.market.instrument import Instrument
 from perps_actors.market.numbers import plain
 from perps_actors.venues.fields import NS_PER_MS, NS_PER_S
 from perps_actors.venues.gateio_futures.messages import BookAnswer
-from perps_actors.venues.gateio_futures.readings import nanoseconds
-from perps_actors.venues.gateio_futures.serve import mark_fields, paired, priced
+from perps_actors.venues.gateio_futures.readings import levels_of, nanoseconds
+from perps_actors.venues.gateio_futures.serve import mark_fields, priced
 from perps_actors.venues.gateio_futures.serve_past import candles, fundings
-from perps_actors.venues.serving import Depth, MarketView, RestAnswer, RestAnswers, listed_as
+from perps_actors.venues.serving import Depth, MarketView, RestAnswer, RestAnswers, listed_as, paired
 
 LIMIT: Final = 200
 """Requests of one path in a window of ten seconds."""
@@ -85,7 +85,7 @@ class GateioRestSide(RestAnswers):
     def read_snapshot(self, symbol: str, body: bytes) -> Depth:
         """Return the book in an answer with its id; `msgspec.DecodeError` if it is none."""
         book = msgspec.json.decode(body, type=BookAnswer)
-        return Depth(symbol, book.id, paired(book.bids), paired(book.asks), nanoseconds(book.update))
+        return Depth(symbol, book.id, paired(levels_of(book.bids)), paired(levels_of(book.asks)), nanoseconds(book.update))
 
     def answer(self, path: str, query: str, market: MarketView, now_ns: int) -> RestAnswer:
         """Return the answer to a GET request; an error answer if it asks for what is not there."""

@@ -14,20 +14,20 @@ from typing import Final
 
 import msgspec
 
-from perps_actors.market.book import Level, check_levels
 from perps_actors.market.events import VenueMark
 from perps_actors.market.instrument import InstrumentId
+from perps_actors.market.plain import levels_of
+from perps_actors.market.texts import Level
 from perps_actors.venues.contract import Outcome
 from perps_actors.venues.htx_swap.messages import SECONDS, Best, CandleRow, ChangedBook, Frame, FullBook, Kline, Trades
-from perps_actors.venues.htx_swap.readings import best_of, candle_in, index_of, levels_of, mark_of, time_of, trade_of
+from perps_actors.venues.htx_swap.readings import best_of, candle_in, index_of, mark_of, time_of, trade_of
 from perps_actors.venues.htx_swap.topics import request
 from perps_actors.venues.incremental import completed
 from perps_actors.venues.renewed_book import RenewedBook
 
 _NO_SIDES: Final = "the venue sent a book without its sides"
-# Numbers that are no integers become the text that the venue spelled, never a float.
-_FULL: Final = msgspec.json.Decoder(FullBook, float_hook=str).decode
-_CHANGED: Final = msgspec.json.Decoder(ChangedBook, float_hook=str).decode
+_FULL: Final = msgspec.json.Decoder(FullBook).decode
+_CHANGED: Final = msgspec.json.Decoder(ChangedBook).decode
 _BEST: Final = msgspec.json.Decoder(Best).decode
 _TRADES: Final = msgspec.json.Decoder(Trades).decode
 _CANDLE: Final = msgspec.json.Decoder(CandleRow).decode
@@ -63,15 +63,15 @@ class Followed:
         """Withdraw what this connection fed, which ended."""
         if self._mark_connection == connection:
             self._mark = None
-        fed = [book for book in self._books.values() if book.pushed.connection == connection]
+        fed = [book for book in self._books.values() if book.connection == connection]
         return [outcome for book in fed for outcome in book.closed(f"connection {connection} ended", received_ns)]
 
     def full_book(self, frame: Frame, topic: str, connection: str, received_ns: int) -> Sequence[Outcome]:
         """Return what a whole book says; one older than the book before withdraws it."""
         tick, time_ns = _FULL(frame.tick), time_of(frame.time)
-        bids, asks = _checked(tick)
+        bids, asks = _sides(tick)
         book = self._book_of(topic)
-        doubt = book.pushed.ran_back(time_ns)
+        doubt = book.ran_back(time_ns)
         if doubt is not None:
             return book.doubt(doubt, received_ns)
         if bids is None or asks is None:
@@ -81,10 +81,10 @@ class Followed:
     def changed_book(self, frame: Frame, topic: str, connection: str, received_ns: int) -> Sequence[Outcome]:
         """Return what a snapshot or an update of it says."""
         tick, time_ns = _CHANGED(frame.tick), time_of(frame.time)
-        bids, asks = _checked(tick)
+        bids, asks = _sides(tick)
         book, version = self._book_of(topic), tick.version
         if tick.event == "update":
-            last = book.pushed.sequence
+            last = book.sequence
             broken = None if last is None or version == last + 1 else f"gap: version {last} was followed by {version}"
             return book.update(
                 bids or (), asks or (), connection, sequence=version, venue_time_ns=time_ns, received_ns=received_ns, broken=broken
@@ -128,10 +128,8 @@ class Followed:
         return book
 
 
-def _checked(tick: FullBook | ChangedBook) -> tuple[list[Level] | None, list[Level] | None]:
+def _sides(tick: FullBook | ChangedBook) -> tuple[list[Level] | None, list[Level] | None]:
     bids, asks = (levels_of(side) if side is not None else None for side in (tick.bids, tick.asks))
-    check_levels(bids or ())
-    check_levels(asks or ())
     return bids, asks
 
 

@@ -7,11 +7,11 @@ Source: huobiapi.github.io/docs/usdt_swap/v1/en and .../coin_margined_swap/v1/en
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 
 from msgspec import Meta, Raw, Struct, field
 
-from perps_actors.venues.fields import Millis, SequenceId
+from perps_actors.venues.fields import Millis, NumberLevels, SequenceId
 
 INTERVALS: Final = {
     60: "1min",
@@ -25,9 +25,6 @@ INTERVALS: Final = {
 """Lengths of candles in seconds, and their names; weeks and months are left out."""
 
 SECONDS: Final = {name: seconds for seconds, name in INTERVALS.items()}
-
-Rows = Annotated[list[tuple[Any, Any]], Meta(max_length=5_000)]
-"""Price and size of levels: integers, or what a decoder's `float_hook` made of others."""
 
 Time = Millis | str | None
 """Milliseconds since 1970, which notifications spell as strings in their pings only."""
@@ -50,8 +47,8 @@ class Frame(Struct, gc=False):
 class FullBook(Struct, gc=False):
     """`depth.step<k>`: a whole book each time. A delisted contract's has no sides."""
 
-    bids: Rows | None = None
-    asks: Rows | None = None
+    bids: NumberLevels | None = None
+    asks: NumberLevels | None = None
 
 
 class ChangedBook(Struct, gc=False):
@@ -59,8 +56,8 @@ class ChangedBook(Struct, gc=False):
 
     event: Literal["snapshot", "update"]
     version: SequenceId
-    bids: Rows | None = None
-    asks: Rows | None = None
+    bids: NumberLevels | None = None
+    asks: NumberLevels | None = None
 
 
 class Best(Struct, gc=False):

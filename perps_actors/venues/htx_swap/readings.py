@@ -8,13 +8,12 @@ A liquidation says the side of the order that closes the position.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Final, cast
+from collections.abc import Sequence
+from typing import Final
 
 from msgspec import Raw
 
 from perps_actors.errors import VenueError
-from perps_actors.market.book import Level
 from perps_actors.market.candle import candle_of
 from perps_actors.market.events import Funding, FundingPaid, Liquidation, MarketEvent, OpenInterest, Trade, VenueMark
 from perps_actors.market.instrument import InstrumentId
@@ -49,11 +48,6 @@ def time_of(time: Time) -> int | None:
         VenueError: a string that is no time.
     """
     return time * NS_PER_MS if isinstance(time, int) else ns_if_any(time)
-
-
-def levels_of(rows: Iterable[tuple[object, object]]) -> list[Level]:
-    """Return levels as spelled; unchecked."""
-    return cast("list[Level]", [(str(price), str(size)) for price, size in rows])
 
 
 def best_of(instrument: InstrumentId, best: Best, time_ns: int | None, received_ns: int) -> Sequence[MarketEvent]:

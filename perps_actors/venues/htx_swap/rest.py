@@ -16,6 +16,7 @@ import msgspec
 
 from perps_actors.errors import VenueError
 from perps_actors.market.instrument import InstrumentId
+from perps_actors.market.plain import levels_of
 from perps_actors.transport.wire import HttpRequest
 from perps_actors.venues.addresses import parts_of
 from perps_actors.venues.answers import AnswerReader, Answers, reader_of
@@ -42,7 +43,6 @@ from perps_actors.venues.htx_swap.messages import (
 from perps_actors.venues.htx_swap.readings import (
     funding_of,
     funding_paid_of,
-    levels_of,
     listed_best_of,
     listed_index_of,
     open_interest_of,
@@ -59,7 +59,7 @@ MOST_FUNDINGS: Final = 50
 _ANSWER: Final = msgspec.json.Decoder(Answer).decode
 _LIST: Final = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _PAGE: Final = msgspec.json.Decoder(PaidPage).decode
-_BOOK: Final = msgspec.json.Decoder(FullBook, float_hook=str).decode
+_BOOK: Final = msgspec.json.Decoder(FullBook).decode
 
 
 class _Path(NamedTuple):

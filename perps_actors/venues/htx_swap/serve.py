@@ -15,15 +15,16 @@ import msgspec
 from perps_actors.errors import TransportError
 from perps_actors.market.events import Funding, Touch, Trade, VenueMark
 from perps_actors.market.instrument import InstrumentId
-from perps_actors.venues.fields import NS_PER_MS, NS_PER_S
+from perps_actors.market.plain import levels_of
+from perps_actors.venues.fields import NS_PER_MS, NS_PER_S, NumberLevels
 from perps_actors.venues.htx_swap.families import LINEAR, VENUE, family_of
 from perps_actors.venues.htx_swap.followed import parts_of_channel
 from perps_actors.venues.htx_swap.frames import beginning, unpacked
-from perps_actors.venues.htx_swap.messages import Best, ChangedBook, Frame, FullBook, Kline, Rows
-from perps_actors.venues.htx_swap.readings import best_of, levels_of, mark_of, time_of
+from perps_actors.venues.htx_swap.messages import Best, ChangedBook, Frame, FullBook, Kline
+from perps_actors.venues.htx_swap.readings import best_of, mark_of, time_of
 from perps_actors.venues.htx_swap.serve_session import HtxSession, path_of, stream_name, symbol_of
 from perps_actors.venues.htx_swap.topics import BOOK
-from perps_actors.venues.serving import Channel, Depth, Levels, json_number
+from perps_actors.venues.serving import Channel, Depth, Levels, json_number, paired
 
 _CHANNELS: Final[dict[str, Channel]] = {"depth": "book", "bbo": "touch", "trade": "trades", "mark_price": "mark"}
 _HEAD_BYTES: Final = 200
@@ -32,8 +33,8 @@ _MINUTE_S: Final = 60
 
 _encode = msgspec.json.Encoder().encode
 _push = msgspec.json.Decoder(Frame).decode
-_full = msgspec.json.Decoder(FullBook, float_hook=str).decode
-_changed = msgspec.json.Decoder(ChangedBook, float_hook=str).decode
+_full = msgspec.json.Decoder(FullBook).decode
+_changed = msgspec.json.Decoder(ChangedBook).decode
 _best = msgspec.json.Decoder(Best).decode
 _kline = msgspec.json.Decoder(Kline).decode
 
@@ -190,8 +191,8 @@ def _sides(book: FullBook | ChangedBook) -> tuple[Levels, Levels]:
     return _levels(book.bids), _levels(book.asks)
 
 
-def _levels(rows: Rows | None) -> Levels:
-    return tuple(levels_of(rows or ()))
+def _levels(rows: NumberLevels | None) -> Levels:
+    return paired(levels_of(rows or ()))
 
 
 def _ms(ns: int | None) -> int:

@@ -15,8 +15,8 @@ import msgspec
 from perps_actors.errors import VenueError
 from perps_actors.market.instrument import Instrument, InstrumentId
 from perps_actors.market.numbers import positive
+from perps_actors.market.plain import spelled
 from perps_actors.venues.kraken_futures.messages import InstrumentRow, InstrumentsAnswer
-from perps_actors.venues.spelling import spelled
 from perps_actors.venues.symbols import check_symbol
 
 _LIST = msgspec.json.Decoder(InstrumentsAnswer)

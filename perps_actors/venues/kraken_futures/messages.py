@@ -1,7 +1,7 @@
 """What Kraken Futures sends, as typed records of the fields we need; all others, old and new, are skipped.
 
 Source: docs.kraken.com (exchange/api-reference/futures-websocket, futures REST), read 2026-10, and captures of 2021 to 2026. Numbers are
-JSON numbers, some in scientific notation, so they are kept as spelled until `check_levels` or a reading judges them. Names mix camel
+JSON numbers, some in scientific notation, so they are kept as spelled until the book or a reading judges them. Names mix camel
 and snake case within one message.
 """
 
@@ -12,7 +12,7 @@ from typing import Annotated, Final, Literal
 from msgspec import Meta, Raw, Struct, field
 
 from perps_actors.market.book import MAX_LEVELS
-from perps_actors.venues.fields import Millis, SequenceId
+from perps_actors.venues.fields import Millis, NumberLevels, SequenceId
 from perps_actors.venues.moments import Moment
 
 INTERVALS: Final = {
@@ -34,7 +34,7 @@ class LevelRow(Struct, gc=False):
     """A level of a snapshot."""
 
     price: Raw
-    qty: Raw
+    size: Raw = field(name="qty")
 
 
 LevelRows = Annotated[list[LevelRow], Meta(max_length=MAX_LEVELS)]
@@ -58,7 +58,7 @@ class BookDelta(Struct, tag_field="feed", tag="book", gc=False):
     timestamp: Millis
     side: Literal["buy", "sell"]
     price: Raw
-    qty: Raw
+    size: Raw = field(name="qty")
 
 
 class TradeRow(Struct, gc=False):
@@ -152,8 +152,8 @@ class TickersAnswer(Struct, gc=False, rename="camel"):
 class BookSides(Struct, gc=False):
     """The book of `GET /derivatives/api/v3/orderbook`: price and quantity of levels."""
 
-    bids: Annotated[list[tuple[Raw, Raw]], Meta(max_length=MAX_LEVELS)]
-    asks: Annotated[list[tuple[Raw, Raw]], Meta(max_length=MAX_LEVELS)]
+    bids: NumberLevels
+    asks: NumberLevels
 
 
 class BookAnswer(Struct, gc=False, rename="camel"):

@@ -8,20 +8,16 @@ type `liquidation` is one of its taker. Amounts are contracts: of 1 USD (`PI_`, 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import cast
-
-from perps_actors.market.book import Level
 from perps_actors.market.candle import candle_of
 from perps_actors.market.events import Funding, FundingPaid, Liquidation, MarketEvent, OpenInterest, Trade, VenueMark
 from perps_actors.market.instrument import InstrumentId
-from perps_actors.market.numbers import DecimalText, are_positive, decimal_text, positive
+from perps_actors.market.numbers import decimal_text, positive
+from perps_actors.market.plain import spelled
 from perps_actors.transport.wire import HttpRequest
 from perps_actors.venues.fields import NS_PER_MS
 from perps_actors.venues.histories import interval_of
 from perps_actors.venues.kraken_futures.messages import (
     CandleRow,
-    LevelRow,
     PaidRow,
     Ticker,
     TickerLite,
@@ -31,13 +27,8 @@ from perps_actors.venues.kraken_futures.messages import (
     TradeSnapshot,
 )
 from perps_actors.venues.moments import nanoseconds
-from perps_actors.venues.spelling import amount_of, number_of, positive_of, spelled, text_of
+from perps_actors.venues.spelling import amount_of, number_of, positive_of, text_of
 from perps_actors.venues.touches import touch_of
-
-
-def levels_of(rows: Iterable[LevelRow]) -> list[Level]:
-    """Return price and size of levels; unchecked."""
-    return cast("list[Level]", [(str(row.price, "latin-1"), str(row.qty, "latin-1")) for row in rows])
 
 
 def ticker_of(instrument: InstrumentId, row: Ticker, received_ns: int) -> list[MarketEvent]:
@@ -102,13 +93,6 @@ def backlog_of(instrument: InstrumentId, row: TradeSnapshot, received_ns: int) -
     Raises:
         MarketError: a price or quantity that is no number above zero.
     """
-    prices = cast("list[DecimalText]", [str(trade.price, "latin-1") for trade in row.trades])
-    amounts = cast("list[DecimalText]", [str(trade.qty, "latin-1") for trade in row.trades])
-    if are_positive([*prices, *amounts]):
-        return [
-            Trade(instrument, trade.side, price, amount, trade.uid, trade.time * NS_PER_MS, received_ns, backlog=True)
-            for trade, price, amount in zip(row.trades, prices, amounts, strict=True)
-        ]
     return [_trade(instrument, trade, received_ns, backlog=True) for trade in row.trades]
 
 

@@ -15,6 +15,7 @@ from urllib.parse import quote, unquote
 import msgspec
 
 from perps_actors.errors import VenueError
+from perps_actors.market.plain import levels_of
 from perps_actors.transport.wire import HttpRequest
 from perps_actors.venues.addresses import parts_of
 from perps_actors.venues.answers import Answers, book_reader
@@ -36,7 +37,6 @@ from perps_actors.venues.kraken_futures.messages import (
 from perps_actors.venues.kraken_futures.readings import funding_paid_of, past_candle_of, polled_of
 from perps_actors.venues.moments import nanoseconds
 from perps_actors.venues.rows import read_rows
-from perps_actors.venues.spelling import spelled
 
 VENUE: Final = "kraken_futures"
 LIVE: Final = Endpoints(stream="wss://futures.kraken.com", rest="https://futures.kraken.com")
@@ -138,7 +138,7 @@ def _book(body: bytes) -> BookSnapshot:
     if answer.order_book is None:
         msg = f"The venue refused: {answer.error or answer.result}"
         raise VenueError(msg)
-    bids, asks = ([(spelled(price), spelled(size)) for price, size in side] for side in (answer.order_book.bids, answer.order_book.asks))
+    bids, asks = levels_of(answer.order_book.bids), levels_of(answer.order_book.asks)
     return BookSnapshot(bids, asks, None, nanoseconds(answer.server_time) if answer.server_time is not None else None)
 
 

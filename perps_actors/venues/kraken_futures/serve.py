@@ -18,12 +18,11 @@ from perps_actors.errors import VenueError
 from perps_actors.market.events import Funding, Touch, Trade, VenueMark
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.numbers import DecimalText, plain
+from perps_actors.market.plain import levels_of, spelled
 from perps_actors.venues.fields import NS_PER_MS
 from perps_actors.venues.kraken_futures.messages import BookDelta, BookSnapshot, Ticker, TickerLite
-from perps_actors.venues.kraken_futures.readings import levels_of
 from perps_actors.venues.kraken_futures.rest import VENUE
-from perps_actors.venues.serving import Channel, Depth, Levels, StreamSession, WholeTicker, json_number
-from perps_actors.venues.spelling import spelled
+from perps_actors.venues.serving import Channel, Depth, Levels, StreamSession, WholeTicker, json_number, paired
 
 PATH: Final = "/ws/v1"
 
@@ -183,8 +182,8 @@ class KrakenFuturesStreams:
         book = _book(frame)
         at = book.timestamp * NS_PER_MS
         if isinstance(book, BookSnapshot):
-            return Depth(book.product_id, book.seq, tuple(levels_of(book.bids)), tuple(levels_of(book.asks)), at, whole=True)
-        level = ((spelled(book.price), spelled(book.qty)),)
+            return Depth(book.product_id, book.seq, paired(levels_of(book.bids)), paired(levels_of(book.asks)), at, whole=True)
+        level = paired(levels_of((book,)))
         bids, asks = (level, ()) if book.side == "buy" else ((), level)
         return Depth(book.product_id, book.seq, bids, asks, at, book.seq, book.seq - 1)
 

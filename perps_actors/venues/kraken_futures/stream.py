@@ -15,9 +15,8 @@ from typing import Any, Final
 import msgspec
 
 from perps_actors.errors import MarketError, VenueError
-from perps_actors.market.book import check_level, check_levels
 from perps_actors.market.instrument import InstrumentId
-from perps_actors.market.numbers import DecimalText
+from perps_actors.market.plain import levels_of
 from perps_actors.transport.wire import ConnectionPlan, HttpRequest
 from perps_actors.venues.contract import Complaint, Endpoints, Outcome
 from perps_actors.venues.fields import NS_PER_MS
@@ -32,7 +31,7 @@ from perps_actors.venues.kraken_futures.messages import (
     TradeSnapshot,
     Unused,
 )
-from perps_actors.venues.kraken_futures.readings import backlog_of, levels_of, lite_of, ticker_of, trade_of
+from perps_actors.venues.kraken_futures.readings import backlog_of, lite_of, ticker_of, trade_of
 from perps_actors.venues.kraken_futures.rest import LIVE, VENUE
 from perps_actors.venues.renewed_book import RenewedBook
 from perps_actors.venues.subscriptions import Op, Subscriptions, batches
@@ -44,14 +43,8 @@ SYMBOLS_PER_REQUEST: Final = 50
 KEEP_ALIVE: Final = ('{"event":"ping"}', 30.0)
 
 _REFUSALS: Final = frozenset({"error", "alert", "subscribed_failed", "unsubscribed_failed"})
-_MESSAGE: Final[msgspec.json.Decoder[Message]] = msgspec.json.Decoder(Message)
+_MESSAGE: Final = msgspec.json.Decoder(Message).decode
 _UNUSED: Final = msgspec.json.Decoder(Unused)
-_READINGS: Final[dict[type, Callable[[InstrumentId, Any, int], Sequence[Outcome]]]] = {
-    Ticker: ticker_of,
-    TickerLite: lite_of,
-    TradeMessage: trade_of,
-    TradeSnapshot: backlog_of,
-}
 
 
 def _request(feed: str, op: Op, symbols: Sequence[str]) -> str:
@@ -106,27 +99,21 @@ class KrakenFuturesStream:
 
     def closed(self, connection: str, received_ns: int) -> Sequence[Outcome]:
         """A connection ended: books it fed are withdrawn."""
-        fed = [book for book in self._books.all() if book.pushed.connection == connection]
+        fed = [book for book in self._books.all() if book.connection == connection]
         return [outcome for book in fed for outcome in book.closed(f"connection {connection} ended", received_ns)]
 
     def frame(self, connection: str, data: bytes, received_ns: int) -> Sequence[Outcome]:
         """Return what a frame says."""
         try:
-            message = _MESSAGE.decode(data)
+            message = _MESSAGE(data)
         except Exception as error:  # noqa: BLE001 - whatever hostile text does to the decoder is a complaint
             return self._no_message(data, error)
-        symbol = message.product_id
         try:
-            book = self._books.current(symbol)
-            if book is None:
-                return ()  # on its way when it was unsubscribed
-            if type(message) is BookDelta:
-                return self._delta(book, message, connection, received_ns)
-            if type(message) is BookSnapshot:
-                return self._snapshot(book, message, connection, received_ns)
-            return _READINGS[type(message)](book.pushed.instrument, message, received_ns)
+            book = self._books.current(message.product_id)
+            # What there is no book for was on its way when it was unsubscribed.
+            return _READINGS[type(message)](book, message, connection, received_ns) if book is not None else ()
         except (MarketError, VenueError) as error:
-            return (Complaint(str(error), symbol[:50]),)
+            return (Complaint(str(error), message.product_id[:50]),)
 
     def answer(self, request: HttpRequest, status: int | None, body: bytes, received_ns: int) -> Sequence[Outcome]:  # noqa: ARG002
         """An answer that was not asked for here: books come by the stream alone."""
@@ -142,19 +129,6 @@ class KrakenFuturesStream:
         book = self._books.get(symbol)
         return book.depth(levels) if book is not None else ([], [])
 
-    def _snapshot(self, book: RenewedBook, whole: BookSnapshot, connection: str, received_ns: int) -> Sequence[Outcome]:
-        bids, asks, time_ns = levels_of(whole.bids), levels_of(whole.asks), whole.timestamp * NS_PER_MS
-        check_levels(bids, asks)
-        return book.snapshot(bids, asks, connection, sequence=whole.seq, venue_time_ns=time_ns, received_ns=received_ns)
-
-    def _delta(self, book: RenewedBook, delta: BookDelta, connection: str, received_ns: int) -> Sequence[Outcome]:
-        price, size = DecimalText(str(delta.price, "latin-1")), DecimalText(str(delta.qty, "latin-1"))
-        check_level(price, size)
-        last, sequence, time_ns, level = book.pushed.sequence, delta.seq, delta.timestamp * NS_PER_MS, ((price, size),)
-        bids, asks = (level, ()) if delta.side == "buy" else ((), level)
-        broken = None if last is None or sequence == last + 1 else f"gap: number {last} was followed by {sequence}"
-        return book.update(bids, asks, connection, sequence=sequence, venue_time_ns=time_ns, received_ns=received_ns, broken=broken)
-
     def _no_message(self, data: bytes, error: Exception) -> Sequence[Outcome]:
         complaint = Complaint(f"{error}: in frame {data[:80]!r}")
         try:
@@ -165,3 +139,33 @@ class KrakenFuturesStream:
             refused = frame.event in _REFUSALS
             return (Complaint(f"The venue refused: {data[:150].decode(errors='replace')}"),) if refused else ()
         return (complaint,) if frame.feed is None or frame.feed in FEEDS else ()
+
+
+def _snapshot(book: RenewedBook, whole: BookSnapshot, connection: str, received_ns: int) -> Sequence[Outcome]:
+    bids, asks, time_ns = levels_of(whole.bids), levels_of(whole.asks), whole.timestamp * NS_PER_MS
+    return book.snapshot(bids, asks, connection, sequence=whole.seq, venue_time_ns=time_ns, received_ns=received_ns)
+
+
+def _delta(book: RenewedBook, delta: BookDelta, connection: str, received_ns: int) -> Sequence[Outcome]:
+    levels, last, sequence, time_ns = levels_of((delta,)), book.sequence, delta.seq, delta.timestamp * NS_PER_MS
+    bids, asks = (levels, ()) if delta.side == "buy" else ((), levels)
+    broken = None if last is None or sequence == last + 1 else f"gap: number {last} was followed by {sequence}"
+    return book.update(bids, asks, connection, sequence=sequence, venue_time_ns=time_ns, received_ns=received_ns, broken=broken)
+
+
+Reading = Callable[[RenewedBook, Any, str, int], Sequence[Outcome]]
+
+
+def _beside(read: Callable[[InstrumentId, Any, int], Sequence[Outcome]]) -> Reading:
+    """Return a reading of what is told beside the book."""
+    return lambda book, message, _, received_ns: read(book.instrument, message, received_ns)
+
+
+_READINGS: Final[dict[type, Reading]] = {
+    BookDelta: _delta,
+    BookSnapshot: _snapshot,
+    Ticker: _beside(ticker_of),
+    TickerLite: _beside(lite_of),
+    TradeMessage: _beside(trade_of),
+    TradeSnapshot: _beside(backlog_of),
+}

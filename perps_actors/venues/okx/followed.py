@@ -14,22 +14,16 @@ from typing import Final
 import msgspec
 
 from perps_actors.errors import VenueError
-from perps_actors.market.book import Level, check_levels
 from perps_actors.market.events import VenueMark
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.venues.contract import Outcome
 from perps_actors.venues.fields import ns_if_any
 from perps_actors.venues.incremental import completed
-from perps_actors.venues.okx.messages import BookRecord, BookRows, IndexRow, MarkRow
+from perps_actors.venues.okx.messages import BookRecord, IndexRow, MarkRow
 from perps_actors.venues.okx.readings import index_of, mark_of
 from perps_actors.venues.renewed_book import RenewedBook
 
 _BOOK: Final = msgspec.json.Decoder(BookRecord).decode
-
-
-def levels_of(rows: BookRows) -> list[Level]:
-    """Return price and size of each row; unchecked."""
-    return [(row.price, row.size) for row in rows]
 
 
 class Followed:
@@ -47,7 +41,7 @@ class Followed:
 
     def closed(self, connection: str, received_ns: int) -> Sequence[Outcome]:
         """Withdraw the book if this connection, which ended, fed it."""
-        return self.book.closed(f"connection {connection} ended", received_ns) if self.book.pushed.connection == connection else ()
+        return self.book.closed(f"connection {connection} ended", received_ns) if self.book.connection == connection else ()
 
     def doubt(self, cause: str, received_ns: int) -> Sequence[Outcome]:
         """Withdraw the book and begin it anew."""
@@ -65,14 +59,13 @@ class Followed:
             MarketError: a price or size that no book can have.
         """
         record = _BOOK(raw)
-        bids, asks, time_ns = levels_of(record.bids), levels_of(record.asks), ns_if_any(record.time)
-        check_levels(bids, asks)
+        bids, asks, time_ns = record.bids, record.asks, ns_if_any(record.time)
         if action == "snapshot":
             return self.book.snapshot(bids, asks, connection, sequence=record.sequence, venue_time_ns=time_ns, received_ns=received_ns)
         if action != "update":
             msg = f"Expected a snapshot or an update, was {str(action)[:20]!r}"
             raise VenueError(msg)
-        last, previous = self.book.pushed.sequence, record.previous
+        last, previous = self.book.sequence, record.previous
         broken = None if last in (None, previous) else f"gap: update {last} was followed by one after {previous}"
         return self.book.update(
             bids, asks, connection, sequence=record.sequence, venue_time_ns=time_ns, received_ns=received_ns, broken=broken

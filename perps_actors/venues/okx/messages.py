@@ -11,8 +11,7 @@ from typing import Annotated, Final, Literal
 
 from msgspec import Meta, Raw, Struct, field
 
-from perps_actors.market.numbers import DecimalText
-from perps_actors.venues.fields import SequenceId
+from perps_actors.venues.fields import Levels, SequenceId
 
 INTERVALS: Final = {
     60: "1m",
@@ -49,21 +48,11 @@ class Frame(Struct, gc=False):
     event: str | None = None
 
 
-class BookRow(Struct, array_like=True, gc=False):
-    """A level; behind these stand numbers of orders."""
-
-    price: DecimalText
-    size: DecimalText
-
-
-BookRows = Annotated[list[BookRow], Meta(max_length=5_000)]
-
-
 class BookRecord(Struct, gc=False):
     """`books`, and `GET /api/v5/market/books`: the whole book or its changes. Before 2022-09 there were no sequence numbers."""
 
-    bids: BookRows
-    asks: BookRows
+    bids: Levels
+    asks: Levels
     time: str = field(name="ts")
     sequence: SequenceId | None = field(name="seqId", default=None)
     previous: SequenceId | None = field(name="prevSeqId", default=None)

@@ -21,7 +21,6 @@ from perps_actors.venues.answers import Answers, book_reader, reader_of
 from perps_actors.venues.contract import BookSnapshot, Endpoints, Polled
 from perps_actors.venues.fields import NS_PER_MS, ns_if_any
 from perps_actors.venues.histories import funding_pages, history_reader, moments, pages, spelled_interval
-from perps_actors.venues.okx.followed import levels_of
 from perps_actors.venues.okx.instruments import instrument_of
 from perps_actors.venues.okx.messages import (
     INTERVALS,
@@ -153,7 +152,7 @@ def _rows(body: bytes) -> list[msgspec.Raw]:
 def _book(body: bytes) -> BookSnapshot:
     (row,) = _rows(body)
     record = _BOOK(row)
-    return BookSnapshot(levels_of(record.bids), levels_of(record.asks), record.sequence, ns_if_any(record.time))
+    return BookSnapshot(record.bids, record.asks, record.sequence, ns_if_any(record.time))
 
 
 _READERS: Final = {

@@ -15,10 +15,10 @@ from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.numbers import DecimalText
 from perps_actors.venues.fields import NS_PER_MS, ns_if_any
 from perps_actors.venues.okx.channels import index_name
-from perps_actors.venues.okx.messages import BookRecord, BookRows, MarkRow
+from perps_actors.venues.okx.messages import BookRecord, MarkRow
 from perps_actors.venues.okx.rest import VENUE
 from perps_actors.venues.okx.serve_session import OkxSession, stream_name
-from perps_actors.venues.serving import Channel, Depth, Levels
+from perps_actors.venues.serving import Channel, Depth, paired
 
 _CHANNELS: Final[dict[str, Channel]] = {"books": "book", "tickers": "touch", "trades": "trades", "mark-price": "mark"}
 
@@ -153,7 +153,7 @@ def depth_of(symbol: str, row: msgspec.Raw, *, whole: bool) -> Depth:
     record = _book(row)
     at = ns_if_any(record.time) or 0
     last = record.sequence if record.sequence is not None else at // NS_PER_MS
-    return Depth(symbol, last, _levels(record.bids), _levels(record.asks), at, previous=record.previous or 0, whole=whole)
+    return Depth(symbol, last, paired(record.bids), paired(record.asks), at, previous=record.previous or 0, whole=whole)
 
 
 def book_row(book: Depth, most: int | None = None) -> dict[str, Any]:
@@ -204,10 +204,6 @@ def _only_row(frame: bytes) -> tuple[_Push, msgspec.Raw]:
         msg = f"Expected one row, was {len(push.data)}"
         raise msgspec.DecodeError(msg)
     return push, push.data[0]
-
-
-def _levels(rows: BookRows) -> Levels:
-    return tuple((row.price, row.size) for row in rows)
 
 
 def _ms(ns: int | None) -> str:

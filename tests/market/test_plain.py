@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from msgspec import Raw
+
+from perps_actors.market.numbers import decimal_text
+from perps_actors.market.texts import Level
+from tests.market.implementations import IMPLEMENTATIONS
+
+pytestmark = pytest.mark.parametrize("made", IMPLEMENTATIONS)
+
+SPELLED = ["0", "7", "7.6110", "0.00000123", "123456789012345", "0.000000000012345", "26366.0", "1e-7", "8.7e3", "1E+2"]
+NOT_SPELLED = [
+    "",
+    " ",
+    ".",
+    "5.x",
+    "1 2",
+    " 1",
+    "1\n",
+    "1_0",
+    "+1",
+    "--1",
+    "1e",
+    "1e+",
+    "1.e5",
+    "0x1",
+    "NaN",
+    "inf",
+    "\uff11",
+    "1\u0660",
+    "1\x00",
+]
+
+texts = st.one_of(
+    st.sampled_from(SPELLED + NOT_SPELLED),
+    st.text(alphabet="0123456789.eE+-_ \x00\uff11", max_size=40),
+    st.from_regex(r"\A-?[0-9]{1,20}(\.[0-9]{0,20})?([eE][+-]?[0-9]{1,2})?\Z"),
+    st.text(max_size=5),
+)
+anything = st.one_of(
+    texts,
+    st.integers(),
+    st.none(),
+    st.booleans(),
+    st.floats(),
+    st.binary(max_size=5),
+    st.just(Raw(b"1.5")),
+    st.lists(st.integers(), max_size=1),
+)
+
+
+def number(text: Any) -> Decimal | None:
+    """The number that a text is for the slow and thorough, None if it is none."""
+    try:
+        return Decimal(decimal_text(text)) if type(text) is str else None
+    except ValueError:
+        return None
+
+
+@given(anything)
+@example("0" * 31)
+@example("9" * 30)
+def test_what_is_plain_is_a_number_of_its_kind(made, text):
+    exact = number(text)
+    assert not made.plain.is_number(text) or exact is not None
+    assert not made.plain.is_size(text) or (exact is not None and exact >= 0)
+    assert not made.plain.is_above_zero(text) or (exact is not None and exact > 0)
+
+
+@pytest.mark.parametrize("text", SPELLED)
+def test_numbers_as_venues_spell_them_are_plain(made, text):
+    assert made.plain.is_number(text)
+    assert made.plain.is_number(f"-{text}")
+    assert made.plain.is_size(text)
+    assert made.plain.is_above_zero(text) is (text != "0")
+
+
+@pytest.mark.parametrize("text", [*NOT_SPELLED, None, True, 1, 0, 1.5, b"1", Raw(b"1"), ["1"], "9" * 31, "1e21"])
+def test_what_is_no_number_is_not_plain(made, text):
+    assert not made.plain.is_number(text)
+    assert not made.plain.is_size(text)
+    assert not made.plain.is_above_zero(text)
+
+
+def test_below_zero_there_is_no_size_and_zero_is_one(made):
+    assert not made.plain.is_size("-1")
+    assert made.plain.is_size("0.00")
+    assert not made.plain.is_above_zero("0.00")
+
+
+@given(anything, anything, anything, anything)
+def test_a_plain_touch_is_a_bid_below_an_ask_and_sizes_above_zero(made, bid, bid_size, ask, ask_size):
+    if made.plain.is_touch(bid, bid_size, ask, ask_size):
+        exact = [number(each) for each in (bid, bid_size, ask, ask_size)]
+        assert all(each is not None and each > 0 for each in exact)
+        assert exact[0] < exact[2]
+
+
+def test_a_touch_as_venues_tell_it_is_plain(made):
+    assert made.plain.is_touch("7.610", "1", "7.611", "20.5")
+    assert not made.plain.is_touch("7.611", "1", "7.6110", "20.5")
+    assert not made.plain.is_touch("7.610", "0", "7.611", "20.5")
+    assert not made.plain.is_touch(None, "1", "7.611", None)
+
+
+class Row(msgspec.Struct):
+    price: Any
+    size: Any
+
+
+@given(st.lists(st.builds(Row, anything, anything), max_size=3), st.lists(st.builds(Row, anything, anything), max_size=3))
+def test_levels_are_plain_only_if_every_price_is_above_zero_and_no_size_below(made, bids, asks):
+    if made.plain.are_levels(bids, asks):
+        for row in (*bids, *asks):
+            price, size = (number(str(each) if type(each) is int else each) for each in (row.price, row.size))
+            assert price is not None
+            assert price > 0
+            assert size is not None
+            assert size >= 0
+
+
+def test_levels_are_spelled_from_texts_integers_and_json(made):
+    rows = [Row("7.10", "2"), Row(7, 20), Row(Raw(b"7.5e-3"), Raw(b"10.0")), Row(10**30, Raw(b""))]
+    assert made.plain.levels_of(rows) == [Level("7.10", "2"), Level("7", "20"), Level("7.5e-3", "10.0"), Level(str(10**30), "")]
+    assert made.plain.levels_of(()) == []
+
+
+def test_json_numbers_keep_their_spelling(made):
+    assert made.plain.spelled(Raw(b"1.50")) == "1.50"
+    assert made.plain.spelled(Raw()) == ""
+    assert made.plain.spelled(Raw(b"\xff1")) == "\xff1"
+
+
+def test_numbers_side_by_side_are_told_from_what_was_not_sent(made):
+    assert made.plain.numbers_of(Raw(b"1.50"), Raw(), Raw(b"null"), Raw(b"-3e-4")) == ["1.50", None, None, "-3e-4"]
+    assert made.plain.numbers_of(Raw(b"1"), Raw(b'"1"')) is None
+    assert made.plain.numbers_of() == []
