@@ -1,4 +1,4 @@
-"""Numbers and levels that are plain, as nearly all are: short decimals, told by one look at many of them.
+"""Numbers and levels that are plain, as nearly all are: short decimals, told by one look.
 
 What is plain is right; what is not may be right as well, and takes a closer look (`numbers`, `book`). Where the package was installed
 with a C compiler `_native` does the same in machine code, many times faster, and this is what stands in for it.
@@ -99,4 +99,13 @@ def _text(number: object) -> DecimalText:
 
 if not TYPE_CHECKING:
     with suppress(ImportError):
-        from perps_actors.market._native import *  # noqa: F403 - as the standard library's `heapq` does
+        from perps_actors.market import _native
+
+        is_number = _native.is_number
+        is_above_zero = _native.is_above_zero
+        is_size = _native.is_size
+        are_levels = _native.are_levels
+        is_touch = _native.is_touch
+        spelled = _native.spelled
+        numbers_of = _native.numbers_of
+        levels_of = _native.levels_of

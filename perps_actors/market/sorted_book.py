@@ -175,4 +175,6 @@ def _significant_digits(price: str) -> int:
 
 if not TYPE_CHECKING:
     with suppress(ImportError):
-        from perps_actors.market._native import *  # noqa: F403 - as the standard library's `heapq` does
+        from perps_actors.market import _native
+
+        FloatBook = _native.FloatBook

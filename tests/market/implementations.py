@@ -22,18 +22,14 @@ class Implementation(NamedTuple):
 
 
 def _in_python() -> Implementation:
-    names = (_NATIVE, plain.__name__, sorted_book.__name__)
-    before = {name: sys.modules.get(name) for name in names}
-    sys.modules[_NATIVE] = None  # to import it fails
-    for name in names[1:]:
-        del sys.modules[name]
-    try:
-        return Implementation(*(importlib.import_module(name) for name in names[1:]))
-    finally:
-        del sys.modules[_NATIVE]
-        sys.modules.update({name: module for name, module in before.items() if module is not None})
-        for name in names[1:]:
-            setattr(sys.modules["perps_actors.market"], name.rpartition(".")[2], sys.modules[name])
+    names = plain.__name__, sorted_book.__name__
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, _NATIVE, None)  # to import it fails
+        patch.delattr(_NATIVE, raising=False)
+        for name in names:
+            patch.delitem(sys.modules, name)
+            patch.delattr(name)
+        return Implementation(*(importlib.import_module(name) for name in names))
 
 
 IS_COMPILED = sorted_book.FloatBook.__module__ == _NATIVE
