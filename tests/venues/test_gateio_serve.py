@@ -206,3 +206,11 @@ def test_requests_are_counted_by_path_and_refused_beyond_the_limit() -> None:
     assert (refusal.status, json.loads(refusal.body)["label"], refusal.retry_after_s) == (429, "TOO_MANY_REQUESTS", 7)
     assert account.headers()["X-Gate-RateLimit-Requests-Remain"] == "0"
     assert account.charge("/tickers", "", window + 10_000_000_000) is None
+
+
+def test_requests_are_the_same_whatever_the_size_of_the_answer_but_not_of_candles_or_merged_prices() -> None:
+    book, candles = f"{PREFIX}/order_book", f"{PREFIX}/candlesticks"
+    whole = serve_rest.request_key(book, "contract=A")
+    assert serve_rest.request_key(book, "contract=A&interval=0&limit=100&with_id=true") == whole
+    assert serve_rest.request_key(book, "contract=A&interval=0.1") != whole
+    assert serve_rest.request_key(candles, "contract=A&interval=1m") != serve_rest.request_key(candles, "contract=A&interval=1h")

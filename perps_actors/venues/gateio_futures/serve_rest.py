@@ -76,7 +76,11 @@ class GateioRestSide(RestAnswers):
 
     WeightAccount = GateioRequests
     too_many = staticmethod(too_many)
-    beside_the_point = ("limit", "interval", "with_id", "offset")
+    beside_the_point = ("limit", "with_id", "offset")
+
+    def request_key(self, path: str, query: str) -> tuple[str, ...]:
+        """Return what makes two requests the same one; a book whose prices nobody merged is asked for by an interval of 0, or none."""
+        return tuple(part for part in super().request_key(path, query) if part != "interval=0")
 
     def snapshot_symbol(self, path: str, query: str) -> str | None:
         """Return the contract whose book a request asks for; None if it asks for something else."""
