@@ -77,6 +77,14 @@ def test_a_message_with_a_level_that_is_not_plain_changes_nothing(made, bid_rows
     assert book.depth(ALL) == before
 
 
+@pytest.mark.parametrize("price", ["1.0000000000000001", "9007199254740993", "0.12345678901234567", 9_007_199_254_740_993])
+def test_a_price_of_more_digits_than_a_float_holds_is_not_plain(made, price):
+    book = made.sorted_book.FloatBook()
+    assert not book.set([Row(price, "1")], [])
+    assert not book.replace([], [Row(price, "1")])
+    assert book.set([Row("1", "12345678901.234567")], [])  # a size is not what levels are told apart by
+
+
 @pytest.mark.parametrize("count", [1, 2, 17, 500])
 @pytest.mark.parametrize("order", ["rising", "falling", "mixed"])
 def test_a_snapshot_may_come_in_any_order(made, count, order):
