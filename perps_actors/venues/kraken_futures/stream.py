@@ -16,7 +16,8 @@ import msgspec
 
 from perps_actors.errors import MarketError, VenueError
 from perps_actors.market.instrument import InstrumentId
-from perps_actors.market.plain import levels_of
+from perps_actors.market.plain import levels_of, spelled
+from perps_actors.market.texts import Level
 from perps_actors.transport.wire import ConnectionPlan, HttpRequest
 from perps_actors.venues.contract import Complaint, Endpoints, Outcome
 from perps_actors.venues.fields import NS_PER_MS
@@ -147,8 +148,8 @@ def _snapshot(book: RenewedBook, whole: BookSnapshot, connection: str, received_
 
 
 def _delta(book: RenewedBook, delta: BookDelta, connection: str, received_ns: int) -> Sequence[Outcome]:
-    levels, last, sequence, time_ns = levels_of((delta,)), book.sequence, delta.seq, delta.timestamp * NS_PER_MS
-    bids, asks = (levels, ()) if delta.side == "buy" else ((), levels)
+    level, last, sequence, time_ns = Level(spelled(delta.price), spelled(delta.size)), book.sequence, delta.seq, delta.timestamp * NS_PER_MS
+    bids, asks = ((level,), ()) if delta.side == "buy" else ((), (level,))
     broken = None if last is None or sequence == last + 1 else f"gap: number {last} was followed by {sequence}"
     return book.update(bids, asks, connection, sequence=sequence, venue_time_ns=time_ns, received_ns=received_ns, broken=broken)
 
