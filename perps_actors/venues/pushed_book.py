@@ -11,6 +11,7 @@ from perps_actors.market.book import OrderBook
 from perps_actors.market.events import BookTop, BookWithdrawn
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.plain import Row
+from perps_actors.market.sorted_book import check_levels
 from perps_actors.venues.contract import Outcome
 
 BACKWARDS_NS = 1_000_000_000
@@ -75,6 +76,7 @@ class PushedBook:
         """
         self.connection = connection
         if not self.good:
+            check_levels(bids, asks)
             return self._repair(received_ns)
         if broken is None and venue_time_ns is not None and venue_time_ns < self._earliest_ns:
             broken = self.ran_back(venue_time_ns)

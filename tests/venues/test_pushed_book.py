@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from perps_actors.errors import MarketError
 from perps_actors.market.events import BookTop, BookWithdrawn
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.texts import Level
@@ -34,6 +35,18 @@ def test_a_snapshot_makes_a_good_book_and_an_update_changes_it() -> None:
 
 def test_before_a_snapshot_there_is_nothing() -> None:
     assert update(PushedBook(BTC), bids=(("10", "3"),)) == ()
+
+
+@pytest.mark.parametrize("levels", [(("x", "1"),), (("0", "1"),), (("9", "-1"),)])
+def test_a_level_that_no_book_can_have_is_an_error_before_a_snapshot_and_after_one(levels) -> None:
+    for told in (PushedBook(BTC), book()):
+        before = told.depth(10)
+        with pytest.raises(MarketError):
+            update(told, bids=levels)
+        with pytest.raises(MarketError):
+            told.snapshot(side(levels), (), "ws", sequence=3, venue_time_ns=12, received_ns=12)
+        assert told.depth(10) == before
+    assert type(update(told, bids=(("10", "3"),))[0]) is BookTop
 
 
 @pytest.mark.parametrize(
