@@ -1,6 +1,6 @@
 """The order book: price levels a side, exact, fast at the top, and no work on levels that nobody reads.
 
-A level stays the pair of texts that the venue sent. It is keyed by the price as a float while every price of the book has at
+A level stays the record that the venue's text was decoded to. It is keyed by the price as a float while every price of the book has at
 most 15 significant digits, because decimals that short never share a float (IEEE 754 binary64 carries 15 decimal digits there
 and back); the first longer price moves the whole book to exact `Decimal` keys. So `7.6110` and `7.611` are one level, and two
 prices that differ in their 20th digit are two.

@@ -7,7 +7,7 @@ was installed with a C compiler `_native` has a `FloatBook` that is many times f
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from decimal import Decimal
 from itertools import chain
@@ -20,6 +20,9 @@ from perps_actors.market.texts import DecimalText
 
 Key = float | Decimal
 """What a level is held by: its price."""
+
+Changes = Iterable[tuple[Key, Row | None]]
+"""Levels by their keys, None for one that is gone."""
 
 Best = tuple[DecimalText | None, DecimalText | None, DecimalText | None, DecimalText | None, int, int]
 """Price and size of the best bid and the best ask, None where there is none, and how many levels the sides have."""
@@ -71,6 +74,11 @@ class SortedBook:
         bids: list[tuple[str, str]] = [_texts(self._bids[key]) for key in self._bid_keys[: -levels - 1 : -1]]
         return bids, [_texts(self._asks[key]) for key in self._ask_keys[:levels]]
 
+    def _fill(self, bids: Changes, asks: Changes) -> None:
+        """Hold these levels and no other."""
+        self._bids, self._asks = _remaining(bids), _remaining(asks)
+        self._bid_keys, self._ask_keys = sorted(self._bids), sorted(self._asks)
+
 
 class FloatBook(SortedBook):
     """Levels of two sides, by price as a float: plain ones only, of whose price a float holds every digit."""
@@ -91,8 +99,7 @@ class FloatBook(SortedBook):
         bid_changes, ask_changes = _changes(bids), _changes(asks)
         if bid_changes is None or ask_changes is None:
             return False
-        self._bids, self._asks = _remaining(bid_changes), _remaining(ask_changes)
-        self._bid_keys, self._ask_keys = sorted(self._bids), sorted(self._asks)
+        self._fill(bid_changes, ask_changes)
         return True
 
 
@@ -111,7 +118,7 @@ def _changes(levels: Iterable[Row]) -> list[tuple[float, Row | None]] | None:
     return changes
 
 
-def _set(held: dict[Key, Row], keys: list[Key], changes: Iterable[tuple[Key, Row | None]]) -> None:
+def _set(held: dict[Key, Row], keys: list[Key], changes: Changes) -> None:
     count = len(held)
     for key, level in changes:
         if level is not None:
@@ -124,7 +131,7 @@ def _set(held: dict[Key, Row], keys: list[Key], changes: Iterable[tuple[Key, Row
             count -= 1
 
 
-def _remaining(changes: Iterable[tuple[Key, Row | None]]) -> dict[Key, Row]:
+def _remaining(changes: Changes) -> dict[Key, Row]:
     newest = dict(changes)
     return {key: level for key, level in newest.items() if level is not None}
 
@@ -149,8 +156,7 @@ class ExactBook(SortedBook):
     def __init__(self, bids: Sequence[Row], asks: Sequence[Row]) -> None:
         check_levels(bids, asks)
         super().__init__()
-        self._bids, self._asks = _remaining(_exact_changes(bids)), _remaining(_exact_changes(asks))
-        self._bid_keys, self._ask_keys = sorted(self._bids), sorted(self._asks)
+        self._fill(_exact_changes(bids), _exact_changes(asks))
 
     def set(self, bids: Sequence[Row], asks: Sequence[Row], /) -> bool:
         """Set levels, which deletes those of size zero.
@@ -164,7 +170,7 @@ class ExactBook(SortedBook):
         return True
 
 
-def _exact_changes(levels: Iterable[Row]) -> Iterator[tuple[Key, Row | None]]:
+def _exact_changes(levels: Iterable[Row]) -> Changes:
     return ((Decimal(str(level.price)), level if Decimal(str(level.size)) else None) for level in levels)
 
 

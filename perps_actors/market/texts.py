@@ -13,11 +13,8 @@ else:
     DecimalText = str  # to call a NewType takes as long as to make the text
 
 
-class Level(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A price and the size at it, as the venue spells them; a size is absolute, and zero deletes the level.
-
-    Most venues send the two in this order; what some of them send behind is skipped.
-    """
+class Level(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, gc=False):
+    """A price and the size at it, as the venue spells them, in this order; a size is absolute, and zero deletes the level."""
 
     price: DecimalText
     size: DecimalText

@@ -15,7 +15,7 @@ Millis = Annotated[int, Meta(ge=0, le=9_223_372_036_854)]
 """Milliseconds since 1970 that fit 64 bits as nanoseconds."""
 
 
-class NumberLevel(Struct, array_like=True, gc=False):
+class NumberLevel(Struct, array_like=True, forbid_unknown_fields=True, gc=False):
     """Price and size of a level as JSON numbers."""
 
     price: Raw

@@ -78,6 +78,7 @@ class PushedBook:
         if not self.good:
             check_levels(bids, asks)
             return self._repair(received_ns)
+        # Asked first, as nearly all updates come in time: it spares them the call.
         if broken is None and venue_time_ns is not None and venue_time_ns < self._earliest_ns:
             broken = self.ran_back(venue_time_ns)
         if broken is not None:

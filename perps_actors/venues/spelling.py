@@ -9,7 +9,7 @@ from msgspec import Raw
 from perps_actors.errors import MarketError
 from perps_actors.market import plain
 from perps_actors.market.numbers import DecimalText, decimal_text, positive
-from perps_actors.market.plain import is_above_zero, is_number, spelled
+from perps_actors.market.plain import spelled
 
 JsonNumber = Any
 """A JSON number as spelled, in a record whose decoder has the `float_hook` str: text, or an integer, which has but one spelling."""
@@ -55,8 +55,8 @@ def number_of(number: Raw) -> DecimalText | None:
     Raises:
         MarketError: anything else that is no number within the limits.
     """
-    text = spelled(number)
-    return text if is_number(text) else decimal_text(text) if _is_sent(text) else None
+    text = spelled_if_any(number)
+    return decimal_text(text) if text is not None else None
 
 
 def positive_of(number: Raw) -> DecimalText | None:
@@ -65,8 +65,8 @@ def positive_of(number: Raw) -> DecimalText | None:
     Raises:
         MarketError: anything else that is no number above zero.
     """
-    text = spelled(number)
-    return text if is_above_zero(text) else positive(text) if _is_sent(text) else None
+    text = spelled_if_any(number)
+    return positive(text) if text is not None else None
 
 
 def amount_of(number: Raw) -> DecimalText | None:
@@ -75,11 +75,5 @@ def amount_of(number: Raw) -> DecimalText | None:
     Raises:
         MarketError: anything else that is no number, or one below zero.
     """
-    text = spelled(number)
-    if is_number(text) and text[0] != "-":
-        return text
-    return positive(text) if text[:1] == "-" else decimal_text(text) if _is_sent(text) else None
-
-
-def _is_sent(text: str) -> bool:
-    return text not in ("", _NULL)
+    text = number_of(number)
+    return positive(text) if text is not None and text.startswith("-") else text

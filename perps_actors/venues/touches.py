@@ -50,6 +50,6 @@ def _side(quote: Quote) -> Quote:
     price, size = quote
     if price is None:
         return None, None
-    if not is_above_zero(price) and is_zero(price):
+    if is_zero(price):
         return None, EMPTY
     return positive(price), None if size is None else positive(size)

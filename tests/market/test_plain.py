@@ -89,6 +89,11 @@ def test_what_is_no_number_is_not_plain(made, text):
     assert not made.plain.is_above_zero(text)
 
 
+@given(st.from_regex(r"\A-?[0-9]{1,15}(\.[0-9]{0,15})?([eE][+-]?[01]?[0-9])?\Z"))
+def test_a_float_is_the_nearest_to_its_number_however_that_is_spelled(made, text):
+    assert made.plain.nearest_float(text) == float(text)
+
+
 def test_below_zero_there_is_no_size_and_zero_is_one(made):
     assert not made.plain.is_size("-1")
     assert made.plain.is_size("0.00")

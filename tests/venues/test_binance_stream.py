@@ -180,6 +180,7 @@ def test_a_level_that_is_no_level_refuses_the_whole_event(side, place, value):
         {"pu": None},
         {"b": None},
         {"b": [["1"]]},
+        {"b": [["1", "2", "3"]]},
         {"b": {"1": "2"}},
         {"a": [["9", "1"]] * 5_001},
         {"b": [["0", "1"]]},

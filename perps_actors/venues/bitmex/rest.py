@@ -15,8 +15,7 @@ import msgspec
 
 from perps_actors.errors import VenueError
 from perps_actors.market.instrument import InstrumentId
-from perps_actors.market.numbers import DecimalText
-from perps_actors.market.texts import Level
+from perps_actors.market.plain import levels_of
 from perps_actors.transport.wire import HttpRequest
 from perps_actors.venues.addresses import parts_of
 from perps_actors.venues.answers import Answers, book_reader, reader_of
@@ -131,11 +130,9 @@ def _book(body: bytes) -> BookSnapshot:
     if not rows:
         msg = "Expected the levels of a listed contract, was none"
         raise VenueError(msg)
-    sides: dict[str, list[Level]] = {"Buy": [], "Sell": []}
-    for row in rows:
-        sides[row.side].append(Level(DecimalText(str(row.price)), DecimalText(str(row.size))))
+    bids, asks = (levels_of(row for row in rows if row.side == side) for side in ("Buy", "Sell"))
     moments = [row.timestamp for row in rows if row.timestamp is not None]
-    return BookSnapshot(sides["Buy"], sides["Sell"], None, nanoseconds(max(moments)) if moments else None)
+    return BookSnapshot(bids, asks, None, nanoseconds(max(moments)) if moments else None)
 
 
 _CONTRACTS: Final = reader_of(VENUE, _rows, InstrumentRow, _contract)

@@ -70,7 +70,7 @@ class Push(Struct, Generic[Data], gc=False):
 Action = Literal["new", "change", "delete"]
 
 
-class ChangedLevel(Struct, array_like=True, gc=False):
+class ChangedLevel(Struct, array_like=True, forbid_unknown_fields=True, gc=False):
     """What became of a level; the size is absolute, and 0 where it is deleted."""
 
     action: Action

@@ -16,7 +16,7 @@ from perps_actors.market.candle import candle_of
 from perps_actors.market.events import Funding, FundingPaid, Liquidation, MarketEvent, OpenInterest, TakerSide, Trade, VenueMark
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.numbers import DecimalText, decimal_text, positive
-from perps_actors.market.plain import is_above_zero, levels_of, spelled
+from perps_actors.market.plain import levels_of, spelled
 from perps_actors.market.texts import Level
 from perps_actors.transport.wire import HttpRequest
 from perps_actors.venues.deribit.messages import Candle, CandleRow, ChangedLevel, PaidRow, Summary, Ticker, TradeRow
@@ -128,7 +128,7 @@ def _side(sent: Raw, price: DecimalText | None, size: DecimalText | None) -> Quo
 
 
 def _positive(number: DecimalText | None) -> DecimalText | None:
-    return number if number is None or is_above_zero(number) else positive(number)
+    return positive(number) if number is not None else None
 
 
 def _state_of(venue_mark: VenueMark, rate: DecimalText | None, open_interest: DecimalText | None) -> list[MarketEvent]:

@@ -11,7 +11,7 @@ from typing import Annotated, Final, Literal
 
 from msgspec import Meta, Raw, Struct, field
 
-from perps_actors.venues.fields import Millis, NumberLevels, SequenceId
+from perps_actors.venues.fields import Millis, NumberLevel, SequenceId
 
 INTERVALS: Final = {
     60: "1min",
@@ -25,6 +25,8 @@ INTERVALS: Final = {
 """Lengths of candles in seconds, and their names; weeks and months are left out."""
 
 SECONDS: Final = {name: seconds for seconds, name in INTERVALS.items()}
+
+Rows = Annotated[list[NumberLevel], Meta(max_length=5_000)]
 
 Time = Millis | str | None
 """Milliseconds since 1970, which notifications spell as strings in their pings only."""
@@ -47,8 +49,8 @@ class Frame(Struct, gc=False):
 class FullBook(Struct, gc=False):
     """`depth.step<k>`: a whole book each time. A delisted contract's has no sides."""
 
-    bids: NumberLevels | None = None
-    asks: NumberLevels | None = None
+    bids: Rows | None = None
+    asks: Rows | None = None
 
 
 class ChangedBook(Struct, gc=False):
@@ -56,8 +58,8 @@ class ChangedBook(Struct, gc=False):
 
     event: Literal["snapshot", "update"]
     version: SequenceId
-    bids: NumberLevels | None = None
-    asks: NumberLevels | None = None
+    bids: Rows | None = None
+    asks: Rows | None = None
 
 
 class Best(Struct, gc=False):

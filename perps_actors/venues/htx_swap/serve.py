@@ -16,11 +16,11 @@ from perps_actors.errors import TransportError
 from perps_actors.market.events import Funding, Touch, Trade, VenueMark
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.plain import levels_of
-from perps_actors.venues.fields import NS_PER_MS, NS_PER_S, NumberLevels
+from perps_actors.venues.fields import NS_PER_MS, NS_PER_S
 from perps_actors.venues.htx_swap.families import LINEAR, VENUE, family_of
 from perps_actors.venues.htx_swap.followed import parts_of_channel
 from perps_actors.venues.htx_swap.frames import beginning, unpacked
-from perps_actors.venues.htx_swap.messages import Best, ChangedBook, Frame, FullBook, Kline
+from perps_actors.venues.htx_swap.messages import Best, ChangedBook, Frame, FullBook, Kline, Rows
 from perps_actors.venues.htx_swap.readings import best_of, mark_of, time_of
 from perps_actors.venues.htx_swap.serve_session import HtxSession, path_of, stream_name, symbol_of
 from perps_actors.venues.htx_swap.topics import BOOK
@@ -191,7 +191,7 @@ def _sides(book: FullBook | ChangedBook) -> tuple[Levels, Levels]:
     return _levels(book.bids), _levels(book.asks)
 
 
-def _levels(rows: NumberLevels | None) -> Levels:
+def _levels(rows: Rows | None) -> Levels:
     return paired(levels_of(rows or ()))
 
 

@@ -11,7 +11,8 @@ from typing import Annotated, Final, Literal
 
 from msgspec import Meta, Raw, Struct, field
 
-from perps_actors.venues.fields import Levels, SequenceId
+from perps_actors.market.texts import Level
+from perps_actors.venues.fields import SequenceId
 
 INTERVALS: Final = {
     60: "1m",
@@ -48,11 +49,18 @@ class Frame(Struct, gc=False):
     event: str | None = None
 
 
+class CountedLevel(Level, frozen=True, forbid_unknown_fields=False):
+    """A level; behind its size stand numbers of orders."""
+
+
+CountedLevels = Annotated[list[CountedLevel], Meta(max_length=5_000)]
+
+
 class BookRecord(Struct, gc=False):
     """`books`, and `GET /api/v5/market/books`: the whole book or its changes. Before 2022-09 there were no sequence numbers."""
 
-    bids: Levels
-    asks: Levels
+    bids: CountedLevels
+    asks: CountedLevels
     time: str = field(name="ts")
     sequence: SequenceId | None = field(name="seqId", default=None)
     previous: SequenceId | None = field(name="prevSeqId", default=None)
