@@ -10,7 +10,11 @@ def _extensions() -> list[Any]:
         from Cython.Build import cythonize  # noqa: PLC0415 - an installation without build isolation may lack it
     except ImportError:
         return []
-    native = Extension("perps_actors.market._native", ["perps_actors/market/_native.pyx"], extra_compile_args=["-O3"])
+    native = Extension(
+        "perps_actors.market._native",
+        ["perps_actors/market/_native.pyx"],
+        extra_compile_args=["-O3"],
+    )
     extensions: list[Any] = cythonize([native], build_dir="build", language_level=3)
     for extension in extensions:
         extension.optional = True

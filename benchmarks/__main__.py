@@ -10,7 +10,19 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-from benchmarks import ask, decode, end_to_end, host_loop, idle, import_time, latency, memory, restart, tell, thousand_actors
+from benchmarks import (
+    ask,
+    decode,
+    end_to_end,
+    host_loop,
+    idle,
+    import_time,
+    latency,
+    memory,
+    restart,
+    tell,
+    thousand_actors,
+)
 from benchmarks.result import Result
 
 Measure = Callable[..., Iterator[Result]]
@@ -31,9 +43,23 @@ BENCHMARKS: dict[str, Measure] = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="few rounds of few messages: does it run, is it in the right region")
-    parser.add_argument("--peers", type=Path, metavar="PYTHON", help="of an environment with peers.txt: adds decode, decode_interpreted")
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHMARKS)}, decode, decode_interpreted; default all")
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="few rounds of few messages: does it run, is it in the right region",
+    )
+    parser.add_argument(
+        "--peers",
+        type=Path,
+        metavar="PYTHON",
+        help="of an environment with peers.txt: adds decode, decode_interpreted",
+    )
+    parser.add_argument(
+        "names",
+        nargs="*",
+        metavar="NAME",
+        help=f"of {', '.join(BENCHMARKS)}, decode, decode_interpreted; default all",
+    )
     given = parser.parse_args()
     known = dict(BENCHMARKS)
     if given.peers is not None:

@@ -50,11 +50,19 @@ async def _nothing(_: Any, __: float) -> None:
     pass
 
 
-async def _feed(played: Recording, connection: Connection, book: Any = _nothing, trade: Any = _nothing) -> Any:
+async def _feed(
+    played: Recording, connection: Connection, book: Any = _nothing, trade: Any = _nothing
+) -> Any:
     feed = EXCHANGES[played.venue](
         symbols=list(played.symbols),
         channels=[L2_BOOK, TRADES, TICKER],
-        callbacks={L2_BOOK: book, TRADES: trade, TICKER: _nothing, FUNDING: _nothing, OPEN_INTEREST: _nothing},
+        callbacks={
+            L2_BOOK: book,
+            TRADES: trade,
+            TICKER: _nothing,
+            FUNDING: _nothing,
+            OPEN_INTEREST: _nothing,
+        },
         max_depth=0,
         config=CONFIG,
     )
@@ -63,7 +71,9 @@ async def _feed(played: Recording, connection: Connection, book: Any = _nothing,
     return feed
 
 
-async def _heard(played: Recording, frames: list[tuple[str, float]], connection: Connection) -> Heard:
+async def _heard(
+    played: Recording, frames: list[tuple[str, float]], connection: Connection
+) -> Heard:
     heard, held = Heard(), {}
 
     async def book(told: Any, _: float) -> None:
@@ -85,10 +95,14 @@ async def main(folder: str, cpu_s: str) -> None:
     played, watch = recording(Path(folder)), Stopwatch()
     # Kraken's products are in lower case over REST, where it learns their names.
     spelling = str.lower if played.venue == "kraken_futures" else str
-    Symbols.set(EXCHANGES[played.venue].id, {symbol: spelling(symbol) for symbol in played.symbols}, {})
+    Symbols.set(
+        EXCHANGES[played.venue].id, {symbol: spelling(symbol) for symbol in played.symbols}, {}
+    )
     frames = [(line.text, line.received_s) for line in played.lines if line.is_frame]
     address = next(line.url for line in played.lines if line.is_frame)
-    connection = Connection(address, {line.url: line.text for line in played.lines if not line.is_frame})
+    connection = Connection(
+        address, {line.url: line.text for line in played.lines if not line.is_frame}
+    )
     heard = await _heard(played, frames, connection)
     while watch.cpu_s < float(cpu_s):
         handler = (await _feed(played, connection)).message_handler

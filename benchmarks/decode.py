@@ -31,7 +31,9 @@ SKIPS_BACKLOG = frozenset({"kraken_futures"})
 
 def measure(*, quick: bool, peers: Path) -> Iterator[Result]:
     """Yield the figure of each venue; `peers` runs Python in the environment that has cryptofeed."""
-    assert FloatBook.__module__ == "perps_actors.market._native", "expected an installation that found a C compiler"
+    assert FloatBook.__module__ == "perps_actors.market._native", (
+        "expected an installation that found a C compiler"
+    )
     yield from _measure("decode", ("-m", "benchmarks.our_decode"), quick=quick, peers=peers)
 
 
@@ -57,4 +59,6 @@ def _check_same(venue: str, ours: dict[str, Any], theirs: dict[str, Any]) -> Non
     ours_trades = ours["trades"] + (0 if venue in SKIPS_BACKLOG else ours["backlog"])
     got = ours["books"], ours["levels"], ours_trades
     expected = theirs["books"], theirs["levels"], theirs["trades"]
-    assert got == expected, f"{venue}: expected {expected} books, levels and trades as cryptofeed, was {got}"
+    assert got == expected, (
+        f"{venue}: expected {expected} books, levels and trades as cryptofeed, was {got}"
+    )

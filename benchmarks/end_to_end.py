@@ -16,6 +16,8 @@ def measure(*, quick: bool) -> Iterator[Result]:
     for _ in range(rounds):
         with ticker_server(count) as address:
             ours = python("benchmarks.our_pipeline", address, str(count))
-            theirs = output_of(sys.executable, str(BASELINE), f"ws://{address}/public/stream", str(count))
+            theirs = output_of(
+                sys.executable, str(BASELINE), f"ws://{address}/public/stream", str(count)
+            )
         figures.append((ours["count"] / ours["cpu"], theirs["count"] / theirs["cpu"]))
     yield of_rounds("end_to_end", "websocket-client", "messages/CPU-s", figures)

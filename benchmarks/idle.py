@@ -16,5 +16,7 @@ def measure(*, quick: bool) -> Iterator[Result]:
     figures = []
     for _ in range(rounds):
         with ticker_server(0) as address:
-            figures.append((python("benchmarks.our_idle", address, str(seconds))["percent"], LIMIT_PERCENT))
+            figures.append(
+                (python("benchmarks.our_idle", address, str(seconds))["percent"], LIMIT_PERCENT)
+            )
     yield of_rounds("idle", "whole-system", "% of a core", figures, smaller_is_better=True)

@@ -17,7 +17,9 @@ def measure(*, quick: bool) -> Iterator[Result]:
     for _ in range(rounds):
         with ticker_server(count, RATE) as address:
             ours = python("benchmarks.our_latency", address, str(count))
-            theirs = python("benchmarks.original_latency", f"ws://{address}/public/stream", str(count))
+            theirs = python(
+                "benchmarks.original_latency", f"ws://{address}/public/stream", str(count)
+            )
         for quantile, rows in figures.items():
             rows.append((ours[quantile], theirs[quantile]))
     for quantile, rows in figures.items():

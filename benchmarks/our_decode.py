@@ -13,7 +13,7 @@ from pathlib import Path
 from benchmarks.playing import Heard, Line, Recording, Stopwatch, recording, show
 from perps_actors.market.events import BookTop, Trade
 from perps_actors.transport.wire import HttpRequest
-from perps_actors.venues.contract import Complaint, Outcome, StreamAdapter, Venue
+from perps_actors.venues.contract import InvalidInput, Outcome, StreamAdapter, Venue
 from perps_actors.venues.registry import venue
 
 ALL_LEVELS = 1_000_000
@@ -27,23 +27,34 @@ def _steps(known: Venue, lines: Iterable[Line]) -> Iterator[Step]:
     for line in lines:
         request = None if line.is_frame else rest.request_for(line.url)
         if request is None or request.purpose == "depth":
-            yield request, line.connection, line.text.encode(), round(line.received_s * 1_000_000_000)
+            yield (
+                request,
+                line.connection,
+                line.text.encode(),
+                round(line.received_s * 1_000_000_000),
+            )
 
 
 def _play(stream: StreamAdapter, steps: Sequence[Step]) -> Iterator[Sequence[Outcome]]:
     for request, connection, data, received_ns in steps:
-        yield stream.frame(connection, data, received_ns) if request is None else stream.answer(request, 200, data, received_ns)
+        yield (
+            stream.frame(connection, data, received_ns)
+            if request is None
+            else stream.answer(request, 200, data, received_ns)
+        )
 
 
 def _heard(stream: StreamAdapter, played: Recording, steps: Sequence[Step]) -> Heard:
     heard = Heard()
     for outcome in (outcome for outcomes in _play(stream, steps) for outcome in outcomes):
-        assert not isinstance(outcome, Complaint), outcome.what
+        assert not isinstance(outcome, InvalidInput), outcome.what
         heard.books += isinstance(outcome, BookTop)
         if isinstance(outcome, Trade):
             heard.backlog += outcome.backlog
             heard.trades += not outcome.backlog
-    heard.levels = sum(len(side) for symbol in played.symbols for side in stream.depth(symbol, ALL_LEVELS))
+    heard.levels = sum(
+        len(side) for symbol in played.symbols for side in stream.depth(symbol, ALL_LEVELS)
+    )
     return heard
 
 

@@ -53,7 +53,11 @@ async def read(perps: AsyncPerps, count: int) -> int:
 def quantiles(values: list[float], name: str) -> dict[str, float]:
     """Return median, 99th percentile and maximum."""
     ordered = sorted(values)
-    return {f"{name}_p50": ordered[len(ordered) // 2], f"{name}_p99": ordered[int(len(ordered) * 0.99)], f"{name}_max": ordered[-1]}
+    return {
+        f"{name}_p50": ordered[len(ordered) // 2],
+        f"{name}_p99": ordered[int(len(ordered) * 0.99)],
+        f"{name}_max": ordered[-1],
+    }
 
 
 async def host(address: str, count: int) -> dict[str, float]:
@@ -67,7 +71,11 @@ async def host(address: str, count: int) -> dict[str, float]:
         marks = await asyncio.wait_for(read(perps, count), ENOUGH_S)
         seconds = time.perf_counter() - began_s
     watching.cancel()
-    return {**quantiles(late_ms, "late"), **quantiles(held_ms, "held"), "marks_a_second": marks / seconds}
+    return {
+        **quantiles(late_ms, "late"),
+        **quantiles(held_ms, "held"),
+        "marks_a_second": marks / seconds,
+    }
 
 
 if __name__ == "__main__":

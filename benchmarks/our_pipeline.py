@@ -54,7 +54,10 @@ def main() -> None:
     def marks() -> int:
         return sum(perps.count(symbol) for symbol in SYMBOLS)
 
-    with tempfile.TemporaryDirectory() as folder, system_on(address, f"{folder}/events.journal") as perps:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        system_on(address, f"{folder}/events.journal") as perps,
+    ):
         while not marks():
             pause.wait(LOOK_EVERY_S)
         cpu, first = cpu_seconds(), marks()

@@ -36,11 +36,17 @@ def recording(folder: Path) -> Recording:
     meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
     with gzip.open(folder / "raw.jsonl.gz", "rt", encoding="utf-8") as raw:
         lines = [json.loads(text) for text in raw]
-    return Recording(meta["venue"], tuple(meta["symbols"]), tuple(_line(line) for line in lines if line["dir"] in ("ws", "http")))
+    return Recording(
+        meta["venue"],
+        tuple(meta["symbols"]),
+        tuple(_line(line) for line in lines if line["dir"] in ("ws", "http")),
+    )
 
 
 def _line(line: dict[str, Any]) -> Line:
-    return Line(line["dir"] == "ws", line["conn"], line["url"] or "", line["data"], line["t"] or 0.0)
+    return Line(
+        line["dir"] == "ws", line["conn"], line["url"] or "", line["data"], line["t"] or 0.0
+    )
 
 
 class Stopwatch:
@@ -55,7 +61,12 @@ class Stopwatch:
         self._since = time.process_time()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.cpu_s += time.process_time() - self._since
         self.plays += 1
 

@@ -21,7 +21,9 @@ BASELINE = DATA.parent / "tools" / "baseline_pipeline.py"
 def ticker_server(count: int, rate: float = 0) -> Iterator[str]:
     """Serve `count` frames to each client of `/public`; gives the address without scheme."""
     command = [sys.executable, "-m", "benchmarks.ticker_server", str(count), str(rate)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT) as server:
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT
+    ) as server:
         assert server.stdout is not None
         assert server.stdin is not None
         yield f"127.0.0.1:{server.stdout.readline().strip()}"

@@ -56,7 +56,9 @@ def restarts_ms(count: int) -> list[float]:
     cell, supervisor = runtime.cell("frail"), runtime.cell("supervisor", group="supervisor")
     child = Child(ChildSpec(name="frail", factory=lambda: Frail(stopwatch)), cell)
     policy = RestartPolicy(intensity=10**9, healthy_s=0.0)
-    supervisor.install(Supervisor([child], policy=policy, random=Random(0), on_incident=lambda _: None))
+    supervisor.install(
+        Supervisor([child], policy=policy, random=Random(0), on_incident=lambda _: None)
+    )
     started, stopped = Answer(), Answer()
     supervisor.address.tell(StartChildren(started))
     started.get(timeout=LIMIT_S)
@@ -73,5 +75,8 @@ def restarts_ms(count: int) -> list[float]:
 def measure(*, quick: bool) -> Iterator[Result]:
     """Yield median and 99th percentile."""
     taken = sorted(restarts_ms(100 if quick else 1_000))
-    for variant, value in (("p50", statistics.median(taken)), ("p99", taken[int(len(taken) * 0.99)])):
+    for variant, value in (
+        ("p50", statistics.median(taken)),
+        ("p99", taken[int(len(taken) * 0.99)]),
+    ):
         yield of_rounds("restart", variant, "ms", [(value, LIMIT_MS)], smaller_is_better=True)

@@ -22,13 +22,25 @@ class Result:
 
     def show(self) -> None:
         """Print as one JSON line."""
-        line = {name: round(v, 6) if isinstance(v, float) else v for name, v in attrs.asdict(self).items()}
+        line = {
+            name: round(v, 6) if isinstance(v, float) else v
+            for name, v in attrs.asdict(self).items()
+        }
         print(json.dumps(line), flush=True)
 
 
-def of_rounds(benchmark: str, variant: str, unit: str, rounds: Sequence[tuple[float, float]], *, smaller_is_better: bool = False) -> Result:
+def of_rounds(
+    benchmark: str,
+    variant: str,
+    unit: str,
+    rounds: Sequence[tuple[float, float]],
+    *,
+    smaller_is_better: bool = False,
+) -> Result:
     """Return the medians of rounds of (value, baseline), and the median of their ratios."""
-    ratios = [baseline / value if smaller_is_better else value / baseline for value, baseline in rounds]
+    ratios = [
+        baseline / value if smaller_is_better else value / baseline for value, baseline in rounds
+    ]
     return Result(
         benchmark=benchmark,
         variant=variant,

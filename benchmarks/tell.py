@@ -18,7 +18,10 @@ def rates(tell: Callable[[Item], object], actor: Counting, count: int) -> dict[s
     for _ in range(count):
         tell(message)
     assert done.wait(LIMIT_S), f"{actor.count} of {count} handled"
-    return {"one-sender": count / (time.perf_counter() - began_s), "one-sender-cpu": count / (time.process_time() - cpu_s)}
+    return {
+        "one-sender": count / (time.perf_counter() - began_s),
+        "one-sender-cpu": count / (time.process_time() - cpu_s),
+    }
 
 
 def measure(*, quick: bool) -> Iterator[Result]:

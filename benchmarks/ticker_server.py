@@ -50,7 +50,9 @@ def framed(data: bytes) -> bytes:
 
 def flood(count: int) -> Iterator[bytes]:
     for start in range(0, count, CHUNK):
-        yield b"".join(framed(payload(n, 1_700_000_000_000)) for n in range(start, min(start + CHUNK, count)))
+        yield b"".join(
+            framed(payload(n, 1_700_000_000_000)) for n in range(start, min(start + CHUNK, count))
+        )
 
 
 class Handler(socketserver.BaseRequestHandler):
@@ -69,9 +71,15 @@ class Handler(socketserver.BaseRequestHandler):
                 return
             head += data
         if b"upgrade: websocket" not in head.lower():
-            self.request.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n[]")
+            self.request.sendall(
+                b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n[]"
+            )
             return
-        key = next(line.split(b":", 1)[1].strip() for line in head.split(b"\r\n") if line.lower().startswith(b"sec-websocket-key"))
+        key = next(
+            line.split(b":", 1)[1].strip()
+            for line in head.split(b"\r\n")
+            if line.lower().startswith(b"sec-websocket-key")
+        )
         accept = base64.b64encode(hashlib.sha1(key + GUID, usedforsecurity=False).digest())
         self.request.sendall(
             b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "

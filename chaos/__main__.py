@@ -39,7 +39,9 @@ def rounds(seconds: float, seed: int, kinds: Sequence[str] = KINDS) -> list[Roun
         "flood": lambda seed, _: flood_round(seed, FLOOD_S),
     }
     while len(results) < len(kinds) or time.monotonic() < until_s:
-        result = players[kinds[len(results) % len(kinds)]](seed + len(results), until_s - time.monotonic())
+        result = players[kinds[len(results) % len(kinds)]](
+            seed + len(results), until_s - time.monotonic()
+        )
         result.show()
         results.append(result)
     return results
@@ -50,20 +52,52 @@ def summary(results: list[RoundResult], seed: int, seconds: float) -> RoundResul
     resident = [result.figures["rss_mib"] for result in results]
     growth_mib = max(resident[WARM_ROUNDS:], default=0.0) - max(resident[:WARM_ROUNDS])
     total = RoundResult(kind="summary", seed=seed)
-    total.violations = [f"seed {result.seed}: {what}" for result in results for what in result.violations]
-    total.require(growth_mib <= GROWTH_MIB, f"resident memory grew by {growth_mib:.1f} MiB after {WARM_ROUNDS} rounds")
-    sums = ("struck", "restarts", "abandoned", "handled", "dead", "dropped", "left", "marks", "events")
+    total.violations = [
+        f"seed {result.seed}: {what}" for result in results for what in result.violations
+    ]
+    total.require(
+        growth_mib <= GROWTH_MIB,
+        f"resident memory grew by {growth_mib:.1f} MiB after {WARM_ROUNDS} rounds",
+    )
+    sums = (
+        "struck",
+        "restarts",
+        "abandoned",
+        "handled",
+        "dead",
+        "dropped",
+        "left",
+        "marks",
+        "events",
+    )
     total.figures = {name: sum(result.figures.get(name, 0) for result in results) for name in sums}
-    total.figures |= {"rounds": len(results), "seconds": round(seconds, 1), "growth_mib": round(growth_mib, 1)}
+    total.figures |= {
+        "rounds": len(results),
+        "seconds": round(seconds, 1),
+        "growth_mib": round(growth_mib, 1),
+    }
     return total
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Play, and return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m chaos", description=__doc__)
-    parser.add_argument("--seconds", type=float, default=600.0, help="how long; default ten minutes")
-    parser.add_argument("--seed", type=int, default=None, help="of the first round, each after it one more; default: any")
-    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS, help="which rounds to play; default all, in turn")
+    parser.add_argument(
+        "--seconds", type=float, default=600.0, help="how long; default ten minutes"
+    )
+    parser.add_argument(
+        "--seed",
+        type=int,
+        default=None,
+        help="of the first round, each after it one more; default: any",
+    )
+    parser.add_argument(
+        "--kinds",
+        nargs="+",
+        choices=KINDS,
+        default=KINDS,
+        help="which rounds to play; default all, in turn",
+    )
     given = parser.parse_args(arguments)
     seed = given.seed if given.seed is not None else secrets.randbelow(10**6)
     began_s = time.monotonic()

@@ -91,7 +91,14 @@ class Relay(Actor):
 def _messages(random: Random) -> Iterator[Any]:
     while True:
         number = random.randrange(1000)
-        yield random.choice((number, Trifle(number), Load((number,) * random.randrange(1, 9)), Sum((number,) * random.randrange(1, 5))))
+        yield random.choice(
+            (
+                number,
+                Trifle(number),
+                Load((number,) * random.randrange(1, 9)),
+                Sum((number,) * random.randrange(1, 5)),
+            )
+        )
 
 
 class Flood:
@@ -105,14 +112,26 @@ class Flood:
         children: list[Child] = []
         following: Address | None = None
         for name, inbox in reversed(POLICIES.items()):
-            cell = self.runtime.cell(name, group="shared" if name in {"overrun", "merging"} else name, policy=inbox)
+            cell = self.runtime.cell(
+                name, group="shared" if name in {"overrun", "merging"} else name, policy=inbox
+            )
             assert isinstance(cell, CountedCell)
             self.cells[name] = cell
-            children.append(Child(ChildSpec(name=name, factory=partial(Relay, following), hang_after_s=0.05), cell))
+            children.append(
+                Child(
+                    ChildSpec(name=name, factory=partial(Relay, following), hang_after_s=0.05), cell
+                )
+            )
             following = cell.address
         self._supervisor = self.runtime.cell("supervisor", group="supervisor")
         policy = RestartPolicy(intensity=10**6, base_delay_s=0.001, max_delay_s=0.01)
-        supervisor = Supervisor(children, policy=policy, random=self._random, on_incident=lambda _: None, look_every_s=0.02)
+        supervisor = Supervisor(
+            children,
+            policy=policy,
+            random=self._random,
+            on_incident=lambda _: None,
+            look_every_s=0.02,
+        )
         self._supervisor.install(supervisor)
 
     def play(self, seconds: float) -> StopReport:
@@ -120,13 +139,22 @@ class Flood:
         started, stopped = Answer(), Answer()
         self._supervisor.address.tell(StartChildren(started))
         started.get(timeout=LIMIT_S)
-        senders = [threading.Thread(target=self._send, args=(Random(self._random.random()),)) for _ in range(SENDERS)]
+        senders = [
+            threading.Thread(target=self._send, args=(Random(self._random.random()),))
+            for _ in range(SENDERS)
+        ]
         for sender in senders:
             sender.start()
         pause, until_s = threading.Event(), time.monotonic() + seconds
         while time.monotonic() < until_s:
-            harm = Harm(self._random.choice(MOMENTS), item=self._random.randrange(9), hang_s=self._random.uniform(0.01, 0.3))
-            self.runtime.arm(self._random.choice(tuple(self.cells)), (self._random.randrange(20), harm))
+            harm = Harm(
+                self._random.choice(MOMENTS),
+                item=self._random.randrange(9),
+                hang_s=self._random.uniform(0.01, 0.3),
+            )
+            self.runtime.arm(
+                self._random.choice(tuple(self.cells)), (self._random.randrange(20), harm)
+            )
             pause.wait(self._random.uniform(0.001, 0.02))
         self._over.set()
         for sender in senders:

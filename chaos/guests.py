@@ -10,7 +10,18 @@ from typing import Any
 
 import attrs
 
-from perps_actors import AsyncPerps, Event, InboxPolicy, Mark, MarkSettings, MonitorSettings, Overflow, PerpsSystem, RiskSettings, Settings
+from perps_actors import (
+    AsyncPerps,
+    Event,
+    InboxPolicy,
+    Mark,
+    MarkSettings,
+    MonitorSettings,
+    Overflow,
+    PerpsSystem,
+    RiskSettings,
+    Settings,
+)
 
 SMALL = InboxPolicy(bound=50, overflow=Overflow.DROP_OLDEST)
 SLOW_S = 0.02
@@ -58,7 +69,9 @@ class AsyncGuests:
     def __init__(self, perps: AsyncPerps) -> None:
         self.counted = 0
         self.unread = perps.stream(inbox=SMALL)
-        self.tasks = [asyncio.ensure_future(work(perps)) for work in (self._count, self._slow, self._raise)]
+        self.tasks = [
+            asyncio.ensure_future(work(perps)) for work in (self._count, self._slow, self._raise)
+        ]
 
     async def _count(self, perps: AsyncPerps) -> None:
         async for _ in perps.stream():
@@ -95,4 +108,8 @@ class Watchdog:
 
     def percentile(self, part: float) -> float:
         """Return the lateness, in milliseconds, that this part of all looks stayed below."""
-        return round(sorted(self.late_ms)[int(part * (len(self.late_ms) - 1))], 2) if self.late_ms else 0.0
+        return (
+            round(sorted(self.late_ms)[int(part * (len(self.late_ms) - 1))], 2)
+            if self.late_ms
+            else 0.0
+        )

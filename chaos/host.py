@@ -9,9 +9,9 @@ from random import Random
 
 from chaos.torment import VICTIMS
 from perps_actors.errors import PerpsActorsError
+from perps_actors.host.subscriptions import ASK_TIMEOUT_S
+from perps_actors.host.system import PerpsSystem
 from perps_actors.kernel.statistics import GetStatistics
-from perps_actors.subscriptions import ASK_TIMEOUT_S
-from perps_actors.system import PerpsSystem
 from perps_actors.testing.harm import InjectedCrash
 
 GRACE_S = 1.0

@@ -35,7 +35,10 @@ class HostedRounds:
         """Play a round; without the recording there is nothing to play, and the result says so."""
         result, before = RoundResult(kind="hosted", seed=seed), Belongings.now()
         if not RECORDING.is_dir():
-            result.figures = {"skipped": f"no recording at {RECORDING}", "rss_mib": round(resident_mib(), 1)}
+            result.figures = {
+                "skipped": f"no recording at {RECORDING}",
+                "rss_mib": round(resident_mib(), 1),
+            }
             return result
         if self._peace is None:
             self._peace = _in_peace(result)
@@ -86,9 +89,9 @@ def _in_a_threaded_host(result: RoundResult) -> Play:
         stage = _Stage(folder, venue)
         guests = ThreadedGuests(stage.system)
         stage.system.start()
-        changes, patience = 0, PLAYED_WITHIN_S / CHANGE_EVERY_S
+        changes, deadline = 0, PLAYED_WITHIN_S / CHANGE_EVERY_S
         for settings in variations(stage.settings):
-            if venue.finished.wait(CHANGE_EVERY_S) or changes > patience:
+            if venue.finished.wait(CHANGE_EVERY_S) or changes > deadline:
                 break
             stage.system.reconfigure(settings)
             changes += 1
@@ -98,7 +101,10 @@ def _in_a_threaded_host(result: RoundResult) -> Play:
         guests.released.set()
         result.figures |= {"host": "threaded", "changes": changes, "counted": guests.counted}
         play = stage.outcome(result, report)
-        result.require(guests.counted == len(play.marks), f"a subscriber was called {guests.counted} times for {len(play.marks)} marks")
+        result.require(
+            guests.counted == len(play.marks),
+            f"a subscriber was called {guests.counted} times for {len(play.marks)} marks",
+        )
         return play
 
 
@@ -115,7 +121,10 @@ async def _hosted_by_asyncio(result: RoundResult) -> Play:
             guests = AsyncGuests(perps)
             changes = 0
             for settings in variations(stage.settings):
-                if await _within(CHANGE_EVERY_S, venue.finished) or changes > PLAYED_WITHIN_S / CHANGE_EVERY_S:
+                if (
+                    await _within(CHANGE_EVERY_S, venue.finished)
+                    or changes > PLAYED_WITHIN_S / CHANGE_EVERY_S
+                ):
                     break
                 await perps.reconfigure(settings)
                 changes += 1
@@ -126,8 +135,13 @@ async def _hosted_by_asyncio(result: RoundResult) -> Play:
             await guests.end()
         watching.cancel()
         play = stage.outcome(result, report)
-        result.require(guests.counted == len(play.marks), f"a stream gave {guests.counted} items for {len(play.marks)} marks")
-        late = {f"late_ms_p{int(100 * part)}": watchdog.percentile(part) for part in (0.5, 0.99, 1.0)}
+        result.require(
+            guests.counted == len(play.marks),
+            f"a stream gave {guests.counted} items for {len(play.marks)} marks",
+        )
+        late = {
+            f"late_ms_p{int(100 * part)}": watchdog.percentile(part) for part in (0.5, 0.99, 1.0)
+        }
         result.figures |= {"host": "asyncio", "changes": changes, "counted": guests.counted, **late}
         return play
 

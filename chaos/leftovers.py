@@ -63,7 +63,9 @@ class Belongings:
 
     def _beyond(self, before: Belongings) -> Iterator[str]:
         yield from (f"thread {thread.name}" for thread in self.threads - before.threads)
-        yield from (f"descriptor {descriptor}" for descriptor in self.descriptors - before.descriptors)
+        yield from (
+            f"descriptor {descriptor}" for descriptor in self.descriptors - before.descriptors
+        )
         yield from (f"process {child}" for child in self.children - before.children)
 
 

@@ -18,10 +18,17 @@ from chaos.threads import HarmfulThreads
 from chaos.torment import VICTIMS, Torment
 from chaos.venue import SYMBOLS, FrailVenue
 from perps_actors.errors import PerpsActorsError
+from perps_actors.host.system import PerpsSystem, SystemReport
 from perps_actors.kernel.statistics import GetStatistics
 from perps_actors.market.feed_state import Health
-from perps_actors.settings import JournalSettings, MonitorSettings, PollSettings, Settings, StreamSettings, SupervisionSettings
-from perps_actors.system import PerpsSystem, SystemReport
+from perps_actors.settings import (
+    JournalSettings,
+    MonitorSettings,
+    PollSettings,
+    Settings,
+    StreamSettings,
+    SupervisionSettings,
+)
 from perps_actors.testing.harm import Harm
 
 RECOVERED_WITHIN_S = 30.0
@@ -63,7 +70,9 @@ def live_round(seed: int, torment_s: float) -> RoundResult:
         report = _drain(system, runtime, result, held=random.random() < 0.3)
         result.violations += journal_faults(disk.path, report.journal)
         result.figures |= {"asked": host.outcomes.total(), "answered": host.outcomes["answered"]}
-    result.violations += filter(None, (cell.unaccounted() for cell in runtime.counted if cell.name in VICTIMS))
+    result.violations += filter(
+        None, (cell.unaccounted() for cell in runtime.counted if cell.name in VICTIMS)
+    )
     _describe(system, runtime, report, result)
     del system, runtime, torment, host, report
     result.violations += (f"left behind: {what}" for what in left_behind(before))
@@ -76,7 +85,10 @@ def _recover(system: PerpsSystem, result: RoundResult) -> None:
     pause, calm_s, calm_ns = threading.Event(), time.monotonic(), time.time_ns()
     while missing := list(_unrecovered(system, calm_ns)):
         if time.monotonic() - calm_s > RECOVERED_WITHIN_S:
-            result.violations += (f"not within {RECOVERED_WITHIN_S:g} s after the last fault: {what}" for what in missing)
+            result.violations += (
+                f"not within {RECOVERED_WITHIN_S:g} s after the last fault: {what}"
+                for what in missing
+            )
             return
         pause.wait(LOOK_EVERY_S)
     result.figures["recovered_s"] = round(time.monotonic() - calm_s, 2)
@@ -103,7 +115,9 @@ def unanswering(system: PerpsSystem) -> Iterator[str]:
             yield f"an answer of {actor}: {error!r}"
 
 
-def _drain(system: PerpsSystem, runtime: HarmfulThreads, result: RoundResult, *, held: bool) -> SystemReport:
+def _drain(
+    system: PerpsSystem, runtime: HarmfulThreads, result: RoundResult, *, held: bool
+) -> SystemReport:
     """Drain within the deadline; `held`: while the store hangs for longer than that, and lets go afterwards."""
     if held:
         _hold_the_store(runtime)
@@ -111,9 +125,14 @@ def _drain(system: PerpsSystem, runtime: HarmfulThreads, result: RoundResult, *,
     report = system.drain(DRAIN_S)
     took_s = time.monotonic() - began_s
     result.figures |= {"held": held, "drain_s": round(took_s, 2)}
-    result.require(took_s < DRAIN_S + GRACE_S, f"draining took {took_s:.1f} s, its deadline was {DRAIN_S:g} s")
+    result.require(
+        took_s < DRAIN_S + GRACE_S, f"draining took {took_s:.1f} s, its deadline was {DRAIN_S:g} s"
+    )
     result.require(held or not report.threads_left, f"threads left: {report.threads_left}")
-    result.require(held or not (report.actors.left or report.actors.abandoned), f"not all was drained: {report.actors}")
+    result.require(
+        held or not (report.actors.left or report.actors.abandoned),
+        f"not all was drained: {report.actors}",
+    )
     result.require(not report.actors.given_up, f"given up: {report.actors.given_up}")
     runtime.released.set()
     return report
@@ -127,7 +146,9 @@ def _hold_the_store(runtime: HarmfulThreads) -> None:
         pause.wait(LOOK_EVERY_S)
 
 
-def _describe(system: PerpsSystem, runtime: HarmfulThreads, report: SystemReport, result: RoundResult) -> None:
+def _describe(
+    system: PerpsSystem, runtime: HarmfulThreads, report: SystemReport, result: RoundResult
+) -> None:
     books = system.statistics().actors
     result.figures |= {
         "marks": sum(system.count(symbol) for symbol in SYMBOLS),

@@ -19,17 +19,19 @@ from chaos.leftovers import Belongings, left_behind, resident_mib
 from chaos.live import unanswering
 from chaos.result import RoundResult
 from chaos.threads import HarmfulThreads
+from perps_actors.host.system import PerpsSystem
 from perps_actors.journal.sqlite_reader import SqliteJournalReader
 from perps_actors.kernel.life import DeadLetter
 from perps_actors.market.mark import Mark
 from perps_actors.messages.marks import MarksUpdated, RecordMarks
 from perps_actors.settings import PollSettings, Settings, StreamSettings
 from perps_actors.simulator.process import VenueProcess
-from perps_actors.system import PerpsSystem
 from perps_actors.testing.fakes import Probe
 from perps_actors.testing.harm import Harm, Moment
 
-DATA = Path(os.environ.get("PERPS_ACTORS_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
+DATA = Path(
+    os.environ.get("PERPS_ACTORS_DATA", Path(__file__).resolve().parents[2] / "shared" / "data")
+)
 RECORDING = DATA / "recordings" / "binance_futures"
 VICTIMS = ("event_recorder", "market_monitor", "risk_monitor", "mark_store")
 STRIKES = 4
@@ -60,8 +62,13 @@ class Play:
     def of(cls, system: PerpsSystem, heard: Probe, journal: Path) -> Self:
         """Return what came of a system that has ended, whose marks were `heard`."""
         return cls(
-            marks=tuple(key_of(mark) for message in heard.of(MarksUpdated) for mark in message.marks),
-            windows={symbol: tuple(map(key_of, system.window(symbol))) for symbol in system.settings.symbols},
+            marks=tuple(
+                key_of(mark) for message in heard.of(MarksUpdated) for mark in message.marks
+            ),
+            windows={
+                symbol: tuple(map(key_of, system.window(symbol)))
+                for symbol in system.settings.symbols
+            },
             journalled=Counter(_journalled(journal)),
             letters=system.dead_letters(),
         )
@@ -69,7 +76,12 @@ class Play:
     def dead(self, actor: str, kind: type) -> list[Key]:
         """Return the marks an actor died of."""
         messages = (letter.message for letter in self.letters if letter.actor == actor)
-        return [key_of(mark) for message in messages if isinstance(message, kind) for mark in _marks_of(message)]
+        return [
+            key_of(mark)
+            for message in messages
+            if isinstance(message, kind)
+            for mark in _marks_of(message)
+        ]
 
 
 def _marks_of(message: Any) -> tuple[Mark, ...]:
@@ -87,15 +99,24 @@ class RecordedRounds:
         """Play a round; without the recording there is nothing to play, and the result says so."""
         result, before = RoundResult(kind="recorded", seed=seed), Belongings.now()
         if not RECORDING.is_dir():
-            result.figures = {"skipped": f"no recording at {RECORDING}", "rss_mib": round(resident_mib(), 1)}
+            result.figures = {
+                "skipped": f"no recording at {RECORDING}",
+                "rss_mib": round(resident_mib(), 1),
+            }
             return result
         if self._peace is None:
             self._peace = _play(result, HarmfulThreads("chaos-peace"), Random(seed), crashes=False)
         runtime = HarmfulThreads("chaos-recorded")
         play = _play(result, runtime, Random(seed), crashes=True)
         result.violations += differences(self._peace, play)
-        result.violations += filter(None, (cell.unaccounted() for cell in runtime.counted if cell.name != "supervisor"))
-        result.figures |= {"struck": runtime.struck, "marks": len(play.marks), "dead": len(play.letters)}
+        result.violations += filter(
+            None, (cell.unaccounted() for cell in runtime.counted if cell.name != "supervisor")
+        )
+        result.figures |= {
+            "struck": runtime.struck,
+            "marks": len(play.marks),
+            "dead": len(play.letters),
+        }
         del runtime
         result.violations += (f"left behind: {what}" for what in left_behind(before))
         result.figures["rss_mib"] = round(resident_mib(), 1)
@@ -119,17 +140,25 @@ def _play(result: RoundResult, runtime: HarmfulThreads, random: Random, *, crash
     with tempfile.TemporaryDirectory(prefix="chaos-") as folder:
         with VenueProcess.start("--recording", str(RECORDING), "--speed", "0") as venue:
             disk, heard = Disk(Path(folder) / "events.journal"), Probe()
-            system = PerpsSystem(settings_on(venue), replace={"runtime": runtime, "journal": disk.open})
+            system = PerpsSystem(
+                settings_on(venue), replace={"runtime": runtime, "journal": disk.open}
+            )
             system.listen(heard)
             system.start()
             if crashes:
                 _arm(runtime, random)
-            result.require(venue.finished.wait(PLAYED_WITHIN_S), f"the recording was not played within {PLAYED_WITHIN_S:g} s")
+            result.require(
+                venue.finished.wait(PLAYED_WITHIN_S),
+                f"the recording was not played within {PLAYED_WITHIN_S:g} s",
+            )
             runtime.disarm()
             # What dies in the instant of draining is revived behind the order, and has no time to tell of it.
             result.violations += unanswering(system)
             report = system.drain(DRAIN_S)
-        result.require(not (report.actors.left or report.threads_left or report.actors.given_up), f"not all was drained: {report}")
+        result.require(
+            not (report.actors.left or report.threads_left or report.actors.given_up),
+            f"not all was drained: {report}",
+        )
         result.violations += journal_faults(disk.path, report.journal)
         return Play.of(system, heard, disk.path)
 
@@ -137,7 +166,9 @@ def _play(result: RoundResult, runtime: HarmfulThreads, random: Random, *, crash
 def _arm(runtime: HarmfulThreads, random: Random) -> None:
     """Let every victim crash at a few random messages, never when one was handled already: it would be dead, and in a window as well."""
     for victim in VICTIMS:
-        moments: tuple[Moment, ...] = ("before", "within") if victim == "mark_store" else ("before",)
+        moments: tuple[Moment, ...] = (
+            ("before", "within") if victim == "mark_store" else ("before",)
+        )
         harms = [Harm(random.choice(moments), item=random.randrange(50)) for _ in range(STRIKES)]
         runtime.arm(victim, *((random.randrange(1, 12), harm) for harm in harms))
 
@@ -177,10 +208,16 @@ def differences(peace: Play, play: Play) -> Iterator[str]:
             yield f"the window of {symbol} is {window}, due was {due[-len(peace.windows[symbol]) :]}"
     due_in_journal = Counter(_without(expected, play.dead("event_recorder", MarksUpdated)))
     if play.journalled != due_in_journal:
-        missing, extra = (due_in_journal - play.journalled).total(), (play.journalled - due_in_journal).total()
+        missing, extra = (
+            (due_in_journal - play.journalled).total(),
+            (play.journalled - due_in_journal).total(),
+        )
         yield f"the journal lacks {missing} marks and has {extra} too many"
 
 
 def _first_difference(recorded: list[Key], due: list[Key]) -> str:
-    place = next((n for n, (one, other) in enumerate(zip(recorded, due, strict=False)) if one != other), min(len(recorded), len(due)))
+    place = next(
+        (n for n, (one, other) in enumerate(zip(recorded, due, strict=False)) if one != other),
+        min(len(recorded), len(due)),
+    )
     return f"at {place} {recorded[place : place + 2]} instead of {due[place : place + 2]}"

@@ -24,4 +24,14 @@ class RoundResult:
 
     def show(self) -> None:
         """Print as one JSON line."""
-        print(json.dumps({"kind": self.kind, "seed": self.seed, **self.figures, "violations": self.violations}), flush=True)
+        print(
+            json.dumps(
+                {
+                    "kind": self.kind,
+                    "seed": self.seed,
+                    **self.figures,
+                    "violations": self.violations,
+                }
+            ),
+            flush=True,
+        )

@@ -11,7 +11,7 @@ from perps_actors.kernel.actor import Actor
 from perps_actors.kernel.address import Address
 from perps_actors.kernel.cell import Cell
 from perps_actors.kernel.inbox import InboxPolicy
-from perps_actors.kernel.life import Verdict
+from perps_actors.kernel.life import TurnResult
 from perps_actors.kernel.runtime import Runtime, ThreadedRuntime
 from perps_actors.kernel.timers import Timer
 from perps_actors.kernel.traits import ORDER, traits_of, weight_of
@@ -60,7 +60,7 @@ class CountedCell(HarmedCell):
             self.told.add(weight_of(message))
         return self._put(entry)
 
-    def step(self, actor: Actor, entry: Any) -> Verdict | None:
+    def step(self, actor: Actor, entry: Any) -> TurnResult | None:
         """Handle one message; those of timers are counted when they come, because some never do."""
         if _of_timer(entry):
             self.timers.add(1)

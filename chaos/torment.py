@@ -15,7 +15,14 @@ from chaos.threads import HarmfulThreads
 from chaos.venue import FrailVenue
 from perps_actors.testing.harm import Harm, Moment
 
-VICTIMS = ("event_recorder", "market_monitor", "risk_monitor", "mark_store", "stream_consumer", "quote_poller")
+VICTIMS = (
+    "event_recorder",
+    "market_monitor",
+    "risk_monitor",
+    "mark_store",
+    "stream_consumer",
+    "quote_poller",
+)
 CRASHES: tuple[Moment, ...] = ("before", "within", "after")
 HANGS: tuple[Moment, ...] = ("hang_before", "hang_after")
 STRIKES = 6
@@ -26,7 +33,9 @@ LONGEST_HANG_S = 3.0
 class Torment:
     """Does one thing after the other, and undoes each after a while."""
 
-    def __init__(self, random: Random, runtime: HarmfulThreads, disk: Disk, venue: FrailVenue) -> None:
+    def __init__(
+        self, random: Random, runtime: HarmfulThreads, disk: Disk, venue: FrailVenue
+    ) -> None:
         self._random = random
         self._runtime = runtime
         self._disk = disk
@@ -38,7 +47,14 @@ class Torment:
 
     def go_on_for(self, seconds: float) -> None:
         """Torment for so long, then let all be well again."""
-        acts = (self._crash, self._hang, self._slow_disk, self._full_disk, self._kill_venue, self._stop_venue)
+        acts = (
+            self._crash,
+            self._hang,
+            self._slow_disk,
+            self._full_disk,
+            self._kill_venue,
+            self._stop_venue,
+        )
         pause, until_s = threading.Event(), time.monotonic() + seconds
         while time.monotonic() < until_s:
             act = self._random.choices(acts, weights=(50, 10, 8, 6, 4, 8))[0]

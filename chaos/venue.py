@@ -33,7 +33,9 @@ class FrailVenue:
         """Have a fresh process serve it, unless one does."""
         if self._process is None or not self._process.running:
             self._seed += 1
-            self._process = VenueProcess.start("--symbols", ",".join(SYMBOLS), "--port", self._port, "--seed", str(self._seed))
+            self._process = VenueProcess.start(
+                "--symbols", ",".join(SYMBOLS), "--port", self._port, "--seed", str(self._seed)
+            )
 
     def kill(self) -> None:
         """End its process as `kill -9` does; connections break, and nobody listens at the address."""

@@ -12,12 +12,21 @@ from rich.console import Console
 from perps_actors.cli.best_prices import BestPriceWatch
 from perps_actors.cli.figures import Observer
 from perps_actors.cli.table import LiveTable
+from perps_actors.host.session import RunOptions, Session
 from perps_actors.kernel.clock import SystemClock
 from perps_actors.messages.feeds import GetTops
-from perps_actors.session import RunOptions, Session
 
 PICTURE = Path(__file__).with_name("terminal.svg")
-SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT", "XRPUSDT", "DOGEUSDT", "ADAUSDT", "AVAXUSDT", "LINKUSDT")
+SYMBOLS = (
+    "BTCUSDT",
+    "ETHUSDT",
+    "SOLUSDT",
+    "XRPUSDT",
+    "DOGEUSDT",
+    "ADAUSDT",
+    "AVAXUSDT",
+    "LINKUSDT",
+)
 LOOKS, PAUSE_S = 20, 0.25
 """Rates need some looks, windows some seconds to fill."""
 
@@ -25,7 +34,14 @@ LOOKS, PAUSE_S = 20, 0.25
 def main() -> None:
     """Run for some seconds and write the picture."""
     session, clock = Session.open(RunOptions(symbols=SYMBOLS)), SystemClock()
-    console = Console(record=True, file=io.StringIO(), width=80, height=14, force_terminal=True, color_system="standard")
+    console = Console(
+        record=True,
+        file=io.StringIO(),
+        width=80,
+        height=14,
+        force_terminal=True,
+        color_system="standard",
+    )
     prices = BestPriceWatch(lambda: session.system.ask("stream_consumer", GetTops()), clock)
     table = LiveTable(Observer(session.system, clock, prices.latest, lambda: None), clock, console)
     with prices:
@@ -34,7 +50,9 @@ def main() -> None:
             threading.Event().wait(PAUSE_S)
         console.print(table.drawn())
     session.close()
-    PICTURE.write_text(console.export_svg(title="perps-actors run", unique_id="perps-actors"), encoding="utf-8")
+    PICTURE.write_text(
+        console.export_svg(title="perps-actors run", unique_id="perps-actors"), encoding="utf-8"
+    )
 
 
 if __name__ == "__main__":

@@ -31,15 +31,36 @@ def reference() -> str:
     objects = {name: getattr(perps_actors, name) for name in perps_actors.__all__}
     # What a public class inherits of the package is public with it.
     objects |= {base.__name__: base for thing in objects.values() for base in _bases(thing)}
-    errors = {name for name, thing in objects.items() if inspect.isclass(thing) and issubclass(thing, Exception)}
-    library = [_entry(_definition(objects[name]), "### ") for name in sorted(objects.keys() - errors)]
+    errors = {
+        name
+        for name, thing in objects.items()
+        if inspect.isclass(thing) and issubclass(thing, Exception)
+    }
+    library = [
+        _entry(_definition(objects[name]), "### ") for name in sorted(objects.keys() - errors)
+    ]
     raised = [_entry(_definition(objects[name]), "### ") for name in sorted(errors)]
-    return "\n".join([HEAD, "## The library\n", *library, "## Errors\n", *raised, "## Messages\n", *_conversations(), *_events()])
+    return "\n".join(
+        [
+            HEAD,
+            "## The library\n",
+            *library,
+            "## Errors\n",
+            *raised,
+            "## Messages\n",
+            *_conversations(),
+            *_events(),
+        ]
+    )
 
 
 def _bases(thing: object) -> list[type]:
     bases = inspect.getmro(thing)[1:] if inspect.isclass(thing) else ()
-    return [base for base in bases if base.__module__.startswith("perps_actors.") and not issubclass(base, Exception)]
+    return [
+        base
+        for base in bases
+        if base.__module__.startswith("perps_actors.") and not issubclass(base, Exception)
+    ]
 
 
 def _definition(thing: object) -> Definition:
@@ -62,7 +83,14 @@ def _signature(node: Definition) -> str:
     if isinstance(node, Function):
         returns = f" -> {ast.unparse(node.returns)}" if node.returns is not None else ""
         return f"{'async ' * isinstance(node, ast.AsyncFunctionDef)}{node.name}({_arguments(node)}){returns}"
-    made = next((_arguments(inner) for inner in node.body if isinstance(inner, Function) and inner.name == "__init__"), None)
+    made = next(
+        (
+            _arguments(inner)
+            for inner in node.body
+            if isinstance(inner, Function) and inner.name == "__init__"
+        ),
+        None,
+    )
     return node.name if made is None else f"{node.name}({made})"
 
 
@@ -75,12 +103,18 @@ def _members(node: ast.ClassDef) -> Iterator[str]:
     for inner, following in zip(node.body, [*node.body[1:], None], strict=True):
         doc = _said(following)
         match inner:
-            case ast.AnnAssign(target=ast.Name(id=name), annotation=kind, value=value) if name[0] != "_":
+            case ast.AnnAssign(target=ast.Name(id=name), annotation=kind, value=value) if (
+                name[0] != "_"
+            ):
                 yield f"- `{name}: {ast.unparse(kind)}{_default(value)}`{doc}"
             case ast.Assign(targets=[ast.Name(id=name)], value=ast.Constant() as value):
                 yield f"- `{name} = {ast.unparse(value)}`{doc}"
             case ast.FunctionDef() | ast.AsyncFunctionDef() if inner.name[0] != "_":
-                shown = f"{inner.name}: {ast.unparse(inner.returns)}" if _is_property(inner) and inner.returns else _signature(inner)
+                shown = (
+                    f"{inner.name}: {ast.unparse(inner.returns)}"
+                    if _is_property(inner) and inner.returns
+                    else _signature(inner)
+                )
                 yield f"- `{shown}`: {_first_paragraph(ast.get_docstring(inner))}"
 
 
@@ -101,8 +135,17 @@ def _default(value: ast.expr | None) -> str:
     match value:
         case None:
             return ""
-        case ast.Call(func=ast.Attribute(value=ast.Name(id="attrs"), attr="field"), keywords=keywords):
-            return next((f" = {ast.unparse(keyword.value)}" for keyword in keywords if keyword.arg == "default"), "")
+        case ast.Call(
+            func=ast.Attribute(value=ast.Name(id="attrs"), attr="field"), keywords=keywords
+        ):
+            return next(
+                (
+                    f" = {ast.unparse(keyword.value)}"
+                    for keyword in keywords
+                    if keyword.arg == "default"
+                ),
+                "",
+            )
     return f" = {ast.unparse(value)}"
 
 
@@ -110,7 +153,9 @@ def _conversations() -> Iterator[str]:
     """Yield what is said of each conversation."""
     for path in sorted((PACKAGE / "messages").glob("*.py")):
         tree = ast.parse(path.read_text())
-        classes = [node for node in tree.body if isinstance(node, ast.ClassDef) and node.name[0] != "_"]
+        classes = [
+            node for node in tree.body if isinstance(node, ast.ClassDef) and node.name[0] != "_"
+        ]
         if classes:
             yield f"### `messages.{path.stem}`\n\n{_joined(ast.get_docstring(tree))}\n"
             yield from (_entry(node, "#### ") for node in classes)
@@ -123,7 +168,9 @@ def _events() -> Iterator[str]:
         ValueError: a kind without meaning, or a meaning without kind.
     """
     meanings = tomllib.loads((DOCS / "event_kinds.toml").read_text())
-    told = told_events({str(path.relative_to(PACKAGE)): path.read_text() for path in sorted(PACKAGE.rglob("*.py"))})
+    told = told_events(
+        {str(path.relative_to(PACKAGE)): path.read_text() for path in sorted(PACKAGE.rglob("*.py"))}
+    )
     if unclear := {event.kind for event in told} ^ meanings.keys():
         msg = f"event_kinds.toml and the code differ in {', '.join(sorted(unclear))}"
         raise ValueError(msg)

@@ -74,7 +74,10 @@ def page() -> str:
 
 def _offers() -> str:
     kinds = (*get_args(Streamed), "history")
-    lines = [f"| venue | {' | '.join(kind.replace('_', ' ') for kind in kinds)} |", "|---" * (len(kinds) + 1) + "|"]
+    lines = [
+        f"| venue | {' | '.join(kind.replace('_', ' ') for kind in kinds)} |",
+        "|---" * (len(kinds) + 1) + "|",
+    ]
     for name in VENUES:
         known = venue(name)
         lines.append(f"| `{name}` | {' | '.join(_offer(known, kind) for kind in kinds)} |")
@@ -106,7 +109,9 @@ def _polled(known: Venue, kind: str) -> bool:
 def _row(known: Venue) -> str:
     symbol = EXAMPLES[known.name]
     plans = known.stream(known.endpoints).plan([symbol])
-    connections = "<br>".join(f"`{plan.name}` {', '.join(plan.sources) or 'none'}" for plan in plans)
+    connections = "<br>".join(
+        f"`{plan.name}` {', '.join(plan.sources) or 'none'}" for plan in plans
+    )
     served = "yes" if known.name in SERVED else "no"
     return f"| `{known.name}` | `{symbol}` | {connections} | {known.weight_per_minute:,} | {served} |\n"
 
@@ -121,7 +126,9 @@ def _channels(known: Venue) -> str:
     lines = []
     for plan in stream.plan([EXAMPLES[known.name]]):
         lines.append(f"{plan.name}: {plan.url}")
-        lines += [f"  {frame.text}" for frame in stream.opened(plan.name) if isinstance(frame, SendFrame)]
+        lines += [
+            f"  {frame.text}" for frame in stream.opened(plan.name) if isinstance(frame, SendFrame)
+        ]
     return "".join(f"{line}\n" for line in lines)
 
 

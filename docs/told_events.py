@@ -50,8 +50,14 @@ class _Call:
     @property
     def is_handed_on(self) -> bool:
         """Whether the kind is a parameter of the function that it stands in."""
-        arguments = () if self.function is None else (*self.function.args.args, *self.function.args.kwonlyargs)
-        return isinstance(self.kind, ast.Name) and self.kind.id in {argument.arg for argument in arguments}
+        arguments = (
+            ()
+            if self.function is None
+            else (*self.function.args.args, *self.function.args.kwonlyargs)
+        )
+        return isinstance(self.kind, ast.Name) and self.kind.id in {
+            argument.arg for argument in arguments
+        }
 
     @property
     def tells_incidents(self) -> bool:
@@ -87,9 +93,17 @@ def _calls(path: str, tree: ast.AST) -> Iterator[_Call]:
             ):
                 yield _Call(_first(node, path), _keywords(node), path, owner, function)
             case ast.Call(func=ast.Name(id="event")):
-                yield _Call(_first(node, path), tuple(name for name in _keywords(node) if name not in COMMON), path, owner, function)
+                yield _Call(
+                    _first(node, path),
+                    tuple(name for name in _keywords(node) if name not in COMMON),
+                    path,
+                    owner,
+                    function,
+                )
             case ast.Call(func=ast.Name(id="Event"), args=[kind, *_, ast.Tuple(elts=pairs)]):
-                names = tuple(ast.literal_eval(pair.elts[0]) for pair in pairs if isinstance(pair, ast.Tuple))
+                names = tuple(
+                    ast.literal_eval(pair.elts[0]) for pair in pairs if isinstance(pair, ast.Tuple)
+                )
                 yield _Call(kind, names, path, owner, function)
             case ast.Call(func=ast.Name(id="Incident"), keywords=keywords):
                 (kind,) = (keyword.value for keyword in keywords if keyword.arg == "kind")
@@ -99,11 +113,15 @@ def _calls(path: str, tree: ast.AST) -> Iterator[_Call]:
 def _callers(call: _Call) -> Iterator[_Call]:
     """Yield the calls, in its class, of the method that hands a kind on, as if they told the event; those of a reporter are told anyway."""
     assert call.function is not None
-    for _, function, node in () if call.owner is None or call.function.name in TELLERS else _each_call(call.owner):
+    for _, function, node in (
+        () if call.owner is None or call.function.name in TELLERS else _each_call(call.owner)
+    ):
         match node.func:
             case ast.Attribute(value=ast.Name(id="self"), attr=name) if name == call.function.name:
                 data = (*call.data, *_keywords(node))
-                yield attrs.evolve(call, kind=_first(node, call.module), data=data, function=function)
+                yield attrs.evolve(
+                    call, kind=_first(node, call.module), data=data, function=function
+                )
 
 
 def _kinds(call: _Call, trees: Mapping[str, ast.Module]) -> Iterator[str]:
@@ -112,7 +130,9 @@ def _kinds(call: _Call, trees: Mapping[str, ast.Module]) -> Iterator[str]:
             yield kind
         case ast.Subscript(value=ast.Name(id=table)):
             yield from _values_of(table, trees[call.module])
-        case ast.Name(id=name) if not call.is_handed_on and (method := _loop_over(name, call.function)):
+        case ast.Name(id=name) if not call.is_handed_on and (
+            method := _loop_over(name, call.function)
+        ):
             for tree in trees.values():
                 yield from _yielded_by(method, tree)
         case unreadable:
@@ -140,7 +160,11 @@ def _first(call: ast.Call, path: str) -> ast.expr:
 
 def _keywords(call: ast.Call) -> tuple[str, ...]:
     """Return the names of the fields; what a method hands on as `**data` is its callers' to name."""
-    return tuple(keyword.arg or "..." for keyword in call.keywords if keyword.arg or not isinstance(keyword.value, ast.Name))
+    return tuple(
+        keyword.arg or "..."
+        for keyword in call.keywords
+        if keyword.arg or not isinstance(keyword.value, ast.Name)
+    )
 
 
 def _last_name(node: ast.expr) -> str:
@@ -150,13 +174,17 @@ def _last_name(node: ast.expr) -> str:
 def _values_of(table: str, module: ast.Module) -> Iterator[str]:
     for node in module.body:
         match node:
-            case ast.Assign(targets=[ast.Name(id=name)], value=ast.Dict(values=values)) if name == table:
+            case ast.Assign(targets=[ast.Name(id=name)], value=ast.Dict(values=values)) if (
+                name == table
+            ):
                 yield from (ast.literal_eval(value) for value in values)
 
 
 def _yielded_by(method: str, module: ast.Module) -> Iterator[str]:
     for function in ast.walk(module):
-        for node in ast.walk(function) if isinstance(function, Function) and function.name == method else ():
+        for node in (
+            ast.walk(function) if isinstance(function, Function) and function.name == method else ()
+        ):
             match node:
                 case ast.Yield(value=ast.Tuple(elts=[ast.Constant(value=str(kind)), *_])):
                     yield kind
@@ -166,8 +194,9 @@ def _loop_over(name: str, function: Function | None) -> str | None:
     """Return the method whose results a name goes through in a loop."""
     for node in () if function is None else ast.walk(function):
         match node:
-            case ast.For(target=ast.Tuple(elts=[ast.Name(id=target), *_]), iter=ast.Call(func=ast.Attribute(attr=method))) if (
-                target == name
-            ):
+            case ast.For(
+                target=ast.Tuple(elts=[ast.Name(id=target), *_]),
+                iter=ast.Call(func=ast.Attribute(attr=method)),
+            ) if target == name:
                 return method
     return None

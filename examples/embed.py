@@ -17,17 +17,25 @@ ENOUGH = 30
 
 def main(stream: str, rest: str, symbol: str) -> None:
     """Keep the marks of one symbol until there are enough of them."""
-    settings = Settings(symbols=(symbol,), provenance="synthetic", endpoints=Endpoints(stream=stream, rest=rest))
+    settings = Settings(
+        symbols=(symbol,), provenance="synthetic", endpoints=Endpoints(stream=stream, rest=rest)
+    )
     marks: queue.SimpleQueue[Mark] = queue.SimpleQueue()
     with PerpsSystem(settings) as perps:
         # Each callable has a thread and an inbox of its own: it may block, and it may ask the system.
-        perps.subscribe(lambda event: print(event.kind, event.symbol, dict(event.data)["cause"]), Event, kinds=("feed_health",))
+        perps.subscribe(
+            lambda event: print(event.kind, event.symbol, dict(event.data)["cause"]),
+            Event,
+            kinds=("feed_health",),
+        )
         told = perps.subscribe(marks.put, instruments=(symbol,))
         for _ in range(ENOUGH):
             last = marks.get(timeout=30)
         told.close()
         window, verdict = perps.window(symbol), perps.verdict(symbol)
-    print(f"{symbol} {last.mark} from the {last.source}; {len(window)} marks from {window[0].mark} to {window[-1].mark}")
+    print(
+        f"{symbol} {last.mark} from the {last.source}; {len(window)} marks from {window[0].mark} to {window[-1].mark}"
+    )
     print(f"may open a position: {verdict.may_open} ({verdict.reason})")
 
 

@@ -33,7 +33,9 @@ async def highest(perps: AsyncPerps, symbol: str, count: int) -> None:
 
 async def main(stream: str, rest: str, symbol: str) -> None:
     """Watch the marks of one symbol, and ask for a verdict."""
-    settings = Settings(symbols=(symbol,), provenance="synthetic", endpoints=Endpoints(stream=stream, rest=rest))
+    settings = Settings(
+        symbols=(symbol,), provenance="synthetic", endpoints=Endpoints(stream=stream, rest=rest)
+    )
     async with PerpsSystem(settings) as perps:
         health = asyncio.create_task(tell_health(perps))
         await asyncio.wait_for(highest(perps, symbol, count=30), timeout=30)

@@ -57,7 +57,9 @@ def main() -> None:
         Child(ChildSpec(name="splitter", factory=lambda: Splitter(adder.address)), splitter),
     ]
     supervisor = runtime.cell("supervisor", group="supervisor")
-    supervisor.install(Supervisor(children, policy=RestartPolicy(), random=Random(), on_incident=show))
+    supervisor.install(
+        Supervisor(children, policy=RestartPolicy(), random=Random(), on_incident=show)
+    )
     up, down = Answer(), Answer()
     supervisor.address.tell(StartChildren(up))
     up.get(timeout=5)

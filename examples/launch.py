@@ -8,8 +8,8 @@ from __future__ import annotations
 import sys
 import threading
 
+from perps_actors.host.session import RunOptions, Session
 from perps_actors.market.numbers import plain
-from perps_actors.session import RunOptions, Session
 
 
 def main(seconds: float) -> None:
@@ -23,7 +23,9 @@ def main(seconds: float) -> None:
             for symbol in perps.settings.symbols:
                 mark = perps.mark(symbol)
                 if mark is not None:
-                    print(f"{symbol} {plain(mark.mark)} from the {mark.source}, {len(perps.window(symbol))} in the window")
+                    print(
+                        f"{symbol} {plain(mark.mark)} from the {mark.source}, {len(perps.window(symbol))} in the window"
+                    )
     except KeyboardInterrupt:
         print("stopping")
     finally:

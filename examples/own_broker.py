@@ -37,7 +37,11 @@ class RandomWalk:
             self._pause.wait(0.01)
             self._price = round(self._price + self._random.gauss(0, 5), 2)
             for symbol in symbols:
-                yield {"product_id": symbol, "best_bid": self._price - 1, "best_ask": self._price + 1}
+                yield {
+                    "product_id": symbol,
+                    "best_bid": self._price - 1,
+                    "best_ask": self._price + 1,
+                }
 
     def stream_trades(self, symbols: list[str]) -> Iterator[dict[str, Any]]:  # noqa: ARG002 - nobody trades
         """Yield nothing: not every broker has trades."""
@@ -70,7 +74,9 @@ def main() -> None:
         climb.done.wait(30)
         mark, marks = perps.mark("BTC-PERP"), len(perps.window("BTC-PERP"))
     assert mark is not None
-    print(f"BTC-PERP {mark.mark} from the {mark.source}, {marks} marks in the window; sources: {', then '.join(climb.sources)}")
+    print(
+        f"BTC-PERP {mark.mark} from the {mark.source}, {marks} marks in the window; sources: {', then '.join(climb.sources)}"
+    )
 
 
 if __name__ == "__main__":

@@ -28,7 +28,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m exploration", description=__doc__)
     parser.add_argument("seeds", type=seeds_of, help="A:B, or one seed")
     parser.add_argument("-j", "--jobs", type=int, default=1, help="processes")
-    parser.add_argument("--first", action="store_true", help="end with the first seed that fails, and do not shrink it")
+    parser.add_argument(
+        "--first",
+        action="store_true",
+        help="end with the first seed that fails, and do not shrink it",
+    )
     given = parser.parse_args(arguments)
     found: list[Found] = []
     for each in examine_all(given.seeds, given.jobs):
@@ -57,7 +61,9 @@ def _print(found: list[Found], *, shrink: bool) -> None:
 def _print_tests(failing: Iterable[Found]) -> None:
     for each in failing:
         invariant = each.violations[0].invariant
-        print(f"\n# seed {each.seed}, as few steps as break it\n{as_test(shrunk(drawn(each.seed), invariant), invariant)}")
+        print(
+            f"\n# seed {each.seed}, as few steps as break it\n{as_test(shrunk(drawn(each.seed), invariant), invariant)}"
+        )
 
 
 if __name__ == "__main__":

@@ -41,9 +41,7 @@ class Bite:
 
     def __str__(self) -> str:
         if self.mutation is None:
-            return (
-                f"{'sound     ' if self.as_wanted else 'NOT SOUND '} the code as it is: {self.finding or f'nothing found in seeds {SEEDS}'}"
-            )
+            return f"{'sound     ' if self.as_wanted else 'NOT SOUND '} the code as it is: {self.finding or f'nothing found in seeds {SEEDS}'}"
         return f"{'caught    ' if self.as_wanted else 'NOT CAUGHT'} {self.mutation.file}: {self.mutation.breaks}: {self.finding}"
 
 
@@ -65,7 +63,9 @@ def copy_code(folder: Path, mutation: Mutation | None) -> None:
         MutationUnfit: its old text is not in the file, or more than once.
     """
     for package in ("perps_actors", "exploration"):
-        shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(
+            ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__")
+        )
     if mutation is not None:
         path = folder / "perps_actors" / mutation.file
         path.write_text(mutated(mutation), encoding="utf-8")
@@ -89,7 +89,13 @@ def _first_finding(folder: str, seeds: str) -> str | None:
     environment = {**os.environ, "PYTHONPATH": folder, "PYTHONHASHSEED": "0"}
     try:
         done = subprocess.run(  # noqa: S603 - this interpreter, on a copy of this code
-            command, cwd=folder, env=environment, capture_output=True, text=True, timeout=TIMEOUT_S, check=False
+            command,
+            cwd=folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT_S,
+            check=False,
         )
     except subprocess.TimeoutExpired:
         return None
@@ -104,7 +110,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Try all mutations, or those whose description holds a text; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m exploration.bites", description=__doc__)
     parser.add_argument("-j", "--jobs", type=int, default=2, help="how many at a time")
-    parser.add_argument("-k", "--like", default="", help="only those whose file or description holds this text")
+    parser.add_argument(
+        "-k", "--like", default="", help="only those whose file or description holds this text"
+    )
     given = parser.parse_args(arguments)
     chosen = [m for m in MUTATIONS if given.like in f"{m.file}: {m.breaks}"]
     missed = 0

@@ -45,7 +45,10 @@ def examine(seed: int) -> Found:
     digest, broken = judge(drawn(seed))
     cpu_s = time.process_time() - began_s
     if seed % TWICE_EVERY == 0 and judge(drawn(seed))[0] != digest:
-        broken = (*broken, Violation("the_same_seed_gives_the_same_run", "played twice, it went two ways"))
+        broken = (
+            *broken,
+            Violation("the_same_seed_gives_the_same_run", "played twice, it went two ways"),
+        )
     return Found(seed, digest, cpu_s, broken)
 
 
@@ -97,9 +100,20 @@ def _at_default(schedule: Schedule, invariant: str) -> Schedule:
 
 def _without_one(schedule: Schedule, invariant: str) -> Schedule:
     """Return the schedule without the faults and crashes that need not be."""
-    for name in ("faults", "crashes", "stalls", "journal_faults", "settings_changes", "last_crashes"):
+    for name in (
+        "faults",
+        "crashes",
+        "stalls",
+        "journal_faults",
+        "settings_changes",
+        "last_crashes",
+    ):
         for one in getattr(schedule, name):
-            candidate = _with(schedule, name, tuple(other for other in getattr(schedule, name) if other is not one))
+            candidate = _with(
+                schedule,
+                name,
+                tuple(other for other in getattr(schedule, name) if other is not one),
+            )
             if _breaks(candidate, invariant):
                 schedule = candidate
     return schedule
@@ -107,9 +121,13 @@ def _without_one(schedule: Schedule, invariant: str) -> Schedule:
 
 def _shorter(schedule: Schedule, invariant: str) -> Schedule:
     """Return the schedule with less time and fewer symbols."""
-    while schedule.rough_s > 1.0 and _breaks(candidate := _with(schedule, "rough_s", round(schedule.rough_s / 2, 1)), invariant):
+    while schedule.rough_s > 1.0 and _breaks(
+        candidate := _with(schedule, "rough_s", round(schedule.rough_s / 2, 1)), invariant
+    ):
         schedule = candidate
-    while schedule.symbols > 1 and _breaks(candidate := _with(schedule, "symbols", schedule.symbols - 1), invariant):
+    while schedule.symbols > 1 and _breaks(
+        candidate := _with(schedule, "symbols", schedule.symbols - 1), invariant
+    ):
         schedule = candidate
     return schedule
 
@@ -120,7 +138,7 @@ def as_test(schedule: Schedule, invariant: str) -> str:
 from exploration.invariants import violations
 from exploration.play import play
 from exploration.schedule import Crash, JournalFault, Schedule, SettingsChange, Stall
-from perps_actors.testing import Fault
+from perps_actors.testing import WireFault
 
 
 def test_{invariant}() -> None:

@@ -59,7 +59,10 @@ class MemoryJournal:
 
     def _holds(self, do: str) -> bool:
         now_s = self._now_s()
-        return any(fault.do == do and fault.at_s <= now_s < fault.at_s + fault.for_s for fault in self._faults)
+        return any(
+            fault.do == do and fault.at_s <= now_s < fault.at_s + fault.for_s
+            for fault in self._faults
+        )
 
 
 class MemoryWriter:

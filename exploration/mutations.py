@@ -18,16 +18,36 @@ class Mutation:
 
 
 KERNEL = (
-    Mutation("kernel/cell.py", "the rest of a batch is lost with the item that killed", "self.inbox.put_back(rest)", "pass"),
+    Mutation(
+        "kernel/cell.py",
+        "the rest of a batch is lost with the item that killed",
+        "self.inbox.put_back(rest)",
+        "pass",
+    ),
     Mutation(
         "kernel/cell.py",
         "the rest of a batch is put back twice",
         "self.inbox.put_back(rest)",
         "self.inbox.put_back(rest); self.inbox.put_back(rest)",
     ),
-    Mutation("kernel/cell.py", "the whole batch comes back, with the item that killed", "put_back(rest)", "put_back(entry)"),
-    Mutation("kernel/cell.py", "an answer is not given", "            reply.set(answer)", "            pass"),
-    Mutation("kernel/cell.py", "who asked an actor that died never learns it", "reply.set_exception(self._for_asker(error))", "pass"),
+    Mutation(
+        "kernel/cell.py",
+        "the whole batch comes back, with the item that killed",
+        "put_back(rest)",
+        "put_back(entry)",
+    ),
+    Mutation(
+        "kernel/cell.py",
+        "an answer is not given",
+        "            reply.set(answer)",
+        "            pass",
+    ),
+    Mutation(
+        "kernel/cell.py",
+        "who asked an actor that died never learns it",
+        "reply.set_exception(self._for_asker(error))",
+        "pass",
+    ),
     Mutation(
         "kernel/cell.py",
         "questions left in a closed inbox are not settled",
@@ -52,14 +72,24 @@ KERNEL = (
         "(self._control if traits & CONTROL else self._data).append(entry)",
         "self._data.append(entry)",
     ),
-    Mutation("kernel/inbox.py", "drops are not counted", "self._refused += weight\n                return False", "return False"),
+    Mutation(
+        "kernel/inbox.py",
+        "drops are not counted",
+        "self._refused += weight\n                return False",
+        "return False",
+    ),
     Mutation(
         "kernel/inbox.py",
         "what is put back does not count",
         "            self._count_in(weight_of(message), held_by(message))\n            self._data.appendleft",
         "            self._data.appendleft",
     ),
-    Mutation("kernel/inbox.py", "what is put back goes to the end", "self._data.appendleft(message)", "self._data.append(message)"),
+    Mutation(
+        "kernel/inbox.py",
+        "what is put back goes to the end",
+        "self._data.appendleft(message)",
+        "self._data.append(message)",
+    ),
     Mutation("kernel/inbox.py", "what is left is not counted", "self._left += weight", "pass"),
     Mutation(
         "kernel/supervisor.py",
@@ -67,7 +97,9 @@ KERNEL = (
         "self.after(delay_s, Revive(child.name, child.cell.generation))",
         "pass",
     ),
-    Mutation("kernel/supervisor.py", "nobody is ever given up", "child.exhausted(self._policy)", "False"),
+    Mutation(
+        "kernel/supervisor.py", "nobody is ever given up", "child.exhausted(self._policy)", "False"
+    ),
     Mutation(
         "kernel/supervisor.py",
         "actors are stopped in the order of their start",
@@ -80,7 +112,12 @@ KERNEL = (
         "            if child.hangs(now_ns, most_ns, limit_s):",
         "            if False:",
     ),
-    Mutation("kernel/supervisor.py", "a drain goes ahead of data", "Drain() if self._stopping.drain else Stop()", "Stop()"),
+    Mutation(
+        "kernel/supervisor.py",
+        "a drain goes ahead of data",
+        "Drain() if self._stopping.drain else Stop()",
+        "Stop()",
+    ),
 )
 
 ACTORS = (
@@ -121,7 +158,10 @@ ACTORS = (
         "fresh = seen",
     ),
     Mutation(
-        "actors/quote_poller.py", "one poll and no more", "self._next[answered] = self.after(self._interval_s, _Poll(answered))", "pass"
+        "actors/quote_poller.py",
+        "one poll and no more",
+        "self._next[answered] = self.after(self._interval_s, _Poll(answered))",
+        "pass",
     ),
     Mutation(
         "actors/quote_poller.py",
@@ -129,9 +169,17 @@ ACTORS = (
         "        finally:\n            self._tick_off(answer.request)",
         "        finally:\n            if answer.status == 200: self._tick_off(answer.request)",
     ),
-    Mutation("actors/rest_desk.py", "what was put off is forgotten", "            actor.after(pause_s, MakeRequest(request))\n", ""),
     Mutation(
-        "actors/stream_consumer.py", "who dies leaves its connections open", '        self._close("the consumer failed")', "        pass"
+        "actors/rest_desk.py",
+        "what was put off is forgotten",
+        "            actor.after(pause_s, MakeRequest(request))\n",
+        "",
+    ),
+    Mutation(
+        "actors/stream_consumer.py",
+        "who dies leaves its connections open",
+        '        self._close("the consumer failed")',
+        "        pass",
     ),
     Mutation(
         "actors/stream_consumer.py",
@@ -175,31 +223,51 @@ ACTORS = (
         "                self.failing = str(error)\n                return",
         "                self.failing = str(error)\n                del waiting[: len(block)]\n                return",
     ),
-    Mutation("journal/group.py", "a lost hole takes what it told along", "        self._telling += untold\n", ""),
+    Mutation(
+        "journal/group.py",
+        "a lost hole takes what it told along",
+        "        self._telling += untold\n",
+        "",
+    ),
 )
 
 MARKET = (
     Mutation(
-        "composition/parts.py",
+        "host/composing/parts.py",
         "a book that breaks again and again asks for snapshots as fast as it can",
         'lasting = asker == "stream_consumer"',
         "lasting = False",
     ),
-    Mutation("market/ladder.py", "a source climbs at its first update", ">= self._policy.climb_after", ">= 1"),
+    Mutation(
+        "market/ladder.py",
+        "a source climbs at its first update",
+        ">= self._policy.climb_after",
+        ">= 1",
+    ),
     Mutation(
         "market/ladder.py",
         "a source is silent at once",
         "<= self._policy.patience_ns:\n            return False",
         "< 0:\n            return False",
     ),
-    Mutation("market/ladder.py", "a source that failed never climbs", "        self._failed[source] += 1", "        pass"),
+    Mutation(
+        "market/ladder.py",
+        "a source that failed never climbs",
+        "        self._failed[source] += 1",
+        "        pass",
+    ),
     Mutation(
         "market/mark_maker.py",
         "every source speaks",
         "speaks = ladder.offer(source, monotonic_ns, venue_time_ns)",
         "speaks = ladder.offer(source, monotonic_ns, venue_time_ns) or True",
     ),
-    Mutation("market/window.py", "a window holds one too many", "window[len(window) - length + 1 :]", "window[len(window) - length :]"),
+    Mutation(
+        "market/window.py",
+        "a window holds one too many",
+        "window[len(window) - length + 1 :]",
+        "window[len(window) - length :]",
+    ),
     Mutation(
         "venues/synced_book.py",
         "a gap goes unnoticed",

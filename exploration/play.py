@@ -16,6 +16,7 @@ from exploration.memory import MemoryJournal
 from exploration.schedule import HANGS, SYMBOLS, Crash, Schedule
 from exploration.watch import Turn, WatchedRuntime
 from perps_actors.errors import PerpsActorsError, ReconfigureFailed
+from perps_actors.host.system import PerpsSystem, SystemReport
 from perps_actors.kernel.children import Child, ChildState
 from perps_actors.kernel.clock import NS_PER_S, Clock
 from perps_actors.kernel.future import Answer
@@ -28,7 +29,6 @@ from perps_actors.messages.polls import GetPollStatistics
 from perps_actors.messages.records import Event, Flush
 from perps_actors.messages.risk import GetVerdict
 from perps_actors.settings import Settings
-from perps_actors.system import PerpsSystem, SystemReport
 from perps_actors.testing import Harm, Probe, SimulatedVenue
 from perps_actors.testing.pipe import Pipe
 from perps_actors.transport.wire import AnswerListener, ConnectionPlan, HttpRequest, StreamListener
@@ -131,7 +131,9 @@ class WatchedVenue(SimulatedVenue):
         """Every request, with its monotonic time."""
         self._notes = runtime.notes
         symbols, faults = SYMBOLS[: schedule.symbols], schedule.faults
-        super().__init__(runtime, symbols, seed=schedule.seed, faults=faults, step_s=schedule.step_s)
+        super().__init__(
+            runtime, symbols, seed=schedule.seed, faults=faults, step_s=schedule.step_s
+        )
 
     def open(self, plan: ConnectionPlan, listener: StreamListener) -> Pipe:
         """Open a connection, and note for whom."""
@@ -209,8 +211,17 @@ def play(schedule: Schedule) -> Run:
     runtime.harm = saboteur = Saboteur(schedule, runtime.clock)
     venue = WatchedVenue(runtime, schedule)
     journal = MemoryJournal(schedule.journal_faults, lambda: venue.now_s)
-    system = PerpsSystem(schedule.settings(), replace={"network": venue, "runtime": runtime, "journal": journal.open})
-    run = Run(schedule=schedule, runtime=runtime, venue=venue, journal=journal, system=system, saboteur=saboteur)
+    system = PerpsSystem(
+        schedule.settings(), replace={"network": venue, "runtime": runtime, "journal": journal.open}
+    )
+    run = Run(
+        schedule=schedule,
+        runtime=runtime,
+        venue=venue,
+        journal=journal,
+        system=system,
+        saboteur=saboteur,
+    )
     journal.on_write = partial(_hang_in_write, run)
     system.listen(run.heard)
     for stall in schedule.stalls:
@@ -265,7 +276,11 @@ def _is_well(run: Run, polls_before: int) -> bool:
     if any(child.state is ChildState.GIVEN_UP for child in run.children):
         return True
     system = run.system
-    fresh = {mark.instrument for mark in run.marks if mark.source == run.schedule.source and mark.monotonic_ns > run.calm_ns}
+    fresh = {
+        mark.instrument
+        for mark in run.marks
+        if mark.source == run.schedule.source and mark.monotonic_ns > run.calm_ns
+    }
     health = [system.health(symbol) for symbol in system.settings.symbols]
     return (
         fresh == set(run.instruments)
@@ -280,8 +295,12 @@ def _end(run: Run) -> None:
     clock = run.runtime.clock
     run.saboteur.resume()
     run.end_ns = clock.monotonic_ns()
-    run.well_at_end = all(child.state is ChildState.RUNNING and child.cell.actor is not None for child in run.children)
-    run.report = run.system.drain(DEADLINE_S) if run.schedule.end == "drain" else run.system.stop(DEADLINE_S)
+    run.well_at_end = all(
+        child.state is ChildState.RUNNING and child.cell.actor is not None for child in run.children
+    )
+    run.report = (
+        run.system.drain(DEADLINE_S) if run.schedule.end == "drain" else run.system.stop(DEADLINE_S)
+    )
     run.ended_ns = clock.monotonic_ns()
 
 
@@ -308,7 +327,9 @@ class Host:
         told = self._run.heard.told
         for message in told[self._seen :]:
             for mark in message.marks:
-                self._newest_ns[mark.instrument] = max(mark.monotonic_ns, self._newest_ns.get(mark.instrument, 0))
+                self._newest_ns[mark.instrument] = max(
+                    mark.monotonic_ns, self._newest_ns.get(mark.instrument, 0)
+                )
         self._seen = len(told)
 
     def _ask(self) -> None:
@@ -322,6 +343,9 @@ class Host:
             ("stream_consumer", GetStreamStatistics()),
             ("quote_poller", GetPollStatistics()),
         )
-        for actor, question in (("risk_monitor", GetVerdict(instrument)), self._random.choice(questions)):
+        for actor, question in (
+            ("risk_monitor", GetVerdict(instrument)),
+            self._random.choice(questions),
+        ):
             answer = run.child(actor).cell.address.put_question(question)
             run.asked.append(Asked(actor, question, answer))

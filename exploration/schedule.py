@@ -8,13 +8,28 @@ from typing import Any, Literal, get_args
 import attrs
 
 from perps_actors.market.mark import RUNGS, Source
-from perps_actors.settings import JournalSettings, MarkSettings, MonitorSettings, PollSettings, RiskSettings, Settings, StreamSettings
-from perps_actors.testing import Fault, FaultKind, Moment
+from perps_actors.settings import (
+    JournalSettings,
+    MarkSettings,
+    MonitorSettings,
+    PollSettings,
+    RiskSettings,
+    Settings,
+    StreamSettings,
+)
+from perps_actors.testing import FaultKind, Moment, WireFault
 
 ELSEWHERE = "ELSEWHERE"
 """A symbol that the venue does not list."""
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT")
-ACTORS = ("event_recorder", "market_monitor", "risk_monitor", "mark_store", "stream_consumer", "quote_poller")
+ACTORS = (
+    "event_recorder",
+    "market_monitor",
+    "risk_monitor",
+    "mark_store",
+    "stream_consumer",
+    "quote_poller",
+)
 GROUPS = ("recorder", "marks", "streams", "supervisor")
 CRASHES: tuple[Moment, ...] = ("before", "within", "after")
 HANGS: tuple[Moment, ...] = ("hang_before", "hang_after")
@@ -73,8 +88,14 @@ class SettingsChange:
         """Return the settings with this change."""
         changes: dict[SettingsKind, dict[str, Any]] = {
             "level": {"stream": attrs.evolve(settings.stream, level=settings.stream.level + 1)},
-            "switch": {"stream": attrs.evolve(settings.stream, enabled=not settings.stream.enabled)},
-            "symbols": {"symbols": settings.symbols[:-1] if ELSEWHERE in settings.symbols else (*settings.symbols, ELSEWHERE)},
+            "switch": {
+                "stream": attrs.evolve(settings.stream, enabled=not settings.stream.enabled)
+            },
+            "symbols": {
+                "symbols": settings.symbols[:-1]
+                if ELSEWHERE in settings.symbols
+                else (*settings.symbols, ELSEWHERE)
+            },
             "poll": {"poll": attrs.evolve(settings.poll, interval_s=settings.poll.interval_s / 2)},
             "journal": {"journal": attrs.evolve(settings.journal, linger_s=0.005, block=3)},
         }
@@ -104,7 +125,7 @@ class Schedule:
     bound: int | None = None
     """Items that the inboxes of store, monitors and recorder hold; None: as a system has it."""
     step_s: float = 0.1
-    faults: tuple[Fault, ...] = ()
+    faults: tuple[WireFault, ...] = ()
     crashes: tuple[Crash, ...] = ()
     stalls: tuple[Stall, ...] = ()
     journal_faults: tuple[JournalFault, ...] = ()
@@ -121,18 +142,28 @@ class Schedule:
 
     def settings(self) -> Settings:
         """Return the settings of the system."""
-        poll = PollSettings(enabled=self.poll_s is not None, interval_s=self.poll_s if self.poll_s is not None else 1.0)
+        poll = PollSettings(
+            enabled=self.poll_s is not None,
+            interval_s=self.poll_s if self.poll_s is not None else 1.0,
+        )
         return Settings(
             symbols=SYMBOLS[: self.symbols],
             provenance="recording" if self.lossless else "synthetic",
             lossless=self.lossless,
             seed=self.seed,
             marks=MarkSettings(short=2, long=self.long),
-            stream=StreamSettings(source=self.source, patience_s=self.patience_s, climb_after=self.climb_after, silence_s=self.silence_s),
+            stream=StreamSettings(
+                source=self.source,
+                patience_s=self.patience_s,
+                climb_after=self.climb_after,
+                silence_s=self.silence_s,
+            ),
             poll=poll,
             risk=RiskSettings(stale_soft_s=self.soft_s, stale_hard_s=self.hard_s),
             monitor=MonitorSettings(limit_s=self.limit_s),
-            journal=JournalSettings(linger_s=self.linger_s, block=self.block, rest_marks=self.rest_marks),
+            journal=JournalSettings(
+                linger_s=self.linger_s, block=self.block, rest_marks=self.rest_marks
+            ),
         )
 
     @property
@@ -149,7 +180,11 @@ class Schedule:
 
     def code(self) -> str:
         """Return it as Python source, without what is as by default."""
-        given = {field.name: value for field in attrs.fields(Schedule) if (value := getattr(self, field.name)) != field.default}
+        given = {
+            field.name: value
+            for field in attrs.fields(Schedule)
+            if (value := getattr(self, field.name)) != field.default
+        }
         return f"Schedule({', '.join(f'{name}={value!r}' for name, value in given.items())})"
 
 
@@ -195,7 +230,10 @@ def drawn(seed: int) -> Schedule:
         calm=random.random() < 0.75,
         end=random.choice(("drain", "drain", "stop")),
         settings_changes=_settings_changes(random, rough_s),
-        last_crashes=tuple(attrs.evolve(crash, nth=crash.nth - 1) for crash in _crashes(random, random.choice((0, 0, 0, 1, 2)), 10)),
+        last_crashes=tuple(
+            attrs.evolve(crash, nth=crash.nth - 1)
+            for crash in _crashes(random, random.choice((0, 0, 0, 1, 2)), 10)
+        ),
     )
 
 
@@ -216,7 +254,12 @@ def _nth(random: Random, most: int) -> int:
 
 
 def _crashes(random: Random, count: int, most: int) -> list[Crash]:
-    return [Crash(random.choice(ACTORS), _nth(random, most), random.choice(CRASHES), random.randrange(8)) for _ in range(count)] + (
+    return [
+        Crash(
+            random.choice(ACTORS), _nth(random, most), random.choice(CRASHES), random.randrange(8)
+        )
+        for _ in range(count)
+    ] + (
         [Crash(random.choice(ACTORS), 0, "before")] if most > 100 and random.random() < 0.02 else []
     )
 
@@ -228,9 +271,19 @@ def _storm(random: Random) -> list[Crash]:
 
 def _at_the_end_of(random: Random, stall: Stall) -> Crash:
     """Return a crash among what an actor finds waiting after a stall."""
-    held = {"recorder": ACTORS[:1], "marks": ("mark_store", *ACTORS[1:4], "quote_poller"), "streams": ("stream_consumer",)}
+    held = {
+        "recorder": ACTORS[:1],
+        "marks": ("mark_store", *ACTORS[1:4], "quote_poller"),
+        "streams": ("stream_consumer",),
+    }
     actor = random.choice(held.get(stall.group, ACTORS))
-    return Crash(actor, random.randrange(4), random.choice(CRASHES), random.randrange(4), round(stall.at_s + stall.for_s, 2))
+    return Crash(
+        actor,
+        random.randrange(4),
+        random.choice(CRASHES),
+        random.randrange(4),
+        round(stall.at_s + stall.for_s, 2),
+    )
 
 
 def _hangs(random: Random) -> list[Crash]:
@@ -238,10 +291,10 @@ def _hangs(random: Random) -> list[Crash]:
     return [Crash(random.choice(ACTORS[1:]), _nth(random, 200), random.choice(HANGS))]
 
 
-def _faults(random: Random, rough_s: float) -> tuple[Fault, ...]:
+def _faults(random: Random, rough_s: float) -> tuple[WireFault, ...]:
     kinds: tuple[FaultKind, ...] = get_args(FaultKind)
     return tuple(
-        Fault(
+        WireFault(
             at_s=round(random.uniform(0.0, rough_s), 2),
             do=random.choice(kinds),
             for_s=round(min(random.choice((0.3, 1.0, 4.0)), rough_s), 2),
@@ -256,11 +309,16 @@ def _stalls(random: Random, rough_s: float) -> tuple[Stall, ...]:
     starts = [random.uniform(0.0, rough_s) for _ in range(random.choice((0, 1, 2, 4)))]
     if random.random() < 0.3:
         starts.append(rough_s - 0.7)
-    return tuple(Stall(round(at_s, 2), random.choice(GROUPS), random.choice((0.2, 0.6, 1.0, 3.0))) for at_s in starts)
+    return tuple(
+        Stall(round(at_s, 2), random.choice(GROUPS), random.choice((0.2, 0.6, 1.0, 3.0)))
+        for at_s in starts
+    )
 
 
 def _settings_changes(random: Random, rough_s: float) -> tuple[SettingsChange, ...]:
-    times = sorted(round(random.uniform(0.0, rough_s), 2) for _ in range(random.choice((0, 0, 0, 1, 2, 4))))
+    times = sorted(
+        round(random.uniform(0.0, rough_s), 2) for _ in range(random.choice((0, 0, 0, 1, 2, 4)))
+    )
     return tuple(SettingsChange(at_s, random.choice(get_args(SettingsKind))) for at_s in times)
 
 
@@ -268,4 +326,10 @@ def _journal_faults(random: Random, rough_s: float) -> tuple[JournalFault, ...]:
     if random.random() < 0.75:
         return ()
     do: JournalFaultKind = random.choice(("full", "full", "shut", "broken"))
-    return (JournalFault(round(random.uniform(0.5, rough_s), 2), do, random.choice((0.5, 2.0)) if do == "full" else 0.1),)
+    return (
+        JournalFault(
+            round(random.uniform(0.5, rough_s), 2),
+            do,
+            random.choice((0.5, 2.0)) if do == "full" else 0.1,
+        ),
+    )

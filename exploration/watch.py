@@ -13,7 +13,7 @@ from perps_actors.kernel.cell import Cell
 from perps_actors.kernel.clock import NS_PER_S
 from perps_actors.kernel.inbox import InboxPolicy
 from perps_actors.kernel.lease import current_lease
-from perps_actors.kernel.life import Verdict
+from perps_actors.kernel.life import TurnResult
 from perps_actors.kernel.timers import Timer
 from perps_actors.kernel.traits import CONTROL, ORDER, traits_of, weight_of
 from perps_actors.testing import Harm, HarmfulRuntime
@@ -72,7 +72,7 @@ class WatchedCell(HarmedCell):
 
     notes: Notes
 
-    def step(self, actor: Any, entry: Any) -> Verdict | None:
+    def step(self, actor: Any, entry: Any) -> TurnResult | None:
         """Handle one message, and note that it was."""
         notes, before = self.notes, self.notes.turn
         message, timer = _opened(entry)
@@ -85,7 +85,9 @@ class WatchedCell(HarmedCell):
         if traits & CONTROL and not traits & ORDER:
             notes.control[self.name] -= 1
         elif not traits & ORDER and notes.control[self.name]:
-            notes.overtaken.append(f"{self.name} handled {type(message).__name__} while control waited")
+            notes.overtaken.append(
+                f"{self.name} handled {type(message).__name__} while control waited"
+            )
         try:
             return super().step(actor, entry)
         finally:
@@ -118,7 +120,9 @@ class WatchedRuntime(HarmfulRuntime):
     def harm_to(self, actor: str, message: Any) -> Harm | None:
         """Return what is to befall, and note it; and note when what is about to be handled is none of the living one's business."""
         if self.notes.of_the_dead:
-            self.notes.ghosts.append(f"{actor} handled {message!r}, a timer's of an incarnation before")
+            self.notes.ghosts.append(
+                f"{actor} handled {message!r}, a timer's of an incarnation before"
+            )
         harm = super().harm_to(actor, message)
         if harm is not None and self.notes.turn is not None:
             self.notes.struck[self.notes.turn.number] = harm
@@ -128,12 +132,20 @@ class WatchedRuntime(HarmfulRuntime):
         """Let the handler that runs hang, and note if nobody minded."""
         actor, began_ns = cell.actor, self.clock.monotonic_ns()
         super().hang(cell, seconds)
-        if actor is not None and not actor.actor_inbox.void and self.clock.monotonic_ns() - began_ns >= seconds * NS_PER_S:
+        if (
+            actor is not None
+            and not actor.actor_inbox.void
+            and self.clock.monotonic_ns() - began_ns >= seconds * NS_PER_S
+        ):
             self.notes.outlasted.append(cell.name)
 
     def cell(self, name: str, *, group: str = "", policy: InboxPolicy | None = None) -> Cell:
         """Return a new, vacant cell whose messages are noted."""
-        if self._bound is not None and policy is not None and name not in {"stream_consumer", "quote_poller", "supervisor"}:
+        if (
+            self._bound is not None
+            and policy is not None
+            and name not in {"stream_consumer", "quote_poller", "supervisor"}
+        ):
             policy = attrs.evolve(policy, bound=self._bound)
         cell = super().cell(name, group=group, policy=policy)
         assert isinstance(cell, WatchedCell)
@@ -156,7 +168,15 @@ class WatchedRuntime(HarmfulRuntime):
             lease = current_lease()
             if lease is not None and taken and (lease.cell is None or _replaced(lease.cell, lease)):
                 notes.ghosts.append(f"{lease.cell} told {name} {type(message).__name__}")
-            notes.puts.append(Put(notes.turn if lease is not None else None, name, message, taken, clock.monotonic_ns()))
+            notes.puts.append(
+                Put(
+                    notes.turn if lease is not None else None,
+                    name,
+                    message,
+                    taken,
+                    clock.monotonic_ns(),
+                )
+            )
             return taken
 
         # Everyone who tells goes through this attribute; the address has it by heart already.

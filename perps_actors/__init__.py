@@ -27,15 +27,17 @@ from perps_actors.errors import (
     SettingsError,
     StartFailed,
 )
+from perps_actors.host.logging import log_event
+from perps_actors.host.readings import Marks, SystemStatistics
+from perps_actors.host.subscriptions import Subscription, SubscriptionStatistics
+from perps_actors.host.system import PerpsSystem, SystemReport
 from perps_actors.kernel.inbox import InboxPolicy, Overflow
-from perps_actors.logs import log_event
 from perps_actors.market.events import VenueMark
 from perps_actors.market.feed_state import Health, Judgement
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.mark import Mark
 from perps_actors.messages.records import Event, JournalStatus
 from perps_actors.messages.risk import Verdict
-from perps_actors.reading import Marks, SystemStatistics
 from perps_actors.settings import (
     Change,
     JournalSettings,
@@ -48,13 +50,11 @@ from perps_actors.settings import (
     SupervisionSettings,
     settings_of,
 )
-from perps_actors.subscriptions import Subscription, SubscriptionStatistics
-from perps_actors.system import PerpsSystem, SystemReport
 from perps_actors.venues.contract import Endpoints
 
 if TYPE_CHECKING:
-    from perps_actors.aio import AsyncPerps
-    from perps_actors.host_stream import HostStream
+    from perps_actors.host.async_system import AsyncPerps
+    from perps_actors.host.host_stream import HostStream
     from perps_actors.transport.broker import HostBroker
 
 __all__ = [
@@ -103,8 +103,8 @@ __all__ = [
 logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 _LATE = {
-    "AsyncPerps": "perps_actors.aio",
-    "HostStream": "perps_actors.host_stream",
+    "AsyncPerps": "perps_actors.host.async_system",
+    "HostStream": "perps_actors.host.host_stream",
     "HostBroker": "perps_actors.transport.broker",
 }
 """What not everyone needs and is slow to import."""

@@ -91,7 +91,9 @@ class ReconfigureFailed(PerpsActorsError):
     """
 
     def __init__(self, actor: str, error: Exception) -> None:
-        super().__init__(f"{actor} did not take its new settings: {type(error).__name__}: {error}; those before are in force again")
+        super().__init__(
+            f"{actor} did not take its new settings: {type(error).__name__}: {error}; those before are in force again"
+        )
         self.actor = actor
 
 

@@ -13,10 +13,10 @@ from typing import Any
 import pykka
 import pytest
 
+from perps_actors.host.system import PerpsSystem
 from perps_actors.journal.sqlite_reader import SqliteJournalReader
 from perps_actors.messages.records import Event
 from perps_actors.settings import JournalSettings, Settings
-from perps_actors.system import PerpsSystem
 from perps_actors.testing import FakeNetwork, Probe, SimulatedRuntime
 
 PATIENCE_S = 3.0
@@ -47,14 +47,25 @@ class World:
     Frames are Binance's; every one carries the wall time of the clock as its venue time.
     """
 
-    def __init__(self, path: Path, *, seed: int = 0, symbols: tuple[str, ...] = ("BTCUSDT", "ETHUSDT"), **settings: Any) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        seed: int = 0,
+        symbols: tuple[str, ...] = ("BTCUSDT", "ETHUSDT"),
+        **settings: Any,
+    ) -> None:
         journal = settings.setdefault("journal", JournalSettings(path=str(path)))
         self.path = journal.path
         self.runtime = SimulatedRuntime(seed=seed)
         self.clock = self.runtime.clock
         self.network = FakeNetwork(self.clock)
-        settings = Settings(**{"symbols": symbols, "provenance": "synthetic", "seed": seed, **settings})
-        self.system = PerpsSystem(settings, replace={"network": self.network, "runtime": self.runtime})
+        settings = Settings(
+            **{"symbols": symbols, "provenance": "synthetic", "seed": seed, **settings}
+        )
+        self.system = PerpsSystem(
+            settings, replace={"network": self.network, "runtime": self.runtime}
+        )
         self.told = Probe()
         self.system.listen(self.told)
         self._last_ids: dict[str, int] = {}
@@ -79,21 +90,32 @@ class World:
     def frame(self, symbol: str, kind: str, stream: str, **data: Any) -> bytes:
         now_ms = self.clock.time_ns() // 1_000_000
         return json.dumps(
-            {"stream": f"{symbol.lower()}@{stream}", "data": {"e": kind, "E": now_ms, "T": now_ms, "s": symbol, **data}}
+            {
+                "stream": f"{symbol.lower()}@{stream}",
+                "data": {"e": kind, "E": now_ms, "T": now_ms, "s": symbol, **data},
+            }
         ).encode()
 
     def touch_frame(self, symbol: str, bid: object, ask: object) -> bytes:
-        return self.frame(symbol, "bookTicker", "bookTicker", u=1, b=str(bid), B="1", a=str(ask), A="1")
+        return self.frame(
+            symbol, "bookTicker", "bookTicker", u=1, b=str(bid), B="1", a=str(ask), A="1"
+        )
 
-    def depth_frame(self, symbol: str, bids: Any = (), asks: Any = (), *, previous: int | None = None) -> bytes:
+    def depth_frame(
+        self, symbol: str, bids: Any = (), asks: Any = (), *, previous: int | None = None
+    ) -> bytes:
         last = self._last_ids.get(symbol, 100)
         self._last_ids[symbol] = last + 1
         rows = {"b": [[str(p), str(q)] for p, q in bids], "a": [[str(p), str(q)] for p, q in asks]}
         before = last if previous is None else previous
-        return self.frame(symbol, "depthUpdate", "depth@100ms", U=last + 1, u=last + 1, pu=before, **rows)
+        return self.frame(
+            symbol, "depthUpdate", "depth@100ms", U=last + 1, u=last + 1, pu=before, **rows
+        )
 
     def trade_frame(self, symbol: str, price: object) -> bytes:
-        return self.frame(symbol, "aggTrade", "aggTrade", a=1, p=str(price), q="1", f=1, l=1, m=False)
+        return self.frame(
+            symbol, "aggTrade", "aggTrade", a=1, p=str(price), q="1", f=1, l=1, m=False
+        )
 
     def public(self, *frames: bytes) -> None:
         self.network.deliver("public-0", *frames)
@@ -109,12 +131,20 @@ class World:
     def trade(self, symbol: str, price: object) -> None:
         self.market(self.trade_frame(symbol, price))
 
-    def depth(self, symbol: str, bids: Any = (), asks: Any = (), *, previous: int | None = None) -> None:
+    def depth(
+        self, symbol: str, bids: Any = (), asks: Any = (), *, previous: int | None = None
+    ) -> None:
         self.public(self.depth_frame(symbol, bids, asks, previous=previous))
 
     def snapshot(self, symbol: str, bid: object, ask: object) -> None:
         """Answer the request for the snapshot of a book with one that joins the last depth frame sent."""
-        body = {"lastUpdateId": self._last_ids[symbol], "E": 1, "T": 1, "bids": [[str(bid), "1"]], "asks": [[str(ask), "1"]]}
+        body = {
+            "lastUpdateId": self._last_ids[symbol],
+            "E": 1,
+            "T": 1,
+            "bids": [[str(bid), "1"]],
+            "asks": [[str(ask), "1"]],
+        }
         self.network.answer("depth", json.dumps(body).encode(), symbol=symbol)
         self.runtime.settle()
 
@@ -126,7 +156,17 @@ class World:
     def poll(self, *rows: tuple[str, object, object]) -> None:
         """Answer the poll that waits."""
         now_ms = self.clock.time_ns() // 1_000_000
-        body = [{"symbol": s, "bidPrice": str(b), "bidQty": "1", "askPrice": str(a), "askQty": "1", "time": now_ms} for s, b, a in rows]
+        body = [
+            {
+                "symbol": s,
+                "bidPrice": str(b),
+                "bidQty": "1",
+                "askPrice": str(a),
+                "askQty": "1",
+                "time": now_ms,
+            }
+            for s, b, a in rows
+        ]
         self.network.answer("quotes", json.dumps(body).encode())
         self.runtime.settle()
 

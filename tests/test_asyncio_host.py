@@ -12,15 +12,26 @@ from typing import Any
 import attrs
 import pytest
 
-from perps_actors import AskTimeout, AsyncPerps, Event, InboxPolicy, Mark, Overflow, PartAbsent, PerpsSystem, Settings, StartFailed
-from perps_actors.actors.audience import Audience
-from perps_actors.host_stream import HostStream
+from perps_actors import (
+    AskTimeout,
+    AsyncPerps,
+    Event,
+    InboxPolicy,
+    Mark,
+    Overflow,
+    PartAbsent,
+    PerpsSystem,
+    Settings,
+    StartFailed,
+)
+from perps_actors.feeds.subscribers import Subscribers
+from perps_actors.host.host_stream import HostStream
 from perps_actors.kernel.clock import SystemClock
 from perps_actors.kernel.drops import DropLedger
 from perps_actors.kernel.statistics import CellStatistics, GetStatistics
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.messages.marks import MarksUpdated
-from perps_actors.messages.subscriptions import Interest
+from perps_actors.messages.subscriber import Interest
 from perps_actors.settings import MarkSettings
 from perps_actors.simulator.process import VenueProcess
 
@@ -45,7 +56,11 @@ def settings(venue) -> Settings:
 
 def ours() -> list[str]:
     """Return the threads of systems; the venue's process has one of its own in this."""
-    return sorted(t.name for t in threading.enumerate() if t.name.startswith("perps") and not t.name.startswith("perps-venue"))
+    return sorted(
+        t.name
+        for t in threading.enumerate()
+        if t.name.startswith("perps") and not t.name.startswith("perps-venue")
+    )
 
 
 async def until(event: threading.Event) -> None:
@@ -105,14 +120,14 @@ def test_a_stream_that_nobody_holds_any_more_is_not_told_any_more(settings) -> N
     async def host() -> None:
         async with PerpsSystem(settings) as perps:
             await first(perps.stream(), 3)
-            audience = perps._composition.parts.audience
-            while audience._to_marks:  # whoever is telling it just now holds it a moment longer
+            subscribers = perps._composition.parts.subscribers
+            while subscribers._to_marks:  # whoever is telling it just now holds it a moment longer
                 gc.collect()
                 await asyncio.sleep(0)
             async with perps.stream() as stream:
-                assert len(audience._to_marks) == 1
+                assert len(subscribers._to_marks) == 1
                 await first(stream, 1)
-            assert audience._to_marks == ()
+            assert subscribers._to_marks == ()
 
     run(host())
 
@@ -127,7 +142,9 @@ def test_cancelling_what_waits_for_a_mark_leaves_the_stream_as_it_was(settings) 
                 waiting.cancel()
                 with pytest.raises(asyncio.CancelledError):
                     await waiting
-            told: dict[Any, list[int]] = {}  # connections are read side by side: order is each source's own
+            told: dict[
+                Any, list[int]
+            ] = {}  # connections are read side by side: order is each source's own
             for mark in await first(stream, 10):
                 told.setdefault((mark.instrument, mark.source), []).append(mark.monotonic_ns)
             assert all(times == sorted(times) for times in told.values())
@@ -149,12 +166,21 @@ def test_a_slow_host_loses_the_oldest_and_is_told_so(settings) -> None:
 
 
 def test_other_tasks_get_their_turn_while_a_flood_is_read() -> None:
-    marks = tuple(Mark(InstrumentId("v", "A"), Decimal(n), "book", None, n, n) for n in range(10_000))
+    marks = tuple(
+        Mark(InstrumentId("v", "A"), Decimal(n), "book", None, n, n) for n in range(10_000)
+    )
 
     async def host() -> None:
-        audience, turns = Audience(), 0
+        subscribers, turns = Subscribers(), 0
         interest = Interest(to=Mark)
-        stream = HostStream("s", interest, InboxPolicy(), audience=audience, drops=DropLedger(), clock=SystemClock())
+        stream = HostStream(
+            "s",
+            interest,
+            InboxPolicy(),
+            subscribers=subscribers,
+            drops=DropLedger(),
+            clock=SystemClock(),
+        )
 
         async def other() -> None:
             nonlocal turns
@@ -162,7 +188,7 @@ def test_other_tasks_get_their_turn_while_a_flood_is_read() -> None:
                 turns += 1
                 await asyncio.sleep(0)
 
-        audience.tell(MarksUpdated(marks, "synthetic"))
+        subscribers.tell(MarksUpdated(marks, "synthetic"))
         beside = asyncio.ensure_future(other())
         assert tuple(await first(stream, len(marks))) == marks
         beside.cancel()
@@ -171,8 +197,10 @@ def test_other_tasks_get_their_turn_while_a_flood_is_read() -> None:
     run(host())
 
 
-def test_a_question_that_is_not_answered_times_out_and_one_to_nobody_is_refused(settings, monkeypatch) -> None:
-    monkeypatch.setattr("perps_actors.aio.ASK_TIMEOUT_S", 0.05)
+def test_a_question_that_is_not_answered_times_out_and_one_to_nobody_is_refused(
+    settings, monkeypatch
+) -> None:
+    monkeypatch.setattr("perps_actors.host.async_system.ASK_TIMEOUT_S", 0.05)
     release, stuck = threading.Event(), threading.Event()
 
     class Blocking:

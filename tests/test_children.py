@@ -74,7 +74,11 @@ def test_a_forked_child_that_uses_its_parents_system_learns_that_it_cannot(venue
 
         def use() -> list[str]:
             said = []
-            for attempt in (lambda: parents.mark("BTCUSDT"), lambda: parents.verdict("BTCUSDT"), parents.drain):
+            for attempt in (
+                lambda: parents.mark("BTCUSDT"),
+                lambda: parents.verdict("BTCUSDT"),
+                parents.drain,
+            ):
                 try:
                     attempt()
                 except ForkedSystem as error:
@@ -95,7 +99,9 @@ def _resident_kib() -> int:
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs Linux's /proc")
 def test_a_thousand_starts_and_stops_leave_no_thread_no_descriptor_and_no_memory() -> None:
-    settings = Settings(symbols=("BTCUSDT",), provenance="synthetic", poll=PollSettings(interval_s=60))
+    settings = Settings(
+        symbols=("BTCUSDT",), provenance="synthetic", poll=PollSettings(interval_s=60)
+    )
 
     def live_and_end() -> None:
         system = PerpsSystem(settings, replace={"network": FakeNetwork(SystemClock())})
@@ -118,7 +124,9 @@ def test_a_thousand_starts_and_stops_leave_no_thread_no_descriptor_and_no_memory
 # --- logging
 
 
-def test_events_reach_the_logs_of_a_host_that_has_set_them_up_with_their_fields(venue, caplog) -> None:
+def test_events_reach_the_logs_of_a_host_that_has_set_them_up_with_their_fields(
+    venue, caplog
+) -> None:
     caplog.set_level(logging.INFO, logger="perps_actors")
     told = threading.Event()
     system = PerpsSystem(settings_on(venue))
@@ -127,7 +135,11 @@ def test_events_reach_the_logs_of_a_host_that_has_set_them_up_with_their_fields(
         assert told.wait(LIMIT_S)
     (record, *_) = [r for r in caplog.records if getattr(r, "event_kind", "") == "feed_health"]
     assert record.name == "perps_actors.events"
-    assert (record.levelno, record.venue, record.provenance) == (logging.INFO, "binance_futures", "synthetic")
+    assert (record.levelno, record.venue, record.provenance) == (
+        logging.INFO,
+        "binance_futures",
+        "synthetic",
+    )
     assert record.event_data["health"] == "live"
     assert "feed_health" in record.getMessage()
     assert record.symbol in record.getMessage()
@@ -136,6 +148,17 @@ def test_events_reach_the_logs_of_a_host_that_has_set_them_up_with_their_fields(
 def test_what_an_operator_should_see_is_a_warning(caplog) -> None:
     from perps_actors.messages.records import event  # noqa: PLC0415
 
-    log_event(event("actor_died", venue="v", received_ns=1, provenance="live", actor="mark_store", error=None))
+    log_event(
+        event(
+            "actor_died",
+            venue="v",
+            received_ns=1,
+            provenance="live",
+            actor="mark_store",
+            error=None,
+        )
+    )
     log_event(event("rung_changed", venue="v", received_ns=1, provenance="live"))
-    assert [(r.levelname, r.getMessage()) for r in caplog.records] == [("WARNING", "actor_died v actor=mark_store")]
+    assert [(r.levelname, r.getMessage()) for r in caplog.records] == [
+        ("WARNING", "actor_died v actor=mark_store")
+    ]

@@ -9,20 +9,33 @@ import pytest
 
 from perps_actors import CompositionFailed, PartAbsent, PerpsSystem, Settings, SettingsError
 from perps_actors.actors.risk_monitor import RiskMonitor
-from perps_actors.composition.parts import Parts
+from perps_actors.host.composing.parts import Parts
 from perps_actors.journal.counting import CountingWriter
 from perps_actors.testing import FakeNetwork, SimulatedRuntime
 from perps_actors.trading.staleness import StalenessLimits
 
 SETTINGS = Settings(symbols=("BTCUSDT",), provenance="synthetic")
 TOUCH = b'{"e":"bookTicker","E":1,"s":"BTCUSDT","b":"1","B":"1","a":"2","A":"1"}'
-ACTORS = ("event_recorder", "market_monitor", "risk_monitor", "mark_store", "stream_consumer", "quote_poller")
+ACTORS = (
+    "event_recorder",
+    "market_monitor",
+    "risk_monitor",
+    "mark_store",
+    "stream_consumer",
+    "quote_poller",
+)
 
 
-def simulated(settings: Settings = SETTINGS, **parts: Any) -> tuple[PerpsSystem, FakeNetwork, SimulatedRuntime]:
+def simulated(
+    settings: Settings = SETTINGS, **parts: Any
+) -> tuple[PerpsSystem, FakeNetwork, SimulatedRuntime]:
     runtime = SimulatedRuntime()
     network = FakeNetwork(runtime.clock)
-    return PerpsSystem(settings, replace={"runtime": runtime, "network": network, **parts}), network, runtime
+    return (
+        PerpsSystem(settings, replace={"runtime": runtime, "network": network, **parts}),
+        network,
+        runtime,
+    )
 
 
 def test_an_actor_of_the_hosts_own_takes_the_place_of_ours() -> None:
@@ -30,7 +43,11 @@ def test_an_actor_of_the_hosts_own_takes_the_place_of_ours() -> None:
 
     def strict(parts: Parts) -> RiskMonitor:
         made.append(parts.settings)
-        return RiskMonitor(instruments=parts.instruments, limits=StalenessLimits(soft_s=1, hard_s=1), report=parts.report)
+        return RiskMonitor(
+            instruments=parts.instruments,
+            limits=StalenessLimits(soft_s=1, hard_s=1),
+            report=parts.report,
+        )
 
     system, network, runtime = simulated(risk_monitor=strict)
     with system:
@@ -50,7 +67,9 @@ def test_a_system_goes_on_without_any_one_of_its_actors_and_says_what_it_lacks(a
         with pytest.raises(PartAbsent, match=f"This system has no {absent}; it has ") as caught:
             system.ask(absent, object())
         assert caught.value.part == absent
-        assert [actor.name for actor in system.statistics().actors] == [name for name in ACTORS if name != absent]
+        assert [actor.name for actor in system.statistics().actors] == [
+            name for name in ACTORS if name != absent
+        ]
         system.reconfigure(Settings(symbols=("ETHUSDT",), provenance="synthetic"))
     assert system.drain().actors.clean
 
@@ -87,7 +106,9 @@ def test_a_part_that_there_is_not_is_refused() -> None:
 def test_a_venue_that_there_is_not_is_refused_with_the_phase() -> None:
     with pytest.raises(SettingsError, match="expected one of binance_futures") as caught:
         PerpsSystem(Settings(venue="nowhere", symbols=("A",)))
-    assert caught.value.__notes__ == ["while setting up the phase 'venue' of venue, runtime, network, journal, actors, supervision"]
+    assert caught.value.__notes__ == [
+        "while setting up the phase 'venue' of venue, runtime, network, journal, actors, supervision"
+    ]
 
 
 def test_a_phase_that_fails_names_itself_and_undoes_those_before_it(monkeypatch) -> None:
@@ -98,8 +119,13 @@ def test_a_phase_that_fails_names_itself_and_undoes_those_before_it(monkeypatch)
             raise OSError(24, "too many open files")
 
     monkeypatch.setattr("perps_actors.transport.network.LiveNetwork", Broken)
-    monkeypatch.setattr("perps_actors.kernel.runtime.ThreadedRuntime.close", lambda _, deadline_s: closed.append(deadline_s))
-    with pytest.raises(CompositionFailed, match=r"Phase 'network' failed: OSError: .*too many open files") as caught:
+    monkeypatch.setattr(
+        "perps_actors.kernel.runtime.ThreadedRuntime.close",
+        lambda _, deadline_s: closed.append(deadline_s),
+    )
+    with pytest.raises(
+        CompositionFailed, match=r"Phase 'network' failed: OSError: .*too many open files"
+    ) as caught:
         PerpsSystem(SETTINGS)
     assert caught.value.phase == "network"
     assert isinstance(caught.value.__cause__, OSError)

@@ -22,13 +22,17 @@ from docs.make_venues import PAGE as VENUES_PAGE
 from docs.make_venues import page as venues_page
 from docs.told_events import UnreadableKindError, told_events
 from perps_actors.cli.main import main as commands
-from perps_actors.logs import WARNINGS
+from perps_actors.host.logging import WARNINGS
 from perps_actors.simulator.process import VenueProcess
 from perps_actors.venues import registry
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = Path(os.environ.get("PERPS_ACTORS_DATA", ROOT.parent / "shared" / "data"))
-PAGES = sorted(path for path in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")) if path != REFERENCE)
+PAGES = sorted(
+    path
+    for path in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md"))
+    if path != REFERENCE
+)
 ENDLESS = {"--follow", "--venue"}
 """Options of commands that do not end by themselves, or leave the machine: those are only parsed."""
 
@@ -55,13 +59,17 @@ def pages_with(*languages: str) -> list[Path]:
 def desk(monkeypatch, tmp_path) -> Iterator[None]:
     """A folder of one's own, no settings in the environment, and a simulated venue in the place of the live one."""
     monkeypatch.chdir(tmp_path)
-    for name in [name for name in os.environ if name.startswith("PERPS_") and not name.startswith("PERPS_ACTORS_")]:
+    for name in [
+        name
+        for name in os.environ
+        if name.startswith("PERPS_") and not name.startswith("PERPS_ACTORS_")
+    ]:
         monkeypatch.delenv(name)
     if (DATA / "recordings").is_dir():
         Path("recordings").symlink_to(DATA / "recordings")
     with VenueProcess.start() as process:
         simulated = attrs.evolve(registry.venue(process.venue), endpoints=process.endpoints)
-        monkeypatch.setattr(f"perps_actors.venues.{process.venue}.entry.ENTRY", simulated)
+        monkeypatch.setattr(f"perps_actors.venues.{process.venue}.VENUE", simulated)
         yield
 
 
@@ -79,7 +87,9 @@ class Reader:
                 case "python":
                     self._run(text, f"{named(self._page)}, block {number}")
                 case "sh":
-                    self._printed = "".join(said for line in text.splitlines() if (said := ended(line)) is not None)
+                    self._printed = "".join(
+                        said for line in text.splitlines() if (said := ended(line)) is not None
+                    )
                 case "toml":
                     self._keep(text)
                 case "text":
@@ -98,7 +108,9 @@ class Reader:
 
 def assert_printed(printed: str, shown: str) -> None:
     """Compare what was printed with what a page shows, where … stands for anything and blanks for any number of them."""
-    pattern = r"\s+".join(r".*?".join(re.escape(part) for part in word.split("…")) for word in shown.split())
+    pattern = r"\s+".join(
+        r".*?".join(re.escape(part) for part in word.split("…")) for word in shown.split()
+    )
     assert re.fullmatch(rf"\s*{pattern}\s*", printed, re.DOTALL), printed
 
 
@@ -107,7 +119,9 @@ def words(line: str) -> tuple[dict[str, str], list[str]]:
     parts = shlex.split(line, comments=True)
     setting = [part for part in parts if re.match(r"[A-Z_]+=", part)]
     # `make run ARGS=...` gives its variables last.
-    return dict(part.split("=", 1) for part in setting), [part for part in parts if part not in setting]
+    return dict(part.split("=", 1) for part in setting), [
+        part for part in parts if part not in setting
+    ]
 
 
 def ended(line: str) -> str | None:
@@ -116,7 +130,9 @@ def ended(line: str) -> str | None:
     if program != "perps-actors" or arguments[0] == "simulate" or ENDLESS & set(arguments):
         return None
     on_recording = any("recordings/" in argument for argument in arguments)
-    if (on_recording and not Path("recordings").exists()) or (arguments[0] == "run" and not on_recording and "--duration" not in arguments):
+    if (on_recording and not Path("recordings").exists()) or (
+        arguments[0] == "run" and not on_recording and "--duration" not in arguments
+    ):
         return None
     done = subprocess.run(
         [sys.executable, "-c", "from perps_actors.cli.main import main; main()", *arguments],
@@ -144,7 +160,9 @@ def test_a_page_that_shows_something_else_than_is_printed_is_noticed() -> None:
 
 @pytest.mark.parametrize("page", pages_with("sh"), ids=named)
 def test_the_commands_on_a_page_are_such_as_there_are(page) -> None:
-    for line in (line for language, text in blocks(page) if language == "sh" for line in text.splitlines()):
+    for line in (
+        line for language, text in blocks(page) if language == "sh" for line in text.splitlines()
+    ):
         assert_there_is(line)
 
 
@@ -160,12 +178,17 @@ def assert_there_is(line: str) -> None:
         case "pip", ["install", what]:
             extras = re.match(r"\.(?:\[([\w,]+)\])?$", what)
             assert extras
-            assert all(f"\n{extra} =\n" in (ROOT / "setup.cfg").read_text() for extra in (extras[1] or "cli").split(","))
+            assert all(
+                f"\n{extra} =\n" in (ROOT / "setup.cfg").read_text()
+                for extra in (extras[1] or "cli").split(",")
+            )
         case _:
             pytest.fail(f"nobody knows whether this works: {line}")
 
 
-@pytest.mark.parametrize("line", ["perps-actors run --sped 0", "make it", "pip install '.[nothing]'", "rm -r ."])
+@pytest.mark.parametrize(
+    "line", ["perps-actors run --sped 0", "make it", "pip install '.[nothing]'", "rm -r ."]
+)
 def test_a_command_that_there_is_not_is_noticed(line) -> None:
     with pytest.raises((click.UsageError, AssertionError, pytest.fail.Exception)):
         assert_there_is(line)
@@ -176,7 +199,12 @@ def test_the_venues_that_the_documents_have_served_can_be_served(tmp_path, monke
     page = ROOT / "docs" / "how-to" / "recordings.md"
     (faults,) = (text for language, text in blocks(page) if language == "toml")
     Path("faults.toml").write_text(faults)
-    lines = [words(line)[1] for language, text in blocks(page) if language == "sh" for line in text.splitlines()]
+    lines = [
+        words(line)[1]
+        for language, text in blocks(page)
+        if language == "sh"
+        for line in text.splitlines()
+    ]
     synthetic = [line[2:] for line in lines if line[1] == "simulate" and "--recording" not in line]
     assert synthetic
     for arguments in synthetic:
@@ -185,10 +213,14 @@ def test_the_venues_that_the_documents_have_served_can_be_served(tmp_path, monke
 
 
 def test_the_options_in_the_table_of_commands_are_those_there_are() -> None:
-    shown = re.findall(r"^\| `perps-actors (\w+)([^`]*)`", (ROOT / "README.md").read_text(), re.MULTILINE)
+    shown = re.findall(
+        r"^\| `perps-actors (\w+)([^`]*)`", (ROOT / "README.md").read_text(), re.MULTILINE
+    )
     assert {verb for verb, _ in shown} == commands.commands.keys()
     for verb, options in shown:
-        known = {option for parameter in commands.commands[verb].params for option in parameter.opts}
+        known = {
+            option for parameter in commands.commands[verb].params for option in parameter.opts
+        }
         assert set(re.findall(r"--[\w-]+", options)) <= known
 
 
@@ -202,7 +234,9 @@ def test_no_link_leads_nowhere(page) -> None:
         assert there.exists(), target
         if anchor:
             headings = re.findall(r"^#+ (.*)$", there.read_text(), re.MULTILINE)
-            assert anchor in {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}, anchor
+            assert anchor in {
+                re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings
+            }, anchor
 
 
 def test_every_page_is_reached_from_the_first() -> None:
@@ -210,7 +244,10 @@ def test_every_page_is_reached_from_the_first() -> None:
     while left:
         page = left.pop()
         reached.add(page)
-        linked = {(page.parent / target).resolve() for target in re.findall(r"\]\((?!https?:)([^)#]+\.md)", page.read_text())}
+        linked = {
+            (page.parent / target).resolve()
+            for target in re.findall(r"\]\((?!https?:)([^)#]+\.md)", page.read_text())
+        }
         left += linked - reached
     assert set((ROOT / "docs").rglob("*.md")) <= reached
 
@@ -264,13 +301,19 @@ def test_every_way_of_telling_an_event_is_seen() -> None:
     }
 
 
-@pytest.mark.parametrize("told", ["self._report.tell(f'x{1}', None)", "report.event(what(), None)", "report.tell(kind='x')"])
+@pytest.mark.parametrize(
+    "told",
+    ["self._report.tell(f'x{1}', None)", "report.event(what(), None)", "report.tell(kind='x')"],
+)
 def test_a_kind_that_cannot_be_read_off_the_source_is_refused(told) -> None:
     with pytest.raises(UnreadableKindError, match=r"a\.py:1"):
         told_events({"a.py": told})
 
 
 def test_a_kind_that_nobody_has_explained_is_refused(monkeypatch) -> None:
-    monkeypatch.setattr("docs.make_reference.told_events", lambda texts: told_events({**texts, "new.py": "report.tell('brand_new', None)"}))
+    monkeypatch.setattr(
+        "docs.make_reference.told_events",
+        lambda texts: told_events({**texts, "new.py": "report.tell('brand_new', None)"}),
+    )
     with pytest.raises(ValueError, match=r"differ in brand_new$"):
         reference()

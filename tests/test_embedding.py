@@ -49,7 +49,9 @@ def silent(done: subprocess.CompletedProcess[str]) -> bool:
     return True
 
 
-def test_nothing_is_printed_or_logged_whatever_breaks_when_logging_was_not_configured(venue) -> None:
+def test_nothing_is_printed_or_logged_whatever_breaks_when_logging_was_not_configured(
+    venue,
+) -> None:
     assert silent(
         host(
             venue.endpoints,
@@ -91,7 +93,9 @@ with PerpsSystem(settings()) as system:
 
 
 def test_a_host_that_forgets_to_stop_still_exits_quietly(venue) -> None:
-    assert silent(host(venue.endpoints, "system = PerpsSystem(settings()).start()\nwait_for_marks(system)\n"))
+    assert silent(
+        host(venue.endpoints, "system = PerpsSystem(settings()).start()\nwait_for_marks(system)\n")
+    )
 
 
 def test_neither_signals_nor_exit_handlers_nor_loggers_of_the_host_are_touched(venue) -> None:
@@ -188,6 +192,8 @@ def test_a_question_asked_inside_a_listener_is_refused_instead_of_waited_for() -
 
     system.listen(Asking())
     with system:
-        network.deliver("public-0", b'{"e":"bookTicker","E":1,"s":"BTCUSDT","b":"1","B":"1","a":"2","A":"1"}')
+        network.deliver(
+            "public-0", b'{"e":"bookTicker","E":1,"s":"BTCUSDT","b":"1","B":"1","a":"2","A":"1"}'
+        )
     assert refused == [True]
     assert system.count("BTCUSDT") == 1

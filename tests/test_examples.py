@@ -23,7 +23,13 @@ def venue() -> Iterator[VenueProcess]:
 
 
 def run(name: str, *arguments: str) -> list[str]:
-    done = subprocess.run([sys.executable, EXAMPLES / name, *arguments], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        [sys.executable, EXAMPLES / name, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     return done.stdout.splitlines()
@@ -31,7 +37,9 @@ def run(name: str, *arguments: str) -> list[str]:
 
 def test_launch_shows_marks_and_stops_cleanly() -> None:
     *shown, last = run("launch.py", "2")
-    assert any(re.fullmatch(rf"BTCUSDT {PRICE} from the book, \d+ in the window", line) for line in shown)
+    assert any(
+        re.fullmatch(rf"BTCUSDT {PRICE} from the book, \d+ in the window", line) for line in shown
+    )
     assert re.fullmatch(r"\d+ marks, clean stop: True", last)
 
 
@@ -42,18 +50,26 @@ def test_embed_is_told_of_marks_and_events_and_gets_a_full_window_and_a_verdict(
     assert verdict == "may open a position: True (fresh mark)"
 
 
-def test_an_asyncio_program_streams_marks_and_events_at_the_same_time_and_awaits_a_verdict(venue) -> None:
-    *told, verdict = run("embed_asyncio.py", venue.endpoints.stream, venue.endpoints.rest, "ETHUSDT")
+def test_an_asyncio_program_streams_marks_and_events_at_the_same_time_and_awaits_a_verdict(
+    venue,
+) -> None:
+    *told, verdict = run(
+        "embed_asyncio.py", venue.endpoints.stream, venue.endpoints.rest, "ETHUSDT"
+    )
     highs = [float(line.split()[-1]) for line in told if line.startswith("new high: ETHUSDT ")]
     assert highs
     assert highs == sorted(set(highs))
-    assert [line for line in told if not line.startswith("new high: ")] == ["feed_health ETHUSDT marks arrive"]
+    assert [line for line in told if not line.startswith("new high: ")] == [
+        "feed_health ETHUSDT marks arrive"
+    ]
     assert verdict == "may open a position: True (fresh mark)"
 
 
 def test_marks_of_an_own_broker_fall_to_its_quotes_and_climb_back_to_its_books() -> None:
     (said,) = run("own_broker.py")
-    assert re.fullmatch(rf"BTC-PERP {PRICE} from the book, \d+ marks in the window; sources: rest, then book", said)
+    assert re.fullmatch(
+        rf"BTC-PERP {PRICE} from the book, \d+ marks in the window; sources: rest, then book", said
+    )
 
 
 def test_of_many_systems_one_is_changed_and_the_others_go_on_as_they_were() -> None:
@@ -75,16 +91,27 @@ def test_the_kernel_alone_loses_just_the_message_that_kills_its_actor() -> None:
 
 
 def test_there_is_a_test_here_for_every_example_and_each_fits_a_page() -> None:
-    tested = set(re.findall(r'run\("(\w+\.py)"', Path(__file__).read_text()))
+    tested = set(re.findall(r'run\(\s*"(\w+\.py)"', Path(__file__).read_text()))
     assert {path.name for path in EXAMPLES.glob("*.py")} == tested
     for name in tested:
         assert len((EXAMPLES / name).read_text().splitlines()) <= 80
 
 
-def test_the_last_hour_has_twelve_or_thirteen_candles_and_the_last_day_three_fundings(venue) -> None:
-    *candles, first, second, third = run("candles.py", "binance_futures", "BTCUSDT", venue.endpoints.rest)
+def test_the_last_hour_has_twelve_or_thirteen_candles_and_the_last_day_three_fundings(
+    venue,
+) -> None:
+    *candles, first, second, third = run(
+        "candles.py", "binance_futures", "BTCUSDT", venue.endpoints.rest
+    )
     assert len(candles) in (12, 13)
     assert all(
-        re.fullmatch(rf"\d\d:[0-5][05] open {PRICE} high {PRICE} low {PRICE} close {PRICE} volume {PRICE}", line) for line in candles
+        re.fullmatch(
+            rf"\d\d:[0-5][05] open {PRICE} high {PRICE} low {PRICE} close {PRICE} volume {PRICE}",
+            line,
+        )
+        for line in candles
     )
-    assert all(re.fullmatch(rf"\d{{4}}-\d\d-\d\d (00|08|16):00 paid -?{PRICE}", line) for line in (first, second, third))
+    assert all(
+        re.fullmatch(rf"\d{{4}}-\d\d-\d\d (00|08|16):00 paid -?{PRICE}", line)
+        for line in (first, second, third)
+    )

@@ -14,14 +14,25 @@ from exploration.explore import judge, shrunk
 from exploration.invariants import violations
 from exploration.mutations import MUTATIONS
 from exploration.play import play
-from exploration.schedule import ACTORS, CRASHES, GROUPS, Crash, JournalFault, Schedule, Stall, drawn
+from exploration.schedule import (
+    ACTORS,
+    CRASHES,
+    GROUPS,
+    Crash,
+    JournalFault,
+    Schedule,
+    Stall,
+    drawn,
+)
 from perps_actors.market.mark import RUNGS
-from perps_actors.testing import Fault
+from perps_actors.testing import WireFault
 
 LIMIT_S = 120
 
 
-def explore(*arguments: str, folder: Path = ROOT, **environment: str) -> subprocess.CompletedProcess[str]:
+def explore(
+    *arguments: str, folder: Path = ROOT, **environment: str
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "exploration", *arguments],
         cwd=folder,
@@ -48,15 +59,30 @@ def test_a_seed_breaks_no_invariant(seed) -> None:
 
 seconds = st.floats(0.0, 6.0).map(lambda at_s: round(at_s, 1))
 faults = st.builds(
-    Fault,
+    WireFault,
     seconds,
     st.sampled_from(
-        ["lose", "duplicate", "reorder", "garble", "cross", "delay", "silence", "mute", "cut", "refuse", "rest_fail", "rest_late"]
+        [
+            "lose",
+            "duplicate",
+            "reorder",
+            "garble",
+            "cross",
+            "delay",
+            "silence",
+            "mute",
+            "cut",
+            "refuse",
+            "rest_fail",
+            "rest_late",
+        ]
     ),
     st.sampled_from([0.3, 1.0, 3.0]),
     st.sampled_from([0.3, 1.0]),
 )
-crashes = st.builds(Crash, st.sampled_from(ACTORS), st.integers(1, 60), st.sampled_from(CRASHES), st.integers(0, 3))
+crashes = st.builds(
+    Crash, st.sampled_from(ACTORS), st.integers(1, 60), st.sampled_from(CRASHES), st.integers(0, 3)
+)
 schedules = st.builds(
     Schedule,
     seed=st.integers(0, 2**16),
@@ -65,14 +91,18 @@ schedules = st.builds(
     lossless=st.booleans(),
     faults=st.lists(faults, max_size=3).map(tuple),
     crashes=st.lists(crashes, max_size=4).map(tuple),
-    stalls=st.lists(st.builds(Stall, seconds, st.sampled_from(GROUPS), st.sampled_from([0.3, 2.0])), max_size=2).map(tuple),
+    stalls=st.lists(
+        st.builds(Stall, seconds, st.sampled_from(GROUPS), st.sampled_from([0.3, 2.0])), max_size=2
+    ).map(tuple),
     rough_s=st.just(6.0),
     calm=st.booleans(),
     end=st.sampled_from(["drain", "stop"]),
 )
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
+)
 @given(schedules)
 def test_no_schedule_of_faults_and_crashes_breaks_an_invariant(schedule) -> None:
     assert violations(play(schedule)) == []
@@ -82,19 +112,31 @@ def test_no_schedule_of_faults_and_crashes_breaks_an_invariant(schedule) -> None
 
 
 def test_a_commit_that_kills_the_recorder_journals_no_mark_of_the_batch_in_hand_again() -> None:
-    crashes = (Crash("event_recorder", 1, "after"), Crash("event_recorder", 9, "after"), Crash("event_recorder", 40, "after"))
+    crashes = (
+        Crash("event_recorder", 1, "after"),
+        Crash("event_recorder", 9, "after"),
+        Crash("event_recorder", 40, "after"),
+    )
     assert violations(play(Schedule(seed=23, symbols=3, crashes=crashes))) == []
 
 
 def test_what_a_lost_hole_told_is_told_again() -> None:
-    schedule = Schedule(block=1, journal_faults=(JournalFault(1.0, "broken", 0.1),), crashes=(Crash("event_recorder", 19, "within", 7),))
+    schedule = Schedule(
+        block=1,
+        journal_faults=(JournalFault(1.0, "broken", 0.1),),
+        crashes=(Crash("event_recorder", 19, "within", 7),),
+    )
     run = play(schedule)
     assert violations(run) == []
-    assert run.system.journal().dropped == sum(int(dict(hole.data)["dropped"]) for hole in run.events("hole"))
+    assert run.system.journal().dropped == sum(
+        int(dict(hole.data)["dropped"]) for hole in run.events("hole")
+    )
 
 
-def test_a_book_that_breaks_again_and_again_leaves_its_neighbours_their_share_of_the_rate_limit() -> None:
-    run = play(Schedule(symbols=2, faults=(Fault(1.0, "cross", 6.0),)))
+def test_a_book_that_breaks_again_and_again_leaves_its_neighbours_their_share_of_the_rate_limit() -> (
+    None
+):
+    run = play(Schedule(symbols=2, faults=(WireFault(1.0, "cross", 6.0),)))
     assert violations(run) == []
     assert run.recovered_s is not None
     assert run.recovered_s < 10
@@ -123,7 +165,9 @@ def test_every_mutation_still_fits_the_code() -> None:
     assert len({mutation.breaks for mutation in MUTATIONS}) == len(MUTATIONS) >= 18
 
 
-@pytest.mark.parametrize("breaks", ["the rest of a batch is lost with the item that killed", "every source speaks"])
+@pytest.mark.parametrize(
+    "breaks", ["the rest of a batch is lost with the item that killed", "every source speaks"]
+)
 def test_a_mistake_is_caught_and_named(breaks) -> None:
     mutation = next(mutation for mutation in MUTATIONS if mutation.breaks == breaks)
     caught = bite(mutation, "0:30")
@@ -132,9 +176,13 @@ def test_a_mistake_is_caught_and_named(breaks) -> None:
     assert caught.finding.startswith("seed ")
 
 
-def test_a_failing_seed_is_printed_as_a_small_test_that_fails_there_and_passes_here(tmp_path) -> None:
+def test_a_failing_seed_is_printed_as_a_small_test_that_fails_there_and_passes_here(
+    tmp_path,
+) -> None:
     broken, sound = tmp_path / "broken", tmp_path / "sound"
-    mutation = next(mutation for mutation in MUTATIONS if mutation.breaks == "a window holds one too many")
+    mutation = next(
+        mutation for mutation in MUTATIONS if mutation.breaks == "a window holds one too many"
+    )
     copy_code(broken, mutation)
     copy_code(sound, None)
     done = explore("0", folder=broken)
@@ -145,16 +193,36 @@ def test_a_failing_seed_is_printed_as_a_small_test_that_fails_there_and_passes_h
     for folder, code in ((broken, 1), (sound, 0)):
         path = folder / "test_seed.py"
         path.write_text(source)
-        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(folder), str(path)]
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            "--rootdir",
+            str(folder),
+            str(path),
+        ]
         env = {**os.environ, "PYTHONPATH": str(folder)}
-        ran = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=LIMIT_S, check=False)
+        ran = subprocess.run(
+            command,
+            cwd=folder,
+            env=env,
+            capture_output=True,
+            text=True,
+            timeout=LIMIT_S,
+            check=False,
+        )
         assert ran.returncode == code, ran.stdout
 
 
 def test_a_run_that_cannot_be_played_is_a_finding() -> None:
     _, broken = judge(Schedule(symbols=0))
     assert [violation.invariant for violation in broken] == ["the_run_comes_to_its_end"]
-    assert shrunk(Schedule(symbols=0, lossless=True), "no such invariant") == Schedule(symbols=0, lossless=True)
+    assert shrunk(Schedule(symbols=0, lossless=True), "no such invariant") == Schedule(
+        symbols=0, lossless=True
+    )
 
 
 def test_seeds_that_make_no_range_are_refused() -> None:

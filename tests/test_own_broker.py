@@ -46,7 +46,11 @@ class Broker:
     def stream_trades(self, symbols: Any) -> Any:
         assert list(symbols) == [SYMBOL]
         self.calls.append(("trades", 0))
-        return (self.trades.pop(0) if len(self.trades) > 1 else self.trades[0])(self.over) if self.trades else silent(self.over)
+        return (
+            (self.trades.pop(0) if len(self.trades) > 1 else self.trades[0])(self.over)
+            if self.trades
+            else silent(self.over)
+        )
 
 
 def book(over: threading.Event) -> Iterator[Any]:
@@ -114,7 +118,9 @@ class Heard:
         """Wait until these sources have spoken in this order."""
         with self._condition:
             for source in sources:
-                assert self._condition.wait_for(lambda source=source: source in self._sources, LIMIT_S), (source, set(self._sources))
+                assert self._condition.wait_for(
+                    lambda source=source: source in self._sources, LIMIT_S
+                ), (source, set(self._sources))
                 del self._sources[: self._sources.index(source)]
 
     def of(self, kind: str) -> list[dict[str, Any]]:
@@ -148,14 +154,23 @@ def test_a_brokers_book_makes_the_marks_and_its_quotes_are_polled_beside(broken)
     assert perps.drain().threads_left == ()
 
 
-@pytest.mark.parametrize("fault", [fails_at_once, fails_at_the_first, fails_in_the_middle], ids=lambda fault: fault.__name__)
-def test_a_stream_that_fails_is_told_and_opened_again_and_others_speak_meanwhile(broken, fault) -> None:
+@pytest.mark.parametrize(
+    "fault",
+    [fails_at_once, fails_at_the_first, fails_in_the_middle],
+    ids=lambda fault: fault.__name__,
+)
+def test_a_stream_that_fails_is_told_and_opened_again_and_others_speak_meanwhile(
+    broken, fault
+) -> None:
     broker = broken(fault, fault, book)
     system = PerpsSystem(SETTINGS, broker=broker)
     heard = Heard(system)
     with system as perps:
         heard.wait_for("rest", "book")
-        assert any("Error" in data["message"] or "SystemExit" in data["message"] for data in heard.of("ws_stream_error"))
+        assert any(
+            "Error" in data["message"] or "SystemExit" in data["message"]
+            for data in heard.of("ws_stream_error")
+        )
         assert perps.restarts == 0
         broker.over.set()
     assert system.drain().threads_left == ()
@@ -170,7 +185,9 @@ def test_a_stream_that_ends_is_opened_again_without_an_error(broken) -> None:
         while len([name for name, _ in broker.calls if name == "orderbook"]) < 3:
             heard.wait_for("rest")
         heard.wait_for("book")
-        assert [data for data in heard.of("ws_stream_error") if data["connection"] == "orderbook"] == []
+        assert [
+            data for data in heard.of("ws_stream_error") if data["connection"] == "orderbook"
+        ] == []
         assert [data["connection"] for data in heard.of("ws_stream_exit")].count("orderbook") >= 2
         broker.over.set()
 
@@ -192,14 +209,20 @@ def test_nonsense_is_counted_and_what_follows_it_is_marked(broken) -> None:
     heard = Heard(system)
     with system as perps:
         heard.wait_for("book")
-        assert perps.stream_statistics().complaints >= 9
+        assert perps.stream_statistics().invalid_inputs >= 9
         assert perps.mark_statistics().rejected == 0
         broker.over.set()
 
 
 @pytest.mark.parametrize(
     "quote",
-    [lambda: None, lambda: 1 / 0, lambda: {"bid": 5}, lambda: "oops", lambda: {"bid": 100, "ask": 1}],
+    [
+        lambda: None,
+        lambda: 1 / 0,
+        lambda: {"bid": 5},
+        lambda: "oops",
+        lambda: {"bid": 100, "ask": 1},
+    ],
     ids=["none", "raises", "one side", "text", "crossed"],
 )
 def test_a_quote_that_cannot_be_used_harms_no_stream(broken, quote) -> None:
@@ -238,9 +261,14 @@ def test_another_level_opens_the_order_book_anew(broken) -> None:
     heard = Heard(system)
     with system as perps:
         heard.wait_for("book")
-        perps.reconfigure(attrs.evolve(perps.settings, stream=attrs.evolve(perps.settings.stream, level=2)))
+        perps.reconfigure(
+            attrs.evolve(perps.settings, stream=attrs.evolve(perps.settings.stream, level=2))
+        )
         heard.wait_for("book", "book")
         while ("orderbook", 2) not in broker.calls:
             heard.wait_for("book")
-        assert perps.health(SYMBOL) is None or perps.health(SYMBOL).health in {Health.LIVE, Health.WAITING}
+        assert perps.health(SYMBOL) is None or perps.health(SYMBOL).health in {
+            Health.LIVE,
+            Health.WAITING,
+        }
         broker.over.set()

@@ -11,15 +11,22 @@ import attrs
 import pytest
 
 from perps_actors import Event, ReconfigureFailed, Settings, SettingsError
-from perps_actors.following import Follower
+from perps_actors.host.settings_file import Follower
+from perps_actors.host.system import PerpsSystem
 from perps_actors.kernel.actor import Actor
 from perps_actors.kernel.clock import SystemClock
 from perps_actors.market.feed_state import Health
 from perps_actors.messages.feeds import AnswerArrived
 from perps_actors.messages.marks import MarksUpdated, OfferMarks, RecordMarks
-from perps_actors.settings import JournalSettings, MarkSettings, MonitorSettings, PollSettings, RiskSettings, StreamSettings
+from perps_actors.settings import (
+    JournalSettings,
+    MarkSettings,
+    MonitorSettings,
+    PollSettings,
+    RiskSettings,
+    StreamSettings,
+)
 from perps_actors.simulator.process import VenueProcess
-from perps_actors.system import PerpsSystem
 from perps_actors.testing import FakeNetwork
 from tests.conftest import World
 
@@ -141,7 +148,7 @@ def test_a_symbol_that_is_removed_has_no_mark_any_more_and_is_not_missed(world) 
     assert world.system.mark("ETHUSDT") is None
     assert world.system.health("ETHUSDT") is None
     assert {event.symbol for event in world.events("stale_mark_price")} == {"BTCUSDT"}
-    assert world.system.stream_statistics().complaints == 0
+    assert world.system.stream_statistics().invalid_inputs == 0
 
 
 def test_a_symbol_that_was_removed_can_come_back(world) -> None:
@@ -166,11 +173,17 @@ def test_a_connection_that_is_down_comes_back_with_the_new_symbols(world) -> Non
     assert world.system.mark("SOLUSDT") is not None
 
 
-def test_symbols_beyond_one_connection_open_more_and_those_no_longer_needed_are_closed(world) -> None:
+def test_symbols_beyond_one_connection_open_more_and_those_no_longer_needed_are_closed(
+    world,
+) -> None:
     many = tuple(f"SYM{n}USDT" for n in range(250))
     change(world, symbols=("BTCUSDT", *many))
     names = {link.plan.name for link in world.network.links if link.open}
-    assert names == {"public-0", "public-1", "public-2", "market-0", "market-1", "market-2", "market-3"} or "public-2" in names
+    assert (
+        names
+        == {"public-0", "public-1", "public-2", "market-0", "market-1", "market-2", "market-3"}
+        or "public-2" in names
+    )
     change(world, symbols=("BTCUSDT",))
     assert {link.plan.name for link in world.network.links if link.open} == {"public-0", "market-0"}
     assert {data["reason"] for _, data in world.told_of("ws_stream_exit")} == {"settings changed"}
@@ -184,7 +197,12 @@ def test_symbols_beyond_one_connection_open_more_and_those_no_longer_needed_are_
 
 @pytest.mark.parametrize(
     "stream",
-    [StreamSettings(level=2), StreamSettings(source="touch"), StreamSettings(patience_s=1), StreamSettings(silence_s=1)],
+    [
+        StreamSettings(level=2),
+        StreamSettings(source="touch"),
+        StreamSettings(patience_s=1),
+        StreamSettings(silence_s=1),
+    ],
     ids=["level", "source", "patience", "silence"],
 )
 def test_the_stream_restarts_with_its_new_settings(world, stream) -> None:
@@ -251,7 +269,10 @@ def test_settings_that_do_not_differ_change_nothing_and_are_not_told(world) -> N
 def test_a_change_is_told_with_what_was_before(world) -> None:
     change(world, marks=MarkSettings(long=7), symbols=("BTCUSDT",))
     assert world.told_of("settings_changed") == [
-        ("settings_changed", {"symbols": "('BTCUSDT', 'ETHUSDT') -> ('BTCUSDT',)", "marks.long": "20 -> 7"})
+        (
+            "settings_changed",
+            {"symbols": "('BTCUSDT', 'ETHUSDT') -> ('BTCUSDT',)", "marks.long": "20 -> 7"},
+        )
     ]
 
 
@@ -266,12 +287,21 @@ def test_when_an_owner_does_not_take_its_part_all_go_back(tmp_path) -> None:
     world = World(tmp_path / "events.journal")
     world.system = PerpsSystem(
         world.system.settings,
-        replace={"network": world.network, "runtime": world.runtime, "risk_monitor": lambda _: Stubborn()},
+        replace={
+            "network": world.network,
+            "runtime": world.runtime,
+            "risk_monitor": lambda _: Stubborn(),
+        },
     )
     world.start()
     before = world.system.settings
     with pytest.raises(ReconfigureFailed, match="risk_monitor did not take its new settings"):
-        change(world, marks=MarkSettings(long=7), symbols=("BTCUSDT",), risk=RiskSettings(stale_soft_s=1))
+        change(
+            world,
+            marks=MarkSettings(long=7),
+            symbols=("BTCUSDT",),
+            risk=RiskSettings(stale_soft_s=1),
+        )
     world.runtime.settle()
     assert world.system.settings is before
     world.book("ETHUSDT", 10, 12)
@@ -282,7 +312,12 @@ def test_when_an_owner_does_not_take_its_part_all_go_back(tmp_path) -> None:
 
 
 def test_an_actor_that_is_restarted_follows_the_settings_in_force(world) -> None:
-    change(world, marks=MarkSettings(short=2, long=3), risk=RiskSettings(stale_soft_s=1, stale_hard_s=2), symbols=("SOLUSDT",))
+    change(
+        world,
+        marks=MarkSettings(short=2, long=3),
+        risk=RiskSettings(stale_soft_s=1, stale_hard_s=2),
+        symbols=("SOLUSDT",),
+    )
     for actor, poison in POISONS.items():
         world.tell(actor, poison)
     world.advance(5)
@@ -302,7 +337,9 @@ def test_an_actor_that_is_restarted_follows_the_settings_in_force(world) -> None
 def test_symbols_come_and_go_on_a_real_connection() -> None:
     with VenueProcess.start() as venue:
         first, second, *_ = venue.symbols
-        with PerpsSystem(Settings(symbols=(first,), endpoints=venue.endpoints, provenance="synthetic")) as system:
+        with PerpsSystem(
+            Settings(symbols=(first,), endpoints=venue.endpoints, provenance="synthetic")
+        ) as system:
             heard = {symbol: _Heard() for symbol in (first, second)}
             for symbol, each in heard.items():
                 system.subscribe(each, instruments=(symbol,))
@@ -316,7 +353,7 @@ def test_symbols_come_and_go_on_a_real_connection() -> None:
             heard[second].wait()
             assert system.mark(first) is None
             assert system.stream_statistics().reconnects == 0
-            assert system.stream_statistics().complaints == 0
+            assert system.stream_statistics().invalid_inputs == 0
 
 
 class _Heard:
@@ -341,13 +378,18 @@ def followed(world: World, path: Path, **how: Any) -> Follower:
     return world.system._followers[-1]
 
 
-def test_what_changes_in_a_followed_file_is_put_in_force_and_what_lies_over_it_stays(world, tmp_path) -> None:
+def test_what_changes_in_a_followed_file_is_put_in_force_and_what_lies_over_it_stays(
+    world, tmp_path
+) -> None:
     file = tmp_path / "perps.toml"
     file.write_text("[marks]\nlong = 30\n[risk]\nstale_soft_s = 5.0\n")
     follower = followed(world, file, environ={"PERPS_MARKS_SHORT": "7"})
     assert follower.look() == ()
     file.write_text("[marks]\nlong = 50\nshort = 9\n")
-    assert {each.field: each.after for each in follower.look()} == {"marks.short": 7, "marks.long": 50}
+    assert {each.field: each.after for each in follower.look()} == {
+        "marks.short": 7,
+        "marks.long": 50,
+    }
     assert world.system.settings.symbols == ("BTCUSDT", "ETHUSDT")
     file.write_text('symbols = ["SOLUSDT"]\n')
     assert [each.field for each in follower.look()] == ["symbols", "marks.long"]
@@ -365,7 +407,9 @@ def test_what_changes_in_a_followed_file_is_put_in_force_and_what_lies_over_it_s
     ],
     ids=["section", "value", "syntax", "venue", "no symbols"],
 )
-def test_a_followed_file_that_cannot_be_used_changes_nothing_and_is_told_once(world, tmp_path, text, field) -> None:
+def test_a_followed_file_that_cannot_be_used_changes_nothing_and_is_told_once(
+    world, tmp_path, text, field
+) -> None:
     file = tmp_path / "perps.toml"
     file.write_text("[marks]\nlong = 20\n")
     follower = followed(world, file)
@@ -383,7 +427,10 @@ def test_a_followed_file_that_cannot_be_used_changes_nothing_and_is_told_once(wo
 def test_a_file_is_followed_by_a_thread_that_ends_with_the_system(tmp_path) -> None:
     file, changed = tmp_path / "perps.toml", threading.Event()
     file.write_text("[marks]\nlong = 20\n")
-    system = PerpsSystem(Settings(symbols=("BTCUSDT",), provenance="synthetic"), replace={"network": FakeNetwork(SystemClock())})
+    system = PerpsSystem(
+        Settings(symbols=("BTCUSDT",), provenance="synthetic"),
+        replace={"network": FakeNetwork(SystemClock())},
+    )
     system.subscribe(lambda _: changed.set(), Event, kinds=("settings_changed",))
     with system:
         system.follow(file, every_s=0.01)

@@ -8,17 +8,19 @@ from pathlib import Path
 
 import pytest
 
-from perps_actors.journal.lines import json_line
+from perps_actors.journal.json_lines import json_line
 from perps_actors.journal.sqlite_reader import SqliteJournalReader
 
-DATA = Path(os.environ.get("PERPS_ACTORS_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
+DATA = Path(
+    os.environ.get("PERPS_ACTORS_DATA", Path(__file__).resolve().parents[2] / "shared" / "data")
+)
 
 PROGRAM = """
 import gzip, json, sys
 from urllib.parse import parse_qs, urlsplit
 
 from perps_actors.settings import JournalSettings, Settings
-from perps_actors.system import PerpsSystem
+from perps_actors.host.system import PerpsSystem
 from perps_actors.testing import FakeNetwork, SimulatedRuntime
 
 folder, journal, seed, cut_at = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
@@ -68,7 +70,9 @@ def recording() -> Path:
     return folder
 
 
-def play(recording: Path, journal: Path, *, seed: int, cut_at: int = -1, hash_seed: int = 0) -> tuple[str, list[str]]:
+def play(
+    recording: Path, journal: Path, *, seed: int, cut_at: int = -1, hash_seed: int = 0
+) -> tuple[str, list[str]]:
     """Play the recording to a whole system in a process of its own; return its trace and its events as text."""
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, str(recording), str(journal), str(seed), str(cut_at)],
@@ -83,22 +87,38 @@ def play(recording: Path, journal: Path, *, seed: int, cut_at: int = -1, hash_se
         return done.stdout, [json_line(sequence, event) for sequence, event in reader.events()]
 
 
-def test_one_seed_gives_byte_identical_events_and_trace_in_every_process(recording, tmp_path) -> None:
+def test_one_seed_gives_byte_identical_events_and_trace_in_every_process(
+    recording, tmp_path
+) -> None:
     with ThreadPoolExecutor(2) as pool:
-        first, second = pool.map(lambda n: play(recording, tmp_path / f"{n}.journal", seed=5, cut_at=400, hash_seed=n), (1, 2))
+        first, second = pool.map(
+            lambda n: play(recording, tmp_path / f"{n}.journal", seed=5, cut_at=400, hash_seed=n),
+            (1, 2),
+        )
     assert first == second
     assert len(first[1]) > 400
     assert any("ws_stream_error" in line for line in first[1])
 
 
-def test_every_seed_gives_the_same_marks_of_each_symbol_in_the_same_order(recording, tmp_path) -> None:
+def test_every_seed_gives_the_same_marks_of_each_symbol_in_the_same_order(
+    recording, tmp_path
+) -> None:
     with ThreadPoolExecutor(2) as pool:
-        played = list(pool.map(lambda seed: play(recording, tmp_path / f"{seed}.journal", seed=seed), range(3)))
+        played = list(
+            pool.map(
+                lambda seed: play(recording, tmp_path / f"{seed}.journal", seed=seed), range(3)
+            )
+        )
     assert len({trace for trace, _ in played}) == len(played)
     by_symbol = []
     for seed in range(3):
         with SqliteJournalReader(tmp_path / f"{seed}.journal") as reader:
-            marks = [(event.symbol, event.source, event.data) for _, event in reader.events(kind="ws_mark_update")]
-        by_symbol.append({symbol: [mark for mark in marks if mark[0] == symbol] for symbol, _, _ in marks})
+            marks = [
+                (event.symbol, event.source, event.data)
+                for _, event in reader.events(kind="ws_mark_update")
+            ]
+        by_symbol.append(
+            {symbol: [mark for mark in marks if mark[0] == symbol] for symbol, _, _ in marks}
+        )
     assert by_symbol[0] == by_symbol[1] == by_symbol[2]
     assert sum(map(len, by_symbol[0].values())) > 400

@@ -9,8 +9,8 @@ import pytest
 
 from perps_actors import Event
 from perps_actors.errors import SettingsError, SimulatorError
+from perps_actors.host.session import RunOptions, Session
 from perps_actors.journal.sqlite_reader import SqliteJournalReader
-from perps_actors.session import RunOptions, Session
 
 SYMBOLS = ("AUSDT", "BUSDT")
 
@@ -21,9 +21,29 @@ def tape(folder: Path, touches: int = 40) -> Path:
     with gzip.open(folder / "raw.jsonl.gz", "wt") as file:
         for number in range(touches):
             symbol, at_ms = SYMBOLS[number % 2], 1_700_000_000_000 + number
-            data = {"e": "bookTicker", "u": 1, "s": symbol, "b": str(100 + number), "B": "1", "a": str(102 + number), "A": "1", "E": at_ms}
+            data = {
+                "e": "bookTicker",
+                "u": 1,
+                "s": symbol,
+                "b": str(100 + number),
+                "B": "1",
+                "a": str(102 + number),
+                "A": "1",
+                "E": at_ms,
+            }
             text = json.dumps({"stream": f"{symbol.lower()}@bookTicker", "data": data})
-            file.write(json.dumps({"t": at_ms / 1000, "conn": "ws-1", "dir": "ws", "url": "wss://venue", "data": text}) + "\n")
+            file.write(
+                json.dumps(
+                    {
+                        "t": at_ms / 1000,
+                        "conn": "ws-1",
+                        "dir": "ws",
+                        "url": "wss://venue",
+                        "data": text,
+                    }
+                )
+                + "\n"
+            )
     return folder
 
 
@@ -47,14 +67,27 @@ def test_a_recording_runs_to_its_end_and_the_summary_counts_every_mark(folder, t
     path = tmp_path / "events.journal"
     session = Session.open(RunOptions(recording=folder, speed=0, source="touch", journal=path))
     assert session.system.settings.symbols == SYMBOLS
-    assert (session.system.settings.provenance, session.system.settings.lossless) == ("recording", True)
+    assert (session.system.settings.provenance, session.system.settings.lossless) == (
+        "recording",
+        True,
+    )
     assert wait_until_ended(session) == "finished"
     summary = session.close()
     assert summary == {
         "venue": "binance_futures",
         "symbols": {
-            "AUSDT": {"marks": 20, "window": 20, "last_mark": "139", "health": summary["symbols"]["AUSDT"]["health"]},
-            "BUSDT": {"marks": 20, "window": 20, "last_mark": "140", "health": summary["symbols"]["BUSDT"]["health"]},
+            "AUSDT": {
+                "marks": 20,
+                "window": 20,
+                "last_mark": "139",
+                "health": summary["symbols"]["AUSDT"]["health"],
+            },
+            "BUSDT": {
+                "marks": 20,
+                "window": 20,
+                "last_mark": "140",
+                "health": summary["symbols"]["BUSDT"]["health"],
+            },
         },
         "marks_total": 40,
         "events_recorded": summary["events_recorded"],
@@ -71,7 +104,9 @@ def test_a_recording_runs_to_its_end_and_the_summary_counts_every_mark(folder, t
 
 
 def test_only_the_symbols_asked_for_are_kept(folder) -> None:
-    session = Session.open(RunOptions(recording=folder, speed=0, source="touch", symbols=("BUSDT",)))
+    session = Session.open(
+        RunOptions(recording=folder, speed=0, source="touch", symbols=("BUSDT",))
+    )
     wait_until_ended(session)
     assert list(session.close()["symbols"]) == ["BUSDT"]
 
@@ -102,7 +137,11 @@ def test_options_override_the_file_and_the_file_the_defaults(tmp_path) -> None:
         tmp_path / "perps.toml",
         'venue = "binance_futures"\nsymbols = ["A"]\n[stream]\nsource = "trades"\npatience_s = 9.0\n[journal]\nlinger_s = 1.0\n',
     )
-    table = RunOptions(config=config, symbols=("B", "C"), source="touch", journal=Path("/x/y")).layers().table
+    table = (
+        RunOptions(config=config, symbols=("B", "C"), source="touch", journal=Path("/x/y"))
+        .layers()
+        .table
+    )
     assert table == {
         "venue": "binance_futures",
         "symbols": ["B", "C"],
@@ -116,7 +155,9 @@ def test_options_override_the_file_and_the_file_the_defaults(tmp_path) -> None:
 def test_a_run_follows_its_settings_file_and_what_its_options_say_stays(folder, tmp_path) -> None:
     config = write(tmp_path / "perps.toml", "[marks]\nlong = 30\n")
     changed = threading.Event()
-    session = Session.open(RunOptions(config=config, recording=folder, speed=0.001, symbols=("AUSDT",)))
+    session = Session.open(
+        RunOptions(config=config, recording=folder, speed=0.001, symbols=("AUSDT",))
+    )
     session.system.subscribe(lambda _: changed.set(), Event, kinds=("settings_changed",))
     config.write_text('symbols = ["BUSDT"]\n[marks]\nlong = 40\n')
     assert changed.wait(20)
@@ -126,8 +167,16 @@ def test_a_run_follows_its_settings_file_and_what_its_options_say_stays(folder, 
 
 
 def test_the_environment_overrides_the_file_and_is_overridden_by_options(tmp_path) -> None:
-    config = write(tmp_path / "perps.toml", 'symbols = ["A"]\n[stream]\nsource = "trades"\n[poll]\ninterval_s = 9.0\n')
-    environ = {"PERPS_SYMBOLS": "B", "PERPS_STREAM_SOURCE": "touch", "PERPS_JOURNAL_PATH": "/x/y", "HOME": "/root"}
+    config = write(
+        tmp_path / "perps.toml",
+        'symbols = ["A"]\n[stream]\nsource = "trades"\n[poll]\ninterval_s = 9.0\n',
+    )
+    environ = {
+        "PERPS_SYMBOLS": "B",
+        "PERPS_STREAM_SOURCE": "touch",
+        "PERPS_JOURNAL_PATH": "/x/y",
+        "HOME": "/root",
+    }
     table = RunOptions(config=config, symbols=("C",), environ=environ).layers().table
     assert table == {
         "symbols": ["C"],
@@ -138,7 +187,12 @@ def test_the_environment_overrides_the_file_and_is_overridden_by_options(tmp_pat
 
 
 def test_a_run_on_a_recording_takes_its_settings_from_the_environment_it_is_given(folder) -> None:
-    environ = {"PERPS_SYMBOLS": "BUSDT", "PERPS_STREAM_SOURCE": "touch", "PERPS_MARKS_LONG": "2", "PERPS_MARKS_SHORT": "1"}
+    environ = {
+        "PERPS_SYMBOLS": "BUSDT",
+        "PERPS_STREAM_SOURCE": "touch",
+        "PERPS_MARKS_LONG": "2",
+        "PERPS_MARKS_SHORT": "1",
+    }
     session = Session.open(RunOptions(recording=folder, speed=0, environ=environ))
     wait_until_ended(session)
     summary = session.close()
@@ -178,7 +232,10 @@ def test_options_that_cannot_be_used_are_refused_before_anything_starts(options,
 
 
 def test_a_file_that_names_endpoints_means_a_live_venue_and_wants_symbols(tmp_path) -> None:
-    config = write(tmp_path / "perps.toml", '[endpoints]\nstream = "ws://127.0.0.1:1"\nrest = "http://127.0.0.1:1"\n')
+    config = write(
+        tmp_path / "perps.toml",
+        '[endpoints]\nstream = "ws://127.0.0.1:1"\nrest = "http://127.0.0.1:1"\n',
+    )
     with pytest.raises(SettingsError, match="required on a live venue"):
         Session.open(RunOptions(config=config))
 
@@ -196,11 +253,17 @@ def test_a_file_that_names_endpoints_means_a_live_venue_and_wants_symbols(tmp_pa
         ("stream = 'x'", "stream"),
     ],
 )
-def test_a_bad_file_is_refused_with_its_name_and_leaves_no_process(folder, tmp_path, text, field) -> None:
+def test_a_bad_file_is_refused_with_its_name_and_leaves_no_process(
+    folder, tmp_path, text, field
+) -> None:
     threads, files = threading.enumerate(), open_files()
     config = write(tmp_path / "perps.toml", text)
     with pytest.raises(SettingsError) as caught:
-        Session.open(RunOptions(config=config, recording=folder, source="touch", journal=tmp_path / "events.journal"))
+        Session.open(
+            RunOptions(
+                config=config, recording=folder, source="touch", journal=tmp_path / "events.journal"
+            )
+        )
     assert (caught.value.field, caught.value.place) == (field, str(config))
     assert (threading.enumerate(), open_files()) == (threads, files)
 
@@ -221,5 +284,7 @@ def test_a_recording_that_is_not_there_or_has_no_such_symbol_is_refused(folder) 
 def test_a_journal_that_cannot_be_opened_is_named_and_leaves_nothing(folder) -> None:
     threads, files = threading.enumerate(), open_files()
     with pytest.raises(SettingsError, match=r"journal\.path = '/nonexistent/events\.journal'"):
-        Session.open(RunOptions(recording=folder, speed=0, journal=Path("/nonexistent/events.journal")))
+        Session.open(
+            RunOptions(recording=folder, speed=0, journal=Path("/nonexistent/events.journal"))
+        )
     assert (threading.enumerate(), open_files()) == (threads, files)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from perps_actors.host.system import PerpsSystem
 from perps_actors.kernel.actor import Actor
 from perps_actors.kernel.address import Address
 from perps_actors.kernel.life import DeadLetter
@@ -14,13 +15,24 @@ from perps_actors.market.mark import RUNGS
 from perps_actors.messages.marks import RecordMarks
 from perps_actors.settings import PollSettings, Settings, StreamSettings
 from perps_actors.simulator.sides import SERVED, side_of
-from perps_actors.system import PerpsSystem
-from perps_actors.testing import Fault, Harm, HarmfulRuntime, InjectedCrash, Probe, SimulatedRuntime, SimulatedVenue
+from perps_actors.testing import (
+    Harm,
+    HarmfulRuntime,
+    InjectedCrash,
+    Probe,
+    SimulatedRuntime,
+    SimulatedVenue,
+    WireFault,
+)
 from perps_actors.transport.wire import ConnectionPlan, HttpRequest
 
 STREAMS = "btcusdt@depth@100ms/btcusdt@bookTicker"
-PLAN = ConnectionPlan(name="public-0", url=f"wss://venue/public/stream?streams={STREAMS}", silence_limit_s=2.0)
-DEPTH = HttpRequest(url="https://venue/fapi/v1/depth?symbol=BTCUSDT&limit=1000", purpose="depth", symbol="BTCUSDT")
+PLAN = ConnectionPlan(
+    name="public-0", url=f"wss://venue/public/stream?streams={STREAMS}", silence_limit_s=2.0
+)
+DEPTH = HttpRequest(
+    url="https://venue/fapi/v1/depth?symbol=BTCUSDT&limit=1000", purpose="depth", symbol="BTCUSDT"
+)
 
 
 class Listener:
@@ -37,7 +49,9 @@ class Listener:
     def opened(self, connection: str) -> None:  # noqa: ARG002
         self.news.append("opened")
 
-    def frames(self, connection: str, frames: tuple[bytes, ...], received_ns: int, monotonic_ns: int) -> None:  # noqa: ARG002
+    def frames(
+        self, connection: str, frames: tuple[bytes, ...], received_ns: int, monotonic_ns: int
+    ) -> None:  # noqa: ARG002
         self.reads.append(frames)
 
     def closed(self, connection: str, reason: str, error: bool) -> None:  # noqa: ARG002, FBT001
@@ -48,9 +62,12 @@ class Listener:
         return [frame for read in self.reads for frame in read]
 
 
-def venue(*faults: Fault, seed: int = 0) -> tuple[SimulatedRuntime, SimulatedVenue, Listener]:
+def venue(*faults: WireFault, seed: int = 0) -> tuple[SimulatedRuntime, SimulatedVenue, Listener]:
     runtime = SimulatedRuntime(seed=seed)
-    simulated, listener = SimulatedVenue(runtime, ("BTCUSDT",), seed=seed, faults=faults), Listener()
+    simulated, listener = (
+        SimulatedVenue(runtime, ("BTCUSDT",), seed=seed, faults=faults),
+        Listener(),
+    )
     simulated.open(PLAN, listener)
     return runtime, simulated, listener
 
@@ -58,7 +75,11 @@ def venue(*faults: Fault, seed: int = 0) -> tuple[SimulatedRuntime, SimulatedVen
 def updates(listener: Listener) -> list[tuple[int, int]]:
     """Return (previous, last) update id of each change of the book."""
     sound = [json.loads(frame) for frame in listener.all_frames]
-    return [(frame["data"]["pu"], frame["data"]["u"]) for frame in sound if frame["data"]["e"] == "depthUpdate"]
+    return [
+        (frame["data"]["pu"], frame["data"]["u"])
+        for frame in sound
+        if frame["data"]["e"] == "depthUpdate"
+    ]
 
 
 def gaps(listener: Listener) -> int:
@@ -91,7 +112,7 @@ def test_a_connection_opens_after_a_while_and_brings_what_it_asked_for_without_g
 
 def test_equal_seeds_give_equal_markets_and_others_others() -> None:
     def frames(seed: int) -> list[bytes]:
-        runtime, _, listener = venue(Fault(1.0, "lose", 2.0, 0.5), seed=seed)
+        runtime, _, listener = venue(WireFault(1.0, "lose", 2.0, 0.5), seed=seed)
         runtime.advance(5)
         return listener.all_frames
 
@@ -116,7 +137,7 @@ def test_a_full_inside_is_not_read_for_and_loses_nothing() -> None:
 
 @pytest.mark.parametrize("kind", ["lose", "duplicate", "reorder"])
 def test_frames_that_are_lost_doubled_or_reordered_show_as_gaps_while_the_fault_holds(kind) -> None:
-    runtime, _, listener = venue(Fault(1.0, kind, 1.0, 0.4))
+    runtime, _, listener = venue(WireFault(1.0, kind, 1.0, 0.4))
     runtime.advance(1)
     assert gaps(listener) == 0
     runtime.advance(1.2)
@@ -127,7 +148,7 @@ def test_frames_that_are_lost_doubled_or_reordered_show_as_gaps_while_the_fault_
 
 
 def test_garbled_frames_are_no_json() -> None:
-    runtime, _, listener = venue(Fault(0.0, "garble", 1.0))
+    runtime, _, listener = venue(WireFault(0.0, "garble", 1.0))
     runtime.advance(0.9)
 
     def sound(frame: bytes) -> bool:
@@ -141,15 +162,23 @@ def test_garbled_frames_are_no_json() -> None:
 
 
 def test_a_crossing_change_has_a_bid_far_above_every_ask() -> None:
-    runtime, _, listener = venue(Fault(0.0, "cross", 1.0))
+    runtime, _, listener = venue(WireFault(0.0, "cross", 1.0))
     runtime.advance(0.9)
-    changes = [frame["data"] for frame in map(json.loads, listener.all_frames) if frame["data"]["e"] == "depthUpdate"]
+    changes = [
+        frame["data"]
+        for frame in map(json.loads, listener.all_frames)
+        if frame["data"]["e"] == "depthUpdate"
+    ]
     assert changes
-    assert all(float(change["b"][-1][0]) > 10 * float(change["a"][0][0]) for change in changes if change["a"])
+    assert all(
+        float(change["b"][-1][0]) > 10 * float(change["a"][0][0])
+        for change in changes
+        if change["a"]
+    )
 
 
 def test_delayed_frames_come_together_at_the_end_of_the_delay() -> None:
-    runtime, _, listener = venue(Fault(1.0, "delay", 2.0))
+    runtime, _, listener = venue(WireFault(1.0, "delay", 2.0))
     runtime.advance(1.05)
     before = len(listener.reads)
     runtime.advance(1.9)
@@ -160,10 +189,10 @@ def test_delayed_frames_come_together_at_the_end_of_the_delay() -> None:
 
 
 def test_a_silent_venue_keeps_the_connection_and_a_mute_one_loses_it_when_its_time_is_up() -> None:
-    runtime, _, listener = venue(Fault(1.0, "silence", 5.0))
+    runtime, _, listener = venue(WireFault(1.0, "silence", 5.0))
     runtime.advance(6)
     assert listener.news == ["opened"]
-    runtime, _, listener = venue(Fault(1.0, "mute", 5.0))
+    runtime, _, listener = venue(WireFault(1.0, "mute", 5.0))
     runtime.advance(2.8)
     assert listener.news == ["opened"]
     runtime.advance(0.5)
@@ -171,7 +200,7 @@ def test_a_silent_venue_keeps_the_connection_and_a_mute_one_loses_it_when_its_ti
 
 
 def test_connections_are_cut_closed_and_refused() -> None:
-    runtime, simulated, listener = venue(Fault(1.0, "cut"), Fault(1.0, "refuse", 1.0))
+    runtime, simulated, listener = venue(WireFault(1.0, "cut"), WireFault(1.0, "refuse", 1.0))
     runtime.advance(1.1)
     assert listener.news == ["opened", ("reset by peer", True)]
     refused, closed = Listener(), Listener()
@@ -188,10 +217,16 @@ def test_connections_are_cut_closed_and_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "status", "error"), [(None, 200, None), ("rest_fail", None, "timed out"), ("rest_late", 200, None), ("rest_garble", 200, None)]
+    ("kind", "status", "error"),
+    [
+        (None, 200, None),
+        ("rest_fail", None, "timed out"),
+        ("rest_late", 200, None),
+        ("rest_garble", 200, None),
+    ],
 )
 def test_every_request_is_answered_once(kind, status, error) -> None:
-    runtime, simulated, _ = venue(*([Fault(0.0, kind, 1.0)] if kind else []))
+    runtime, simulated, _ = venue(*([WireFault(0.0, kind, 1.0)] if kind else []))
     answers: list[Any] = []
     simulated.request(DEPTH, answers.append)
     assert answers == []
@@ -203,7 +238,7 @@ def test_every_request_is_answered_once(kind, status, error) -> None:
 
 
 def test_a_refusal_says_when_to_come_back() -> None:
-    runtime, simulated, _ = venue(Fault(0.0, "rest_refuse", 1.0))
+    runtime, simulated, _ = venue(WireFault(0.0, "rest_refuse", 1.0))
     answers: list[Any] = []
     simulated.request(DEPTH, answers.append)
     runtime.advance(1)
@@ -255,11 +290,16 @@ def test_a_whole_system_on_it_makes_true_marks_of_every_source(name) -> None:
         with system:
             runtime.advance(5)
         marks = [mark for update in told.told for mark in update.marks]
-        assert {(mark.instrument.symbol, mark.source) for mark in marks} == {(symbol, source) for symbol in symbols}
+        assert {(mark.instrument.symbol, mark.source) for mark in marks} == {
+            (symbol, source) for symbol in symbols
+        }
         # Some venues tell a change of a book in several messages: what counts is the last of a moment.
         last = {(mark.instrument, mark.venue_time_ns): mark for mark in marks}.values()
         assert all(simulated.truth.has(mark) for mark in last)
-        assert not any(simulated.truth.has(type(mark)(*(mark.instrument, mark.mark * 2, *list(_rest(mark))))) for mark in marks)
+        assert not any(
+            simulated.truth.has(type(mark)(*(mark.instrument, mark.mark * 2, *list(_rest(mark)))))
+            for mark in marks
+        )
 
 
 def _rest(mark: Any) -> tuple[Any, ...]:

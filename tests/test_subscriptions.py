@@ -28,7 +28,9 @@ def subscribed(world, to: type[Any] = Mark, **wanted: Any) -> list[Any]:
 def test_every_mark_is_heard_in_order_as_it_is_put_on_the_board(world) -> None:
     heard = subscribed(world)
     for price in (100, 101, 102):
-        world.book("BTCUSDT", price, price + 2) if price == 100 else world.depth("BTCUSDT", bids=[(price, 1)], asks=[(price + 2, 1)])
+        world.book("BTCUSDT", price, price + 2) if price == 100 else world.depth(
+            "BTCUSDT", bids=[(price, 1)], asks=[(price + 2, 1)]
+        )
     assert tuple(heard) == world.system.window("BTCUSDT")
     assert heard[-1] is world.system.mark("BTCUSDT")
 
@@ -55,7 +57,11 @@ def test_events_are_heard_by_kind_and_instrument(world) -> None:
     world.advance(1)
     assert [(event.kind, event.symbol) for event in withdrawn] == [("book_withdrawn", "BTCUSDT")]
     assert [event.symbol for event in of_eth] == ["ETHUSDT"] * len(of_eth)
-    journalled = [event for event in world.events() if event.kind not in {"ws_mark_update", "rest_mark_update"}]
+    journalled = [
+        event
+        for event in world.events()
+        if event.kind not in {"ws_mark_update", "rest_mark_update"}
+    ]
     assert all_events == [event for event in journalled if event in all_events]
     assert {"book_withdrawn", "input_rejected"} <= {event.kind for event in all_events}
 
@@ -63,7 +69,9 @@ def test_events_are_heard_by_kind_and_instrument(world) -> None:
 def test_events_that_the_recorder_makes_itself_are_heard_too(worlds) -> None:
     world = worlds(symbols=("BTCUSDT",), lossless=True)
     heard = subscribed(world, Event, kinds=("hole",))
-    world.system.subscribe(lambda _: None, inbox=InboxPolicy(bound=1, overflow=Overflow.DROP_OLDEST), name="small")
+    world.system.subscribe(
+        lambda _: None, inbox=InboxPolicy(bound=1, overflow=Overflow.DROP_OLDEST), name="small"
+    )
     world.book("BTCUSDT", 100, 102)
     for _ in range(30):
         world.address("mark_store").tell(RecordMarks((world.system.mark("BTCUSDT"),), "synthetic"))
@@ -74,7 +82,9 @@ def test_events_that_the_recorder_makes_itself_are_heard_too(worlds) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "field"), [({"to": int}, "to"), ({"kinds": ("hole",)}, "kinds")], ids=["of something else", "kinds of marks"]
+    ("arguments", "field"),
+    [({"to": int}, "to"), ({"kinds": ("hole",)}, "kinds")],
+    ids=["of something else", "kinds of marks"],
 )
 def test_a_subscription_that_cannot_be_is_refused(world, arguments, field) -> None:
     with pytest.raises(SettingsError) as caught:
@@ -115,7 +125,9 @@ def test_a_subscriber_that_raises_is_told_and_hears_on(world) -> None:
     assert world.system.restarts == 0
 
 
-def test_after_ten_exceptions_in_a_row_a_subscriber_is_called_no_more_and_nine_are_forgiven(world) -> None:
+def test_after_ten_exceptions_in_a_row_a_subscriber_is_called_no_more_and_nine_are_forgiven(
+    world,
+) -> None:
     calls: dict[str, int] = {"always": 0, "nine in ten": 0}
 
     def always(_: Mark) -> None:
@@ -134,7 +146,9 @@ def test_after_ten_exceptions_in_a_row_a_subscriber_is_called_no_more_and_nine_a
     assert calls["always"] == 10
     assert calls["nine in ten"] == world.system.count("BTCUSDT") > 30
     assert (removed.active, kept.active) == (False, True)
-    assert [data["subscriber"] for _, data in world.told_of("subscriber_removed")] == ["subscriber-1"]
+    assert [data["subscriber"] for _, data in world.told_of("subscriber_removed")] == [
+        "subscriber-1"
+    ]
 
 
 def test_failures_are_told_at_most_once_a_second(world) -> None:
@@ -185,10 +199,15 @@ def test_with_conflation_a_slow_subscriber_gets_the_newest_mark_of_each_instrume
     subscription = world.system.subscribe(slow, inbox=InboxPolicy(conflate=True))
     world.book("BTCUSDT", 100, 102)
     world.book("ETHUSDT", 10, 12)
-    world.public(*(world.depth_frame("BTCUSDT", bids=[(60 + n, 1)]) for n in range(20)), world.depth_frame("ETHUSDT"))
+    world.public(
+        *(world.depth_frame("BTCUSDT", bids=[(60 + n, 1)]) for n in range(20)),
+        world.depth_frame("ETHUSDT"),
+    )
     assert heard[-1] in (world.system.mark("BTCUSDT"), world.system.mark("ETHUSDT"))
     statistics = subscription.statistics()
-    assert statistics.received + statistics.dropped == world.system.count("BTCUSDT") + world.system.count("ETHUSDT")
+    assert statistics.received + statistics.dropped == world.system.count(
+        "BTCUSDT"
+    ) + world.system.count("ETHUSDT")
 
 
 # --- on threads
@@ -212,7 +231,9 @@ def system_on(venue, path) -> PerpsSystem:
     )
 
 
-def test_a_subscriber_that_never_comes_back_holds_up_neither_others_nor_the_end(venue, tmp_path) -> None:
+def test_a_subscriber_that_never_comes_back_holds_up_neither_others_nor_the_end(
+    venue, tmp_path
+) -> None:
     release, stuck, enough, heard = threading.Event(), threading.Event(), threading.Event(), []
 
     def dead(_: Mark) -> None:
@@ -244,7 +265,9 @@ def test_subscribing_and_unsubscribing_leaves_no_thread_behind(venue, tmp_path) 
             subscription = system.subscribe(lambda _, called=called: called.set())
             assert called.wait(LIMIT_S)
             assert subscription.close(LIMIT_S)
-        assert [each for each in system.statistics().subscriptions if not each.name.startswith("log")] == []
+        assert [
+            each for each in system.statistics().subscriptions if not each.name.startswith("log")
+        ] == []
         names = [thread.name for thread in threading.enumerate() if "subscriber" in thread.name]
         assert len(names) <= 1, names
 

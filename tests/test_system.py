@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from perps_actors.errors import ActorUnavailable, AskTimeout, StartFailed
+from perps_actors.host.system import PerpsSystem
 from perps_actors.journal.sqlite_reader import SqliteJournalReader
 from perps_actors.market.mark import Mark
 from perps_actors.messages.marks import MarksUpdated, OfferMarks, RecordMarks
 from perps_actors.messages.records import Event
 from perps_actors.settings import JournalSettings, PollSettings, Settings, StreamSettings
 from perps_actors.simulator.process import VenueProcess
-from perps_actors.system import PerpsSystem
 
 LIMIT_S = 20
 POISON = Mark(None, Decimal(1), "book", None, 1, 1)  # type: ignore[arg-type]
@@ -37,7 +37,14 @@ def journal_of(path: Path, *kinds: str) -> list[Event]:
 
 
 def on(venue: VenueProcess, **settings) -> Settings:
-    return Settings(**{"symbols": venue.symbols, "endpoints": venue.endpoints, "provenance": venue.provenance, **settings})
+    return Settings(
+        **{
+            "symbols": venue.symbols,
+            "endpoints": venue.endpoints,
+            "provenance": venue.provenance,
+            **settings,
+        }
+    )
 
 
 def open_files() -> set[str]:
@@ -97,18 +104,26 @@ def test_leaving_the_context_drains_and_an_error_inside_stops(worlds) -> None:
             assert error is not None
         report = world.system.drain()
         assert (report.actors.left == ()) is (error is None)
-        assert set(report.actors.finished) == {child.name for child in world.system._composition.children}
+        assert set(report.actors.finished) == {
+            child.name for child in world.system._composition.children
+        }
 
 
 def test_draining_handles_what_is_queued_and_stopping_reports_it_as_left(worlds) -> None:
     for how in ("drain", "stop"):
         world = worlds(stream=StreamSettings(source="touch"))
         for number in range(50):
-            world.network.deliver("public-0", world.touch_frame("BTCUSDT", 100 + number, 102 + number))
+            world.network.deliver(
+                "public-0", world.touch_frame("BTCUSDT", 100 + number, 102 + number)
+            )
         report = getattr(world.system, how)()
         assert world.system.journal().waiting == 0
         if how == "drain":
-            assert (world.system.count("BTCUSDT"), report.actors.left, report.clean) == (50, (), True)
+            assert (world.system.count("BTCUSDT"), report.actors.left, report.clean) == (
+                50,
+                (),
+                True,
+            )
             assert len(world.events("ws_mark_update")) == 50
         else:
             assert dict(report.actors.left)["stream_consumer"] == 50 - world.system.count("BTCUSDT")
@@ -126,7 +141,11 @@ def test_questions_after_the_end_are_refused_and_the_board_still_reads(world) ->
 def test_a_start_that_fails_stops_what_came_up_and_says_why(tmp_path) -> None:
     threads, files = threading.enumerate(), open_files()
     (tmp_path / "events.journal").write_bytes(b"this is no journal" * 100)
-    system = PerpsSystem(Settings(symbols=("BTCUSDT",), journal=JournalSettings(path=str(tmp_path / "events.journal"))))
+    system = PerpsSystem(
+        Settings(
+            symbols=("BTCUSDT",), journal=JournalSettings(path=str(tmp_path / "events.journal"))
+        )
+    )
     with pytest.raises(StartFailed, match="event_recorder did not start") as caught:
         system.start()
     assert caught.value.__cause__ is not None
@@ -135,11 +154,15 @@ def test_a_start_that_fails_stops_what_came_up_and_says_why(tmp_path) -> None:
     assert (threading.enumerate(), open_files()) == (threads, files)
 
 
-def test_thirty_systems_one_after_another_leave_no_thread_and_no_descriptor(venue, tmp_path) -> None:
+def test_thirty_systems_one_after_another_leave_no_thread_and_no_descriptor(
+    venue, tmp_path
+) -> None:
     threads, files = threading.enumerate(), open_files()
     for number in range(30):
         listener = _Counting()
-        system = PerpsSystem(on(venue, journal=JournalSettings(path=str(tmp_path / f"{number}.journal"))))
+        system = PerpsSystem(
+            on(venue, journal=JournalSettings(path=str(tmp_path / f"{number}.journal")))
+        )
         system.listen(listener)
         with system:
             if number % 10 == 0:
@@ -173,17 +196,23 @@ def pile_up(world, count: int) -> None:
     """Let marks wait at the store, told one by one."""
     btc = world.system.instrument("BTCUSDT")
     for number in range(1, count + 1):
-        world.address("mark_store").tell(RecordMarks((Mark(btc, Decimal(number), "book", None, 1, 0),), "synthetic"))
+        world.address("mark_store").tell(
+            RecordMarks((Mark(btc, Decimal(number), "book", None, 1, 0),), "synthetic")
+        )
 
 
-def test_live_marks_that_pile_up_are_conflated_to_the_newest_and_what_that_cost_is_a_hole(worlds) -> None:
+def test_live_marks_that_pile_up_are_conflated_to_the_newest_and_what_that_cost_is_a_hole(
+    worlds,
+) -> None:
     world = worlds(lossless=False)
     pile_up(world, 5_000)
     world.advance(1.1)
     assert world.marks("BTCUSDT")[-1] == 5_000
     count = world.system.count("BTCUSDT")
     assert count < 5_000
-    assert world.told_of("hole") == [("hole", {"inbox": "mark_store", "reason": "inbox full", "dropped": 5_000 - count})]
+    assert world.told_of("hole") == [
+        ("hole", {"inbox": "mark_store", "reason": "inbox full", "dropped": 5_000 - count})
+    ]
     assert world.system.dropped == 5_000 - count
     assert len(world.events("ws_mark_update")) == count
 
@@ -198,7 +227,9 @@ def test_marks_of_a_recording_are_never_conflated(worlds) -> None:
 
 @pytest.mark.parametrize("lossless", [True, False])
 @pytest.mark.parametrize("full", ["stream_consumer", "mark_store", "event_recorder"])
-def test_sources_stop_reading_while_the_inside_is_full_live_ones_only_while_the_streams_own_inbox_is(worlds, lossless, full) -> None:
+def test_sources_stop_reading_while_the_inside_is_full_live_ones_only_while_the_streams_own_inbox_is(
+    worlds, lossless, full
+) -> None:
     world = worlds(lossless=lossless)
     listener = world.network.link("public-0").listener
     assert listener.wait_until_ready(0)
@@ -212,7 +243,10 @@ def test_sources_stop_reading_while_the_inside_is_full_live_ones_only_while_the_
 @pytest.mark.parametrize("seed", range(5))
 def test_a_poisoned_mark_loses_itself_alone_and_its_death_is_told(worlds, seed) -> None:
     world = worlds(seed=seed)
-    good = [Mark(world.system.instrument("BTCUSDT"), Decimal(number), "book", None, 1, 0) for number in range(1, 7)]
+    good = [
+        Mark(world.system.instrument("BTCUSDT"), Decimal(number), "book", None, 1, 0)
+        for number in range(1, 7)
+    ]
     store = world.address("mark_store")
     store.tell(RecordMarks((good[0], good[1], POISON, good[2], good[3]), "synthetic"))
     store.tell(RecordMarks((good[4],), "synthetic"))
@@ -251,7 +285,9 @@ def test_whoever_dies_marks_go_on_and_nothing_but_the_poison_is_lost(worlds, vic
         world.tell(victim, POISONS[victim])
         world.advance(12)
     assert world.marks("BTCUSDT") == [price + 1 for price in sent]
-    assert [Decimal(dict(event.data)["mark"]) for event in world.events("ws_mark_update")] == [price + 1 for price in sent]
+    assert [Decimal(dict(event.data)["mark"]) for event in world.events("ws_mark_update")] == [
+        price + 1 for price in sent
+    ]
     assert [data["actor"] for _, data in world.told_of("actor_died")] == [victim] * 4
     assert world.system.restarts == 4
     assert world.system.dropped == 0
@@ -274,7 +310,9 @@ def test_a_system_whose_supervisor_is_gone_can_be_stopped_all_the_same(world) ->
     world.book("BTCUSDT", 100, 102)
     world.system._composition.supervisor.retire(RuntimeError("out of nowhere"))
     report = world.system.stop(2.0)
-    assert set(report.actors.abandoned) == {child.name for child in world.system._composition.children}
+    assert set(report.actors.abandoned) == {
+        child.name for child in world.system._composition.children
+    }
     assert not report.clean
     assert not any(link.open for link in world.network.links)
     assert world.system.mark("BTCUSDT").mark == 101
@@ -308,7 +346,9 @@ def test_a_host_that_blocks_the_stores_thread_is_fenced_off_at_the_deadline(venu
 # --- the outside breaks
 
 
-def test_marks_go_on_after_the_venue_was_killed_and_another_one_came_up_in_its_place(tmp_path) -> None:
+def test_marks_go_on_after_the_venue_was_killed_and_another_one_came_up_in_its_place(
+    tmp_path,
+) -> None:
     path, listener = tmp_path / "events.journal", _Counting()
     with VenueProcess.start() as first:
         port = first.endpoints.rest.rpartition(":")[2]
@@ -328,7 +368,9 @@ def test_marks_go_on_after_the_venue_was_killed_and_another_one_came_up_in_its_p
     assert system.restarts == 0
 
 
-def test_a_venue_that_falls_silent_is_noticed_within_the_limit_and_holds_up_no_stop(tmp_path) -> None:
+def test_a_venue_that_falls_silent_is_noticed_within_the_limit_and_holds_up_no_stop(
+    tmp_path,
+) -> None:
     path, listener = tmp_path / "events.journal", _Counting()
     threads = threading.enumerate()
     with VenueProcess.start() as venue:

@@ -88,11 +88,19 @@ PerpsSystem(Settings(symbols=("A",)), replace={"clocks": None})  # wrong: no suc
 PerpsSystem(Settings(symbols=("A",)), broker=object())  # wrong: no broker
 perps.settings.symbols = ()  # wrong: settings are frozen
 """
-WRONG_LINES = {number for number, line in enumerate(WRONG.splitlines(), start=1) if "# wrong" in line}
+WRONG_LINES = {
+    number for number, line in enumerate(WRONG.splitlines(), start=1) if "# wrong" in line
+}
 
 
 def wrong_lines_by_mypy(path: Path) -> set[int]:
-    quietly = ["--no-error-summary", "--hide-error-context", "--cache-dir", str(path.parent / "cache"), "--config-file="]
+    quietly = [
+        "--no-error-summary",
+        "--hide-error-context",
+        "--cache-dir",
+        str(path.parent / "cache"),
+        "--config-file=",
+    ]
     done = subprocess.run(
         [sys.executable, "-m", "mypy", "--strict", *quietly, path.name],
         cwd=path.parent,
@@ -108,10 +116,22 @@ def wrong_lines_by_mypy(path: Path) -> set[int]:
 
 
 def wrong_lines_by_pyright(path: Path) -> set[int]:
-    config = {"typeCheckingMode": "strict", "extraPaths": [str(ROOT)], "reportUnusedExpression": False}
+    config = {
+        "typeCheckingMode": "strict",
+        "extraPaths": [str(ROOT)],
+        "reportUnusedExpression": False,
+    }
     (path.parent / "pyrightconfig.json").write_text(json.dumps(config))
     done = subprocess.run(
-        [sys.executable, "-m", "basedpyright", "--outputjson", "--pythonpath", sys.executable, path.name],
+        [
+            sys.executable,
+            "-m",
+            "basedpyright",
+            "--outputjson",
+            "--pythonpath",
+            sys.executable,
+            path.name,
+        ],
         cwd=path.parent,
         capture_output=True,
         text=True,

@@ -15,7 +15,14 @@ def every_message_is_accounted_for(run: Run) -> Iterator[str]:
     for child in run.children:
         statistics = child.cell.statistics()
         inbox = statistics.inbox
-        accounted = statistics.handled + statistics.dead - notes.timers[child.name] + inbox.dropped + inbox.left + inbox.length
+        accounted = (
+            statistics.handled
+            + statistics.dead
+            - notes.timers[child.name]
+            + inbox.dropped
+            + inbox.left
+            + inbox.length
+        )
         if accounted != notes.told[child.name]:
             yield f"{child.name} was told {notes.told[child.name]} items, accounts for {accounted}: {statistics}"
 
@@ -65,7 +72,9 @@ def marks_reach_the_store_once(run: Run) -> Iterator[str]:
         for mark in put.message.marks
     ]
     recorded = run.marks
-    dead = [mark for message in dead_items(run, "mark_store", RecordMarks) for mark in message.marks]
+    dead = [
+        mark for message in dead_items(run, "mark_store", RecordMarks) for mark in message.marks
+    ]
     identities = {id(mark) for mark in told}
     twice = len(recorded) - len({id(mark) for mark in recorded})
     if twice:

@@ -26,11 +26,23 @@ Key = tuple[Any, ...]
 def _mark_keys(message: MarksUpdated, run: Run) -> Iterator[Key]:
     for mark in message.marks:
         if mark.source != "rest" or run.schedule.rest_marks:
-            yield mark.instrument.symbol, mark.source, mark.venue_time_ns, mark.received_ns, plain(mark.mark)
+            yield (
+                mark.instrument.symbol,
+                mark.source,
+                mark.venue_time_ns,
+                mark.received_ns,
+                plain(mark.mark),
+            )
 
 
 def _event_key(event: Event) -> Key:
-    return event.symbol, event.source, event.venue_time_ns, event.received_ns, dict(event.data)["mark"]
+    return (
+        event.symbol,
+        event.source,
+        event.venue_time_ns,
+        event.received_ns,
+        dict(event.data)["mark"],
+    )
 
 
 def each_mark_is_journalled_once(run: Run) -> Iterator[str]:
@@ -39,8 +51,14 @@ def each_mark_is_journalled_once(run: Run) -> Iterator[str]:
     for put in run.runtime.notes.puts:
         if put.to == RECORDER and isinstance(put.message, MarksUpdated):
             told.update(_mark_keys(put.message, run))
-    journalled = Counter(_event_key(event) for event in run.journal.events if event.kind in MARK_KINDS)
-    dead = Counter(key for message in dead_items(run, RECORDER, MarksUpdated) for key in _mark_keys(message, run))
+    journalled = Counter(
+        _event_key(event) for event in run.journal.events if event.kind in MARK_KINDS
+    )
+    dead = Counter(
+        key
+        for message in dead_items(run, RECORDER, MarksUpdated)
+        for key in _mark_keys(message, run)
+    )
     yield from _compare(run, told, journalled, dead, "mark")
 
 
@@ -50,8 +68,12 @@ def each_event_is_journalled_once(run: Run) -> Iterator[str]:
     for put in run.runtime.notes.puts:
         if put.to == RECORDER and isinstance(put.message, Record):
             told.update(map(repr, put.message.events))  # type: ignore[arg-type]
-    journalled = Counter(repr(event) for event in run.journal.events if event.kind not in MARK_KINDS | OWN_KINDS)
-    dead = Counter(repr(event) for message in dead_items(run, RECORDER, Record) for event in message.events)
+    journalled = Counter(
+        repr(event) for event in run.journal.events if event.kind not in MARK_KINDS | OWN_KINDS
+    )
+    dead = Counter(
+        repr(event) for message in dead_items(run, RECORDER, Record) for event in message.events
+    )
     yield from _compare(run, told, journalled, dead, "event")  # type: ignore[arg-type]
 
 
@@ -65,35 +87,56 @@ def marks_are_journalled_in_order(run: Run) -> Iterator[str]:
             last[event.symbol] = event.received_ns
 
 
-def _compare(run: Run, told: Counter[Key], journalled: Counter[Key], dead: Counter[Key], what: str) -> Iterator[str]:
+def _compare(
+    run: Run, told: Counter[Key], journalled: Counter[Key], dead: Counter[Key], what: str
+) -> Iterator[str]:
     extra = journalled - told
     if extra:
         yield f"{what} journalled more often than told: {next(iter(extra))}"
     if (hung := replaced_while_hung(run, RECORDER)) is False and dead - (told - journalled):
         yield f"{what} journalled though the recorder died of it: {next(iter(dead - (told - journalled)))}"
     missing = (told - journalled).total()
-    granted = dead.total() + undelivered(run, RECORDER) * _most_in_one(run) + run.system.journal().dropped + hung
+    granted = (
+        dead.total()
+        + undelivered(run, RECORDER) * _most_in_one(run)
+        + run.system.journal().dropped
+        + hung
+    )
     if missing > granted:
         yield f"{missing} {what}s are missing from the journal, {granted} at most are accounted for"
 
 
 def _most_in_one(run: Run) -> int:
     """Return how many events the largest `Record` holds: it counts for one item in an inbox."""
-    return max((len(put.message.events) for put in run.runtime.notes.puts if isinstance(put.message, Record)), default=1)
+    return max(
+        (
+            len(put.message.events)
+            for put in run.runtime.notes.puts
+            if isinstance(put.message, Record)
+        ),
+        default=1,
+    )
 
 
 def the_journal_counts_right(run: Run) -> Iterator[str]:
     """What the recorder says it recorded is what the journal holds."""
     status = run.system.journal()
     held = len(run.journal.events)
-    if not replaced_while_hung(run, RECORDER) and (status.recorded, status.last_sequence) != (held, held):
+    if not replaced_while_hung(run, RECORDER) and (status.recorded, status.last_sequence) != (
+        held,
+        held,
+    ):
         yield f"{status}, but the journal holds {held}"
 
 
 def a_sound_journal_loses_nothing(run: Run) -> Iterator[str]:
     """While the journal can be written, it holds all that the recorder took, however often the recorder dies."""
     status = run.system.journal()
-    if status.dropped and not run.schedule.journal_faults and not replaced_while_hung(run, RECORDER):
+    if (
+        status.dropped
+        and not run.schedule.journal_faults
+        and not replaced_while_hung(run, RECORDER)
+    ):
         yield f"{status}"
 
 
@@ -115,14 +158,26 @@ def _recorder_was_well(run: Run) -> bool:
     status = run.system.journal()
     last = [turn.message for turn, _ in run.runtime.notes.handled if turn.actor == RECORDER][-1:]
     finished = any(isinstance(message, Stop | Drain) for message in last)
-    return finished and not status.dropped and not replaced_while_hung(run, RECORDER) and not run.saboteur.struck_at_end
+    return (
+        finished
+        and not status.dropped
+        and not replaced_while_hung(run, RECORDER)
+        and not run.saboteur.struck_at_end
+    )
 
 
 def holes_of_the_journal_add_up(run: Run) -> Iterator[str]:
     """What the journal itself lost is told in it, or known to be still untold."""
     status = run.system.journal()
-    told = sum(int(dict(event.data)["dropped"]) for event in run.events("hole") if dict(event.data)["inbox"] == "journal")
-    if not replaced_while_hung(run, RECORDER) and not told <= status.dropped <= told + status.untold:
+    told = sum(
+        int(dict(event.data)["dropped"])
+        for event in run.events("hole")
+        if dict(event.data)["inbox"] == "journal"
+    )
+    if (
+        not replaced_while_hung(run, RECORDER)
+        and not told <= status.dropped <= told + status.untold
+    ):
         yield f"the journal tells of {told} lost events, {status}"
 
 

@@ -42,7 +42,11 @@ def nobody_is_given_up_without_cause(run: Run) -> Iterator[str]:
     policy = RestartPolicy()
     deaths = Counter(str(dict(event.data)["actor"]) for event in told_events(run, "actor_died"))
     for child in run.children:
-        if child.state is ChildState.GIVEN_UP and run.started and deaths[child.name] <= policy.intensity:
+        if (
+            child.state is ChildState.GIVEN_UP
+            and run.started
+            and deaths[child.name] <= policy.intensity
+        ):
             yield f"{child.name} was given up after {deaths[child.name]} deaths"
         if child.restarts > deaths[child.name]:
             yield f"{child.name} was restarted {child.restarts} times after {deaths[child.name]} deaths"
@@ -71,7 +75,9 @@ def the_dead_are_replaced(run: Run) -> Iterator[str]:
         return
     given_up = {str(dict(event.data)["actor"]) for event in told_events(run, "actor_given_up")}
     deaths = Counter(
-        str(dict(event.data)["actor"]) for event in told_events(run, "actor_died") if event.received_ns < _wall(run, run.end_ns)
+        str(dict(event.data)["actor"])
+        for event in told_events(run, "actor_died")
+        if event.received_ns < _wall(run, run.end_ns)
     )
     for child in run.children:
         if child.name not in given_up and child.cell.generation < deaths[child.name] + 1:
@@ -102,19 +108,37 @@ def nothing_stays_open(run: Run) -> Iterator[str]:
 def a_drain_leaves_nothing(run: Run) -> Iterator[str]:
     """A drain of living actors handles all that waits, unless one dies or hangs meanwhile."""
     assert run.report is not None
-    if run.schedule.end != "drain" or not run.well_at_end or run.schedule.hangs() or told_events(run, "actor_died", since_ns=run.end_ns):
+    if (
+        run.schedule.end != "drain"
+        or not run.well_at_end
+        or run.schedule.hangs()
+        or told_events(run, "actor_died", since_ns=run.end_ns)
+    ):
         return
     actors = run.report.actors
-    late = Counter(put.to for put in run.runtime.notes.puts if put.turn is None and put.at_ns >= run.end_ns)
-    if any(items > late[actor] for actor, items in actors.left) or actors.abandoned or run.report.threads_left:
+    late = Counter(
+        put.to for put in run.runtime.notes.puts if put.turn is None and put.at_ns >= run.end_ns
+    )
+    if (
+        any(items > late[actor] for actor, items in actors.left)
+        or actors.abandoned
+        or run.report.threads_left
+    ):
         yield f"{run.report}"
 
 
 def actors_end_in_reverse(run: Run) -> Iterator[str]:
     """Whoever tells ends before those it tells: actors end in the reverse of the order in which they start."""
     assert run.report is not None
-    ended = {turn.actor: turn.number for turn, _ in run.runtime.notes.handled if isinstance(turn.message, Stop | Drain)}
-    order = sorted((actor for actor in ended if actor in run.report.actors.finished), key=lambda actor: -ended[actor])
+    ended = {
+        turn.actor: turn.number
+        for turn, _ in run.runtime.notes.handled
+        if isinstance(turn.message, Stop | Drain)
+    }
+    order = sorted(
+        (actor for actor in ended if actor in run.report.actors.finished),
+        key=lambda actor: -ended[actor],
+    )
     if order != [actor for actor in ACTORS if actor in order]:
         yield f"from the last to the first that ended: {order}"
 
@@ -146,8 +170,8 @@ def complaints_are_told(run: Run) -> Iterator[str]:
         return
     last = [asked.outcome for asked in run.asked if isinstance(asked.outcome, StreamStatistics)]
     told = sum(int(dict(event.data)["count"]) for event in told_events(run, "input_rejected"))
-    if last and last[-1].complaints > told:
-        yield f"{last[-1].complaints} complaints, {told} told"
+    if last and last[-1].invalid_inputs > told:
+        yield f"{last[-1].invalid_inputs} complaints, {told} told"
 
 
 def judgements_go_on(run: Run) -> Iterator[str]:
@@ -155,7 +179,11 @@ def judgements_go_on(run: Run) -> Iterator[str]:
     if run.recovered_s is None or run.child("market_monitor").state is ChildState.GIVEN_UP:
         return
     for look in run.looks:
-        if look.now_ns > run.calm_ns + 2 * NS_PER_S and look.now_ns < run.end_ns and look.now_ns - look.health.judged_ns > 2.5 * NS_PER_S:
+        if (
+            look.now_ns > run.calm_ns + 2 * NS_PER_S
+            and look.now_ns < run.end_ns
+            and look.now_ns - look.health.judged_ns > 2.5 * NS_PER_S
+        ):
             yield f"at {look.now_ns} the last judgement was of {look.health.judged_ns}"
 
 

@@ -22,7 +22,11 @@ def dead_items(run: Run, actor: str, kind: type) -> Iterator[Any]:
     hung_before = (actor, "hang_before") in run.saboteur.hung
     for letter in run.child(actor).letters:
         error = letter.error
-        undone = str(error).startswith(stranded) if isinstance(error, InjectedCrash) else hung_before and isinstance(error, Hung)
+        undone = (
+            str(error).startswith(stranded)
+            if isinstance(error, InjectedCrash)
+            else hung_before and isinstance(error, Hung)
+        )
         if undone and isinstance(letter.message, kind):
             yield letter.message
 
@@ -42,5 +46,9 @@ def undelivered(run: Run, actor: str) -> int:
 
 def told_events(run: Run, *kinds: str, since_ns: int = 0) -> list[Event]:
     """Return the events of these kinds that the recorder was told, from a monotonic time on, whether or not it kept them."""
-    records = (put.message for put in run.runtime.notes.puts if put.at_ns >= since_ns and isinstance(put.message, Record))
+    records = (
+        put.message
+        for put in run.runtime.notes.puts
+        if put.at_ns >= since_ns and isinstance(put.message, Record)
+    )
     return [event for record in records for event in record.events if event.kind in kinds]

@@ -65,37 +65,63 @@ def live_means_a_fresh_mark(run: Run) -> Iterator[str]:
     for look in run.looks:
         judged_ns = look.health.judged_ns
         for instrument, judged in look.health.judgements:
-            if judged.health is Health.LIVE and not any(judged_ns - limit_ns <= at_ns <= judged_ns for at_ns in newest[instrument]):
+            if judged.health is Health.LIVE and not any(
+                judged_ns - limit_ns <= at_ns <= judged_ns for at_ns in newest[instrument]
+            ):
                 yield f"{instrument} was called live at {judged_ns} without a mark in {run.schedule.limit_s} s"
 
 
 def no_position_is_opened_on_an_old_mark(run: Run) -> Iterator[str]:
     """A verdict allows a position only on a mark within the hard limit."""
-    handled_ns = {id(turn.message): at_ns for turn, at_ns in run.runtime.notes.handled if isinstance(turn.message, GetVerdict)}
+    handled_ns = {
+        id(turn.message): at_ns
+        for turn, at_ns in run.runtime.notes.handled
+        if isinstance(turn.message, GetVerdict)
+    }
     hard_ns = run.schedule.hard_s * NS_PER_S
     marks = run.marks
     for asked in run.asked:
         verdict = asked.outcome
         if isinstance(verdict, Verdict) and verdict.may_open:
             at_ns = handled_ns[id(asked.question)]
-            if not any(mark.instrument == verdict.instrument and at_ns - hard_ns <= mark.monotonic_ns <= at_ns for mark in marks):
+            if not any(
+                mark.instrument == verdict.instrument
+                and at_ns - hard_ns <= mark.monotonic_ns <= at_ns
+                for mark in marks
+            ):
                 yield f"{verdict} at {at_ns}, without a mark in {run.schedule.hard_s} s"
 
 
 def stale_marks_are_told(run: Run) -> Iterator[str]:
     """An instrument without a mark beyond the hard limit is told to be stale within two seconds, while its monitor lives and has time."""
     child = run.child("risk_monitor")
-    if child.restarts or child.cell.statistics().inbox.dropped or run.schedule.stalls or run.schedule.hangs() or not run.started:
+    if (
+        child.restarts
+        or child.cell.statistics().inbox.dropped
+        or run.schedule.stalls
+        or run.schedule.hangs()
+        or not run.started
+    ):
         return
-    began_ns = next(at_ns for turn, at_ns in run.runtime.notes.handled if turn.actor == "risk_monitor")
+    began_ns = next(
+        at_ns for turn, at_ns in run.runtime.notes.handled if turn.actor == "risk_monitor"
+    )
     wall_ns = run.runtime.clock.time_ns() - run.runtime.clock.monotonic_ns()
     told = told_events(run, "stale_mark_price")
     for instrument in run.instruments:
-        times = [began_ns, *(mark.monotonic_ns for mark in run.marks if mark.instrument == instrument), run.end_ns]
+        times = [
+            began_ns,
+            *(mark.monotonic_ns for mark in run.marks if mark.instrument == instrument),
+            run.end_ns,
+        ]
         for since_ns, until_ns in pairwise(times):
             stale_ns = since_ns + int(run.schedule.hard_s * NS_PER_S)
-            edges = (event.received_ns - wall_ns for event in told if event.symbol == instrument.symbol)
-            if until_ns - stale_ns > 2 * NS_PER_S and not any(stale_ns < edge_ns <= until_ns for edge_ns in edges):
+            edges = (
+                event.received_ns - wall_ns for event in told if event.symbol == instrument.symbol
+            )
+            if until_ns - stale_ns > 2 * NS_PER_S and not any(
+                stale_ns < edge_ns <= until_ns for edge_ns in edges
+            ):
                 yield f"{instrument} had no mark from {since_ns} to {until_ns} and nobody was told"
 
 

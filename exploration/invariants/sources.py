@@ -43,8 +43,15 @@ def said_by_the_consumer(run: Run) -> Iterator[Said]:
             by_turn.setdefault(put.turn.number, []).append(put)
     for number in sorted(by_turn):
         puts = by_turn[number]
-        marks = [mark for put in puts if isinstance(put.message, RecordMarks) for mark in put.message.marks]
-        events = [event for put in puts if isinstance(put.message, Record) for event in put.message.events]
+        marks = [
+            mark
+            for put in puts
+            if isinstance(put.message, RecordMarks)
+            for mark in put.message.marks
+        ]
+        events = [
+            event for put in puts if isinstance(put.message, Record) for event in put.message.events
+        ]
         assert puts[0].turn is not None
         yield Said(puts[0].turn, puts[0].at_ns, tuple(marks), tuple(events))
 
@@ -55,13 +62,19 @@ def one_source_speaks_at_a_time(run: Run) -> Iterator[str]:
     for said in said_by_the_consumer(run):
         for symbol in SYMBOLS[: run.schedule.symbols]:
             key = (said.turn.generation, symbol)
-            moves = [dict(event.data) for event in said.events if event.kind == "rung_changed" and event.symbol == symbol]
+            moves = [
+                dict(event.data)
+                for event in said.events
+                if event.kind == "rung_changed" and event.symbol == symbol
+            ]
             first = stands.get(key) or _first_rung(run, moves, said.marks)
             rungs = [first, *(move["after"] for move in moves)]
             stands[key] = rungs[-1]
             if [move["before"] for move in moves] != rungs[:-1]:
                 yield f"{symbol} moved {moves}, but stood on {rungs[0]}"
-            if not _is_along(rungs, [mark.source for mark in said.marks if mark.instrument.symbol == symbol]):
+            if not _is_along(
+                rungs, [mark.source for mark in said.marks if mark.instrument.symbol == symbol]
+            ):
                 yield f"{said.marks} of {symbol} in turn {said.turn.number}, which stood on {rungs}"
 
 
@@ -131,12 +144,22 @@ def _heard_since_it_fell(run: Run, climb: Said, symbol: str, source: str) -> int
         for event in said.events:
             if event.symbol == symbol and event.kind == "book_withdrawn":
                 withdrawn = said.turn.number
-            elif event.symbol == symbol and event.kind == "rung_changed" and dict(event.data)["before"] == source:
+            elif (
+                event.symbol == symbol
+                and event.kind == "rung_changed"
+                and dict(event.data)["before"] == source
+            ):
                 fell = withdrawn if source == "book" else said.turn.number
     heard = 0
     for turn, _ in run.runtime.notes.handled:
-        if turn.actor == CONSUMER and turn.generation == climb.turn.generation and fell <= turn.number <= climb.turn.number:
-            heard += sum(_carries(frame, symbol, source) for frame in _frames(turn.message)) + _answers(turn.message, symbol, source)
+        if (
+            turn.actor == CONSUMER
+            and turn.generation == climb.turn.generation
+            and fell <= turn.number <= climb.turn.number
+        ):
+            heard += sum(
+                _carries(frame, symbol, source) for frame in _frames(turn.message)
+            ) + _answers(turn.message, symbol, source)
     return heard
 
 
@@ -146,7 +169,11 @@ def _frames(message: Any) -> tuple[bytes, ...]:
 
 def _carries(frame: bytes, symbol: str, source: str) -> bool:
     stream = SIDE.stream_of(frame)
-    return stream is not None and SIDE.symbol_of(stream) == symbol and SIDE.channel_of(stream) == source
+    return (
+        stream is not None
+        and SIDE.symbol_of(stream) == symbol
+        and SIDE.channel_of(stream) == source
+    )
 
 
 def _answers(message: Any, symbol: str, source: str) -> int:
@@ -154,7 +181,9 @@ def _answers(message: Any, symbol: str, source: str) -> int:
     if isinstance(message, AnswerArrived):
         return source == "book" and message.answer.request.symbol == symbol
     return (
-        sum(mark.instrument.symbol == symbol and mark.source == source for mark in message.marks) if isinstance(message, OfferMarks) else 0
+        sum(mark.instrument.symbol == symbol and mark.source == source for mark in message.marks)
+        if isinstance(message, OfferMarks)
+        else 0
     )
 
 
@@ -166,7 +195,11 @@ def a_withdrawn_book_makes_no_mark(run: Run) -> Iterator[str]:
         if turn.actor != CONSUMER:
             continue
         message = turn.message
-        if isinstance(message, AnswerArrived) and message.answer.status == 200 and message.answer.request.purpose == "depth":
+        if (
+            isinstance(message, AnswerArrived)
+            and message.answer.status == 200
+            and message.answer.request.purpose == "depth"
+        ):
             withdrawn.pop(str(message.answer.request.symbol), None)
         said = said_in.get(turn.number)
         if said is None:
@@ -195,16 +228,35 @@ def a_good_update_makes_a_mark(run: Run) -> Iterator[str]:
 
     What was read when streams are opened anew for other settings is not.
     """
-    if run.schedule.source != "touch" or any(change.what in {"level", "switch"} for change in run.schedule.settings_changes):
+    if run.schedule.source != "touch" or any(
+        change.what in {"level", "switch"} for change in run.schedule.settings_changes
+    ):
         return
     said_in = {said.turn.number: said for said in said_by_the_consumer(run)}
-    moved = {event.symbol for said in said_in.values() for event in said.events if event.kind == "rung_changed"}
+    moved = {
+        event.symbol
+        for said in said_in.values()
+        for event in said.events
+        if event.kind == "rung_changed"
+    }
     for turn, _ in run.runtime.notes.handled:
-        if turn.actor != CONSUMER or not isinstance(turn.message, FramesArrived) or not _is_its_own(run, turn):
+        if (
+            turn.actor != CONSUMER
+            or not isinstance(turn.message, FramesArrived)
+            or not _is_its_own(run, turn)
+        ):
             continue
-        expected = Counter(symbol for frame in _read_in(run, turn) if (symbol := _symbol_of_touch(frame)) not in moved)
+        expected = Counter(
+            symbol
+            for frame in _read_in(run, turn)
+            if (symbol := _symbol_of_touch(frame)) not in moved
+        )
         said = said_in.get(turn.number)
-        marked = Counter(mark.instrument.symbol for mark in said.marks if mark.source == "touch") if said is not None else Counter()
+        marked = (
+            Counter(mark.instrument.symbol for mark in said.marks if mark.source == "touch")
+            if said is not None
+            else Counter()
+        )
         del expected[""]
         for symbol in expected.keys() - moved:
             if marked[symbol] != expected[symbol]:

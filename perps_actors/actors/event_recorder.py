@@ -7,34 +7,25 @@ from typing import Any, ClassVar
 
 import attrs
 
-from perps_actors.actors.reporter import Reporter
+from perps_actors.feeds.reporter import Reporter
 from perps_actors.journal.contract import JournalWriter
-from perps_actors.journal.group import GroupCommit
+from perps_actors.journal.group import GroupCommit, RecordingPolicy
 from perps_actors.kernel.actor import Actor
 from perps_actors.kernel.inbox import InboxPolicy
 from perps_actors.kernel.published import Published
 from perps_actors.market.mark import Mark, Provenance
 from perps_actors.market.numbers import plain
-from perps_actors.messages.changes import SetRecording
 from perps_actors.messages.control import Tick
 from perps_actors.messages.marks import MarksUpdated
+from perps_actors.messages.reconfiguration import SetRecording
 from perps_actors.messages.records import Event, Flush, JournalStatus, Record
 
-_KIND_OF_SOURCE = {"book": "ws_mark_update", "touch": "ws_mark_update", "trades": "ws_mark_update", "rest": "rest_mark_update"}
-
-
-@attrs.frozen(kw_only=True)
-class RecordingPolicy:
-    """How events are grouped and how long they may wait for a journal that fails."""
-
-    linger_s: float = 0.02
-    block: int = 1_000
-    """Events that are written at once, without lingering."""
-    backlog: int = 200_000
-    """Events that wait for a failing journal; beyond, mark updates are dropped and accounted for."""
-    retry_s: float = 0.5
-    rest_marks: bool = False
-    """Whether polled marks are recorded, as `rest_mark_update`; never as `ws_mark_update`."""
+_KIND_OF_SOURCE = {
+    "book": "ws_mark_update",
+    "touch": "ws_mark_update",
+    "trades": "ws_mark_update",
+    "rest": "rest_mark_update",
+}
 
 
 @attrs.frozen
@@ -89,7 +80,9 @@ class EventRecorder(Actor):
     def on_start(self) -> None:
         """Open the journal; a file that cannot be opened is a failed start."""
         writer, policy = self._open_writer(), self._policy
-        self._group = GroupCommit(writer, block=policy.block, backlog=policy.backlog, before=self._status.value)
+        self._group = GroupCommit(
+            writer, block=policy.block, backlog=policy.backlog, before=self._status.value
+        )
         if writer.repaired is not None:
             self._note("journal_repaired", what=writer.repaired.what, events=writer.repaired.events)
         self.after(1.0, Tick())
@@ -126,7 +119,9 @@ class EventRecorder(Actor):
                 self._tell_holes()
                 self.after(1.0, Tick())
             case SetRecording(linger_s=linger_s, block=block, rest_marks=rest_marks):
-                self._policy = attrs.evolve(self._policy, linger_s=linger_s, block=block, rest_marks=rest_marks)
+                self._policy = attrs.evolve(
+                    self._policy, linger_s=linger_s, block=block, rest_marks=rest_marks
+                )
                 group.block = block
             case Flush():
                 self._commit()
@@ -137,7 +132,9 @@ class EventRecorder(Actor):
             self._commit()
         if len(group) and not self._lingering:
             self._lingering = True
-            self.after(self._policy.linger_s if group.failing is None else self._policy.retry_s, _Commit())
+            self.after(
+                self._policy.linger_s if group.failing is None else self._policy.retry_s, _Commit()
+            )
         return None
 
     @property
@@ -148,12 +145,14 @@ class EventRecorder(Actor):
     def _note(self, kind: str, **data: Any) -> None:
         noted = (self._report.event(kind, None, **data),)
         self._open_group.add(noted)
-        self._report.audience.tell_events(noted)
+        self._report.subscribers.tell_events(noted)
 
     def _add_marks(self, marks: tuple[Mark, ...], provenance: Provenance) -> None:
         rest_too = self._policy.rest_marks
         try:
-            events = [mark_event(mark, provenance) for mark in marks if rest_too or mark.source != "rest"]
+            events = [
+                mark_event(mark, provenance) for mark in marks if rest_too or mark.source != "rest"
+            ]
         except Exception:
             if len(marks) == 1:
                 raise

@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any, ClassVar
 
-from perps_actors.actors.board import Board
+from perps_actors.feeds.boards import Board
 from perps_actors.kernel.actor import Actor
 from perps_actors.kernel.address import Teller
 from perps_actors.kernel.inbox import InboxPolicy
 from perps_actors.market.mark import Mark
 from perps_actors.market.window import pushed
-from perps_actors.messages.changes import ForgetInstruments
 from perps_actors.messages.marks import (
     GetMarkStatistics,
     GetWindow,
@@ -22,6 +21,7 @@ from perps_actors.messages.marks import (
     SetWindowLength,
     WindowView,
 )
+from perps_actors.messages.reconfiguration import ForgetInstruments
 
 _ZERO = Decimal(0)
 _LIMIT = Decimal("1e20")
@@ -46,7 +46,9 @@ class MarkStore(Actor):
 
     inbox_policy: ClassVar[InboxPolicy] = InboxPolicy(bound=100_000)
 
-    def __init__(self, *, window_length: int, board: Board | None = None, listeners: Sequence[Teller] = ()) -> None:
+    def __init__(
+        self, *, window_length: int, board: Board | None = None, listeners: Sequence[Teller] = ()
+    ) -> None:
         super().__init__()
         self._board = board if board is not None else Board()
         self._length = self._board.length if self._board.length is not None else window_length
@@ -60,7 +62,9 @@ class MarkStore(Actor):
             case RecordMarks():
                 self._record(message)
             case GetWindow(instrument):
-                return WindowView(instrument, self._windows.get(instrument, ()), instrument in self._windows)
+                return WindowView(
+                    instrument, self._windows.get(instrument, ()), instrument in self._windows
+                )
             case GetMarkStatistics():
                 return MarkStatistics(tuple(self._counts.items()), self._rejected)
             case SetWindowLength(length):

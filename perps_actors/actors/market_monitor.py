@@ -5,17 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from perps_actors.actors.reporter import Reporter
+from perps_actors.feeds.reporter import Reporter
 from perps_actors.kernel.actor import Actor
 from perps_actors.kernel.clock import NS_PER_S
 from perps_actors.kernel.inbox import InboxPolicy
 from perps_actors.kernel.published import Published
 from perps_actors.market.feed_state import FeedState, Health, Judgement
 from perps_actors.market.instrument import InstrumentId
-from perps_actors.messages.changes import SetWatch
 from perps_actors.messages.control import Tick
-from perps_actors.messages.feeds import BookSuspect, FeedDown, FeedGone, FeedHealth, FeedHeard, GetFeedHealth
+from perps_actors.messages.feeds import (
+    BookSuspect,
+    FeedDown,
+    FeedGone,
+    FeedHealth,
+    FeedHeard,
+    GetFeedHealth,
+)
 from perps_actors.messages.marks import MarksUpdated
+from perps_actors.messages.reconfiguration import SetWatch
 from perps_actors.messages.records import Event
 
 
@@ -50,7 +57,10 @@ class MarketMonitor(Actor):
 
     def _watch(self, instruments: Sequence[InstrumentId], limit_ns: int) -> None:
         self._limit_ns, now_ns, before = limit_ns, self._clock.monotonic_ns(), self._feeds
-        self._feeds = {instrument: before.get(instrument) or FeedState(limit_ns, now_ns) for instrument in instruments}
+        self._feeds = {
+            instrument: before.get(instrument) or FeedState(limit_ns, now_ns)
+            for instrument in instruments
+        }
         for feed in self._feeds.values():
             feed.limit_ns = limit_ns
 
@@ -66,7 +76,9 @@ class MarketMonitor(Actor):
         """Handle one message."""
         match message:
             case MarksUpdated(marks):
-                for instrument, marked_ns in {mark.instrument: mark.monotonic_ns for mark in marks}.items():
+                for instrument, marked_ns in {
+                    mark.instrument: mark.monotonic_ns for mark in marks
+                }.items():
                     self._feed(instrument).marked(marked_ns)
             case FeedHeard(connection, monotonic_ns):
                 self._heard_ns = monotonic_ns
@@ -106,11 +118,20 @@ class MarketMonitor(Actor):
             if after.health is not before:
                 changes.append(self._change(instrument, before, after))
         self._report.tell_all(changes)
-        self._health.value = FeedHealth(now_ns, tuple((instrument, feed.last) for instrument, feed in self._feeds.items()))
+        self._health.value = FeedHealth(
+            now_ns, tuple((instrument, feed.last) for instrument, feed in self._feeds.items())
+        )
 
     def _why_down(self, instrument: InstrumentId) -> str | None:
         """Return why what carries an instrument is gone; None while it is not."""
-        return next((down.cause for down in self._down.values() if not down.symbols or instrument.symbol in down.symbols), None)
+        return next(
+            (
+                down.cause
+                for down in self._down.values()
+                if not down.symbols or instrument.symbol in down.symbols
+            ),
+            None,
+        )
 
     def _change(self, instrument: InstrumentId, before: Health, after: Judgement) -> Event:
         return self._report.event(

@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 
 import attrs
 
-from perps_actors.actors.reporter import Reporter
-from perps_actors.actors.rest_desk import RestDesk
+from perps_actors.feeds.reporter import Reporter
+from perps_actors.feeds.request_scheduler import RequestScheduler
 from perps_actors.kernel.actor import Actor
 from perps_actors.kernel.address import Teller
 from perps_actors.kernel.inbox import InboxPolicy
@@ -16,12 +16,12 @@ from perps_actors.kernel.timers import Timer
 from perps_actors.market.events import Touch
 from perps_actors.market.mark import Mark
 from perps_actors.market.mark_maker import price_of
-from perps_actors.messages.changes import SetPolling
-from perps_actors.messages.feeds import AnswerArrived, HangUp, MakeRequest
+from perps_actors.messages.feeds import AnswerArrived, CloseSources, MakeRequest
 from perps_actors.messages.marks import OfferMarks
 from perps_actors.messages.polls import GetPollStatistics, PollNow, PollStatistics
+from perps_actors.messages.reconfiguration import SetPolling
 from perps_actors.transport.wire import HttpAnswer, HttpRequest
-from perps_actors.venues.contract import Complaint, RestAdapter
+from perps_actors.venues.contract import InvalidInput, RestAdapter
 
 
 @attrs.frozen
@@ -33,7 +33,7 @@ class _Poll:
 class QuotePoller(Actor):
     """Polls best bid and ask of all its symbols in as few requests as the venue allows, and offers them as marks of source `rest`.
 
-    Takes: `PollNow`, `SetPolling`, `AnswerArrived`, `MakeRequest`, `HangUp`, `GetPollStatistics`, its own timers. Tells: `OfferMarks`
+    Takes: `PollNow`, `SetPolling`, `AnswerArrived`, `MakeRequest`, `CloseSources`, `GetPollStatistics`, its own timers. Tells: `OfferMarks`
     to whoever keeps the ladder; `poll_failed` and `input_rejected` events to the recorder. Each request is made again an interval
     after it was answered, whatever becomes of the others, and every one is answered within its total deadline, so a hung venue hangs
     nobody and nothing piles up. One bad row never blocks its neighbours. Inbox: *all*. A restart loses what is under way and polls
@@ -48,13 +48,13 @@ class QuotePoller(Actor):
         rest: RestAdapter,
         symbols: Sequence[str],
         interval_s: float,
-        desk: RestDesk,
+        scheduler: RequestScheduler,
         offer_to: Teller,
         report: Reporter,
     ) -> None:
         super().__init__()
         self._rest = rest
-        self._desk = desk
+        self._desk = scheduler
         self._offer_to = offer_to
         self._report = report
         self._under_way: dict[HttpRequest, HttpRequest] = {}
@@ -83,14 +83,16 @@ class QuotePoller(Actor):
                 self._desk.make(request, self)
             case AnswerArrived(answer):
                 self._answered(answer)
-            case HangUp(done):
-                self._desk.hang_up()
+            case CloseSources(done):
+                self._desk.close_sources()
                 done.set(None)
             case SetPolling(symbols=symbols, interval_s=interval_s):
                 self._plan(symbols, interval_s)
                 self._poll_all()
             case GetPollStatistics():
-                return PollStatistics(self._polls, self._failures, self._rejected, self._last_failure)
+                return PollStatistics(
+                    self._polls, self._failures, self._rejected, self._last_failure
+                )
             case _:
                 return super().on_receive(message)
         return None
@@ -125,20 +127,26 @@ class QuotePoller(Actor):
         if answer.status != 200:
             self._failures += 1
             self._last_failure = answer.error or f"status {answer.status}"
-            self._report.tell("poll_failed", None, purpose=answer.request.purpose, why=self._last_failure)
+            self._report.tell(
+                "poll_failed", None, purpose=answer.request.purpose, why=self._last_failure
+            )
             return
         marks: list[Mark] = []
-        complaints: list[str] = []
-        for outcome in self._rest.read(answer.request, answer.status, answer.body, answer.received_ns):
+        invalid_inputs: list[str] = []
+        for outcome in self._rest.read(
+            answer.request, answer.status, answer.body, answer.received_ns
+        ):
             match outcome:
                 case Touch() if outcome.instrument.symbol in self._symbols:
                     mark = price_of(outcome, "rest", answer.monotonic_ns)
                     if mark is not None:
                         marks.append(mark)
-                case Complaint(what):
-                    complaints.append(what)
-        self._rejected += len(complaints)
-        if complaints:
-            self._report.tell("input_rejected", None, count=len(complaints), last=complaints[-1])
+                case InvalidInput(what):
+                    invalid_inputs.append(what)
+        self._rejected += len(invalid_inputs)
+        if invalid_inputs:
+            self._report.tell(
+                "input_rejected", None, count=len(invalid_inputs), last=invalid_inputs[-1]
+            )
         if marks:
             self._offer_to.tell(OfferMarks(tuple(marks)))

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from perps_actors.actors.reporter import Reporter
+from perps_actors.feeds.reporter import Reporter
 from perps_actors.kernel.actor import Actor
 from perps_actors.kernel.clock import NS_PER_S
 from perps_actors.kernel.inbox import InboxPolicy
 from perps_actors.market.instrument import InstrumentId
-from perps_actors.messages.changes import SetRisk
 from perps_actors.messages.control import Tick
 from perps_actors.messages.marks import MarksUpdated
+from perps_actors.messages.reconfiguration import SetRisk
 from perps_actors.messages.records import Event
 from perps_actors.messages.risk import GetVerdict, Verdict
 from perps_actors.trading.staleness import Freshness, StalenessLimits
@@ -83,7 +83,9 @@ class RiskMonitor(Actor):
         now_ns, before = self._clock.monotonic_ns(), self._marked_ns
         self._marked_ns = {instrument: before.get(instrument, now_ns) for instrument in instruments}
         self._seen &= self._marked_ns.keys()
-        self._latched = {i: freshness for i, freshness in self._latched.items() if i in self._marked_ns}
+        self._latched = {
+            i: freshness for i, freshness in self._latched.items() if i in self._marked_ns
+        }
 
     def _age_ns(self, instrument: InstrumentId) -> int:
         return max(0, self._clock.monotonic_ns() - self._marked_ns.get(instrument, self._armed_ns))

@@ -5,40 +5,40 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, ClassVar
 
-from perps_actors.actors.findings import Findings
-from perps_actors.actors.lines import Lines
-from perps_actors.actors.rest_desk import RestDesk
-from perps_actors.actors.streams import Streams
+from perps_actors.feeds.connection_pool import ConnectionPool
+from perps_actors.feeds.consumer_outputs import ConsumerOutputs
+from perps_actors.feeds.request_scheduler import RequestScheduler
+from perps_actors.feeds.stream_plan_state import Streams
 from perps_actors.kernel.actor import Actor
 from perps_actors.kernel.inbox import InboxPolicy
 from perps_actors.market.events import BookWithdrawn, VenueMark
 from perps_actors.market.mark import Mark
 from perps_actors.market.mark_maker import MARKED
-from perps_actors.messages.changes import SetStreams, StreamPlan
 from perps_actors.messages.control import Tick
 from perps_actors.messages.feeds import (
     AnswerArrived,
+    CloseSources,
     ConnectionClosed,
     ConnectionOpened,
     FramesArrived,
     GetStreamStatistics,
     GetTops,
-    HangUp,
     MakeRequest,
     Reconnect,
     StreamStatistics,
     Tops,
 )
 from perps_actors.messages.marks import OfferMarks
+from perps_actors.messages.reconfiguration import SetStreams, StreamPlan
 from perps_actors.transport.wire import HttpAnswer, HttpRequest
-from perps_actors.venues.contract import Complaint, Outcome, SendFrame
+from perps_actors.venues.contract import InvalidInput, Outcome, SendFrame
 
 
 class StreamConsumer(Actor):
     """Owns a venue's connections, its adapter with the books, and the rung each instrument stands on.
 
     Takes: what its connections' threads tell (`ConnectionOpened`, `FramesArrived`, `ConnectionClosed`, `AnswerArrived`),
-    `OfferMarks` of the poller, `SetStreams`, `HangUp`, `GetTops`, `GetStreamStatistics`, and its own timers. Tells: `RecordMarks`
+    `OfferMarks` of the poller, `SetStreams`, `CloseSources`, `GetTops`, `GetStreamStatistics`, and its own timers. Tells: `RecordMarks`
     to the store; `FeedHeard`, `FeedDown`, `FeedGone`, `BookSuspect` to the market monitor; `ws_stream_error`, `ws_stream_exit`,
     `book_withdrawn`, `rung_changed`, `input_rejected` events to the recorder. Inbox: *all*; the sockets stop reading while it is
     full. A restart opens all connections anew and loses the books, which are synchronised again from snapshots, and the rungs,
@@ -51,16 +51,16 @@ class StreamConsumer(Actor):
         self,
         *,
         streams: Streams,
-        lines: Callable[[Callable[[float, Any], object]], Lines],
-        desk: RestDesk,
-        findings: Findings,
+        lines: Callable[[Callable[[float, Any], object]], ConnectionPool],
+        scheduler: RequestScheduler,
+        outputs: ConsumerOutputs,
     ) -> None:
         super().__init__()
         self._streams = streams
         self._lines = lines(self.after)
-        self._desk = desk
-        self._findings = findings
-        self._clock = findings.report.clock
+        self._desk = scheduler
+        self._findings = outputs
+        self._clock = outputs.report.clock
         self._frames = 0
 
     def on_start(self) -> None:
@@ -79,12 +79,14 @@ class StreamConsumer(Actor):
     def _close(self, reason: str) -> None:
         for plan in self._lines.close(reason):
             self._findings.ended(plan, reason, error=False)
-        self._findings.tell_complaints()
+        self._findings.report_invalid_inputs()
 
     def _follow(self, plan: StreamPlan) -> None:
         """Follow another plan: other symbols amend the connections, anything else opens all of them anew."""
         if self._streams.amended(plan):
-            gone = self._lines.amend(self._streams.connections(), self._streams.adapter.amend, self.voice())
+            gone = self._lines.amend(
+                self._streams.connections(), self._streams.adapter.amend, self.voice()
+            )
         else:
             gone = self._lines.close("settings changed")
             before, self._streams = self._streams, self._streams.anew(plan)
@@ -99,7 +101,10 @@ class StreamConsumer(Actor):
             case FramesArrived():
                 self._read(message)
             case OfferMarks(marks):
-                self._findings.marks([mark for mark in marks if self._streams.maker.admit(mark)], self._streams.maker.take_changes())
+                self._findings.marks(
+                    [mark for mark in marks if self._streams.maker.admit(mark)],
+                    self._streams.maker.take_changes(),
+                )
             case AnswerArrived(answer):
                 self._answered(answer)
             case MakeRequest(request):
@@ -108,11 +113,11 @@ class StreamConsumer(Actor):
                 self._tend(message)
             case SetStreams(plan):
                 self._follow(plan)
-            case HangUp(done):
-                self._desk.hang_up()
-                self._lines.hang_up("stopped", done)
+            case CloseSources(done):
+                self._desk.close_sources()
+                self._lines.close_sources("stopped", done)
             case Tick():
-                self._findings.tell_complaints()
+                self._findings.report_invalid_inputs()
                 self.after(1.0, Tick())
             case GetTops() | GetStreamStatistics():
                 return self._answer(message)
@@ -126,7 +131,11 @@ class StreamConsumer(Actor):
             return
         self._findings.heard(line, message.monotonic_ns)
         self._frames += len(message.frames)
-        read, connection, received_ns = self._streams.adapter.frame, message.connection, message.received_ns
+        read, connection, received_ns = (
+            self._streams.adapter.frame,
+            message.connection,
+            message.received_ns,
+        )
         marks: list[Mark] = []
         try:
             for self.cursor, frame in enumerate(message.frames):
@@ -136,8 +145,12 @@ class StreamConsumer(Actor):
             self._findings.marks(marks, self._streams.maker.take_changes())
 
     def _answered(self, answer: HttpAnswer) -> None:
-        outcomes = self._streams.adapter.answer(answer.request, answer.status, answer.body, answer.received_ns)
-        self._desk.answered(answer, usable=not any(outcome.__class__ is Complaint for outcome in outcomes))
+        outcomes = self._streams.adapter.answer(
+            answer.request, answer.status, answer.body, answer.received_ns
+        )
+        self._desk.answered(
+            answer, usable=not any(outcome.__class__ is InvalidInput for outcome in outcomes)
+        )
         self._take(outcomes, answer.monotonic_ns)
 
     def _take(self, outcomes: Iterable[Outcome], monotonic_ns: int) -> None:
@@ -163,11 +176,14 @@ class StreamConsumer(Actor):
                 self._desk.make(outcome, self)
             case SendFrame(connection, text):
                 self._lines.send(connection, text)
-            case Complaint(what):
-                self._findings.complaint(what)
+            case InvalidInput(what):
+                self._findings.invalid_input(what)
 
     def _tend(self, news: ConnectionOpened | ConnectionClosed | Reconnect) -> None:
-        line, now_ns = self._lines.current(news.connection, news.session), self._clock.monotonic_ns()
+        line, now_ns = (
+            self._lines.current(news.connection, news.session),
+            self._clock.monotonic_ns(),
+        )
         if line is None:
             return
         match news:
@@ -179,8 +195,10 @@ class StreamConsumer(Actor):
                 if error:
                     self._streams.maker.fail_all(line.plan.symbols, line.plan.sources, reason)
                 self._findings.ended(line.plan, reason, error=error)
-                if not self._lines.hung_up:
-                    self._take(self._streams.adapter.closed(connection, self._clock.time_ns()), now_ns)
+                if not self._lines.sources_closed:
+                    self._take(
+                        self._streams.adapter.closed(connection, self._clock.time_ns()), now_ns
+                    )
                 self._lines.closed(line, now_ns)
             case Reconnect():
                 self._lines.reconnect(line, self.voice())
@@ -190,8 +208,8 @@ class StreamConsumer(Actor):
             return self._streams.tops()
         return StreamStatistics(
             frames=self._frames,
-            complaints=self._findings.complaints,
+            invalid_inputs=self._findings.invalid_inputs,
             reconnects=self._lines.reconnects,
             rungs=self._streams.maker.rungs(),
-            last_complaint=self._findings.last_complaint,
+            last_invalid_input=self._findings.last_invalid_input,
         )

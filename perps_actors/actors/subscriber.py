@@ -8,12 +8,12 @@ from typing import Any, ClassVar
 
 import attrs
 
-from perps_actors.actors.reporter import Reporter
+from perps_actors.feeds.reporter import Reporter
 from perps_actors.kernel.actor import Actor
 from perps_actors.kernel.clock import NS_PER_S
 from perps_actors.kernel.inbox import InboxPolicy, Overflow
 from perps_actors.kernel.lease import under
-from perps_actors.messages.subscriptions import EventsHeard, MarksHeard
+from perps_actors.messages.subscriber import EventsHeard, MarksHeard
 
 FAILURES_IN_A_ROW = 10
 """Exceptions after each other that end a subscription."""
@@ -52,7 +52,13 @@ class Subscriber(Actor):
     inbox_policy: ClassVar[InboxPolicy] = SUBSCRIBER_INBOX
 
     def __init__(
-        self, receive: Callable[[Any], object], *, name: str, report: Reporter, reception: Reception, remove: Callable[[], None]
+        self,
+        receive: Callable[[Any], object],
+        *,
+        name: str,
+        report: Reporter,
+        reception: Reception,
+        remove: Callable[[], None],
     ) -> None:
         super().__init__()
         self._receive = receive
@@ -100,4 +106,10 @@ class Subscriber(Actor):
             self._tell("subscriber_failed")
 
     def _tell(self, kind: str) -> None:
-        self._report.tell(kind, None, subscriber=self._name, failures=self._reception.failures, error=self._reception.last_error)
+        self._report.tell(
+            kind,
+            None,
+            subscriber=self._name,
+            failures=self._reception.failures,
+            error=self._reception.last_error,
+        )

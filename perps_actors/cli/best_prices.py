@@ -26,13 +26,17 @@ class BestPriceWatch:
         every_s: pause between an answer and the next question, in seconds.
     """
 
-    def __init__(self, ask: Callable[[], Tops], clock: Clock, *, every_s: float = ASKED_EVERY_S) -> None:
+    def __init__(
+        self, ask: Callable[[], Tops], clock: Clock, *, every_s: float = ASKED_EVERY_S
+    ) -> None:
         self._ask = ask
         self._clock = clock
         self._every_s = every_s
         self._answer: tuple[int, BestPrices] = (clock.monotonic_ns(), {})
         self._over = threading.Event()
-        self.thread = threading.Thread(target=self._keep_asking, name="perps-best-prices", daemon=True)
+        self.thread = threading.Thread(
+            target=self._keep_asking, name="perps-best-prices", daemon=True
+        )
 
     def latest(self) -> BestPrices:
         """Return the prices that were answered last; none when that is too long ago."""
@@ -50,11 +54,19 @@ class BestPriceWatch:
         except PerpsActorsError:
             # Nobody answers: what was answered before goes out of date by itself.
             return
-        self._answer = (self._clock.monotonic_ns(), {instrument: (bid[0], ask[0]) for instrument, (bid, ask) in tops})
+        self._answer = (
+            self._clock.monotonic_ns(),
+            {instrument: (bid[0], ask[0]) for instrument, (bid, ask) in tops},
+        )
 
     def __enter__(self) -> Self:
         self.thread.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self._over.set()

@@ -46,7 +46,12 @@ COLUMNS = (
     Column(name="bp", text=lambda row: wording.basis_points(row.spread_bp), least=5, rank=4),
     Column(name="window", text=lambda row: f"{row.held}/{row.length}", rank=6),
     Column(name="marks/s", text=lambda row: wording.rate(row.marks_per_s), rank=2),
-    Column(name="health", text=lambda row: wording.UNKNOWN if row.health is None else row.health.value, least=7, right=False),
+    Column(
+        name="health",
+        text=lambda row: wording.UNKNOWN if row.health is None else row.health.value,
+        least=7,
+        right=False,
+    ),
 )
 """All of them, from left to right. `bp`: the spread in basis points of the mid."""
 
@@ -65,7 +70,10 @@ class Layout:
             self._widths[column.name] = max(self._widths[column.name], min(needed, column.most))
         kept = list(self._columns)
         for column in sorted(self._columns, key=lambda column: -column.rank):
-            if column.rank == 0 or sum(self._widths[each.name] + GAP for each in kept) - GAP <= width:
+            if (
+                column.rank == 0
+                or sum(self._widths[each.name] + GAP for each in kept) - GAP <= width
+            ):
                 break
             kept.remove(column)
         return tuple((column, self._widths[column.name]) for column in kept)

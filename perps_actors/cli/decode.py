@@ -20,14 +20,14 @@ from perps_actors.cli.progress import Bar
 from perps_actors.cli.refusal import refuse, say
 from perps_actors.errors import SettingsError
 from perps_actors.kernel.clock import SystemClock
-from perps_actors.venues.contract import Complaint
+from perps_actors.venues.contract import InvalidInput
 from perps_actors.venues.decode import decode as decode_lines
 from perps_actors.venues.registry import Venue, venue
 
 MAX_LINE = 32 * 1024 * 1024
 """Characters of a line; what is longer is cut, and complained of as no JSON."""
 _TOLD_EVERY = 256
-"""Lines between two looks at how far the file was read."""
+"""ConnectionPool between two looks at how far the file was read."""
 
 
 class _Raw:
@@ -36,7 +36,9 @@ class _Raw:
     def __init__(self, path: Path) -> None:
         self._bytes = path.open("rb")
         # Bytes that are no UTF-8 become surrogates, which no JSON decoder takes: a complaint for that line alone.
-        self._lines = io.TextIOWrapper(self._unpacked(path), encoding="utf-8", errors="surrogateescape")
+        self._lines = io.TextIOWrapper(
+            self._unpacked(path), encoding="utf-8", errors="surrogateescape"
+        )
         self.size = os.fstat(self._bytes.fileno()).st_size
         self.fault: str | None = None
 
@@ -67,7 +69,12 @@ class _Raw:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self._lines.close()
         self._bytes.close()
 
@@ -101,7 +108,7 @@ def _print_events(known: Venue, raw: _Raw, bar: Bar) -> None:
     out = sys.stdout.buffer
     encode = msgspec.json.Encoder().encode
     for event in decode_lines(known, raw.lines(bar.at)):
-        if isinstance(event, Complaint):
+        if isinstance(event, InvalidInput):
             bar.clear()
             click.echo(event.what, err=True)
         else:

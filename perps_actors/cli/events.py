@@ -13,7 +13,7 @@ import click
 from perps_actors.cli.pipe import let_go_of_stdout
 from perps_actors.cli.refusal import refuse
 from perps_actors.errors import JournalError, SettingsError
-from perps_actors.journal.lines import json_line, plain_line
+from perps_actors.journal.json_lines import json_line, plain_line
 from perps_actors.journal.since import parse_since
 from perps_actors.journal.sqlite_reader import SqliteJournalReader
 from perps_actors.messages.records import Event
@@ -26,12 +26,23 @@ POLL_S = 0.2
 @click.argument("journal", type=click.Path(path_type=Path, readable=False))
 @click.option("--kind", metavar="K", help="Only events of this kind.")
 @click.option("--symbol", metavar="S", help="Only events of this symbol, in the venue's spelling.")
-@click.option("--since", metavar="T", help="Only events received since: ISO 8601 (UTC if it does not say), or nanoseconds since 1970.")
+@click.option(
+    "--since",
+    metavar="T",
+    help="Only events received since: ISO 8601 (UTC if it does not say), or nanoseconds since 1970.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 @click.option("--follow", is_flag=True, help="Go on with new events as they come, until Ctrl-C.")
 @click.pass_context
 def events(
-    context: click.Context, *, journal: Path, kind: str | None, symbol: str | None, since: str | None, as_json: bool, follow: bool
+    context: click.Context,
+    *,
+    journal: Path,
+    kind: str | None,
+    symbol: str | None,
+    since: str | None,
+    as_json: bool,
+    follow: bool,
 ) -> None:
     """Print the events in JOURNAL, oldest first, also while it is written.
 

@@ -10,10 +10,10 @@ import attrs
 
 from perps_actors.cli.rates import Rate
 from perps_actors.cli.wording import printable
+from perps_actors.host.system import PerpsSystem
 from perps_actors.kernel.clock import NS_PER_S, Clock
 from perps_actors.market.feed_state import Health, Judgement
 from perps_actors.market.instrument import InstrumentId
-from perps_actors.system import PerpsSystem
 
 JUDGED_EVERY_NS = NS_PER_S
 """How often the health of all feeds is looked up: as often as it is judged."""
@@ -57,7 +57,9 @@ class Ailment:
     def __str__(self) -> str:
         """Return it as a line: the state, of whom, and why."""
         named = self.symbols if len(self.symbols) <= MOST_NAMED else self.symbols[: MOST_NAMED - 1]
-        others = f" and {len(self.symbols) - len(named)} more" if len(named) < len(self.symbols) else ""
+        others = (
+            f" and {len(self.symbols) - len(named)} more" if len(named) < len(self.symbols) else ""
+        )
         return f"{self.health.value} {printable(', '.join(named))}{others}: {printable(self.cause)}"
 
 
@@ -107,7 +109,10 @@ def ailments_of(judgements: Mapping[str, Judgement | None]) -> tuple[Ailment, ..
     for symbol, judgement in judgements.items():
         if judgement is not None and judgement.health in SICKEST_FIRST:
             sick[judgement.health, judgement.cause].append(symbol)
-    found = [Ailment(health=health, cause=cause, symbols=tuple(symbols)) for (health, cause), symbols in sick.items()]
+    found = [
+        Ailment(health=health, cause=cause, symbols=tuple(symbols))
+        for (health, cause), symbols in sick.items()
+    ]
     return tuple(sorted(found, key=lambda ailment: SICKEST_FIRST.index(ailment.health)))
 
 
@@ -122,7 +127,11 @@ class Observer:
     """
 
     def __init__(
-        self, system: PerpsSystem, clock: Clock, prices: Callable[[], BestPrices], frames: Callable[[], tuple[int, int] | None]
+        self,
+        system: PerpsSystem,
+        clock: Clock,
+        prices: Callable[[], BestPrices],
+        frames: Callable[[], tuple[int, int] | None],
     ) -> None:
         self._system = system
         self._clock = clock
@@ -141,7 +150,10 @@ class Observer:
         symbols = self._system.settings.symbols
         self._judge(now_ns, symbols)
         prices, shown = self._prices(), max(0, most_rows)
-        hidden = Counter("unknown" if (found := self._judgements[symbol]) is None else found.health.value for symbol in symbols[shown:])
+        hidden = Counter(
+            "unknown" if (found := self._judgements[symbol]) is None else found.health.value
+            for symbol in symbols[shown:]
+        )
         return Figures(
             rows=tuple(self._row(symbol, prices, now_ns) for symbol in symbols[:shown]),
             hidden=tuple(hidden.most_common()),
@@ -150,7 +162,11 @@ class Observer:
         )
 
     def _judge(self, now_ns: int, symbols: tuple[str, ...]) -> None:
-        if self._judged_ns is None or now_ns - self._judged_ns >= JUDGED_EVERY_NS or self._judgements.keys() != set(symbols):
+        if (
+            self._judged_ns is None
+            or now_ns - self._judged_ns >= JUDGED_EVERY_NS
+            or self._judgements.keys() != set(symbols)
+        ):
             self._judged_ns = now_ns
             self._judgements = {symbol: self._system.health(symbol) for symbol in symbols}
 
@@ -159,13 +175,17 @@ class Observer:
         mark, venue_mark = system.mark(symbol), system.venue_mark(symbol)
         best = prices.get(system.instrument(symbol))
         if mark is not None:
-            self._places[symbol] = max(self._places.get(symbol, 0), -int(mark.mark.normalize().as_tuple().exponent))
+            self._places[symbol] = max(
+                self._places.get(symbol, 0), -int(mark.mark.normalize().as_tuple().exponent)
+            )
         return Row(
             symbol=symbol,
             mark=None if mark is None else mark.mark,
             source=None if mark is None else mark.source,
             age_ns=None if mark is None else now_ns - mark.monotonic_ns,
-            venue_mark=None if venue_mark is None or venue_mark.mark is None else Decimal(venue_mark.mark),
+            venue_mark=None
+            if venue_mark is None or venue_mark.mark is None
+            else Decimal(venue_mark.mark),
             places=self._places.get(symbol),
             spread_bp=None if best is None else spread_bp(*best),
             held=len(system.window(symbol)),

@@ -10,7 +10,9 @@ try:
     import click
     import rich as _  # noqa: F401 - so that its absence is told here, before anything runs
 except ModuleNotFoundError as error:
-    sys.stderr.write(f"perps-actors: the command line needs the extra [cli] (no {error.name}): pip install 'perps-actors[cli]'\n")
+    sys.stderr.write(
+        f"perps-actors: the command line needs the extra [cli] (no {error.name}): pip install 'perps-actors[cli]'\n"
+    )
     raise SystemExit(2) from None
 
 from perps_actors.cli.decode import decode
@@ -35,14 +37,19 @@ class Verbs(click.Group):
         except click.ClickException as error:
             context = getattr(error, "ctx", None)
             path = prog_name if context is None else context.command_path
-            click.echo(f"{path}: {' '.join(error.format_message().split())} ({path} --help tells what there is)", err=True)
+            click.echo(
+                f"{path}: {' '.join(error.format_message().split())} ({path} --help tells what there is)",
+                err=True,
+            )
             code = 2
         except click.Abort:
             code = 130
         sys.exit(code)
 
 
-@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+@click.group(
+    cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120}
+)
 def main() -> None:
     """Keep the marks of perpetual futures true and at hand."""
 

@@ -7,7 +7,17 @@ from collections import Counter
 from perps_actors.cli.columns import GAP, Column, Layout
 from perps_actors.cli.figures import Ailment, Figures, Row, Whole
 from perps_actors.cli.progress import bar_text
-from perps_actors.cli.wording import age, cut, folded, mebibytes, padded, printable, rate, running_time, width_of
+from perps_actors.cli.wording import (
+    age,
+    cut,
+    folded,
+    mebibytes,
+    padded,
+    printable,
+    rate,
+    running_time,
+    width_of,
+)
 from perps_actors.market.feed_state import Health
 
 Span = tuple[str, str]
@@ -30,13 +40,19 @@ MOST_AILMENTS = 4
 
 def picture(figures: Figures, layout: Layout, width: int, height: int) -> tuple[Line, ...]:
     """Return the picture for a terminal of that size: at most `height` lines of at most `width` columns."""
-    head, ailments, foot = _title(figures.whole, width), _ailments(figures.ailments, width), _foot(figures.whole, width)
+    head, ailments, foot = (
+        _title(figures.whole, width),
+        _ailments(figures.ailments, width),
+        _foot(figures.whole, width),
+    )
     below = [(), *ailments, *([()] if ailments else []), *foot]
     room = height - len(head) - len(("blank", "names")) - len(below)
     if len(figures.rows) > room or figures.hidden:
         room = max(room - 1, 1)
     rows, hidden = figures.rows[:room], Counter(dict(figures.hidden))
-    hidden.update("unknown" if row.health is None else row.health.value for row in figures.rows[room:])
+    hidden.update(
+        "unknown" if row.health is None else row.health.value for row in figures.rows[room:]
+    )
     fitted = layout.fit(rows, width)
     lines = [*head, (), _names(fitted, width), *(_row(row, fitted, width) for row in rows)]
     if hidden:
@@ -49,7 +65,9 @@ def picture(figures: Figures, layout: Layout, width: int, height: int) -> tuple[
 def _title(whole: Whole, width: int) -> list[Line]:
     name = f"{whole.venue} ({whole.provenance})"
     about = f"  running {running_time(whole.running_ns)}  Ctrl-C stops"
-    lines: list[Line] = [((cut(name, width), STRONG), (cut(about, max(0, width - width_of(name))), PLAIN))]
+    lines: list[Line] = [
+        ((cut(name, width), STRONG), (cut(about, max(0, width - width_of(name))), PLAIN))
+    ]
     if whole.frames is not None:
         lines.append(((bar_text("recording", *whole.frames, "frames", width), PLAIN),))
     return lines
@@ -64,7 +82,9 @@ def _row(row: Row, fitted: tuple[tuple[Column, int], ...], width: int) -> Line:
     spans: list[Span] = []
     left = width
     for column, size in fitted:
-        text = cut(" " * (GAP if spans else 0) + padded(column.text(row), size, right=column.right), left)
+        text = cut(
+            " " * (GAP if spans else 0) + padded(column.text(row), size, right=column.right), left
+        )
         left -= width_of(text)
         spans.append((text, STYLE_OF[row.health] if column.name == "health" else PLAIN))
     return tuple(spans)
@@ -79,7 +99,9 @@ def _ailments(ailments: tuple[Ailment, ...], width: int) -> list[Line]:
 
 
 def _foot(whole: Whole, width: int) -> list[Line]:
-    waiting = f"inbox {whole.waiting:,}" + (f" ({age(whole.oldest_age_ns)})" if whole.waiting else "")
+    waiting = f"inbox {whole.waiting:,}" + (
+        f" ({age(whole.oldest_age_ns)})" if whole.waiting else ""
+    )
     state = "ok" if whole.kept else "not kept"
     calm = (
         waiting,

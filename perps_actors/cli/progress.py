@@ -38,7 +38,9 @@ class Bar:
         out: where to draw; standard error by default.
     """
 
-    def __init__(self, what: str, unit: str, clock: Clock, *, hide: bool = False, out: IO[str] | None = None) -> None:
+    def __init__(
+        self, what: str, unit: str, clock: Clock, *, hide: bool = False, out: IO[str] | None = None
+    ) -> None:
         self._what = what
         self._unit = unit
         self._clock = clock
@@ -54,7 +56,13 @@ class Bar:
             return
         self._due_ns = now_ns + DRAWN_EVERY_NS
         # The last column is left free: a terminal whose last column is written goes on to the next line.
-        text = bar_text(self._what, done, total, self._unit, os.get_terminal_size(self._out.fileno()).columns - 1)
+        text = bar_text(
+            self._what,
+            done,
+            total,
+            self._unit,
+            os.get_terminal_size(self._out.fileno()).columns - 1,
+        )
         self._write("\r" + text + " " * (self._drawn - len(text)))
         self._drawn = len(text)
 
@@ -71,5 +79,10 @@ class Bar:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.clear()

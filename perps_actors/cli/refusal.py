@@ -45,7 +45,11 @@ def advice(error: BaseException) -> str | None:
 
 def told(error: BaseException) -> str:
     """Return an error as one line, with advice."""
-    what = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) and error.strerror and error.filename else str(error)
+    what = (
+        f"{error.filename}: {error.strerror}"
+        if isinstance(error, OSError) and error.strerror and error.filename
+        else str(error)
+    )
     todo = advice(error)
     return printable(what if todo is None else f"{what} ({todo})")
 

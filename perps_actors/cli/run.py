@@ -23,9 +23,9 @@ from perps_actors.cli.refusal import refuse, say
 from perps_actors.cli.summary import Ending, summary_lines
 from perps_actors.cli.table import LiveTable
 from perps_actors.errors import PerpsActorsError, SettingsError, SimulatorError
+from perps_actors.host.session import RunOptions, Session
 from perps_actors.kernel.clock import NS_PER_S, SystemClock
 from perps_actors.messages.feeds import GetTops
-from perps_actors.session import RunOptions, Session
 
 LOOK_EVERY_S = 0.1
 
@@ -66,18 +66,57 @@ class _Interrupts:
     metavar="FILE",
     help="Settings in TOML; PERPS_ variables and the other options override it.",
 )
-@click.option("--venue", metavar="NAME", help="Live venue, e.g. binance_futures; without it (and without --recording) a synthetic one.")
-@click.option("--symbols", default="", metavar="A,B", help="In the venue's spelling; required on a live venue.")
-@click.option("--source", metavar="RUNG", help="Best source of marks to use: book, touch, trades or rest.")
 @click.option(
-    "--recording", type=click.Path(path_type=Path, readable=False), metavar="FOLDER", help="Run on a recording, served on loopback."
+    "--venue",
+    metavar="NAME",
+    help="Live venue, e.g. binance_futures; without it (and without --recording) a synthetic one.",
 )
-@click.option("--speed", type=float, metavar="X", help="Multiple of the recorded pace; 0: as fast as it can be read.")
-@click.option("--duration", type=click.FloatRange(min=0, min_open=True), metavar="S", help="Stop after so many seconds.")
-@click.option("--journal", type=click.Path(path_type=Path, readable=False), metavar="FILE", help="Keep all events in this file.")
-@click.option("--json", "as_json", is_flag=True, help="Print the summary as one JSON object on the last line.")
+@click.option(
+    "--symbols",
+    default="",
+    metavar="A,B",
+    help="In the venue's spelling; required on a live venue.",
+)
+@click.option(
+    "--source", metavar="RUNG", help="Best source of marks to use: book, touch, trades or rest."
+)
+@click.option(
+    "--recording",
+    type=click.Path(path_type=Path, readable=False),
+    metavar="FOLDER",
+    help="Run on a recording, served on loopback.",
+)
+@click.option(
+    "--speed",
+    type=float,
+    metavar="X",
+    help="Multiple of the recorded pace; 0: as fast as it can be read.",
+)
+@click.option(
+    "--duration",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="S",
+    help="Stop after so many seconds.",
+)
+@click.option(
+    "--journal",
+    type=click.Path(path_type=Path, readable=False),
+    metavar="FILE",
+    help="Keep all events in this file.",
+)
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print the summary as one JSON object on the last line."
+)
 @click.pass_context
-def run(context: click.Context, /, *, symbols: str, duration: float | None, as_json: bool, **options: Any) -> None:
+def run(
+    context: click.Context,
+    /,
+    *,
+    symbols: str,
+    duration: float | None,
+    as_json: bool,
+    **options: Any,
+) -> None:
     """Keep marks until Ctrl-C; with no options on a synthetic venue that is served on loopback."""
     interrupts, clock = _Interrupts(), SystemClock()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -91,7 +130,11 @@ def run(context: click.Context, /, *, symbols: str, duration: float | None, as_j
         click.echo(json.dumps(summary))
     else:
         # It has stopped: all that a second stop does is to return the report of the first.
-        click.echo("\n".join(summary_lines(summary, Ending.of(session.system, session.system.stop(), ran_ns))))
+        click.echo(
+            "\n".join(
+                summary_lines(summary, Ending.of(session.system, session.system.stop(), ran_ns))
+            )
+        )
     if reason == "venue died":
         say("run", "the venue's process died")
     if reason == "interrupted":
@@ -116,7 +159,9 @@ def _open(options: RunOptions, interrupts: _Interrupts) -> Session:
         raise SystemExit(130) from None
 
 
-def _run(session: Session, interrupts: _Interrupts, duration: float | None, *, as_json: bool) -> str:
+def _run(
+    session: Session, interrupts: _Interrupts, duration: float | None, *, as_json: bool
+) -> str:
     """Wait until there is a reason to stop, and return it."""
     clock = SystemClock()
     end_ns = None if duration is None else clock.monotonic_ns() + int(duration * NS_PER_S)
@@ -140,7 +185,10 @@ def _shown(session: Session, clock: SystemClock, *, as_json: bool) -> Iterator[C
 
     if sys.stdout.isatty() and not as_json:
         prices = BestPriceWatch(lambda: system.ask("stream_consumer", GetTops()), clock)
-        with prices, LiveTable(Observer(system, clock, prices.latest, frames), clock, Console()) as table:
+        with (
+            prices,
+            LiveTable(Observer(system, clock, prices.latest, frames), clock, Console()) as table,
+        ):
             yield table.refresh
     else:
         with Bar("recording", "frames", clock, hide=as_json) as bar:

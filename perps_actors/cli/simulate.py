@@ -11,19 +11,58 @@ from perps_actors.errors import SimulatorError
 
 
 @click.command()
-@click.option("--venue", metavar="NAME", help="Venue to speak as; that of the recording, else binance_futures.")
+@click.option(
+    "--venue",
+    metavar="NAME",
+    help="Venue to speak as; that of the recording, else binance_futures.",
+)
 @click.option(
     "--recording",
     type=click.Path(path_type=Path, readable=False),
     metavar="FOLDER",
     help="Play this recording instead of a synthetic market.",
 )
-@click.option("--faults", type=click.Path(path_type=Path, readable=False), metavar="FILE", help="Schedule of faults, JSON or TOML.")
-@click.option("--seed", type=int, default=0, show_default=True, metavar="N", help="Seed of the synthetic market and of the faults' noise.")
-@click.option("--port", type=click.IntRange(0, 65535), default=0, metavar="P", help="Port on 127.0.0.1; a free one by default.")
-@click.option("--symbols", default="", metavar="A,B", help="Symbols of the synthetic market, or of the recording.")
-@click.option("--speed", type=float, default=1.0, show_default=True, metavar="X", help="Multiple of recorded pace; 0: as fast as read.")
-@click.option("--parent-pipe", is_flag=True, hidden=True, help="End when standard input does, and ignore SIGINT.")
+@click.option(
+    "--faults",
+    type=click.Path(path_type=Path, readable=False),
+    metavar="FILE",
+    help="Schedule of faults, JSON or TOML.",
+)
+@click.option(
+    "--seed",
+    type=int,
+    default=0,
+    show_default=True,
+    metavar="N",
+    help="Seed of the synthetic market and of the faults' noise.",
+)
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=0,
+    metavar="P",
+    help="Port on 127.0.0.1; a free one by default.",
+)
+@click.option(
+    "--symbols",
+    default="",
+    metavar="A,B",
+    help="Symbols of the synthetic market, or of the recording.",
+)
+@click.option(
+    "--speed",
+    type=float,
+    default=1.0,
+    show_default=True,
+    metavar="X",
+    help="Multiple of recorded pace; 0: as fast as read.",
+)
+@click.option(
+    "--parent-pipe",
+    is_flag=True,
+    hidden=True,
+    help="End when standard input does, and ignore SIGINT.",
+)
 @click.pass_context
 def simulate(
     context: click.Context,

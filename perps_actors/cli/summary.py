@@ -10,9 +10,9 @@ import attrs
 
 from perps_actors.cli.figures import Ailment, ailments_of
 from perps_actors.cli.wording import UNKNOWN, mebibytes, padded, printable, running_time, width_of
+from perps_actors.host.system import PerpsSystem, SystemReport
 from perps_actors.kernel.ceiling import MemoryCeiling
 from perps_actors.messages.records import JournalStatus
-from perps_actors.system import PerpsSystem, SystemReport
 
 _HEAD = ("symbol", "last mark", "source", "marks", "window", "health")
 _LEFT = frozenset({"symbol", "source", "health"})
@@ -38,7 +38,11 @@ class Ending:
         return cls(
             running_ns=running_ns,
             journal_path=system.settings.journal.path,
-            sources={symbol: mark.source for symbol in symbols if (mark := system.mark(symbol)) is not None},
+            sources={
+                symbol: mark.source
+                for symbol in symbols
+                if (mark := system.mark(symbol)) is not None
+            },
             ailments=ailments_of({symbol: system.health(symbol) for symbol in symbols}),
             ceiling=system.memory_ceiling(),
             report=report,
@@ -50,16 +54,36 @@ def summary_lines(summary: Mapping[str, Any], ending: Ending) -> list[str]:
     symbols = summary["symbols"]
     rows = [_row(symbol, row, ending) for symbol, row in symbols.items()]
     facts = (
-        ("marks", f"{summary['marks_total']:,} of {len(symbols)} symbol{'s' if len(symbols) != 1 else ''} on {summary['venue']}"),
+        (
+            "marks",
+            f"{summary['marks_total']:,} of {len(symbols)} symbol{'s' if len(symbols) != 1 else ''} on {summary['venue']}",
+        ),
         ("ran", running_time(ending.running_ns)),
         ("journal", _journal(summary, ending)),
-        *([("look", f"perps-actors events {shlex.quote(ending.journal_path)}")] if ending.journal_path is not None else []),
+        *(
+            [("look", f"perps-actors events {shlex.quote(ending.journal_path)}")]
+            if ending.journal_path is not None
+            else []
+        ),
         ("drops", f"{summary['events_dropped']:,}"),
         ("restarts", f"{summary['restarts']:,}"),
-        ("memory", f"what waits in inboxes could never take more than {mebibytes(ending.ceiling.total)}"),
-        ("stop", "clean" if summary["clean_stop"] else f"NOT clean: {'; '.join(flaws(ending.report)) or 'unknown why'}"),
+        (
+            "memory",
+            f"what waits in inboxes could never take more than {mebibytes(ending.ceiling.total)}",
+        ),
+        (
+            "stop",
+            "clean"
+            if summary["clean_stop"]
+            else f"NOT clean: {'; '.join(flaws(ending.report)) or 'unknown why'}",
+        ),
     )
-    return [*_aligned([_HEAD, *rows]), *map(str, ending.ailments), "", *(f"{name:<{_INDENT}}{what}" for name, what in facts)]
+    return [
+        *_aligned([_HEAD, *rows]),
+        *map(str, ending.ailments),
+        "",
+        *(f"{name:<{_INDENT}}{what}" for name, what in facts),
+    ]
 
 
 def flaws(report: SystemReport) -> list[str]:
@@ -79,7 +103,14 @@ def flaws(report: SystemReport) -> list[str]:
 
 def _row(symbol: str, row: Mapping[str, Any], ending: Ending) -> tuple[str, ...]:
     last, health = row["last_mark"] or UNKNOWN, row["health"] or UNKNOWN
-    return (printable(symbol), last, ending.sources.get(symbol, UNKNOWN), f"{row['marks']:,}", str(row["window"]), health)
+    return (
+        printable(symbol),
+        last,
+        ending.sources.get(symbol, UNKNOWN),
+        f"{row['marks']:,}",
+        str(row["window"]),
+        health,
+    )
 
 
 def _journal(summary: Mapping[str, Any], ending: Ending) -> str:
@@ -94,6 +125,9 @@ def _journal(summary: Mapping[str, Any], ending: Ending) -> str:
 def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
     widths = [max(width_of(cell) for cell in column) for column in zip(*rows, strict=True)]
     return [
-        "  ".join(padded(cell, width, right=name not in _LEFT) for cell, width, name in zip(row, widths, _HEAD, strict=True)).rstrip()
+        "  ".join(
+            padded(cell, width, right=name not in _LEFT)
+            for cell, width, name in zip(row, widths, _HEAD, strict=True)
+        ).rstrip()
         for row in rows
     ]

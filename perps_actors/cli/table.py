@@ -48,7 +48,9 @@ class LiveTable:
         """Return the picture of this moment for the console's present size."""
         width, height = self._console.size
         lines = picture(self._observer.look(height), self._layout, width, height)
-        return Text("\n", no_wrap=True, overflow="crop").join(Text.assemble(*line) for line in lines)
+        return Text("\n", no_wrap=True, overflow="crop").join(
+            Text.assemble(*line) for line in lines
+        )
 
     def __enter__(self) -> Self:
         if not self._console.is_dumb_terminal:
@@ -56,5 +58,10 @@ class LiveTable:
             self._stack.enter_context(self._live)
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self._stack.close()

@@ -114,7 +114,9 @@ def _check_fit(index: int, event: Event) -> None:
     try:
         _packed(1, GENESIS, (event,))
     except _UNFIT as error:
-        raise EventUnfit(index, f"event {index} of kind {event.kind!r} cannot be kept: {error}") from error
+        raise EventUnfit(
+            index, f"event {index} of kind {event.kind!r} cannot be kept: {error}"
+        ) from error
 
 
 def json_text(value: object) -> str:

@@ -55,7 +55,11 @@ class JournalReader(Protocol):
     """Reads a journal, also while it is written; changes nothing in it."""
 
     def events(
-        self, kind: str | None = None, symbol: str | None = None, since_ns: int | None = None, after: int = 0
+        self,
+        kind: str | None = None,
+        symbol: str | None = None,
+        since_ns: int | None = None,
+        after: int = 0,
     ) -> Iterator[tuple[int, Event]]:
         """Yield sequence number and event, in order, as far as they are written when the end is reached.
 

@@ -4,9 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+import attrs
+
 from perps_actors.errors import EventUnfit, JournalError
 from perps_actors.journal.contract import JournalWriter
 from perps_actors.messages.records import Event, JournalStatus
+
+
+@attrs.frozen(kw_only=True)
+class RecordingPolicy:
+    """How events are grouped and how long they may wait for a journal that fails."""
+
+    linger_s: float = 0.02
+    block: int = 1_000
+    """Events that are written at once, without lingering."""
+    backlog: int = 200_000
+    """Events that wait for a failing journal; beyond, mark updates are dropped and accounted for."""
+    retry_s: float = 0.5
+    rest_marks: bool = False
+    """Whether polled marks are recorded, as `rest_mark_update`; never as `ws_mark_update`."""
 
 
 class GroupCommit:
@@ -19,7 +35,9 @@ class GroupCommit:
         before: how the group before this one ended: what still waited then is gone.
     """
 
-    def __init__(self, writer: JournalWriter, *, block: int, backlog: int, before: JournalStatus) -> None:
+    def __init__(
+        self, writer: JournalWriter, *, block: int, backlog: int, before: JournalStatus
+    ) -> None:
         self.writer = writer
         self.failing: str | None = None
         """Why the last commit failed; None while commits succeed."""

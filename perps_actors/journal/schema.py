@@ -57,10 +57,16 @@ class Malformed(sqlite3.DatabaseError):
 def connect(path: Path, mode: Literal["ro", "rw"]) -> sqlite3.Connection:
     """Return a connection in autocommit that any one thread at a time may use; never creates the file."""
     uri = f"{path.absolute().as_uri()}?mode={mode}"
-    if mode == "ro" and not os.access(path.parent, os.W_OK) and not path.with_name(f"{path.name}-wal").exists():
+    if (
+        mode == "ro"
+        and not os.access(path.parent, os.W_OK)
+        and not path.with_name(f"{path.name}-wal").exists()
+    ):
         # On a read-only medium SQLite cannot make the file by which it and a writer keep out of each other's way.
         uri += "&immutable=1"
-    connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=_BUSY_TIMEOUT_S)
+    connection = sqlite3.connect(
+        uri, uri=True, isolation_level=None, check_same_thread=False, timeout=_BUSY_TIMEOUT_S
+    )
     # Damaged text must reach the check of its block's hash.
     connection.text_factory = partial(str, encoding="utf-8", errors="replace")
     if mode == "ro":
@@ -103,10 +109,17 @@ def check(connection: sqlite3.Connection, path: Path) -> None:
     Raises:
         JournalError: it is none, or of a newer version; names the file.
     """
-    names = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    names = {
+        name
+        for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+    }
     meta = dict(connection.execute("SELECT name, value FROM meta")) if "meta" in names else {}
     version = meta.get("schema")
-    if meta.get("format") != FORMAT or not isinstance(version, int) or not isinstance(meta.get("epoch"), int):
+    if (
+        meta.get("format") != FORMAT
+        or not isinstance(version, int)
+        or not isinstance(meta.get("epoch"), int)
+    ):
         msg = f"{path}: is no journal"
         raise JournalError(msg)
     if version > VERSION:
@@ -114,7 +127,9 @@ def check(connection: sqlite3.Connection, path: Path) -> None:
         raise JournalError(msg)
 
 
-def next_block(connection: sqlite3.Connection, after: int, matching: str = "", values: Sequence[object] = ()) -> Block | None:
+def next_block(
+    connection: sqlite3.Connection, after: int, matching: str = "", values: Sequence[object] = ()
+) -> Block | None:
     """Return the first block that ends beyond sequence number `after`, and matches if a condition in SQL is given.
 
     Raises:
@@ -130,7 +145,9 @@ def next_block(connection: sqlite3.Connection, after: int, matching: str = "", v
 
 def last_block(connection: sqlite3.Connection) -> Block | None:
     """Return the last block."""
-    return _block(connection.execute(f"SELECT {COLUMNS} FROM blocks ORDER BY last DESC LIMIT 1").fetchone())  # noqa: S608 (constants)
+    return _block(
+        connection.execute(f"SELECT {COLUMNS} FROM blocks ORDER BY last DESC LIMIT 1").fetchone()
+    )  # noqa: S608 (constants)
 
 
 def _block(row: tuple[Any, ...] | None) -> Block | None:
@@ -147,7 +164,9 @@ def events_of(connection: sqlite3.Connection, block: Block) -> tuple[Event, ...]
     Raises:
         JournalError: it does not fit; names the block.
     """
-    row = connection.execute("SELECT hash FROM blocks WHERE last = ? - 1", (block.first,)).fetchone()
+    row = connection.execute(
+        "SELECT hash FROM blocks WHERE last = ? - 1", (block.first,)
+    ).fetchone()
     return unpack(block, GENESIS if block.first == 1 else row and row[0])
 
 

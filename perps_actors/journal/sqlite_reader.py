@@ -43,7 +43,11 @@ class SqliteJournalReader:
         self.close()
 
     def events(
-        self, kind: str | None = None, symbol: str | None = None, since_ns: int | None = None, after: int = 0
+        self,
+        kind: str | None = None,
+        symbol: str | None = None,
+        since_ns: int | None = None,
+        after: int = 0,
     ) -> Iterator[tuple[int, Event]]:
         """Yield sequence number and event, in order, as far as they are written when the end is reached.
 
@@ -69,7 +73,9 @@ class SqliteJournalReader:
                 ):
                     yield sequence, event
 
-    def _blocks(self, kind: str | None, symbol: str | None, since_ns: int | None, after: int) -> Iterator[tuple[Block, tuple[Event, ...]]]:
+    def _blocks(
+        self, kind: str | None, symbol: str | None, since_ns: int | None, after: int
+    ) -> Iterator[tuple[Block, tuple[Event, ...]]]:
         matching, values = "", list[Any]()
         if since_ns is not None:
             matching += " AND latest_ns >= ?"

@@ -57,7 +57,9 @@ class SqliteJournalWriter:
             return cls._opened(path, max_bytes, rescue(path))
 
     @classmethod
-    def _opened(cls, path: Path, max_bytes: int | None, repaired: Repair | None = None) -> SqliteJournalWriter:
+    def _opened(
+        cls, path: Path, max_bytes: int | None, repaired: Repair | None = None
+    ) -> SqliteJournalWriter:
         connection = schema.connect(path, "rw")
         try:
             writer = cls(path, connection, repaired)
@@ -108,7 +110,10 @@ class SqliteJournalWriter:
                 break
         if torn:
             what = "; ".join(why for _, why in torn)
-            self._repaired = Repair(f"{self._path}: cut at the end and kept in table torn: {what}", torn[0][0] - self._last)
+            self._repaired = Repair(
+                f"{self._path}: cut at the end and kept in table torn: {what}",
+                torn[0][0] - self._last,
+            )
 
     @property
     def last_sequence(self) -> int:

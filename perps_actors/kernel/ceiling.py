@@ -43,7 +43,9 @@ class MemoryCeiling:
         lines = [f"{'inbox':<16} {'items':>8} {'B/item':>8} {'held MiB':>9} {'total MiB':>10}"]
         for row in self.rows:
             held, total = row.held_bytes / _MIB, row.total / _MIB
-            lines.append(f"{row.name:<16} {row.items:>8} {row.item_bytes:>8} {held:>9.1f} {total:>10.1f}")
+            lines.append(
+                f"{row.name:<16} {row.items:>8} {row.item_bytes:>8} {held:>9.1f} {total:>10.1f}"
+            )
         lines.append(f"{'all':<16} {'':>8} {'':>8} {'':>9} {self.total / _MIB:>10.1f}")
         return "\n".join(lines)
 

@@ -13,7 +13,7 @@ from perps_actors.errors import ActorUnavailable, Fenced
 from perps_actors.kernel.address import Address
 from perps_actors.kernel.inbox import EMPTY, Inbox, InboxPolicy
 from perps_actors.kernel.lease import HERE, Lease, enter
-from perps_actors.kernel.life import DeadLetter, Verdict, Watcher
+from perps_actors.kernel.life import DeadLetter, TurnResult, Watcher
 from perps_actors.kernel.orders import ORDERS, START, Recycle, Start
 from perps_actors.kernel.statistics import CellStatistics, GetStatistics
 from perps_actors.kernel.timers import Timer
@@ -62,12 +62,12 @@ class Cell:
         self.actor = actor
         self._schedule()
 
-    def turn(self, budget: int) -> Verdict:
+    def turn(self, budget: int) -> TurnResult:
         """Handle up to `budget` messages on the present thread."""
         actor = self.actor
         if actor is None:
             self.inbox.park()
-            return Verdict.IDLE
+            return TurnResult.IDLE
         began_ns = self.runtime.clock.monotonic_ns()
         before, HERE.lease = HERE.lease, actor.actor_inbox
         try:
@@ -78,7 +78,7 @@ class Cell:
                 else:
                     entry = take()
                 if entry is EMPTY:
-                    return Verdict.IDLE
+                    return TurnResult.IDLE
                 verdict = step(actor, entry)
                 if verdict is not None:
                     return verdict
@@ -86,9 +86,9 @@ class Cell:
             HERE.lease = before
             self.busy_ns += self.runtime.clock.monotonic_ns() - began_ns
         self.inbox.look()
-        return Verdict.MORE
+        return TurnResult.MORE
 
-    def step(self, actor: Actor, entry: Any) -> Verdict | None:
+    def step(self, actor: Actor, entry: Any) -> TurnResult | None:
         """Handle one message: every error is the death of this actor alone, the reply is settled, the message accounted for."""
         hand = self._in_hand
         hand.append(entry)
@@ -100,7 +100,9 @@ class Cell:
             else:
                 answer = self._handle(actor, entry)
         except BaseException as error:  # noqa: BLE001 - the one place where an actor's errors, SystemExit too, end
-            return self._ended_by(actor, hand, error, entry.reply_to if entry.__class__ is Envelope else None)
+            return self._ended_by(
+                actor, hand, error, entry.reply_to if entry.__class__ is Envelope else None
+            )
         try:
             hand.pop()
         except IndexError:
@@ -114,7 +116,9 @@ class Cell:
         """Have the actor do what a message with traits, an order or an envelope is about; return the answer."""
         message: Any
         reply: Any
-        message, reply = (entry.message, entry.reply_to) if entry.__class__ is Envelope else (entry, None)
+        message, reply = (
+            (entry.message, entry.reply_to) if entry.__class__ is Envelope else (entry, None)
+        )
         cls = message.__class__
         if traits_of(cls):
             actor.cursor = 0
@@ -128,9 +132,11 @@ class Cell:
             return None
         return actor.receive_envelope(message)
 
-    def _handled(self, actor: Actor, entry: Any, answer: Any) -> Verdict | None:
+    def _handled(self, actor: Actor, entry: Any, answer: Any) -> TurnResult | None:
         """Account for a message that was handled, and settle its reply."""
-        message, reply = (entry.message, entry.reply_to) if entry.__class__ is Envelope else (entry, None)
+        message, reply = (
+            (entry.message, entry.reply_to) if entry.__class__ is Envelope else (entry, None)
+        )
         cls = message.__class__
         if cls in ORDERS:
             return self._carried_out(actor, entry, answer)
@@ -151,12 +157,14 @@ class Cell:
             return error
         return None
 
-    def _carried_out(self, actor: Actor, entry: Any, error: BaseException | None) -> Verdict | None:
+    def _carried_out(
+        self, actor: Actor, entry: Any, error: BaseException | None
+    ) -> TurnResult | None:
         if entry is START:
             self._tell_watcher("started", self.generation)
             return None
         self._end(actor, entry, error)
-        return Verdict.IDLE
+        return TurnResult.IDLE
 
     def _end(self, actor: Actor, order: Any, error: BaseException | None) -> None:
         """Let the incarnation go as it was told to; whoever waits for that learns it last."""
@@ -167,16 +175,18 @@ class Cell:
             order.reply_to.set(None)
         self._tell_watcher("stopped", self.generation, left, error)
 
-    def _ended_by(self, actor: Actor, hand: list[Any], error: BaseException, reply: Any) -> Verdict:
+    def _ended_by(
+        self, actor: Actor, hand: list[Any], error: BaseException, reply: Any
+    ) -> TurnResult:
         # While it is in hand, because this hook may hang like any other.
         with suppress(BaseException):
             actor.on_failure(type(error), error, error.__traceback__)
         try:
             entry = hand.pop()
         except IndexError:
-            return Verdict.FENCED
+            return TurnResult.FENCED
         self._bury(actor, entry, error, reply)
-        return Verdict.IDLE
+        return TurnResult.IDLE
 
     def _bury(self, actor: Actor, entry: Any, error: BaseException, reply: Any) -> None:
         """Account for a death: the message is set aside, the asker told, then the watcher."""
@@ -210,7 +220,9 @@ class Cell:
                     self.inbox.put_back(rest)
         self.inbox.taken += weight
         self.dead += dead
-        return DeadLetter(actor=self.name, generation=self.generation, message=message, error=error, items=dead)
+        return DeadLetter(
+            actor=self.name, generation=self.generation, message=message, error=error, items=dead
+        )
 
     def fence(self, error: BaseException) -> bool:
         """Give up the incarnation that hangs in a handler; return False when it came back by itself in the meantime."""
@@ -285,9 +297,9 @@ class Cell:
         )
 
 
-def _came_back_late(actor: Actor) -> Verdict:
+def _came_back_late(actor: Actor) -> TurnResult:
     """Let an incarnation that was replaced while it hung release what it holds."""
     error = Fenced("This incarnation was replaced while it was in a handler")
     with suppress(BaseException):
         actor.on_failure(Fenced, error, None)
-    return Verdict.FENCED
+    return TurnResult.FENCED

@@ -147,7 +147,9 @@ class Child:
         self.state = state
         self.left += self.cell.close()
         if self.added is not None:
-            self.added.set_exception((StartFailed, StartFailed(f"{self.name}: stopped before it was up"), None))
+            self.added.set_exception(
+                (StartFailed, StartFailed(f"{self.name}: stopped before it was up"), None)
+            )
 
     def note_death(self, now_ns: int, letter: DeadLetter | None, policy: RestartPolicy) -> None:
         """Count a death; one after healthy time starts the backoff over."""
@@ -204,7 +206,9 @@ class StopReport:
     @classmethod
     def of(cls, children: Sequence[Child]) -> StopReport:
         """Return the report on children that have all ended."""
-        by_state = {state: tuple(c.name for c in children if c.state is state) for state in ChildState}
+        by_state = {
+            state: tuple(c.name for c in children if c.state is state) for state in ChildState
+        }
         return cls(
             finished=by_state[ChildState.STOPPED],
             drained=sum(c.cell.statistics().handled - c.handled_before for c in children),

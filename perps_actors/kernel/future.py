@@ -46,7 +46,11 @@ class Answer(pykka.ThreadingFuture[Any]):
             raise AskRefused(msg)
         with self._condition:
             # Whoever settles it, or gives it a hook, notifies; nobody else does.
-            if self._result is None and self._get_hook is None and not self._condition.wait(timeout):
+            if (
+                self._result is None
+                and self._get_hook is None
+                and not self._condition.wait(timeout)
+            ):
                 msg = f"No answer within {timeout} s"
                 raise AskTimeout(msg)
             result = self._result

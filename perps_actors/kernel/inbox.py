@@ -20,7 +20,18 @@ from pykka._envelope import Envelope
 from perps_actors.kernel.clock import SystemClock
 from perps_actors.kernel.statistics import InboxStatistics
 from perps_actors.kernel.timers import Timer
-from perps_actors.kernel.traits import BATCH, CONTROL, HOLDS, MERGES, ORDER, SHEDDABLE, TRAITS, held_by, traits_of, weight_of
+from perps_actors.kernel.traits import (
+    BATCH,
+    CONTROL,
+    HOLDS,
+    MERGES,
+    ORDER,
+    SHEDDABLE,
+    TRAITS,
+    held_by,
+    traits_of,
+    weight_of,
+)
 
 
 class Overflow(Enum):
@@ -132,12 +143,20 @@ class Inbox:
     def _put_carefully(self, entry: Any) -> bool:
         """Append what has a lane or a weight of its own, or may meet the bound; return False when it was dropped."""
         message = _unwrapped(entry)
-        traits, weight, held_bytes = traits_of(message.__class__), weight_of(message), held_by(message)
+        traits, weight, held_bytes = (
+            traits_of(message.__class__),
+            weight_of(message),
+            held_by(message),
+        )
         with self._lock:
             if traits & MERGES and self.policy.conflate and not _awaited(entry):
                 self._merge(message, weight)
                 return True
-            if not traits & (CONTROL | ORDER) and not _is_timer(entry) and not self._make_room(traits, weight):
+            if (
+                not traits & (CONTROL | ORDER)
+                and not _is_timer(entry)
+                and not self._make_room(traits, weight)
+            ):
                 self._refused += weight
                 return False
             if traits & (BATCH | HOLDS):
@@ -182,7 +201,9 @@ class Inbox:
             entry = self._data.popleft()
         except IndexError:
             return
-        if _awaited(entry) or (entry.__class__ is not _Slot and traits_of(_unwrapped(entry).__class__) & ORDER):
+        if _awaited(entry) or (
+            entry.__class__ is not _Slot and traits_of(_unwrapped(entry).__class__) & ORDER
+        ):
             # It is next in turn either way; over there it takes no room.
             self._control.append(entry)
             return
@@ -289,7 +310,9 @@ class Inbox:
             return InboxStatistics(
                 length=length,
                 held_bytes=self.held_bytes,
-                oldest_age_ns=self._now_ns() - since_ns if length and since_ns is not None else None,
+                oldest_age_ns=self._now_ns() - since_ns
+                if length and since_ns is not None
+                else None,
                 taken=self.taken,
                 refused=self._refused,
                 merged=self._merged,

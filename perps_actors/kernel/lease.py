@@ -54,7 +54,11 @@ class Lease:
     def _why_not(self) -> str:
         if self.cell is None:
             return "The actor was never started"
-        return "This incarnation has ended" if self.void or self.cell.inbox.closed else "The inbox is full"
+        return (
+            "This incarnation has ended"
+            if self.void or self.cell.inbox.closed
+            else "The inbox is full"
+        )
 
     def get(self) -> Any:
         """Pykka's own loop would call this; ours never does.

@@ -28,14 +28,16 @@ class Watcher(Protocol):
     def started(self, cell: Cell, generation: int) -> None:
         """`on_start` is done."""
 
-    def died(self, cell: Cell, generation: int, error: BaseException, letter: DeadLetter | None) -> None:
+    def died(
+        self, cell: Cell, generation: int, error: BaseException, letter: DeadLetter | None
+    ) -> None:
         """The incarnation ended by an error; the inbox waits for the next one."""
 
     def stopped(self, cell: Cell, generation: int, left: int, error: BaseException | None) -> None:
         """The incarnation ended as it was told to. `error`: what its `on_stop` raised, or that it hung."""
 
 
-class Verdict(Enum):
+class TurnResult(Enum):
     """What became of a turn."""
 
     IDLE = "idle"

@@ -73,7 +73,7 @@ class ChildOverdue:
     name: str
 
 
-class Reporter:
+class CellObserver:
     """Turns what a dispatcher sees of a cell into messages to the supervisor."""
 
     def __init__(self, tell: Callable[[Any], object]) -> None:
@@ -83,7 +83,9 @@ class Reporter:
         """Tell that `on_start` is done."""
         self._tell(Started(cell.name, generation))
 
-    def died(self, cell: Cell, generation: int, error: BaseException, letter: DeadLetter | None) -> None:
+    def died(
+        self, cell: Cell, generation: int, error: BaseException, letter: DeadLetter | None
+    ) -> None:
         """Tell of a death."""
         self._tell(Died(cell.name, generation, error, letter))
 

@@ -13,7 +13,7 @@ from perps_actors.kernel.clock import NS_PER_S, Clock, SystemClock
 from perps_actors.kernel.future import Answer
 from perps_actors.kernel.inbox import InboxPolicy
 from perps_actors.kernel.lease import Lease
-from perps_actors.kernel.life import Verdict
+from perps_actors.kernel.life import TurnResult
 from perps_actors.kernel.timers import ThreadedTimers, Timer
 
 # Pykka's own, which it leaves to the host to configure: what its users look at when an actor that nobody supervises dies.
@@ -55,7 +55,9 @@ class Runtime(Protocol):
 class Dispatcher:
     """One thread that runs the cells of a group, turn by turn. It starts with the first turn."""
 
-    def __init__(self, start_thread: Callable[[str, Callable[[], None]], threading.Thread], name: str) -> None:
+    def __init__(
+        self, start_thread: Callable[[str, Callable[[], None]], threading.Thread], name: str
+    ) -> None:
         self._start_thread = start_thread
         self._name = name
         self._ready: SimpleQueue[Cell | None] = SimpleQueue()
@@ -82,9 +84,9 @@ class Dispatcher:
             if cell is None:
                 return
             verdict = cell.turn(TURN)
-            if verdict is Verdict.MORE:
+            if verdict is TurnResult.MORE:
                 ready.put(cell)
-            elif verdict is Verdict.FENCED:
+            elif verdict is TurnResult.FENCED:
                 return
 
     def replace_thread(self) -> None:

@@ -13,7 +13,7 @@ from perps_actors.kernel.clock import NS_PER_S, ManualClock
 from perps_actors.kernel.future import Answer
 from perps_actors.kernel.inbox import InboxPolicy
 from perps_actors.kernel.lease import Lease
-from perps_actors.kernel.life import Verdict
+from perps_actors.kernel.life import TurnResult
 from perps_actors.kernel.timers import Timer, TimerHeap
 
 
@@ -99,8 +99,10 @@ class SimulatedRuntime:
             raise KernelError(msg)
         cell = list(self._ready)[self.random.randrange(len(self._ready))]
         del self._ready[cell]
-        self._trace.update(f"{self.clock.monotonic_ns()} {cell.name} {cell.generation} {cell.inbox.taken};".encode())
-        if cell.turn(1) is Verdict.MORE:
+        self._trace.update(
+            f"{self.clock.monotonic_ns()} {cell.name} {cell.generation} {cell.inbox.taken};".encode()
+        )
+        if cell.turn(1) is TurnResult.MORE:
             self.schedule(cell)
         return True
 

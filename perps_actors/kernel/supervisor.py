@@ -11,12 +11,30 @@ from typing import Any
 from perps_actors.errors import KernelError, StartFailed
 from perps_actors.kernel.actor import Actor
 from perps_actors.kernel.brood import Brood
-from perps_actors.kernel.children import Child, ChildState, Hung, Incident, Restart, RestartPolicy, StopReport, Strategy
+from perps_actors.kernel.children import (
+    Child,
+    ChildState,
+    Hung,
+    Incident,
+    Restart,
+    RestartPolicy,
+    StopReport,
+    Strategy,
+)
 from perps_actors.kernel.clock import NS_PER_S
 from perps_actors.kernel.commands import AddChild, RemoveChild, StartChildren, StopChildren
 from perps_actors.kernel.future import Answer
 from perps_actors.kernel.life import DeadLetter
-from perps_actors.kernel.news import ChildOverdue, DeadlinePassed, Died, Look, Reporter, Revive, Started, Stopped
+from perps_actors.kernel.news import (
+    CellObserver,
+    ChildOverdue,
+    DeadlinePassed,
+    Died,
+    Look,
+    Revive,
+    Started,
+    Stopped,
+)
 from perps_actors.kernel.orders import Drain, Stop
 from perps_actors.kernel.timewatch import TimeWatch
 
@@ -99,13 +117,30 @@ class Supervisor(Actor):
         for answer in (self._starting, *self._waiting_for_stop):
             if answer is not None:
                 answer.set_exception((KernelError, failure, None))
-        self._tell(Incident(kind="supervisor_failed", actor=self.cell.name, generation=1, restarts=0, error=str(failure), letter=None))
+        self._tell(
+            Incident(
+                kind="supervisor_failed",
+                actor=self.cell.name,
+                generation=1,
+                restarts=0,
+                error=str(failure),
+                letter=None,
+            )
+        )
 
     # --- starting
 
     def _start(self, done: Answer) -> None:
-        if self._starting is not None or any(child.state is not ChildState.NEW for child in self._children):
-            done.set_exception((StartFailed, StartFailed("The children can be started once, and not after a stop"), None))
+        if self._starting is not None or any(
+            child.state is not ChildState.NEW for child in self._children
+        ):
+            done.set_exception(
+                (
+                    StartFailed,
+                    StartFailed("The children can be started once, and not after a stop"),
+                    None,
+                )
+            )
             return
         self._starting = done
         self._time = TimeWatch(self.cell.runtime.clock, self._look_every_s)
@@ -122,7 +157,13 @@ class Supervisor(Actor):
 
     def _add(self, child: Child, done: Answer) -> None:
         if self._stopping is not None or self._children.get(child.name) is not None:
-            done.set_exception((StartFailed, StartFailed(f"{child.name}: all are stopping, or there is one of that name"), None))
+            done.set_exception(
+                (
+                    StartFailed,
+                    StartFailed(f"{child.name}: all are stopping, or there is one of that name"),
+                    None,
+                )
+            )
             return
         self._children.add(child)
         child.added = done
@@ -131,7 +172,7 @@ class Supervisor(Actor):
 
     def _bring_up(self, child: Child) -> None:
         child.state = ChildState.STARTING
-        child.cell.watcher = Reporter(self.address.tell)
+        child.cell.watcher = CellObserver(self.address.tell)
         child.cell.lasting = child.spec.restart is Restart.PERMANENT
         try:
             actor = child.spec.factory()
@@ -231,14 +272,25 @@ class Supervisor(Actor):
         if self._report is not None or self._time is None:
             return
         for kind, what in self._time.look():
-            self._tell(Incident(kind=kind, actor=self.cell.name, generation=self.cell.generation, restarts=0, error=what, letter=None))
+            self._tell(
+                Incident(
+                    kind=kind,
+                    actor=self.cell.name,
+                    generation=self.cell.generation,
+                    restarts=0,
+                    error=what,
+                    letter=None,
+                )
+            )
         now_ns, most_ns = self._now_ns(), int(2 * self._look_every_s * NS_PER_S)
         # While stopping, half of the deadline at most, so that the rest is left for those who share a thread with the hung one.
         most_s = math.inf if self._stopping is None else self._stopping.deadline_s / 2
         for child in self._children:
             limit_s = min(child.spec.hang_after_s, most_s)
             if child.hangs(now_ns, most_ns, limit_s):
-                child.cell.fence(Hung(f"{child.name} was in one handler for more than {limit_s:g} s"))
+                child.cell.fence(
+                    Hung(f"{child.name} was in one handler for more than {limit_s:g} s")
+                )
         self.after(self._look_every_s, Look())
 
     # --- stopping
@@ -292,10 +344,20 @@ class Supervisor(Actor):
     def _remove(self, order: RemoveChild) -> None:
         child = self._children.get(order.name)
         if child is None or self._stopping is not None or child.removed is not None:
-            order.done.set_exception((KernelError, KernelError(f"{order.name}: there is no such child, or it is stopping already"), None))
+            order.done.set_exception(
+                (
+                    KernelError,
+                    KernelError(f"{order.name}: there is no such child, or it is stopping already"),
+                    None,
+                )
+            )
             return
         child.removed = order.done
-        if child.ended or child.state in {ChildState.NEW, ChildState.BACKING_OFF, ChildState.RECYCLED}:
+        if child.ended or child.state in {
+            ChildState.NEW,
+            ChildState.BACKING_OFF,
+            ChildState.RECYCLED,
+        }:
             self._forget(child)
         else:
             self._order_to_stop(child, Drain() if order.drain else Stop())
@@ -355,7 +417,13 @@ class Supervisor(Actor):
             self._starting.set_exception((StartFailed, failure, None))
             self._starting = None
 
-    def _tell_incident(self, kind: str, child: Child, error: BaseException | None = None, letter: DeadLetter | None = None) -> None:
+    def _tell_incident(
+        self,
+        kind: str,
+        child: Child,
+        error: BaseException | None = None,
+        letter: DeadLetter | None = None,
+    ) -> None:
         self._tell(
             Incident(
                 kind=kind,

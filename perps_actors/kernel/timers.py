@@ -85,7 +85,9 @@ class TimerHeap:
 class ThreadedTimers:
     """Timers on a thread of their own, started with the first timer."""
 
-    def __init__(self, clock: Clock, start_thread: Callable[[str, Callable[[], None]], threading.Thread]) -> None:
+    def __init__(
+        self, clock: Clock, start_thread: Callable[[str, Callable[[], None]], threading.Thread]
+    ) -> None:
         self._clock = clock
         self._start_thread = start_thread
         self._heap = TimerHeap()
@@ -117,7 +119,11 @@ class ThreadedTimers:
                 timer = self._heap.pop_due(self._clock.monotonic_ns())
                 if timer is None:
                     due_ns = self._heap.next_due_ns()
-                    wait_s = None if due_ns is None else max(0.0, (due_ns - self._clock.monotonic_ns()) / NS_PER_S)
+                    wait_s = (
+                        None
+                        if due_ns is None
+                        else max(0.0, (due_ns - self._clock.monotonic_ns()) / NS_PER_S)
+                    )
                     self._changed.wait(wait_s)
                     continue
             timer.fire()

@@ -81,7 +81,13 @@ class OrderBook:
         self.replace((), ())
 
     def top(
-        self, instrument: InstrumentId, sequence: int | None, venue_time_ns: int | None, received_ns: int, *, snapshot: bool
+        self,
+        instrument: InstrumentId,
+        sequence: int | None,
+        venue_time_ns: int | None,
+        received_ns: int,
+        *,
+        snapshot: bool,
     ) -> BookTop | None:
         """Return the best levels and how many there are, of the message that told them; None if `suspicion` has something to say."""
         best = self._levels.best()
@@ -90,7 +96,19 @@ class OrderBook:
         bid, bid_size, ask, ask_size, bid_count, ask_count = best
         if bid_count > self._max_levels or ask_count > self._max_levels:
             return None
-        return BookTop(instrument, snapshot, bid, bid_size, ask, ask_size, bid_count, ask_count, sequence, venue_time_ns, received_ns)
+        return BookTop(
+            instrument,
+            snapshot,
+            bid,
+            bid_size,
+            ask,
+            ask_size,
+            bid_count,
+            ask_count,
+            sequence,
+            venue_time_ns,
+            received_ns,
+        )
 
     def depth(self, levels: int) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
         """Return the best `levels` bids and asks, best first."""
@@ -102,7 +120,11 @@ class OrderBook:
         if best is None:
             ((bid, _),), ((ask, _),) = self._levels.depth(1)
             return f"crossed: bid {bid} at or above ask {ask}"
-        return f"more than {self._max_levels} levels on a side" if max(best[4:]) > self._max_levels else None
+        return (
+            f"more than {self._max_levels} levels on a side"
+            if max(best[4:]) > self._max_levels
+            else None
+        )
 
 
 def _levels(pairs: Iterable[tuple[str, str]]) -> list[Level]:

@@ -65,4 +65,16 @@ def candle_of(
     if traded.startswith("-"):
         msg = f"Expected a volume of zero or more, was {traded}"
         raise MarketError(msg)
-    return Candle(instrument, interval_s, open_time_ns, first, high, low, last, traded, closed, venue_time_ns, received_ns)
+    return Candle(
+        instrument,
+        interval_s,
+        open_time_ns,
+        first,
+        high,
+        low,
+        last,
+        traded,
+        closed,
+        venue_time_ns,
+        received_ns,
+    )

@@ -144,4 +144,15 @@ class FundingPaid(msgspec.Struct, frozen=True, gc=False):
     received_ns: int
 
 
-MarketEvent = BookTop | BookWithdrawn | Touch | Trade | VenueMark | Funding | FundingPaid | OpenInterest | Liquidation | Candle
+MarketEvent = (
+    BookTop
+    | BookWithdrawn
+    | Touch
+    | Trade
+    | VenueMark
+    | Funding
+    | FundingPaid
+    | OpenInterest
+    | Liquidation
+    | Candle
+)

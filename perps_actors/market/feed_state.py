@@ -70,8 +70,14 @@ class FeedState:
             self.last = Judgement(Health.GAPPED, self._gap, age_ns)
         elif self._mark_ns is None and now_ns - self._armed_ns <= self.limit_ns:
             self.last = Judgement(Health.WAITING, "no mark yet", None)
-        elif heard_ns is not None and now_ns - heard_ns <= self.limit_ns and self._mark_ns is not None:
+        elif (
+            heard_ns is not None
+            and now_ns - heard_ns <= self.limit_ns
+            and self._mark_ns is not None
+        ):
             self.last = Judgement(Health.QUIET, "no mark, but the venue is heard", age_ns)
         else:
-            self.last = Judgement(Health.STALE, f"no mark for more than {self.limit_ns / 1e9:g} s", age_ns)
+            self.last = Judgement(
+                Health.STALE, f"no mark for more than {self.limit_ns / 1e9:g} s", age_ns
+            )
         return self.last

@@ -40,7 +40,9 @@ class SourceLadder:
 
     def __init__(self, policy: LadderPolicy, armed_ns: int) -> None:
         self._policy = policy
-        self._rungs = tuple(rung for rung in RUNGS[RUNGS.index(policy.top) :] if rung in policy.rungs)
+        self._rungs = tuple(
+            rung for rung in RUNGS[RUNGS.index(policy.top) :] if rung in policy.rungs
+        )
         self._failed: dict[Source, int] = {}
         self._armed_ns = armed_ns
         self._heard: dict[Source, tuple[int, int | None]] = {}
@@ -77,7 +79,11 @@ class SourceLadder:
         heard_ns, heard_venue_ns = self._heard.get(self.current, (self._armed_ns, None))
         if monotonic_ns - heard_ns <= self._policy.patience_ns:
             return False
-        return venue_time_ns is None or heard_venue_ns is None or venue_time_ns - heard_venue_ns > self._policy.patience_ns
+        return (
+            venue_time_ns is None
+            or heard_venue_ns is None
+            or venue_time_ns - heard_venue_ns > self._policy.patience_ns
+        )
 
     def _settle(self, cause: str) -> None:
         best = next((s for s in self._rungs if s not in self._failed), self._rungs[-1])

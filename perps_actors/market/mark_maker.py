@@ -26,7 +26,9 @@ def price_of(quote: Touch, source: Source, monotonic_ns: int) -> Mark | None:
         mark = mid(quote.last, quote.last)
     else:
         return None
-    return Mark(quote.instrument, mark, source, quote.venue_time_ns, quote.received_ns, monotonic_ns)
+    return Mark(
+        quote.instrument, mark, source, quote.venue_time_ns, quote.received_ns, monotonic_ns
+    )
 
 
 def _has_an_empty_side(quote: Touch) -> bool:
@@ -49,7 +51,9 @@ class MarkMaker:
     None comes of a book with an empty side, a touch without price, a trade that is history, and of any source that does not speak.
     """
 
-    def __init__(self, policy: LadderPolicy, instruments: Sequence[InstrumentId], armed_ns: int) -> None:
+    def __init__(
+        self, policy: LadderPolicy, instruments: Sequence[InstrumentId], armed_ns: int
+    ) -> None:
         self._policy = policy
         self._armed_ns = armed_ns
         self._ladders = {instrument: SourceLadder(policy, armed_ns) for instrument in instruments}
@@ -58,7 +62,9 @@ class MarkMaker:
     def watch(self, instruments: Sequence[InstrumentId], armed_ns: int) -> None:
         """Make marks of these instruments; those that are new start at the top of the ladder, those that are gone are forgotten."""
         self._armed_ns = armed_ns
-        self._ladders = {i: self._ladders.get(i) or SourceLadder(self._policy, armed_ns) for i in instruments}
+        self._ladders = {
+            i: self._ladders.get(i) or SourceLadder(self._policy, armed_ns) for i in instruments
+        }
 
     def _ladder(self, instrument: InstrumentId) -> SourceLadder:
         ladder = self._ladders.get(instrument)
@@ -66,7 +72,9 @@ class MarkMaker:
             ladder = self._ladders[instrument] = SourceLadder(self._policy, self._armed_ns)
         return ladder
 
-    def _speaks(self, instrument: InstrumentId, source: Source, monotonic_ns: int, venue_time_ns: int | None) -> bool:
+    def _speaks(
+        self, instrument: InstrumentId, source: Source, monotonic_ns: int, venue_time_ns: int | None
+    ) -> bool:
         ladder = self._ladder(instrument)
         speaks = ladder.offer(source, monotonic_ns, venue_time_ns)
         if ladder.change is not None:
@@ -88,23 +96,35 @@ class MarkMaker:
 
     def _of_book(self, top: BookTop, monotonic_ns: int) -> Mark | None:
         bid, ask = top.bid, top.ask
-        if bid is None or ask is None or not self._speaks(top.instrument, "book", monotonic_ns, top.venue_time_ns):
+        if (
+            bid is None
+            or ask is None
+            or not self._speaks(top.instrument, "book", monotonic_ns, top.venue_time_ns)
+        ):
             return None
-        return Mark(top.instrument, mid(bid, ask), "book", top.venue_time_ns, top.received_ns, monotonic_ns)
+        return Mark(
+            top.instrument, mid(bid, ask), "book", top.venue_time_ns, top.received_ns, monotonic_ns
+        )
 
     def _of_touch(self, touch: Touch, monotonic_ns: int) -> Mark | None:
         one_sided = touch.bid is None or touch.ask is None
-        if (one_sided and (touch.last is None or _has_an_empty_side(touch))) or _quotes_nothing_new(touch):
+        if (one_sided and (touch.last is None or _has_an_empty_side(touch))) or _quotes_nothing_new(
+            touch
+        ):
             return None
         if not self._speaks(touch.instrument, touch.source, monotonic_ns, touch.venue_time_ns):
             return None
         return price_of(touch, touch.source, monotonic_ns)
 
     def _of_trade(self, trade: Trade, monotonic_ns: int) -> Mark | None:
-        if trade.backlog or not self._speaks(trade.instrument, "trades", monotonic_ns, trade.venue_time_ns):
+        if trade.backlog or not self._speaks(
+            trade.instrument, "trades", monotonic_ns, trade.venue_time_ns
+        ):
             return None
         mark = mid(trade.price, trade.price)
-        return Mark(trade.instrument, mark, "trades", trade.venue_time_ns, trade.received_ns, monotonic_ns)
+        return Mark(
+            trade.instrument, mark, "trades", trade.venue_time_ns, trade.received_ns, monotonic_ns
+        )
 
     def admit(self, mark: Mark) -> bool:
         """Return whether a mark made elsewhere (a polled quote) may stand: only while its source speaks."""

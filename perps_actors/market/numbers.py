@@ -46,7 +46,10 @@ def decimal_text(text: object) -> DecimalText:
         found = _NUMBER.fullmatch(text)
         if found is not None:
             whole, fraction, exponent = found.groups()
-            if len(whole) + len(fraction or "") <= MAX_DIGITS and abs(int(exponent or 0)) <= MAX_EXPONENT:
+            if (
+                len(whole) + len(fraction or "") <= MAX_DIGITS
+                and abs(int(exponent or 0)) <= MAX_EXPONENT
+            ):
                 return DecimalText(text)
     msg = f"Expected a number of at most {MAX_DIGITS} digits, was {str(text)[:60]!r}"
     raise MarketError(msg)

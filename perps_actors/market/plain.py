@@ -30,7 +30,9 @@ class Row(Protocol):
 _FLOAT = msgspec.json.Decoder(float).decode
 _EXPONENT = r"(?:[eE][+-]?1?[0-9])?+"
 _NUMBER = rf"[0-9]{{1,15}}+(?:\.[0-9]{{1,15}}+)?+{_EXPONENT}"
-_ABOVE_ZERO = rf"(?:[1-9][0-9]{{0,14}}+(?:\.[0-9]{{1,15}}+)?+|0\.0{{0,14}}+[1-9][0-9]{{0,14}}+){_EXPONENT}"
+_ABOVE_ZERO = (
+    rf"(?:[1-9][0-9]{{0,14}}+(?:\.[0-9]{{1,15}}+)?+|0\.0{{0,14}}+[1-9][0-9]{{0,14}}+){_EXPONENT}"
+)
 _IS_NUMBER = re.compile(f"-?{_NUMBER}").fullmatch
 _IS_SIZE = re.compile(_NUMBER).fullmatch
 _IS_ABOVE_ZERO = re.compile(_ABOVE_ZERO).fullmatch
@@ -53,7 +55,10 @@ def is_size(text: object, /) -> TypeGuard[DecimalText]:
 
 def are_levels(bids: Iterable[Row], asks: Iterable[Row], /) -> bool:
     """Return whether every level plainly has a price above zero and a size of zero or more."""
-    return all(is_above_zero(as_text(level.price)) and is_size(as_text(level.size)) for level in chain(bids, asks))
+    return all(
+        is_above_zero(as_text(level.price)) and is_size(as_text(level.size))
+        for level in chain(bids, asks)
+    )
 
 
 def as_text(number: object) -> object:
@@ -65,7 +70,9 @@ def is_touch(bid: object, bid_size: object, ask: object, ask_size: object, /) ->
     """Return whether these plainly are a best bid below a best ask, with sizes above zero."""
     numbers = (bid, bid_size, ask, ask_size)
     # Rounding to floats keeps order, so a difference between floats is one between the numbers.
-    return all(map(is_above_zero, numbers)) and nearest_float(cast("str", bid)) < nearest_float(cast("str", ask))
+    return all(map(is_above_zero, numbers)) and nearest_float(cast("str", bid)) < nearest_float(
+        cast("str", ask)
+    )
 
 
 def nearest_float(text: str) -> float:

@@ -15,7 +15,14 @@ from typing import TYPE_CHECKING
 
 from perps_actors.errors import MarketError
 from perps_actors.market.numbers import decimal_text, positive
-from perps_actors.market.plain import Row, are_levels, as_text, is_above_zero, is_size, nearest_float
+from perps_actors.market.plain import (
+    Row,
+    are_levels,
+    as_text,
+    is_above_zero,
+    is_size,
+    nearest_float,
+)
 from perps_actors.market.texts import DecimalText
 
 Key = float | Decimal
@@ -24,7 +31,9 @@ Key = float | Decimal
 Changes = Iterable[tuple[Key, Row | None]]
 """Levels by their keys, None for one that is gone."""
 
-Best = tuple[DecimalText | None, DecimalText | None, DecimalText | None, DecimalText | None, int, int]
+Best = tuple[
+    DecimalText | None, DecimalText | None, DecimalText | None, DecimalText | None, int, int
+]
 """Price and size of the best bid and the best ask, None where there is none, and how many levels the sides have."""
 
 _FLOAT_DIGITS = 15
@@ -71,7 +80,9 @@ class SortedBook:
 
     def depth(self, levels: int, /) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
         """Return price and size of the best levels of the sides, best first."""
-        bids: list[tuple[str, str]] = [_texts(self._bids[key]) for key in self._bid_keys[: -levels - 1 : -1]]
+        bids: list[tuple[str, str]] = [
+            _texts(self._bids[key]) for key in self._bid_keys[: -levels - 1 : -1]
+        ]
         return bids, [_texts(self._asks[key]) for key in self._ask_keys[:levels]]
 
     def _fill(self, bids: Changes, asks: Changes) -> None:
@@ -171,7 +182,9 @@ class ExactBook(SortedBook):
 
 
 def _exact_changes(levels: Iterable[Row]) -> Changes:
-    return ((Decimal(str(level.price)), level if Decimal(str(level.size)) else None) for level in levels)
+    return (
+        (Decimal(str(level.price)), level if Decimal(str(level.size)) else None) for level in levels
+    )
 
 
 def _significant_digits(price: str) -> int:

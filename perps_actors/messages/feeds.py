@@ -77,7 +77,7 @@ class Reconnect:
 
 
 @attrs.frozen
-class HangUp:
+class CloseSources:
     """Ask the venue nothing more, close all connections and open none again.
 
     `done` is settled when nothing more will come: each connection has told all it had read, and its end.
@@ -173,9 +173,9 @@ class StreamStatistics:
     """Counters of one venue's streams."""
 
     frames: int
-    complaints: int
+    invalid_inputs: int
     """Input that could not be used."""
     reconnects: int
     rungs: tuple[tuple[InstrumentId, str], ...]
     """The rung each instrument stands on."""
-    last_complaint: str | None
+    last_invalid_input: str | None

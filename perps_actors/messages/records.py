@@ -44,7 +44,9 @@ def event(
 ) -> Event:
     """Return an event; keyword arguments beyond the common fields become its `data`."""
     symbol = instrument.symbol if instrument is not None else None
-    return Event(kind, venue, symbol, venue_time_ns, received_ns, source, provenance, tuple(data.items()))
+    return Event(
+        kind, venue, symbol, venue_time_ns, received_ns, source, provenance, tuple(data.items())
+    )
 
 
 @attrs.frozen

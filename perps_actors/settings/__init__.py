@@ -5,10 +5,15 @@
 
 from __future__ import annotations
 
-from perps_actors.settings.changes import CHANGEABLE, Change, can_change, changes_between, refuse_unchangeable
+from perps_actors.settings.changes import (
+    CHANGEABLE,
+    Change,
+    can_change,
+    changes_between,
+    refuse_unchangeable,
+)
 from perps_actors.settings.environment import table_from_environment
 from perps_actors.settings.layers import Layer, Layers, layers_of, settings_of
-from perps_actors.settings.reading import read_settings, settings_from
 from perps_actors.settings.sections import (
     JournalSettings,
     MarkSettings,
@@ -19,6 +24,7 @@ from perps_actors.settings.sections import (
     StreamSettings,
     SupervisionSettings,
 )
+from perps_actors.settings.toml import read_settings, settings_from
 from perps_actors.settings.watch import SettingsFile
 
 __all__ = [

@@ -12,7 +12,7 @@ from typing import Any, Literal, get_origin
 import attrs
 
 from perps_actors.errors import SettingsError
-from perps_actors.settings import texts
+from perps_actors.settings import parsing as texts
 from perps_actors.settings.fields import Field, all_fields
 from perps_actors.settings.originals import STILL_READ, is_not_read
 
@@ -69,12 +69,18 @@ def values_in(environ: Mapping[str, str]) -> dict[str, tuple[Any, str]]:
         SettingsError: as `table_from_environment`.
     """
     own = {variable: field for field in all_fields() if (variable := variable_of(field))}
-    readings = [_Reading(original.variable, original.gives, original.read) for original in STILL_READ]
-    readings += [_Reading(variable, (field.name,), _reader_of(field)) for variable, field in own.items()]
+    readings = [
+        _Reading(original.variable, original.gives, original.read) for original in STILL_READ
+    ]
+    readings += [
+        _Reading(variable, (field.name,), _reader_of(field)) for variable, field in own.items()
+    ]
     known = {reading.variable for reading in readings}
     for variable in sorted(environ):
         if variable.startswith(PREFIX) and variable not in known and not is_not_read(variable):
-            raise SettingsError(variable, _shown(variable, environ[variable]), _why_not(variable), PLACE)
+            raise SettingsError(
+                variable, _shown(variable, environ[variable]), _why_not(variable), PLACE
+            )
     fields = {field.name: field for field in all_fields()}
     found: dict[str, tuple[Any, str]] = {}
     for reading in readings:
@@ -96,7 +102,9 @@ class _Reading:
         try:
             return self.read(text)
         except ValueError as error:
-            raise SettingsError(" and ".join(self.gives), text, str(error), self.variable) from error
+            raise SettingsError(
+                " and ".join(self.gives), text, str(error), self.variable
+            ) from error
 
 
 def _reader_of(field: Field) -> Callable[[str], dict[str, Any]]:

@@ -11,8 +11,8 @@ import attrs
 from perps_actors.errors import SettingsError
 from perps_actors.settings.environment import PLACE as ENVIRONMENT
 from perps_actors.settings.environment import table_of, values_in
-from perps_actors.settings.reading import read_settings, settings_from
 from perps_actors.settings.sections import Settings
+from perps_actors.settings.toml import read_settings, settings_from
 
 
 @attrs.frozen
@@ -32,7 +32,11 @@ class Layer:
             if not isinstance(inner, Mapping) or part not in inner:
                 return None
             inner = inner[part]
-        own = (place for field, place in self.places.items() if field == name or field.startswith(f"{name}."))
+        own = (
+            place
+            for field, place in self.places.items()
+            if field == name or field.startswith(f"{name}.")
+        )
         return next(own, self.place)
 
 
@@ -59,7 +63,9 @@ class Layers:
                     table[name] = {**before, **value}
                 else:
                     place = Layers(self.layers[:number]).place_of(name)
-                    raise SettingsError(field=name, value=before, why="expected a table", place=place)
+                    raise SettingsError(
+                        field=name, value=before, why="expected a table", place=place
+                    )
         return table
 
     def settings(self) -> Settings:
@@ -72,7 +78,9 @@ class Layers:
         try:
             return settings_from(table, "")
         except SettingsError as error:
-            raise SettingsError(error.field, error.value, error.why, self.place_of(error.field)) from error
+            raise SettingsError(
+                error.field, error.value, error.why, self.place_of(error.field)
+            ) from error
 
     def place_of(self, field: str) -> str:
         """Return where a setting was given; else where its section was, else all places there are."""
@@ -88,7 +96,12 @@ class Layers:
 
     def renewed(self, place: str, table: Mapping[str, Any]) -> Self:
         """Return these with what a place gives now, e.g. a file that changed."""
-        return attrs.evolve(self, layers=tuple(Layer(table, place) if layer.place == place else layer for layer in self.layers))
+        return attrs.evolve(
+            self,
+            layers=tuple(
+                Layer(table, place) if layer.place == place else layer for layer in self.layers
+            ),
+        )
 
 
 def layers_of(
@@ -114,7 +127,13 @@ def layers_of(
     layers = [] if file is None else [Layer(read_settings(file, file_from), str(file))]
     if environ is not None:
         found = values_in(environ)
-        layers.append(Layer(table_of(found), ENVIRONMENT, {name: variable for name, (_, variable) in found.items()}))
+        layers.append(
+            Layer(
+                table_of(found),
+                ENVIRONMENT,
+                {name: variable for name, (_, variable) in found.items()},
+            )
+        )
     layers.append(Layer(table or {}, place))
     return Layers(tuple(layers))
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import attrs
 
-from perps_actors.settings import texts
+from perps_actors.settings import parsing as texts
 
 STREAMING_REST_FLOOR_S = 0.5
 
@@ -103,9 +103,18 @@ NOT_READ: dict[str, tuple[str, ...]] = {
         "PERPS_MIN_LOG_LEVEL",
         "PERPS_JSON_CONSOLE",
     ),
-    "a journal is one file with one writer: `PERPS_JOURNAL_PATH`": ("EVENT_STORE_ROOT", "GPT_TRADER_RUNTIME_ROOT"),
-    "one settings file says all: `perps-actors run --config FILE`": ("RISK_CONFIG_PATH", "SPOT_PROFILE_PATH"),
-    "a venue's addresses are its own; a simulator's stand in the file under `[endpoints]`": ("COINBASE_WS_URL", "COINBASE_API_BASE"),
+    "a journal is one file with one writer: `PERPS_JOURNAL_PATH`": (
+        "EVENT_STORE_ROOT",
+        "GPT_TRADER_RUNTIME_ROOT",
+    ),
+    "one settings file says all: `perps-actors run --config FILE`": (
+        "RISK_CONFIG_PATH",
+        "SPOT_PROFILE_PATH",
+    ),
+    "a venue's addresses are its own; a simulator's stand in the file under `[endpoints]`": (
+        "COINBASE_WS_URL",
+        "COINBASE_API_BASE",
+    ),
     "the venue is `PERPS_VENUE`, and public data need no key": ("BROKER", "COINBASE_*", "CDP_*"),
     "where this package's own tests find their recordings": ("PERPS_ACTORS_*",),
 }
@@ -114,4 +123,6 @@ NOT_READ: dict[str, tuple[str, ...]] = {
 
 def is_not_read(variable: str) -> bool:
     """Tell whether a variable is known and changes nothing."""
-    return any(fnmatchcase(variable, pattern) for patterns in NOT_READ.values() for pattern in patterns)
+    return any(
+        fnmatchcase(variable, pattern) for patterns in NOT_READ.values() for pattern in patterns
+    )

@@ -32,7 +32,12 @@ def _one_of(*values: str) -> Callable[[object, attrs.Attribute[Any], object], No
 
 def _not_blank(instance: object, attribute: attrs.Attribute[Any], value: tuple[str, ...]) -> None:
     if not value or any(not symbol or symbol != symbol.strip() for symbol in value):
-        _refuse(instance, attribute, value, "must name at least one symbol, none blank or with blanks around it")
+        _refuse(
+            instance,
+            attribute,
+            value,
+            "must name at least one symbol, none blank or with blanks around it",
+        )
     if len(set(value)) != len(value):
         _refuse(instance, attribute, value, "names a symbol twice")
 
@@ -60,7 +65,9 @@ class StreamSettings:
     """Good updates of a failed source before it speaks again."""
     silence_s: float = attrs.field(default=20.0, validator=_above_zero)
     """A connection that brought nothing at all, not even a pong, for so long is dead."""
-    audit_s: float | None = attrs.field(default=None, validator=attrs.validators.optional(_above_zero))
+    audit_s: float | None = attrs.field(
+        default=None, validator=attrs.validators.optional(_above_zero)
+    )
     """How often each book is compared with a fresh one over REST; None: never."""
 
 
@@ -83,7 +90,9 @@ class RiskSettings:
         """Check the limits against each other."""
         if self.stale_hard_s < self.stale_soft_s:
             why = f"must not be below stale_soft_s = {self.stale_soft_s}"
-            raise SettingsError(field="stale_hard_s", value=self.stale_hard_s, why=why, place=type(self).__name__)
+            raise SettingsError(
+                field="stale_hard_s", value=self.stale_hard_s, why=why, place=type(self).__name__
+            )
 
     @property
     def limits(self) -> StalenessLimits:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from perps_actors.errors import SettingsError
-from perps_actors.settings.reading import parsed
+from perps_actors.settings.toml import parsed
 
 
 class SettingsFile:

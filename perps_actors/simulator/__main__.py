@@ -13,7 +13,9 @@ from perps_actors.errors import SimulatorError
 try:
     from perps_actors.simulator.serving import VenueOptions, serve_venue
 except ModuleNotFoundError as error:
-    sys.stderr.write(f"a simulated venue needs the extra [sim] (no {error.name}): pip install 'perps-actors[sim]'\n")
+    sys.stderr.write(
+        f"a simulated venue needs the extra [sim] (no {error.name}): pip install 'perps-actors[sim]'\n"
+    )
     raise SystemExit(2) from None
 
 
@@ -28,7 +30,9 @@ def announce(event: dict[str, Any]) -> None:
 
 def read_options(arguments: list[str]) -> VenueOptions:
     """Return the options that the arguments of the command line spell."""
-    parser = argparse.ArgumentParser(prog="python -m perps_actors.simulator", description="Serve a venue on loopback.")
+    parser = argparse.ArgumentParser(
+        prog="python -m perps_actors.simulator", description="Serve a venue on loopback."
+    )
     parser.add_argument("--venue")
     parser.add_argument("--recording", type=Path)
     parser.add_argument("--speed", type=float, default=1.0)

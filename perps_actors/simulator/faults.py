@@ -68,7 +68,9 @@ def read_faults(path: Path) -> FaultPlan:
     if not isinstance(listed, list):
         msg = f"{path}: faults = {_short(listed)}: expected a list"
         raise SimulatorError(msg)
-    return FaultPlan([_fault(entry, f"{path}: faults[{place}]") for place, entry in enumerate(listed)])
+    return FaultPlan(
+        [_fault(entry, f"{path}: faults[{place}]") for place, entry in enumerate(listed)]
+    )
 
 
 def _fault(entry: Any, place: str) -> Fault:
@@ -81,7 +83,11 @@ def _fault(entry: Any, place: str) -> Fault:
     if entry.get("do") not in get_args(Kind):
         msg = f"{place}.do = {_short(entry.get('do'))}: expected one of {', '.join(get_args(Kind))}"
         raise SimulatorError(msg)
-    return Fault(_seconds(entry.get("at_s"), f"{place}.at_s"), entry["do"], _seconds(entry.get("for_s", 0), f"{place}.for_s"))
+    return Fault(
+        _seconds(entry.get("at_s"), f"{place}.at_s"),
+        entry["do"],
+        _seconds(entry.get("for_s", 0), f"{place}.for_s"),
+    )
 
 
 def _seconds(value: Any, place: str) -> float:

@@ -15,7 +15,7 @@ from perps_actors.market.events import Funding, FundingPaid, Touch, Trade, Venue
 from perps_actors.market.instrument import Instrument, InstrumentId
 from perps_actors.market.numbers import DecimalText
 from perps_actors.simulator.past import FUNDING_NS, Past
-from perps_actors.venues.serving import Depth, WholeTicker
+from perps_actors.simulator.venue_contract import Depth, WholeTicker
 
 LEVELS: Final = 25
 """Levels a side of every book."""
@@ -90,7 +90,11 @@ class Terms:
 def split_pair(symbol: str, terms: Terms) -> tuple[str, str]:
     """Return (base, quote) of a symbol; what is unlike the others is its own base."""
     found = re.fullmatch(terms.like, symbol, re.ASCII)
-    base, quote = (found["base"], found["quote"] or terms.usual_quote) if found is not None else (symbol, terms.usual_quote)
+    base, quote = (
+        (found["base"], found["quote"] or terms.usual_quote)
+        if found is not None
+        else (symbol, terms.usual_quote)
+    )
     return terms.names.get(base, base), terms.names.get(quote, quote)
 
 
@@ -100,7 +104,9 @@ def is_linear(symbol: str, terms: Terms) -> bool:
     return terms.linear and (found is None or found.groupdict().get("inverse") is None)
 
 
-def contract(venue: str, symbol: str, terms: Terms, *, tick: Decimal, lot: Decimal, perpetual: bool = True) -> Instrument:
+def contract(
+    venue: str, symbol: str, terms: Terms, *, tick: Decimal, lot: Decimal, perpetual: bool = True
+) -> Instrument:
     """Return a contract on these terms: a linear one is margined in the quote asset, an inverse one in the base asset."""
     (base, quote), linear = split_pair(symbol, terms), is_linear(symbol, terms)
     inverse_size = terms.inverse_contract_size or terms.contract_size
@@ -137,7 +143,9 @@ class _Grid:
 class SyntheticInstrument:
     """One instrument's walk: book, trades, mark, funding. Prices and quantities are whole ticks and lots inside."""
 
-    def __init__(self, instrument: Instrument, price: int, rng: random.Random, *, counts_by_one: bool = False) -> None:
+    def __init__(
+        self, instrument: Instrument, price: int, rng: random.Random, *, counts_by_one: bool = False
+    ) -> None:
         self.instrument = instrument
         self._by_one = counts_by_one
         self._rng = rng
@@ -164,17 +172,36 @@ class SyntheticInstrument:
         self._walk()
         before = set(self._bids), set(self._asks)
         bids, asks = self._changes()
-        added = frozenset(self._price.text(price) for price in (self._bids.keys() - before[0]) | (self._asks.keys() - before[1]))
+        added = frozenset(
+            self._price.text(price)
+            for price in (self._bids.keys() - before[0]) | (self._asks.keys() - before[1])
+        )
         previous = self._update
         self._update += 1 if self._by_one else len(bids) + len(asks)
-        depth = Depth(self.instrument.id.symbol, self._update, bids, asks, now_ns, previous + 1, previous, added)
+        depth = Depth(
+            self.instrument.id.symbol,
+            self._update,
+            bids,
+            asks,
+            now_ns,
+            previous + 1,
+            previous,
+            added,
+        )
         touch, mark = self.touch(), self._mark_when_due(now_ns)
-        return Happening(trades, depth, touch, mark, WholeTicker(touch, *self._told, self.open_interest()))
+        return Happening(
+            trades, depth, touch, mark, WholeTicker(touch, *self._told, self.open_interest())
+        )
 
     def depth(self) -> Depth:
         """Return the whole book, best levels first."""
-        bids = tuple((self._price.text(p), self._lot.text(self._bids[p])) for p in sorted(self._bids, reverse=True))
-        asks = tuple((self._price.text(p), self._lot.text(self._asks[p])) for p in sorted(self._asks))
+        bids = tuple(
+            (self._price.text(p), self._lot.text(self._bids[p]))
+            for p in sorted(self._bids, reverse=True)
+        )
+        asks = tuple(
+            (self._price.text(p), self._lot.text(self._asks[p])) for p in sorted(self._asks)
+        )
         return Depth(self.instrument.id.symbol, self._update, bids, asks, self._last_ns)
 
     def touch(self) -> Touch:
@@ -182,7 +209,9 @@ class SyntheticInstrument:
         bid, ask = self._price.text(self._bid), self._price.text(self._ask)
         sizes = self._lot.text(self._bids[self._bid]), self._lot.text(self._asks[self._ask])
         last = self._price.text(self._last_price)
-        return Touch(self.instrument.id, bid, sizes[0], ask, sizes[1], last, self._last_ns, self._last_ns)
+        return Touch(
+            self.instrument.id, bid, sizes[0], ask, sizes[1], last, self._last_ns, self._last_ns
+        )
 
     def venue_mark(self) -> tuple[VenueMark, Funding]:
         """Return mark, index and funding of now. A mark stamped exactly at a settlement still names that settlement."""
@@ -209,7 +238,13 @@ class SyntheticInstrument:
 
     def _behind(self, now_ns: int) -> Past:
         if self._past is None:
-            self._past = Past(self.instrument.id, self._price.text, self._lot.text, price=self._last_price, now_ns=now_ns)
+            self._past = Past(
+                self.instrument.id,
+                self._price.text,
+                self._lot.text,
+                price=self._last_price,
+                now_ns=now_ns,
+            )
         return self._past
 
     def _trades(self, now_ns: int, past: Past) -> Iterator[Trade]:
@@ -222,7 +257,15 @@ class SyntheticInstrument:
             past.traded(price, taken, now_ns)
             self._held = max(_HELD_AT_FIRST // 2, self._held + (taken if buys else -taken))
             amount, number = self._lot.text(taken), str(self._trade)
-            yield Trade(self.instrument.id, "buy" if buys else "sell", self._price.text(price), amount, number, now_ns, now_ns)
+            yield Trade(
+                self.instrument.id,
+                "buy" if buys else "sell",
+                self._price.text(price),
+                amount,
+                number,
+                now_ns,
+                now_ns,
+            )
 
     def _walk(self) -> None:
         self._bid = max(self._floor, self._bid + self._rng.choice((-3, -1, -1, 0, 0, 0, 1, 1, 3)))
@@ -239,13 +282,19 @@ class SyntheticInstrument:
 
     def _change_side(self, side: dict[int, int], wanted: range) -> tuple[tuple[str, str], ...]:
         changed = {price: 0 for price in side if price not in wanted}
-        changed |= {price: self._rng.randint(1, 5000) for price in wanted if price not in side or self._rng.random() < 0.15}
+        changed |= {
+            price: self._rng.randint(1, 5000)
+            for price in wanted
+            if price not in side or self._rng.random() < 0.15
+        }
         for price, lots in changed.items():
             if lots:
                 side[price] = lots
             else:
                 del side[price]
-        return tuple((self._price.text(price), self._lot.text(lots)) for price, lots in changed.items())
+        return tuple(
+            (self._price.text(price), self._lot.text(lots)) for price, lots in changed.items()
+        )
 
     def _mark_when_due(self, now_ns: int) -> tuple[VenueMark, Funding] | None:
         second = now_ns // _NS_PER_S
@@ -255,7 +304,12 @@ class SyntheticInstrument:
         self._rate = max(-750, min(750, self._rate + self._rng.randint(-3, 3)))
         told, self._told = self._told, self.venue_mark()
         settled_ns, rate = told[1].next_time_ns, told[1].rate
-        if self._past is not None and settled_ns is not None and rate is not None and settled_ns != self._told[1].next_time_ns:
+        if (
+            self._past is not None
+            and settled_ns is not None
+            and rate is not None
+            and settled_ns != self._told[1].next_time_ns
+        ):
             self._past.paid(rate, settled_ns)
         return self._told
 
@@ -266,8 +320,13 @@ class SyntheticMarket:
     Of a symbol that is not listed nothing is known.
     """
 
-    def __init__(self, venue: str, symbols: Sequence[str], terms: Terms, rng: random.Random) -> None:
-        self._of = {symbol: _made_up(venue, symbol, terms, random.Random(rng.getrandbits(64))) for symbol in symbols}  # noqa: S311
+    def __init__(
+        self, venue: str, symbols: Sequence[str], terms: Terms, rng: random.Random
+    ) -> None:
+        self._of = {
+            symbol: _made_up(venue, symbol, terms, random.Random(rng.getrandbits(64)))
+            for symbol in symbols
+        }  # noqa: S311
 
     def step(self, now_ns: int) -> list[Happening]:
         """Move every instrument on to `now_ns` and return what happened, an instrument at a time."""
@@ -293,9 +352,13 @@ class SyntheticMarket:
         """Return how many contracts are held."""
         return self._of[symbol].open_interest() if symbol in self._of else None
 
-    def candles(self, symbol: str, interval_s: int, since_ns: int, until_ns: int) -> list[Candle] | None:
+    def candles(
+        self, symbol: str, interval_s: int, since_ns: int, until_ns: int
+    ) -> list[Candle] | None:
         """Return the candles that open in a span of time and have begun, oldest first."""
-        return self._of[symbol].candles(interval_s, since_ns, until_ns) if symbol in self._of else None
+        return (
+            self._of[symbol].candles(interval_s, since_ns, until_ns) if symbol in self._of else None
+        )
 
     def fundings(self, symbol: str, since_ns: int, until_ns: int) -> list[FundingPaid] | None:
         """Return the fundings that were settled in a span of time, oldest first."""
@@ -303,6 +366,10 @@ class SyntheticMarket:
 
 
 def _made_up(venue: str, symbol: str, terms: Terms, rng: random.Random) -> SyntheticInstrument:
-    price, tick, lot = _KNOWN.get(symbol) or (rng.randrange(2_000, 90_000), rng.choice(("0.0001", "0.001", "0.01")), "1")
+    price, tick, lot = _KNOWN.get(symbol) or (
+        rng.randrange(2_000, 90_000),
+        rng.choice(("0.0001", "0.001", "0.01")),
+        "1",
+    )
     listed = contract(venue, symbol, terms, tick=Decimal(tick), lot=Decimal(lot))
     return SyntheticInstrument(listed, price, rng, counts_by_one=terms.counts_by_one)

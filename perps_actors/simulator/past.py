@@ -81,7 +81,17 @@ class Past:
         first = max(-(-since_ns // _MINUTE_NS), self._began - MINUTES_BEFORE - length)
         last = min(-(-until_ns // _MINUTE_NS), now_ns // _MINUTE_NS + 1)
         begun = range(-(-first // length) * length, last, length)
-        found = ((minute, [self._minutes[each] for each in range(minute, minute + length) if each in self._minutes]) for minute in begun)
+        found = (
+            (
+                minute,
+                [
+                    self._minutes[each]
+                    for each in range(minute, minute + length)
+                    if each in self._minutes
+                ],
+            )
+            for minute in begun
+        )
         return [self._candle(minute, interval_s, minutes) for minute, minutes in found if minutes]
 
     def fundings(self, since_ns: int, until_ns: int, now_ns: int) -> list[FundingPaid]:
@@ -89,7 +99,10 @@ class Past:
         began_ns = self._began * _MINUTE_NS
         first = max(since_ns, began_ns - SETTLEMENTS_BEFORE * FUNDING_NS)
         due = range(-(-first // FUNDING_NS) * FUNDING_NS, min(until_ns, now_ns + 1), FUNDING_NS)
-        return [FundingPaid(self._instrument, self._paid.get(at) or self._rate_of(at), at, None, now_ns) for at in due]
+        return [
+            FundingPaid(self._instrument, self._paid.get(at) or self._rate_of(at), at, None, now_ns)
+            for at in due
+        ]
 
     def _minute(self, number: int) -> _Minute:
         """Return a minute; those in between, in which nobody traded, stand at the close of the last."""
@@ -105,10 +118,16 @@ class Past:
         self._made_up = True
         rng = random.Random(f"{self._instrument} before")  # noqa: S311 - a market, not a secret
         before: dict[int, _Minute] = {}
-        close, step = self._minutes[self._began].open, max(1, self._minutes[self._began].open // 20_000)
+        close, step = (
+            self._minutes[self._began].open,
+            max(1, self._minutes[self._began].open // 20_000),
+        )
         for number in range(self._began - 1, self._began - 1 - MINUTES_BEFORE, -1):
             begun = max(step * 10, close + rng.randint(-step, step))
-            high, low = max(begun, close) + rng.randint(0, step), min(begun, close) - rng.randint(0, step)
+            high, low = (
+                max(begun, close) + rng.randint(0, step),
+                min(begun, close) - rng.randint(0, step),
+            )
             before[number] = _Minute(begun, high, low, close, rng.randint(1, 500))
             close = begun
         self._minutes = dict(reversed(before.items())) | self._minutes

@@ -14,7 +14,7 @@ from perps_actors.market.instrument import Instrument, InstrumentId
 from perps_actors.market.numbers import DecimalText, decimal_text
 from perps_actors.simulator.market import contract
 from perps_actors.simulator.recording import Frame, Recording
-from perps_actors.venues.serving import Channel, Depth, Levels
+from perps_actors.simulator.venue_contract import Channel, Depth, Levels
 
 T = TypeVar("T")
 
@@ -53,7 +53,13 @@ class _PlayedBook:
         if self.last < 0 or self._lost:
             return None
         bids = sorted(self._bids.items(), key=_price, reverse=True)
-        return Depth(self.symbol, self.last, tuple(bids), tuple(sorted(self._asks.items(), key=_price)), self._time_ns)
+        return Depth(
+            self.symbol,
+            self.last,
+            tuple(bids),
+            tuple(sorted(self._asks.items(), key=_price)),
+            self._time_ns,
+        )
 
 
 class PlayedMarket:
@@ -67,7 +73,9 @@ class PlayedMarket:
         self._streams = recording.side.streams
         self._sent = sent
         self._stream_of = {
-            (self._streams.symbol_of(name), kind): name for name in recording.frames for kind in _kinds(self._streams.channel_of(name))
+            (self._streams.symbol_of(name), kind): name
+            for name in recording.frames
+            for kind in _kinds(self._streams.channel_of(name))
         }
         self._books: dict[str, _PlayedBook] = {}
         self._instruments: tuple[Instrument, ...] | None = None
@@ -75,7 +83,9 @@ class PlayedMarket:
     def instruments(self) -> tuple[Instrument, ...]:
         """Return the recording's symbols."""
         if self._instruments is None:
-            self._instruments = tuple(self._instrument(symbol) for symbol in self._recording.symbols)
+            self._instruments = tuple(
+                self._instrument(symbol) for symbol in self._recording.symbols
+            )
         return self._instruments
 
     def rebase(self, symbol: str, snapshot: Depth) -> None:
@@ -118,9 +128,13 @@ class PlayedMarket:
         book = self.depth(symbol)
         if book is None:
             return None
-        (bid, bid_size), (ask, ask_size) = (side[0] if side else (None, None) for side in (book.bids, book.asks))
+        (bid, bid_size), (ask, ask_size) = (
+            side[0] if side else (None, None) for side in (book.bids, book.asks)
+        )
         instrument, at = InstrumentId(self._recording.side.name, symbol), book.venue_time_ns
-        return Touch(instrument, _text(bid), _text(bid_size), _text(ask), _text(ask_size), None, at, at)
+        return Touch(
+            instrument, _text(bid), _text(bid_size), _text(ask), _text(ask_size), None, at, at
+        )
 
     def _instrument(self, symbol: str) -> Instrument:
         tick, lot = self._steps(symbol)
@@ -130,8 +144,15 @@ class PlayedMarket:
 
     def _steps(self, symbol: str) -> tuple[Decimal, Decimal]:
         books = self._recording.frames.get(self._stream_of.get((symbol, "book"), ""), [])[:_SAMPLE]
-        touches = self._recording.frames.get(self._stream_of.get((symbol, "touch"), ""), [])[:_SAMPLE]
-        levels = [level for frame in books if (book := _read(self._streams.read_depth, frame)) for level in (*book.bids, *book.asks)]
+        touches = self._recording.frames.get(self._stream_of.get((symbol, "touch"), ""), [])[
+            :_SAMPLE
+        ]
+        levels = [
+            level
+            for frame in books
+            if (book := _read(self._streams.read_depth, frame))
+            for level in (*book.bids, *book.asks)
+        ]
         for frame in touches:
             touch = _read(self._streams.read_touch, frame)
             if touch is not None and touch.bid is not None and touch.bid_size is not None:

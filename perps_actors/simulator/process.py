@@ -47,7 +47,11 @@ class VenueProcess:
         command = [sys.executable, "-m", "perps_actors.simulator", *arguments, "--parent-pipe"]
         try:
             self._child = subprocess.Popen(  # noqa: S603 - our own module, no shell
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._complaints, start_new_session=True
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._complaints,
+                start_new_session=True,
             )
         except OSError:
             self._complaints.close()
@@ -118,6 +122,10 @@ class VenueProcess:
             self.frames_sent = said["frames_sent"]
             self.finished.set()
             return
-        self.venue, self.symbols, self.provenance = said["venue"], tuple(said["symbols"]), said["provenance"]
+        self.venue, self.symbols, self.provenance = (
+            said["venue"],
+            tuple(said["symbols"]),
+            said["provenance"],
+        )
         self.endpoints = Endpoints(stream=said["stream"], rest=said["rest"])
         self._spoke.set()

@@ -15,10 +15,10 @@ from perps_actors.kernel.clock import Clock
 from perps_actors.market.mark import Provenance
 from perps_actors.simulator.cursor import Cursor, Gates
 from perps_actors.simulator.played import PlayedMarket
-from perps_actors.simulator.recording import Answer, Frame, Recording
+from perps_actors.simulator.recording import Frame, RecordedAnswer, Recording
 from perps_actors.simulator.source import Connection
 from perps_actors.simulator.synthetic import first_frames_of
-from perps_actors.venues.serving import RestAnswer
+from perps_actors.simulator.venue_contract import RestAnswer
 
 END: Final = "end of recording"
 QUIET_S: Final = 0.5
@@ -100,7 +100,9 @@ class RecordedVenue:
     def progress(self) -> tuple[int, int]:
         """Frames sent and frames there are, of the streams that are asked for now."""
         asked = [stream for stream in self._asked if stream in self._recording.frames]
-        return sum(self._sent.get(stream, 0) for stream in asked), sum(len(self._recording.frames[stream]) for stream in asked)
+        return sum(self._sent.get(stream, 0) for stream in asked), sum(
+            len(self._recording.frames[stream]) for stream in asked
+        )
 
     @contextlib.asynccontextmanager
     async def _progress_said(self) -> AsyncIterator[None]:
@@ -120,7 +122,9 @@ class RecordedVenue:
 
     async def play(self, connection: Connection) -> str:
         """Send a connection the frames of its streams, each when it is due and free to go; return at the end of them."""
-        player = self._players.setdefault(connection, _Player(Cursor(self._recording, self._gates, dict(self._left))))
+        player = self._players.setdefault(
+            connection, _Player(Cursor(self._recording, self._gates, dict(self._left)))
+        )
         while True:
             connection.stirred.clear()
             self._follow(connection, player)
@@ -139,7 +143,10 @@ class RecordedVenue:
         """Remember where a connection left its streams."""
         player = self._players.pop(connection, None)
         if player is not None:
-            self._left |= {stream: max(place, self._left.get(stream, 0)) for stream, place in player.cursor.places.items()}
+            self._left |= {
+                stream: max(place, self._left.get(stream, 0))
+                for stream, place in player.cursor.places.items()
+            }
         self._changed.set()
 
     def answer(self, path: str, query: str) -> RestAnswer:
@@ -152,7 +159,9 @@ class RecordedVenue:
         self._pass_time()
         recorded = self._recording.answers.get(rest.request_key(path, query), [])
         fetched = self._fetched.get(rest.request_key(path, query), 0)
-        if recorded and not (fetched >= len(recorded) and self._book_moved(path, query, recorded[-1])):
+        if recorded and not (
+            fetched >= len(recorded) and self._book_moved(path, query, recorded[-1])
+        ):
             return RestAnswer(200, recorded[min(fetched, len(recorded) - 1)].body)
         return rest.answer(path, query, self._market, self._clock.time_ns())
 
@@ -167,7 +176,9 @@ class RecordedVenue:
         passed_s = waited_s * self._speed if self._speed else float("inf")
         for stream, frames in self._recording.frames.items():
             self._sent[stream] = bisect_right(frames, passed_s, key=lambda frame: frame.due_s)
-        to_end = all(self._sent[stream] == len(frames) for stream, frames in self._recording.frames.items())
+        to_end = all(
+            self._sent[stream] == len(frames) for stream, frames in self._recording.frames.items()
+        )
         if to_end and not self._polled_to_end:
             self._polled_to_end = True
             self._changed.set()
@@ -188,11 +199,14 @@ class RecordedVenue:
         recorded, fetched = self._recording.answers.get(key, []), self._fetched[key]
         if fetched <= len(recorded):
             try:
-                self._market.rebase(symbol, self._recording.side.rest.read_snapshot(symbol, recorded[fetched - 1].body))
+                self._market.rebase(
+                    symbol,
+                    self._recording.side.rest.read_snapshot(symbol, recorded[fetched - 1].body),
+                )
             except msgspec.DecodeError:
                 return
 
-    def _book_moved(self, path: str, query: str, snapshot: Answer) -> bool:
+    def _book_moved(self, path: str, query: str, snapshot: RecordedAnswer) -> bool:
         streams = self._recording.side.streams
         symbol = self._recording.side.rest.snapshot_symbol(path, query)
         return symbol is not None and any(
@@ -219,7 +233,9 @@ class RecordedVenue:
         sides = self._recording.side.streams
         for stream in connection.begun():
             if player.cursor.places.get(stream, 0):
-                for first in first_frames_of(sides.channel_of(stream), sides.symbol_of(stream), self._market, sides):
+                for first in first_frames_of(
+                    sides.channel_of(stream), sides.symbol_of(stream), self._market, sides
+                ):
                     await connection.send(*first)
 
     def _wait_s(self, frame: Frame) -> float:
@@ -229,7 +245,9 @@ class RecordedVenue:
 
     async def _send(self, connection: Connection, player: _Player, frame: Frame) -> None:
         player.cursor.take()
-        self._sent[frame.stream] = max(self._sent.get(frame.stream, 0), player.cursor.places[frame.stream])
+        self._sent[frame.stream] = max(
+            self._sent.get(frame.stream, 0), player.cursor.places[frame.stream]
+        )
         self.frames_sent += 1
         await connection.send(frame.stream, frame.data)
 
@@ -259,7 +277,9 @@ class RecordedVenue:
         if any(not player.cursor.exhausted for player in self._players.values()):
             return None
         route_of = self._recording.side.streams.route_of
-        missing = {route_of(stream) for stream in self._recording.frames} - {route_of(stream) for stream in asked}
+        missing = {route_of(stream) for stream in self._recording.frames} - {
+            route_of(stream) for stream in asked
+        }
         return LONG_QUIET_S if missing else QUIET_S
 
     def _now_s(self) -> float:

@@ -17,7 +17,9 @@ import msgspec
 from perps_actors.errors import SimulatorError
 from perps_actors.simulator.sides import VenueSide, side_of
 
-_DATED: Final = re.compile(r"[-_]\d{6,8}(?:\D|$)|-\d{1,2}[A-Z]{3}\d{2}(?:-|$)|^F[IF]_|[A-Z][FGHJKMNQUVXZ]\d{2}$", re.ASCII)
+_DATED: Final = re.compile(
+    r"[-_]\d{6,8}(?:\D|$)|-\d{1,2}[A-Z]{3}\d{2}(?:-|$)|^F[IF]_|[A-Z][FGHJKMNQUVXZ]\d{2}$", re.ASCII
+)
 """How venues name what expires: BTCUSDT_210924, BTC-USD-260327, BTC-26DEC25, FI_XBTUSD_210924, XBTU21."""
 _RAW_NAMES: Final = ("raw.jsonl.gz", "raw.jsonl")
 
@@ -47,7 +49,7 @@ class Frame(msgspec.Struct, frozen=True, gc=False):
     data: bytes
 
 
-class Answer(msgspec.Struct, frozen=True, gc=False):
+class RecordedAnswer(msgspec.Struct, frozen=True, gc=False):
     """One recorded REST answer."""
 
     line: int
@@ -68,7 +70,7 @@ class Recording:
 
     side: VenueSide
     frames: dict[str, list[Frame]]
-    answers: dict[tuple[str, ...], list[Answer]]
+    answers: dict[tuple[str, ...], list[RecordedAnswer]]
     gates: dict[str, int]
     symbols: tuple[str, ...]
     perpetuals: tuple[str, ...]
@@ -86,7 +88,7 @@ def read_recording(folder: Path, venue: str | None = None) -> Recording:
         msg = f"venue = {side.name!r}: {folder / 'meta.json'} is a recording of {meta.venue!r}"
         raise SimulatorError(msg)
     frames: dict[str, list[Frame]] = {}
-    answers: dict[tuple[str, ...], list[Answer]] = {}
+    answers: dict[tuple[str, ...], list[RecordedAnswer]] = {}
     gates: dict[str, int] = {}
     first_t = latest_t = None
     for number, line, data in _lines(folder):
@@ -95,20 +97,32 @@ def read_recording(folder: Path, venue: str | None = None) -> Recording:
             first_t = latest_t if first_t is None else first_t
             stream = side.streams.stream_of(data)
             if stream is not None:
-                frames.setdefault(stream, []).append(Frame(number, (latest_t or 0) - (first_t or 0), stream, data))
+                frames.setdefault(stream, []).append(
+                    Frame(number, (latest_t or 0) - (first_t or 0), stream, data)
+                )
         elif line.dir == "http":
             url = urlsplit(line.url)
-            answers.setdefault(side.rest.request_key(url.path, url.query), []).append(Answer(number, data))
+            answers.setdefault(side.rest.request_key(url.path, url.query), []).append(
+                RecordedAnswer(number, data)
+            )
             symbol = side.rest.snapshot_symbol(url.path, url.query)
             if symbol is not None:
                 gates.setdefault(symbol, number)
-    symbols = tuple(meta.symbols) or tuple(sorted({side.streams.symbol_of(stream) for stream in frames}))
-    perpetuals = tuple(meta.perpetuals) or tuple(symbol for symbol in symbols if not _DATED.search(symbol)) or symbols
+    symbols = tuple(meta.symbols) or tuple(
+        sorted({side.streams.symbol_of(stream) for stream in frames})
+    )
+    perpetuals = (
+        tuple(meta.perpetuals)
+        or tuple(symbol for symbol in symbols if not _DATED.search(symbol))
+        or symbols
+    )
     return Recording(side, frames, answers, gates, symbols, perpetuals)
 
 
 def _bytes(line: _Line) -> bytes:
-    return base64.b64decode(line.data, validate=True) if line.enc == "base64" else line.data.encode()
+    return (
+        base64.b64decode(line.data, validate=True) if line.enc == "base64" else line.data.encode()
+    )
 
 
 def _read_meta(folder: Path) -> _Meta:

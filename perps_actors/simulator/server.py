@@ -15,7 +15,7 @@ from perps_actors.kernel.clock import Clock
 from perps_actors.simulator.faults import FaultPlan, Kind
 from perps_actors.simulator.sides import VenueSide
 from perps_actors.simulator.source import Source
-from perps_actors.venues.serving import RestAnswer, StreamSession
+from perps_actors.simulator.venue_contract import RestAnswer, StreamSession
 
 HOST: Final = "127.0.0.1"
 CLOSE_HANDSHAKE_S: Final = 5.0
@@ -46,7 +46,11 @@ class Faults:
         """Return what is to be sent before a frame while garbage holds: noise, or a piece of the frame."""
         if self.remaining_s("garbage") <= 0:
             return None
-        return self._rng.randbytes(40) if self._rng.random() < 0.5 else frame[: self._rng.randrange(len(frame))]
+        return (
+            self._rng.randbytes(40)
+            if self._rng.random() < 0.5
+            else frame[: self._rng.randrange(len(frame))]
+        )
 
     async def each(self, kind: Kind) -> None:
         """Wait for the next start of a fault; forever if there is none."""
@@ -61,7 +65,14 @@ class Faults:
 class ClientConnection:
     """One client's WebSocket: what it is sent passes the faults."""
 
-    def __init__(self, ws: web.WebSocketResponse, request: web.Request, session: StreamSession, side: VenueSide, faults: Faults) -> None:
+    def __init__(
+        self,
+        ws: web.WebSocketResponse,
+        request: web.Request,
+        session: StreamSession,
+        side: VenueSide,
+        faults: Faults,
+    ) -> None:
         self.stirred = asyncio.Event()
         self._ws = ws
         self._request = request
@@ -96,7 +107,7 @@ class ClientConnection:
             self._request.transport.abort()
 
     async def listen(self) -> None:
-        """Answer the client's pings and subscriptions until it is gone."""
+        """RecordedAnswer the client's pings and subscriptions until it is gone."""
         async for message in self._ws:
             if self._faults.remaining_s("silence") > 0:
                 continue
@@ -144,7 +155,16 @@ class ClientConnection:
 class VenueServer:
     """Serves a source on loopback. An async context manager: inside, `port` is bound and connections are served."""
 
-    def __init__(self, source: Source, side: VenueSide, clock: Clock, *, plan: FaultPlan, seed: int, port: int = 0) -> None:
+    def __init__(
+        self,
+        source: Source,
+        side: VenueSide,
+        clock: Clock,
+        *,
+        plan: FaultPlan,
+        seed: int,
+        port: int = 0,
+    ) -> None:
         self.port = port
         self._source = source
         self._side = side
@@ -155,7 +175,9 @@ class VenueServer:
         self._tasks: list[asyncio.Task[None]] = []
         app = web.Application()
         app.router.add_get("/{path:.*}", self._handle)
-        self._runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.5)
+        self._runner = web.AppRunner(
+            app, access_log=None, handler_cancellation=True, shutdown_timeout=0.5
+        )
 
     async def __aenter__(self) -> Self:
         await self._runner.setup()
@@ -167,7 +189,10 @@ class VenueServer:
             msg = f"port = {self.port}: cannot be bound on {HOST}: {error}"
             raise SimulatorError(msg) from error
         self.port = self._runner.addresses[0][1]
-        self._tasks = [asyncio.create_task(self._source.run()), asyncio.create_task(self._drop_when_due())]
+        self._tasks = [
+            asyncio.create_task(self._source.run()),
+            asyncio.create_task(self._drop_when_due()),
+        ]
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -191,7 +216,11 @@ class VenueServer:
         path, query, now_ns = request.path, request.rel_url.raw_query_string, self._clock.time_ns()
         await self._faults.silence()
         refused = self._faults.remaining_s("refuse_rest")
-        answer = self._side.rest.too_many(math.ceil(refused)) if refused > 0 else self._weights.charge(path, query, now_ns)
+        answer = (
+            self._side.rest.too_many(math.ceil(refused))
+            if refused > 0
+            else self._weights.charge(path, query, now_ns)
+        )
         served = answer is None
         response = self._response(answer or self._source.answer(path, query))
         await response.prepare(request)
@@ -204,16 +233,25 @@ class VenueServer:
         headers = self._weights.headers()
         if answer.retry_after_s is not None:
             headers["Retry-After"] = str(answer.retry_after_s)
-        return web.Response(status=answer.status, body=answer.body, content_type="application/json", headers=headers)
+        return web.Response(
+            status=answer.status, body=answer.body, content_type="application/json", headers=headers
+        )
 
     async def _stream(self, request: web.Request) -> web.StreamResponse:
         try:
-            session = self._side.streams.StreamSession(request.path, request.rel_url.raw_query_string)
+            session = self._side.streams.StreamSession(
+                request.path, request.rel_url.raw_query_string
+            )
         except VenueError as error:
             return web.Response(status=404, text=str(error))
         if self._faults.remaining_s("drop_connection") > 0:
             return web.Response(status=503)
-        ws = web.WebSocketResponse(timeout=CLOSE_HANDSHAKE_S, autoping=False, compress=False, max_msg_size=_MAX_REQUEST_FRAME)
+        ws = web.WebSocketResponse(
+            timeout=CLOSE_HANDSHAKE_S,
+            autoping=False,
+            compress=False,
+            max_msg_size=_MAX_REQUEST_FRAME,
+        )
         await ws.prepare(request)
         connection = ClientConnection(ws, request, session, self._side, self._faults)
         self._connections.add(connection)

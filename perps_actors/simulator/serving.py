@@ -68,7 +68,9 @@ def serve_venue(options: VenueOptions, announce: Announce) -> None:
 async def _serve(options: VenueOptions, announce: Announce, clock: Clock) -> None:
     plan = read_faults(options.faults) if options.faults is not None else FaultPlan()
     side, source = _source(options, announce, clock)
-    async with VenueServer(source, side, clock, plan=plan, seed=options.seed, port=options.port) as server:
+    async with VenueServer(
+        source, side, clock, plan=plan, seed=options.seed, port=options.port
+    ) as server:
         announce(
             {
                 "event": "ready",
@@ -101,7 +103,10 @@ def _source(options: VenueOptions, announce: Announce, clock: Clock) -> tuple[Ve
     recording = read_recording(options.recording, options.venue)
     for symbol in options.symbols:
         if symbol not in recording.symbols:
-            near = get_close_matches(symbol.upper(), recording.symbols) or recording.symbols[:_MOST_NAMED]
+            near = (
+                get_close_matches(symbol.upper(), recording.symbols)
+                or recording.symbols[:_MOST_NAMED]
+            )
             msg = f"symbols = {symbol!r}: not among the {len(recording.symbols)} symbols in {options.recording}; nearest: {', '.join(near)}"
             raise SimulatorError(msg)
     recording = attrs.evolve(recording, perpetuals=tuple(options.symbols) or recording.perpetuals)
@@ -135,7 +140,9 @@ async def _keep_on(server: VenueServer) -> None:
 async def _end_of_input() -> None:
     reader = asyncio.StreamReader()
     try:
-        transport, _ = await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin.buffer)
+        transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(reader), sys.stdin.buffer
+        )
     except (OSError, ValueError) as error:
         msg = f"standard input: expected the parent's pipe: {error}"
         raise SimulatorError(msg) from error

@@ -11,24 +11,31 @@ import attrs
 from perps_actors.errors import SimulatorError
 from perps_actors.market.events import Funding, Touch, Trade, VenueMark
 from perps_actors.simulator.market import Terms
+from perps_actors.simulator.venue_contract import (
+    Channel,
+    Depth,
+    MarketView,
+    RestAnswer,
+    StreamSession,
+    WeightAccount,
+)
+from perps_actors.simulator.venues.binance_futures.rest import BinanceRestSide
+from perps_actors.simulator.venues.binance_futures.stream import BinanceStreams
+from perps_actors.simulator.venues.bitmex.rest import BitmexRestSide
+from perps_actors.simulator.venues.bitmex.stream import BitmexStreams
+from perps_actors.simulator.venues.bybit.rest import BybitRestSide
+from perps_actors.simulator.venues.bybit.stream import BybitStreams
+from perps_actors.simulator.venues.deribit.rest import DeribitRestSide
+from perps_actors.simulator.venues.deribit.stream import DeribitStreams
+from perps_actors.simulator.venues.gateio_futures.rest import GateioRestSide
+from perps_actors.simulator.venues.gateio_futures.stream import GateioStreams
+from perps_actors.simulator.venues.htx_swap.rest import HtxRestSide
+from perps_actors.simulator.venues.htx_swap.stream import HtxStreams
+from perps_actors.simulator.venues.kraken_futures.rest import KrakenFuturesRestSide
+from perps_actors.simulator.venues.kraken_futures.stream import KrakenFuturesStreams
+from perps_actors.simulator.venues.okx.rest import OkxRestSide
+from perps_actors.simulator.venues.okx.stream import OkxStreams
 from perps_actors.venues.binance_futures.dialect import COIN_M, USD_M, Dialect
-from perps_actors.venues.binance_futures.serve import BinanceStreams
-from perps_actors.venues.binance_futures.serve_rest import BinanceRestSide
-from perps_actors.venues.bitmex.serve import BitmexStreams
-from perps_actors.venues.bitmex.serve_rest import BitmexRestSide
-from perps_actors.venues.bybit.serve import BybitStreams
-from perps_actors.venues.bybit.serve_rest import BybitRestSide
-from perps_actors.venues.deribit.serve import DeribitStreams
-from perps_actors.venues.deribit.serve_rest import DeribitRestSide
-from perps_actors.venues.gateio_futures.serve import GateioStreams
-from perps_actors.venues.gateio_futures.serve_rest import GateioRestSide
-from perps_actors.venues.htx_swap.serve import HtxStreams
-from perps_actors.venues.htx_swap.serve_rest import HtxRestSide
-from perps_actors.venues.kraken_futures.serve import KrakenFuturesStreams
-from perps_actors.venues.kraken_futures.serve_rest import KrakenFuturesRestSide
-from perps_actors.venues.okx.serve import OkxStreams
-from perps_actors.venues.okx.serve_rest import OkxRestSide
-from perps_actors.venues.serving import Channel, Depth, MarketView, RestAnswer, StreamSession, WeightAccount
 
 
 class StreamSide(Protocol):
@@ -112,7 +119,9 @@ class RestSide(Protocol):
 class VenueSide:
     """One venue's side: its name, its contracts' terms, its streams, its REST answers."""
 
-    def __init__(self, name: str, terms: Terms, streams: ApartSide | TickerSide, rest: RestSide) -> None:
+    def __init__(
+        self, name: str, terms: Terms, streams: ApartSide | TickerSide, rest: RestSide
+    ) -> None:
         self.name = name
         self.terms = terms
         self.streams = streams
@@ -128,14 +137,21 @@ def _deribit(venue: str, terms: Terms) -> VenueSide:
 
 
 _QUOTES: Final = "USDT|USDC|BUSD|FDUSD|USD|BTC"
-_USD_M = Terms(symbols=("BTCUSDT", "ETHUSDT", "SOLUSDT"), like=rf"(?P<base>[A-Z0-9]{{2,20}}?)(?P<quote>{_QUOTES})?(_\d{{6}})?")
+_USD_M = Terms(
+    symbols=("BTCUSDT", "ETHUSDT", "SOLUSDT"),
+    like=rf"(?P<base>[A-Z0-9]{{2,20}}?)(?P<quote>{_QUOTES})?(_\d{{6}})?",
+)
 _COIN_M = Terms(
     symbols=("BTCUSD_PERP", "ETHUSD_PERP"),
     like=r"(?P<base>[A-Z0-9]{2,20}?)(?P<quote>USD)?_(PERP|\d{6})",
     linear=False,
     contract_size=Decimal(100),
 )
-_BYBIT = Terms(symbols=("BTCUSDT", "ETHUSDT", "SOLUSDT"), like=r"(?P<base>[A-Z0-9]{1,20})(?P<quote>USDT)", counts_by_one=True)
+_BYBIT = Terms(
+    symbols=("BTCUSDT", "ETHUSDT", "SOLUSDT"),
+    like=r"(?P<base>[A-Z0-9]{1,20})(?P<quote>USDT)",
+    counts_by_one=True,
+)
 _KRAKEN_FUTURES = Terms(
     symbols=("PF_XBTUSD", "PF_ETHUSD", "PI_XBTUSD"),
     like=r"(PF|FF|(?P<inverse>PI|FI))_(?P<base>[A-Z0-9]{2,20}?)(?P<quote>USD|EUR|GBP|XBT)(_\d{6})?",
@@ -152,14 +168,18 @@ _DERIBIT = Terms(
     like=r"(?P<base>[A-Z0-9]{2,20})(?:_(?P<quote>USDC|USDT)|(?P<inverse>))-PERPETUAL",
     usual_quote="USD",
 )
-_COINBASE_INTERNATIONAL = attrs.evolve(_DERIBIT, symbols=("BTC_USDC-PERPETUAL", "ETH_USDC-PERPETUAL"))
+_COINBASE_INTERNATIONAL = attrs.evolve(
+    _DERIBIT, symbols=("BTC_USDC-PERPETUAL", "ETH_USDC-PERPETUAL")
+)
 _OKX = Terms(
     symbols=("BTC-USDT-SWAP", "ETH-USDT-SWAP", "SOL-USDT-SWAP"),
     like=r"(?P<base>[A-Z0-9]{1,20})-(?P<quote>USDT|USDC)-SWAP",
     contract_size=Decimal("0.01"),
 )
 _GATEIO_FUTURES = Terms(
-    symbols=("BTC_USDT", "ETH_USDT", "SOL_USDT"), like=r"(?P<base>[A-Z0-9]{1,20})_(?P<quote>USDT)", contract_size=Decimal("0.0001")
+    symbols=("BTC_USDT", "ETH_USDT", "SOL_USDT"),
+    like=r"(?P<base>[A-Z0-9]{1,20})_(?P<quote>USDT)",
+    contract_size=Decimal("0.0001"),
 )
 _HTX_SWAP = Terms(
     symbols=("BTC-USDT", "ETH-USDT", "BTC-USD"),
@@ -178,7 +198,9 @@ _SIDES: Final = {
         VenueSide("bitmex", _BITMEX, BitmexStreams(), BitmexRestSide()),
         VenueSide("gateio_futures", _GATEIO_FUTURES, GateioStreams(), GateioRestSide()),
         VenueSide("htx_swap", _HTX_SWAP, HtxStreams(), HtxRestSide()),
-        VenueSide("kraken_futures", _KRAKEN_FUTURES, KrakenFuturesStreams(), KrakenFuturesRestSide()),
+        VenueSide(
+            "kraken_futures", _KRAKEN_FUTURES, KrakenFuturesStreams(), KrakenFuturesRestSide()
+        ),
         _deribit("deribit", _DERIBIT),
         _deribit("coinbase_international", _COINBASE_INTERNATIONAL),
     )

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from perps_actors.market.mark import Provenance
-from perps_actors.venues.serving import RestAnswer
+from perps_actors.simulator.venue_contract import RestAnswer
 
 
 class Connection(Protocol):

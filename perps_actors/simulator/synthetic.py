@@ -13,14 +13,16 @@ from perps_actors.market.mark import Provenance
 from perps_actors.simulator.market import Happening, SyntheticMarket
 from perps_actors.simulator.sides import ApartSide, TickerSide, VenueSide
 from perps_actors.simulator.source import Connection
-from perps_actors.venues.serving import Channel, MarketView, RestAnswer, WholeTicker
+from perps_actors.simulator.venue_contract import Channel, MarketView, RestAnswer, WholeTicker
 
 STEP_S: Final = 0.1
 BACKLOG_BYTES: Final = 4 * 1024 * 1024
 """A client that leaves more than this unread is cut, as venues do with slow clients."""
 
 
-def first_frames_of(channel: Channel, symbol: str, market: MarketView, streams: ApartSide | TickerSide) -> Iterator[tuple[str, bytes]]:
+def first_frames_of(
+    channel: Channel, symbol: str, market: MarketView, streams: ApartSide | TickerSide
+) -> Iterator[tuple[str, bytes]]:
     """Yield what a subscription to a channel of a symbol begins with, as (stream, frame)."""
     book = market.depth(symbol) if channel == "book" else None
     known = market.venue_mark(symbol) if channel in ("mark", "ticker") else None
@@ -29,19 +31,28 @@ def first_frames_of(channel: Channel, symbol: str, market: MarketView, streams: 
     yield from (frame for frame in (snapshot, state) if frame is not None)
 
 
-def beginning_of(stream: str, market: MarketView, streams: ApartSide | TickerSide) -> Iterator[tuple[str, bytes]]:
+def beginning_of(
+    stream: str, market: MarketView, streams: ApartSide | TickerSide
+) -> Iterator[tuple[str, bytes]]:
     """Yield what a subscription to a stream begins with and is of no other stream, as (stream, frame)."""
     firsts = first_frames_of(streams.channel_of(stream), streams.symbol_of(stream), market, streams)
     return (framed for framed in firsts if framed[0] == stream)
 
 
 def _first_state_frame(
-    symbol: str, known: tuple[VenueMark, Funding], market: MarketView, streams: ApartSide | TickerSide
+    symbol: str,
+    known: tuple[VenueMark, Funding],
+    market: MarketView,
+    streams: ApartSide | TickerSide,
 ) -> tuple[str, bytes] | None:
     if not isinstance(streams, TickerSide):
         return streams.first_mark_frame(*known)
     touch = market.touch(symbol)
-    return streams.first_ticker_frame(WholeTicker(touch, *known, market.open_interest(symbol))) if touch is not None else None
+    return (
+        streams.first_ticker_frame(WholeTicker(touch, *known, market.open_interest(symbol)))
+        if touch is not None
+        else None
+    )
 
 
 def frames_of(happening: Happening, streams: ApartSide | TickerSide) -> Iterator[tuple[str, bytes]]:

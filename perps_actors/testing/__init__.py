@@ -11,10 +11,10 @@ from perps_actors.kernel.simulated import SimulatedRuntime
 from perps_actors.testing.fakes import FakeNetwork, Probe
 from perps_actors.testing.harm import Harm, HarmfulRuntime, InjectedCrash, Moment
 from perps_actors.testing.venue import SimulatedVenue
-from perps_actors.testing.weather import Fault, FaultKind
+from perps_actors.testing.weather import FaultKind, WireFault
 
 __all__ = [
-    "Fault",
+    "WireFault",
     "FaultKind",
     "FakeNetwork",
     "Harm",

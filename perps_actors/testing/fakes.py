@@ -9,7 +9,14 @@ import attrs
 
 from perps_actors.errors import Fenced
 from perps_actors.kernel.clock import Clock
-from perps_actors.transport.wire import AnswerListener, ConnectionPlan, HttpAnswer, HttpRequest, StreamListener, failed
+from perps_actors.transport.wire import (
+    AnswerListener,
+    ConnectionPlan,
+    HttpAnswer,
+    HttpRequest,
+    StreamListener,
+    failed,
+)
 
 
 class Probe:
@@ -118,7 +125,15 @@ class FakeNetwork:
             link.open = False
             link.listener.closed(link.plan.name, reason, error)
 
-    def answer(self, purpose: str, body: bytes, *, status: int | None = 200, symbol: str | None = None, error: str | None = None) -> None:
+    def answer(
+        self,
+        purpose: str,
+        body: bytes,
+        *,
+        status: int | None = 200,
+        symbol: str | None = None,
+        error: str | None = None,
+    ) -> None:
         """Answer the first waiting request of that purpose (and symbol).
 
         Raises:
@@ -132,7 +147,9 @@ class FakeNetwork:
         msg = f"No request for {purpose!r} of {symbol!r} waits"
         raise LookupError(msg)
 
-    def _answer(self, request: HttpRequest, status: int | None, body: bytes, error: str | None) -> HttpAnswer:
+    def _answer(
+        self, request: HttpRequest, status: int | None, body: bytes, error: str | None
+    ) -> HttpAnswer:
         return HttpAnswer(
             request=request,
             status=status,

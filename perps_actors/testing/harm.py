@@ -70,7 +70,13 @@ class HarmfulRuntime(SimulatedRuntime):
 
     cell_class = HarmedCell
 
-    def __init__(self, *, seed: int = 0, harm: Callable[[str, Any], Harm | None] = no_harm, max_steps: int = 1_000_000) -> None:
+    def __init__(
+        self,
+        *,
+        seed: int = 0,
+        harm: Callable[[str, Any], Harm | None] = no_harm,
+        max_steps: int = 1_000_000,
+    ) -> None:
         super().__init__(seed=seed, max_steps=max_steps)
         self.harm = harm
         self._held: dict[str, object] = {}

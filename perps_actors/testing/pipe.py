@@ -9,9 +9,9 @@ from random import Random
 from perps_actors.errors import Fenced
 from perps_actors.kernel.clock import NS_PER_S
 from perps_actors.kernel.simulated import SimulatedRuntime
+from perps_actors.simulator.venue_contract import StreamSession
 from perps_actors.testing.weather import FaultKind, Weather
 from perps_actors.transport.wire import ConnectionPlan, StreamListener
-from perps_actors.venues.serving import StreamSession
 
 FULL_RETRY_S = 0.05
 """When the inside is looked at again that was full."""
@@ -99,7 +99,9 @@ class Pipe:
         for stream, frame in wanted:
             apart = delay is None and self._random.random() < 0.3
             due_ns = max(due_ns, self._last_due_ns) + apart * int(READS_APART_S * NS_PER_S)
-            for sent in self._struck(stream, frame, holding, now_s, crossing) if holding else (frame,):
+            for sent in (
+                self._struck(stream, frame, holding, now_s, crossing) if holding else (frame,)
+            ):
                 self._put(sent, due_ns)
 
     def look(self) -> None:
@@ -125,10 +127,19 @@ class Pipe:
                 self._put(frame, self._now_ns())
 
     def _struck(
-        self, stream: str, frame: bytes, holding: frozenset[FaultKind], now_s: float, crossing: Callable[[], Framed]
+        self,
+        stream: str,
+        frame: bytes,
+        holding: frozenset[FaultKind],
+        now_s: float,
+        crossing: Callable[[], Framed],
     ) -> Sequence[bytes]:
         """Return what becomes of a frame under the faults that hold."""
-        struck = {kind for kind in ("lose", "duplicate", "reorder", "garble", "cross") if kind in holding and self._strikes(kind, now_s)}
+        struck = {
+            kind
+            for kind in ("lose", "duplicate", "reorder", "garble", "cross")
+            if kind in holding and self._strikes(kind, now_s)
+        }
         if "lose" in struck:
             return ()
         if "cross" in struck and crossing()[0] == stream:
@@ -136,7 +147,11 @@ class Pipe:
         sent = [frame] * (2 if "duplicate" in struck else 1)
         if "garble" in struck:
             torn = self._random.random() < 0.5
-            sent = [frame[: self._random.randrange(len(frame))]] if torn else [self._random.randbytes(20), *sent]
+            sent = (
+                [frame[: self._random.randrange(len(frame))]]
+                if torn
+                else [self._random.randbytes(20), *sent]
+            )
         if stream in self._kept:
             sent.append(self._kept.pop(stream))
         elif "reorder" in struck:

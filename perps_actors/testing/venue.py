@@ -19,10 +19,17 @@ from perps_actors.market.numbers import mid
 from perps_actors.simulator.market import Happening, SyntheticMarket
 from perps_actors.simulator.sides import side_of
 from perps_actors.simulator.synthetic import STEP_S, beginning_of, frames_of
+from perps_actors.simulator.venue_contract import RestAnswer
 from perps_actors.testing.pipe import Pipe
-from perps_actors.testing.weather import Fault, Weather
-from perps_actors.transport.wire import AnswerListener, ConnectionPlan, HttpAnswer, HttpRequest, StreamListener, failed
-from perps_actors.venues.serving import RestAnswer
+from perps_actors.testing.weather import Weather, WireFault
+from perps_actors.transport.wire import (
+    AnswerListener,
+    ConnectionPlan,
+    HttpAnswer,
+    HttpRequest,
+    StreamListener,
+    failed,
+)
 
 NS_PER_MS = 1_000_000
 
@@ -50,7 +57,9 @@ class Truth:
         """
         key = (mark.instrument.symbol, (mark.venue_time_ns or 0) // NS_PER_MS)
         if mark.source == "rest" and key not in self._tops:
-            return any(mid(*self._tops[moment]) == mark.mark for moment in self._moments_before(*key))
+            return any(
+                mid(*self._tops[moment]) == mark.mark for moment in self._moments_before(*key)
+            )
         if mark.source == "trades":
             return any(mid(price, price) == mark.mark for price in self._trades.get(key, ()))
         top = self._tops.get(key)
@@ -82,7 +91,7 @@ class SimulatedVenue:
         symbols: Sequence[str],
         *,
         seed: int = 0,
-        faults: Sequence[Fault] = (),
+        faults: Sequence[WireFault] = (),
         step_s: float = STEP_S,
         venue: str = "binance_futures",
     ) -> None:
@@ -176,10 +185,12 @@ class SimulatedVenue:
     def _crossing(self, happening: Happening) -> tuple[str, bytes]:
         """Return the change of a book that no book survives: a bid far above every ask."""
         depth, price = happening.depth, f"9{happening.touch.ask}"
-        crossed = msgspec.structs.replace(depth, bids=(*depth.bids, (price, "1")), added=depth.added | {price})
+        crossed = msgspec.structs.replace(
+            depth, bids=(*depth.bids, (price, "1")), added=depth.added | {price}
+        )
         return self._side.streams.depth_frames(crossed)[-1]
 
-    def _end_all(self, fault: Fault) -> None:
+    def _end_all(self, fault: WireFault) -> None:
         for link in self.links:
             if self._random.random() < fault.share:
                 cut = fault.do == "cut"
@@ -201,9 +212,13 @@ class SimulatedVenue:
         else:
             parts, now_ns = urlsplit(request.url), self._runtime.clock.time_ns()
             refused = self._weights.charge(parts.path, parts.query, now_ns)
-            served = refused or self._side.rest.answer(parts.path, parts.query, self._market, now_ns)
+            served = refused or self._side.rest.answer(
+                parts.path, parts.query, self._market, now_ns
+            )
         if strikes("rest_garble", now_s):
-            served = attrs.evolve(served, body=served.body[: self._random.randrange(len(served.body))])
+            served = attrs.evolve(
+                served, body=served.body[: self._random.randrange(len(served.body))]
+            )
         self._runtime.at(late_s, partial(self._answer, number, served, None))
 
     def _answer(self, number: int, served: RestAnswer | None, error: str | None) -> None:

@@ -34,7 +34,7 @@ Of the answers: `rest_fail` (none), `rest_late`, `rest_refuse` (429, 418 or 503,
 
 
 @attrs.frozen
-class Fault:
+class WireFault:
     """One fault: `do` from `at_s` on, for `for_s` seconds, counted from the start of the venue."""
 
     at_s: float
@@ -52,14 +52,18 @@ class Fault:
 class Weather:
     """All faults of a venue, held against its time."""
 
-    def __init__(self, faults: Sequence[Fault], random: Random) -> None:
+    def __init__(self, faults: Sequence[WireFault], random: Random) -> None:
         self._faults = tuple(faults)
         self._random = random
 
-    def strikes(self, kind: FaultKind, now_s: float) -> Fault | None:
+    def strikes(self, kind: FaultKind, now_s: float) -> WireFault | None:
         """Return the fault that strikes this one frame or request; None when it is spared."""
         for fault in self._faults:
-            if fault.do == kind and fault.at_s <= now_s < fault.end_s and (fault.share >= 1.0 or self._random.random() < fault.share):
+            if (
+                fault.do == kind
+                and fault.at_s <= now_s < fault.end_s
+                and (fault.share >= 1.0 or self._random.random() < fault.share)
+            ):
                 return fault
         return None
 
@@ -67,6 +71,6 @@ class Weather:
         """Return the kinds of faults that hold now."""
         return frozenset(fault.do for fault in self._faults if fault.at_s <= now_s < fault.end_s)
 
-    def starts(self, *kinds: FaultKind) -> list[Fault]:
+    def starts(self, *kinds: FaultKind) -> list[WireFault]:
         """Return the faults of these kinds."""
         return [fault for fault in self._faults if fault.do in kinds]

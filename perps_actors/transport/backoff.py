@@ -38,9 +38,16 @@ class Backoff:
     def next_pause_s(self, now_ns: int) -> float:
         """Return how long to wait after what has just failed or ended."""
         policy = self._policy
-        if self._good_since_ns is not None and now_ns - self._good_since_ns >= policy.healthy_s * NS_PER_S:
+        if (
+            self._good_since_ns is not None
+            and now_ns - self._good_since_ns >= policy.healthy_s * NS_PER_S
+        ):
             self._failures = 0
         self._good_since_ns = None
-        pause = policy.first_s if self._failures == 0 else min(policy.base_s * 2.0 ** (self._failures - 1), policy.max_s)
+        pause = (
+            policy.first_s
+            if self._failures == 0
+            else min(policy.base_s * 2.0 ** (self._failures - 1), policy.max_s)
+        )
         self._failures = min(self._failures + 1, 64)
         return pause * (1 + policy.jitter * (2 * self._random.random() - 1))

@@ -11,7 +11,13 @@ from perps_actors.transport.broker_keeper import IterationKeeper
 from perps_actors.transport.broker_quotes import QuoteCalls
 from perps_actors.transport.broker_streams import Iteration
 from perps_actors.transport.limits import Limits
-from perps_actors.transport.wire import AnswerListener, ConnectionPlan, HttpRequest, Link, StreamListener
+from perps_actors.transport.wire import (
+    AnswerListener,
+    ConnectionPlan,
+    HttpRequest,
+    Link,
+    StreamListener,
+)
 
 __all__ = ["BrokerNetwork", "HostBroker"]
 
@@ -34,7 +40,15 @@ class BrokerNetwork:
         TransportError: `max_abandoned` is below 1.
     """
 
-    def __init__(self, broker: HostBroker, clock: Clock, limits: Limits | None = None, name: str = "", *, max_abandoned: int = 3) -> None:
+    def __init__(
+        self,
+        broker: HostBroker,
+        clock: Clock,
+        limits: Limits | None = None,
+        name: str = "",
+        *,
+        max_abandoned: int = 3,
+    ) -> None:
         if max_abandoned < 1:
             msg = f"Expected max_abandoned of at least 1, was {max_abandoned}"
             raise TransportError(msg)
@@ -43,7 +57,9 @@ class BrokerNetwork:
         self._limits = limits if limits is not None else Limits()
         self._prefix = f"{name}-broker" if name else "broker"
         self._keeper = IterationKeeper(clock, max_abandoned, f"{self._prefix}-keeper")
-        self._quotes = QuoteCalls(broker, clock, self._limits, max_abandoned, f"{self._prefix}-quote")
+        self._quotes = QuoteCalls(
+            broker, clock, self._limits, max_abandoned, f"{self._prefix}-quote"
+        )
 
     def open(self, plan: ConnectionPlan, listener: StreamListener) -> Link:
         """Start to iterate what the plan's address names and return at once; after `close` it ends before it begins."""

@@ -10,7 +10,18 @@ import msgspec
 
 from perps_actors.errors import TransportError
 
-QUOTE_FIELDS: Final = ("best_bid", "bid", "best_ask", "ask", "last", "last_price", "price", "time", "timestamp", "ts")
+QUOTE_FIELDS: Final = (
+    "best_bid",
+    "bid",
+    "best_ask",
+    "ask",
+    "last",
+    "last_price",
+    "price",
+    "time",
+    "timestamp",
+    "ts",
+)
 """Attributes that are read of a quote which is no dict."""
 
 # Types of other libraries (numbers of numpy, times of pandas) say best as text what they are.
@@ -33,7 +44,9 @@ def quote_body(quote: Any, max_bytes: int) -> bytes:
     """
     if isinstance(quote, Mapping):
         return _object(quote, max_bytes)
-    fields = {name: value for name in QUOTE_FIELDS if (value := getattr(quote, name, None)) is not None}
+    fields = {
+        name: value for name in QUOTE_FIELDS if (value := getattr(quote, name, None)) is not None
+    }
     if not fields:
         msg = f"Expected a quote, was {_kind(quote)}"
         raise TransportError(msg)
@@ -56,7 +69,12 @@ def _object(item: Any, max_bytes: int) -> bytes:
         data = _encode(item if isinstance(item, dict) else dict(item))
         # JSON has no NaN: it would be spelled null, as what is missing is.
         if b"null" in data and any(map(_is_no_number, item.values())):
-            data = _encode({name: str(value) if _is_no_number(value) else value for name, value in item.items()})
+            data = _encode(
+                {
+                    name: str(value) if _is_no_number(value) else value
+                    for name, value in item.items()
+                }
+            )
     except Exception as error:
         msg = f"Expected a dict that can be encoded: {described(error)}"
         raise TransportError(msg) from error

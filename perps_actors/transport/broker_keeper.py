@@ -35,12 +35,19 @@ class IterationKeeper:
     def begin(self, iteration: Iteration) -> None:
         """Begin an iteration on its thread; one that may not begin ends at once."""
         with self.changed:
-            self._iterations = [other for other in self._iterations if other.untold or other.thread.is_alive()]
+            self._iterations = [
+                other for other in self._iterations if other.untold or other.thread.is_alive()
+            ]
             stuck = self._abandoned(iteration.method)
             if self._closed:
                 iteration.close("closed")
             elif stuck > self._max_abandoned:
-                iteration.finish(End(f"{iteration.method} is suspended: {stuck} calls have not come back", error=True))
+                iteration.finish(
+                    End(
+                        f"{iteration.method} is suspended: {stuck} calls have not come back",
+                        error=True,
+                    )
+                )
             elif not self._started:
                 self._started = True
                 self._thread.start()
@@ -65,10 +72,15 @@ class IterationKeeper:
     def threads(self) -> list[threading.Thread]:
         """Return the threads that were started and may live."""
         with self.changed:
-            return [*(iteration.thread for iteration in self._iterations), *([self._thread] if self._started else [])]
+            return [
+                *(iteration.thread for iteration in self._iterations),
+                *([self._thread] if self._started else []),
+            ]
 
     def _abandoned(self, method: str) -> int:
-        return sum(iteration.abandoned for iteration in self._iterations if iteration.method == method)
+        return sum(
+            iteration.abandoned for iteration in self._iterations if iteration.method == method
+        )
 
     def _suspended(self, method: str) -> bool:
         return self._abandoned(method) >= self._max_abandoned
@@ -93,7 +105,11 @@ class IterationKeeper:
     def _give_up_silent(self) -> None:
         now_ns = self._clock.monotonic_ns()
         for iteration in self._iterations:
-            if iteration.listening and iteration.due_ns(now_ns) <= now_ns and not self._suspended(iteration.method):
+            if (
+                iteration.listening
+                and iteration.due_ns(now_ns) <= now_ns
+                and not self._suspended(iteration.method)
+            ):
                 iteration.finish(End(self._why(iteration), error=True))
 
     def _why(self, iteration: Iteration) -> str:
@@ -106,5 +122,9 @@ class IterationKeeper:
     def _wait_s(self) -> float | None:
         """Return how long nothing can be due; None while nothing can."""
         now_ns = self._clock.monotonic_ns()
-        dues = [it.due_ns(now_ns) for it in self._iterations if it.listening and not self._suspended(it.method)]
+        dues = [
+            it.due_ns(now_ns)
+            for it in self._iterations
+            if it.listening and not self._suspended(it.method)
+        ]
         return max(0, min(dues) - now_ns) / NS_PER_S if dues else None

@@ -12,7 +12,7 @@ from perps_actors.kernel.clock import Clock
 from perps_actors.transport.broker_calls import GET_QUOTE, HostBroker
 from perps_actors.transport.broker_items import described, quote_body
 from perps_actors.transport.limits import Limits
-from perps_actors.transport.waiting import Waiter
+from perps_actors.transport.waiting import SocketPoller
 from perps_actors.transport.wire import AnswerListener, HttpAnswer, HttpRequest, failed
 from perps_actors.transport.workers import RequestPool, tell
 
@@ -59,10 +59,10 @@ class _Calls:
             call = self._calls[symbol] = _Call()
             return call
 
-    def enter(self, symbol: str, waiter: Waiter, deadline_ns: int) -> bool:
+    def enter(self, symbol: str, poller: SocketPoller, deadline_ns: int) -> bool:
         """Note that the host's code is entered; False where the asker was answered meanwhile."""
         with self._lock:
-            if waiter.stopped is not None or self._clock.monotonic_ns() >= deadline_ns:
+            if poller.stopped is not None or self._clock.monotonic_ns() >= deadline_ns:
                 return False
             self._calls[symbol].inside = True
             return True
@@ -92,10 +92,10 @@ class _Caller:
         self._calls = calls
         self._max_bytes = max_bytes
 
-    def exchange(self, request: HttpRequest, waiter: Waiter, deadline_ns: int) -> HttpAnswer:
+    def exchange(self, request: HttpRequest, poller: SocketPoller, deadline_ns: int) -> HttpAnswer:
         """Return the quote, or what the host's code raised."""
         symbol = request.symbol or ""
-        if not self._calls.enter(symbol, waiter, deadline_ns):
+        if not self._calls.enter(symbol, poller, deadline_ns):
             return failed(request, "given up before it was made", self._clock)
         try:
             quote = self._broker.get_quote(symbol)
@@ -107,7 +107,14 @@ class _Caller:
             return failed(request, described(error), self._clock)
         finally:
             self._calls.leave(symbol)
-        return HttpAnswer(request=request, status=200, body=body, error=None, received_ns=received_ns, monotonic_ns=monotonic_ns)
+        return HttpAnswer(
+            request=request,
+            status=200,
+            body=body,
+            error=None,
+            received_ns=received_ns,
+            monotonic_ns=monotonic_ns,
+        )
 
     def cut(self) -> None:
         """Do nothing: a thread inside the host's code cannot be stopped."""
@@ -130,7 +137,14 @@ class QuoteCalls:
         thread_prefix: put before the threads' numbers.
     """
 
-    def __init__(self, broker: HostBroker, clock: Clock, limits: Limits, max_abandoned: int, thread_prefix: str) -> None:
+    def __init__(
+        self,
+        broker: HostBroker,
+        clock: Clock,
+        limits: Limits,
+        max_abandoned: int,
+        thread_prefix: str,
+    ) -> None:
         self._clock = clock
         self._calls = _Calls(clock, max_abandoned)
         self._pool = RequestPool(
@@ -144,7 +158,14 @@ class QuoteCalls:
         """Call `get_quote` on a worker and return at once; the listener gets exactly one answer."""
         symbol = request.symbol
         if request.purpose != PURPOSE or symbol is None:
-            tell(listener, failed(request, f"a broker is asked for the {PURPOSE} of a symbol, not for {request.purpose}", self._clock))
+            tell(
+                listener,
+                failed(
+                    request,
+                    f"a broker is asked for the {PURPOSE} of a symbol, not for {request.purpose}",
+                    self._clock,
+                ),
+            )
             return
         try:
             call = self._calls.take(symbol)

@@ -82,7 +82,9 @@ class Iteration:
         self._returned = False
         self.untold = False
         """Whether the keeper has yet to tell the end."""
-        self.thread = threading.Thread(target=self._run, name=f"{thread_prefix}-{plan.name}", daemon=True)
+        self.thread = threading.Thread(
+            target=self._run, name=f"{thread_prefix}-{plan.name}", daemon=True
+        )
 
     # --- the owner's side, and the keeper's
 
@@ -119,7 +121,9 @@ class Iteration:
 
     def due_ns(self, now_ns: int) -> int:
         """Return when it will have been silent for too long, at the earliest; only time inside the host's code counts."""
-        return (now_ns if self._entered_ns is None else self._entered_ns) + int(self.silence_s * NS_PER_S)
+        return (now_ns if self._entered_ns is None else self._entered_ns) + int(
+            self.silence_s * NS_PER_S
+        )
 
     # --- on its own thread
 
@@ -178,7 +182,9 @@ class Iteration:
     def _tell(callback: Callable[..., R], *news: object) -> R:
         try:
             return callback(*news)
-        except BaseException as error:  # a listener's SystemExit ends its connection, not in silence
+        except (
+            BaseException
+        ) as error:  # a listener's SystemExit ends its connection, not in silence
             msg = f"the listener failed: {error!r}"
             raise TransportError(msg) from error
 

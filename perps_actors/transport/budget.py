@@ -62,4 +62,11 @@ class RateBudget:
     def _frees(self, weight: int) -> int:
         """Return when so much of what is spent will have come back."""
         returned = accumulate(part for _, part in self._spent)
-        return next(at_ns for (at_ns, _), total in zip(self._spent, returned, strict=True) if total >= weight) + self._period_ns
+        return (
+            next(
+                at_ns
+                for (at_ns, _), total in zip(self._spent, returned, strict=True)
+                if total >= weight
+            )
+            + self._period_ns
+        )

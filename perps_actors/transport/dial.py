@@ -14,9 +14,9 @@ from urllib.parse import urlsplit
 
 from perps_actors.errors import TransportError
 from perps_actors.kernel.clock import NS_PER_S
-from perps_actors.transport.address import Address, is_loopback
 from perps_actors.transport.limits import Limits
-from perps_actors.transport.waiting import READABLE, WRITABLE, Patience
+from perps_actors.transport.urls import ServerAddress, is_loopback
+from perps_actors.transport.waiting import READABLE, WRITABLE, Deadline
 
 MAX_HEAD_BYTES = 16 * 2**10
 """Bytes that the head of a handshake's or a proxy's answer may have."""
@@ -47,18 +47,20 @@ class Resolver:
         self._lock = threading.Lock()
         self._running: dict[tuple[str, int], tuple[_LookUp, threading.Thread]] = {}
 
-    def addresses(self, host: str, port: int, patience: Patience) -> _Found:
+    def addresses(self, host: str, port: int, deadline: Deadline) -> _Found:
         """Return the stream addresses of a host as `socket.getaddrinfo` does.
 
         Raises:
             TransportError: no such name, or not found in time.
         """
         try:
-            return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+            return socket.getaddrinfo(
+                host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST
+            )
         except OSError:
-            look_up = self._start(host, port, patience.waiter.wake)
+            look_up = self._start(host, port, deadline.poller.wake)
         while not look_up.done:
-            patience.wait(None, 0)
+            deadline.wait(None, 0)
         if look_up.found is None:
             msg = f"no address of {host}: {look_up.error}"
             raise TransportError(msg)
@@ -78,7 +80,9 @@ class Resolver:
             look_up = _LookUp()
             look_up.wakes.append(wake)
             name = f"{self._prefix}perps-lookup:{host}"
-            thread = threading.Thread(target=self._run, args=(look_up, host, port), name=name, daemon=True)
+            thread = threading.Thread(
+                target=self._run, args=(look_up, host, port), name=name, daemon=True
+            )
             self._running[host, port] = (look_up, thread)
             thread.start()
             return look_up
@@ -111,40 +115,44 @@ class Dialer:
             msg = f"the certificates in {self._limits.ca_file} cannot be read: {error}"
             raise TransportError(msg) from error
 
-    def dial(self, address: Address, patience: Patience) -> socket.socket:
+    def dial(self, address: ServerAddress, deadline: Deadline) -> socket.socket:
         """Return a non-blocking socket to `address`: through the proxy if there is one, over TLS if it says so.
 
         Raises:
             TransportError, OSError: not reached in time, not trusted, refused, or stopped.
         """
         if not address.tls:
-            return self.connect(address.host, address.port, patience, loopback_only=True)
+            return self.connect(address.host, address.port, deadline, loopback_only=True)
         proxy = self._limits.proxy
         near = address if proxy is None else _proxy_address(proxy)
-        sock = self.connect(near.host, near.port, patience)
+        sock = self.connect(near.host, near.port, deadline)
         try:
             if proxy is not None:
-                _tunnel(sock, address, patience)
-            return self._encrypted(sock, address, patience)
+                _tunnel(sock, address, deadline)
+            return self._encrypted(sock, address, deadline)
         except BaseException:
             sock.close()
             raise
 
-    def connect(self, host: str, port: int, patience: Patience, *, loopback_only: bool = False) -> socket.socket:
+    def connect(
+        self, host: str, port: int, deadline: Deadline, *, loopback_only: bool = False
+    ) -> socket.socket:
         """Return a non-blocking TCP connection to the first address of `host` that answers, each given its share of the time.
 
         Raises:
             TransportError, OSError: not reached in time, refused, or stopped.
         """
-        found = self._resolver.addresses(host, port, patience)
+        found = self._resolver.addresses(host, port, deadline)
         if loopback_only:
             found = [entry for entry in found if is_loopback(entry[4][0])]
         failure: Exception = TransportError(f"no address of {host} is usable")
-        for left, (family, kind, protocol, _, where) in zip(range(len(found), 0, -1), found, strict=True):
-            share_ns = int(patience.left_s() / left * NS_PER_S)
+        for left, (family, kind, protocol, _, where) in zip(
+            range(len(found), 0, -1), found, strict=True
+        ):
+            share_ns = int(deadline.left_s() / left * NS_PER_S)
             sock = socket.socket(family, kind, protocol)
             try:
-                _connect(sock, where, patience, share_ns)
+                _connect(sock, where, deadline, share_ns)
             except OSError as error:
                 sock.close()
                 failure = error
@@ -155,46 +163,50 @@ class Dialer:
                 return sock
         raise failure
 
-    def _encrypted(self, sock: socket.socket, address: Address, patience: Patience) -> socket.socket:
-        wrapped = self._tls.wrap_socket(sock, server_hostname=address.host, do_handshake_on_connect=False)
+    def _encrypted(
+        self, sock: socket.socket, address: ServerAddress, deadline: Deadline
+    ) -> socket.socket:
+        wrapped = self._tls.wrap_socket(
+            sock, server_hostname=address.host, do_handshake_on_connect=False
+        )
         try:
-            patience.step(wrapped, READABLE, wrapped.do_handshake)
+            deadline.step(wrapped, READABLE, wrapped.do_handshake)
         except BaseException:
             wrapped.close()
             raise
         return wrapped
 
 
-def _connect(sock: socket.socket, where: Any, patience: Patience, share_ns: int) -> None:
+def _connect(sock: socket.socket, where: Any, deadline: Deadline, share_ns: int) -> None:
     sock.setblocking(False)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    until_ns = patience.waiter.clock.monotonic_ns() + share_ns
+    until_ns = deadline.poller.clock.monotonic_ns() + share_ns
     code = sock.connect_ex(where)
     while code == errno.EINPROGRESS:
-        if patience.wait(sock, WRITABLE, until_ns):
+        if deadline.wait(sock, WRITABLE, until_ns):
             code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-        elif patience.waiter.clock.monotonic_ns() >= until_ns:
+        elif deadline.poller.clock.monotonic_ns() >= until_ns:
             code = errno.ETIMEDOUT
     if code:
         raise OSError(code, os.strerror(code))
 
 
-def _proxy_address(proxy: str) -> Address:
+def _proxy_address(proxy: str) -> ServerAddress:
     parts = urlsplit(proxy)
-    return Address(parts.hostname or "", parts.port or 0, tls=False)
+    return ServerAddress(parts.hostname or "", parts.port or 0, tls=False)
 
 
-def _tunnel(sock: socket.socket, address: Address, patience: Patience) -> None:
+def _tunnel(sock: socket.socket, address: ServerAddress, deadline: Deadline) -> None:
     """Have the proxy connect us through (RFC 9110, section 9.3.6)."""
     request = f"CONNECT {address.authority} HTTP/1.1\r\nHost: {address.authority}\r\n\r\n".encode()
-    send_all(sock, request, patience)
-    status = read_head(sock, patience).split(b"\r\n", 1)[0].split(b" ", 2)
+    send_all(sock, request, deadline)
+    status = read_head(sock, deadline).split(b"\r\n", 1)[0].split(b" ", 2)
     if status[1:2] != [b"200"]:
         msg = f"the proxy answered {b' '.join(status)[:80].decode('ascii', 'backslashreplace')!r} to CONNECT"
         raise TransportError(msg)
 
 
-def send_all(sock: socket.socket, data: bytes, patience: Patience) -> None:
+def send_all(sock: socket.socket, data: bytes, deadline: Deadline) -> None:
     """Send all of `data` on a non-blocking socket.
 
     Raises:
@@ -202,11 +214,11 @@ def send_all(sock: socket.socket, data: bytes, patience: Patience) -> None:
     """
     rest = memoryview(data)
     while rest:
-        sent = patience.step(sock, WRITABLE, lambda rest=rest: sock.send(rest))  # type: ignore[misc]
+        sent = deadline.step(sock, WRITABLE, lambda rest=rest: sock.send(rest))  # type: ignore[misc]
         rest = rest[sent:]
 
 
-def read_head(sock: socket.socket, patience: Patience) -> bytes:
+def read_head(sock: socket.socket, deadline: Deadline) -> bytes:
     """Return the head of an HTTP answer with its empty line, and not one byte beyond it.
 
     Raises:
@@ -218,7 +230,7 @@ def read_head(sock: socket.socket, patience: Patience) -> bytes:
             msg = f"the answer's head is longer than {MAX_HEAD_BYTES} bytes"
             raise TransportError(msg)
         # One byte at a time: what follows is not ours to take.
-        byte = patience.step(sock, READABLE, lambda: sock.recv(1))
+        byte = deadline.step(sock, READABLE, lambda: sock.recv(1))
         if not byte:
             msg = f"the connection ended after {len(head)} bytes of the answer's head"
             raise TransportError(msg)

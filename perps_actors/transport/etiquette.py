@@ -14,7 +14,7 @@ _REFUSALS = frozenset({403, 418, 429})
 """Too many requests, banned for having gone on (Binance), and forbidden for a while (Bybit)."""
 
 
-class Etiquette:
+class RequestPacing:
     """Good manners towards one venue's REST interface, for one asker.
 
     Args:
@@ -27,7 +27,13 @@ class Etiquette:
     """
 
     def __init__(
-        self, budget: RateBudget, policy: BackoffPolicy, random: Random, others: Sequence[RateBudget] = (), *, lasting: bool = False
+        self,
+        budget: RateBudget,
+        policy: BackoffPolicy,
+        random: Random,
+        others: Sequence[RateBudget] = (),
+        *,
+        lasting: bool = False,
     ) -> None:
         self._budget = budget
         self._others = tuple(others)
@@ -43,7 +49,9 @@ class Etiquette:
         key = (request.purpose, request.symbol)
         answered_ns = self._answered_ns.pop(key, None)
         if answered_ns is not None:
-            self._not_before_ns[key] = answered_ns + int(self._backoffs[key].next_pause_s(now_ns) * NS_PER_S)
+            self._not_before_ns[key] = answered_ns + int(
+                self._backoffs[key].next_pause_s(now_ns) * NS_PER_S
+            )
         wait_ns = self._not_before_ns.get(key, 0) - now_ns
         if wait_ns <= 0:
             wait_ns = self._budget.take(request.weight, now_ns)
@@ -62,6 +70,8 @@ class Etiquette:
             return
         self._not_before_ns[key] = now_ns + int(backoff.next_pause_s(now_ns) * NS_PER_S)
         if answer.status in _REFUSALS:
-            pause_s = answer.retry_after_s if answer.retry_after_s is not None else self._policy.max_s
+            pause_s = (
+                answer.retry_after_s if answer.retry_after_s is not None else self._policy.max_s
+            )
             for budget in (self._budget, *self._others):
                 budget.block(now_ns + int(pause_s * NS_PER_S))

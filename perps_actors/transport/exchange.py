@@ -16,12 +16,12 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from perps_actors.errors import TransportError
 from perps_actors.kernel.clock import Clock
-from perps_actors.transport.address import checked_address
 from perps_actors.transport.body import ACCEPTED, Body
 from perps_actors.transport.dial import Dialer
 from perps_actors.transport.limits import Limits
 from perps_actors.transport.retry_after import retry_after_s
-from perps_actors.transport.waiting import Patience, Waiter
+from perps_actors.transport.urls import checked_address
+from perps_actors.transport.waiting import Deadline, SocketPoller
 from perps_actors.transport.wire import HttpAnswer, HttpRequest, failed
 
 READ_BYTES: Final = 16_384
@@ -37,7 +37,7 @@ class Cutter:
         self._dialer = dialer
         self._lock = threading.Lock()
         self._held: set[socket.socket] = set()
-        self.patience: Patience | None = None
+        self.deadline: Deadline | None = None
         """What bounds the exchange under way."""
 
     def connect(self, host: str, port: int) -> tuple[socket.socket, socket.socket]:
@@ -46,15 +46,15 @@ class Cutter:
         Raises:
             TransportError, OSError: not reached in time, refused, or stopped.
         """
-        patience = self.patience
-        assert patience is not None, "a connection outside of an exchange"
-        sock = self._dialer.connect(host, port, patience)
+        deadline = self.deadline
+        assert deadline is not None, "a connection outside of an exchange"
+        sock = self._dialer.connect(host, port, deadline)
         held = sock.dup()
         with self._lock:
             self._held.add(held)
         try:
             # A cut that came before the socket was held shows here.
-            sock.settimeout(patience.left_s())
+            sock.settimeout(deadline.left_s())
         except TransportError:
             sock.close()
             self.release(held)
@@ -148,7 +148,7 @@ class Exchanger:
         self._session.mount("https://", _Adapter(self._cutter))
         self._session.mount("http://", _Adapter(self._cutter))
 
-    def exchange(self, request: HttpRequest, waiter: Waiter, deadline_ns: int) -> HttpAnswer:
+    def exchange(self, request: HttpRequest, poller: SocketPoller, deadline_ns: int) -> HttpAnswer:
         """Return what became of a request; never raises for what the outside does.
 
         Args:
@@ -156,34 +156,40 @@ class Exchanger:
             waiter: what stops it from another thread, together with `cut`.
             deadline_ns: monotonic time by which it is over.
         """
-        patience = self._cutter.patience = Patience(waiter, deadline_ns, f"no answer within {self._limits.request_total_s:g} s")
+        deadline = self._cutter.deadline = Deadline(
+            poller, deadline_ns, f"no answer within {self._limits.request_total_s:g} s"
+        )
         try:
             checked_address(request.url, encrypted="https", plain="http")
-            return self._answer(request, patience)
+            return self._answer(request, deadline)
         except Exception as error:  # noqa: BLE001 - whatever requests makes of a hostile answer, the asker hears of it
-            return failed(request, patience.over() or _cause(error), self._clock)
+            return failed(request, deadline.over() or _cause(error), self._clock)
 
-    def _answer(self, request: HttpRequest, patience: Patience) -> HttpAnswer:
-        with self._session.get(request.url, stream=True, allow_redirects=False, timeout=patience.left_s()) as response:
+    def _answer(self, request: HttpRequest, deadline: Deadline) -> HttpAnswer:
+        with self._session.get(
+            request.url, stream=True, allow_redirects=False, timeout=deadline.left_s()
+        ) as response:
             status = response.status_code
             redirected = 300 <= status < 400
-            body = b"" if redirected else self._body(response, patience)
+            body = b"" if redirected else self._body(response, deadline)
             now_ns = self._clock.time_ns()
             return HttpAnswer(
                 request=request,
                 status=status,
                 body=body,
-                error=f"status {status} is a redirect, which is not followed" if redirected else None,
+                error=f"status {status} is a redirect, which is not followed"
+                if redirected
+                else None,
                 received_ns=now_ns,
                 monotonic_ns=self._clock.monotonic_ns(),
                 retry_after_s=retry_after_s(response.headers.get("Retry-After"), now_ns),
             )
 
-    def _body(self, response: requests.Response, patience: Patience) -> bytes:
+    def _body(self, response: requests.Response, deadline: Deadline) -> bytes:
         body = Body(response.headers.get("Content-Encoding", ""), self._limits.max_answer_bytes)
         while data := response.raw.read(min(READ_BYTES, body.room + 1), decode_content=False):
             body.add(data)
-            patience.left_s()
+            deadline.left_s()
         return body.whole()
 
     def close(self) -> None:
@@ -193,6 +199,9 @@ class Exchanger:
 
 def _cause(error: BaseException) -> str:
     """Return what lies at the bottom of an error: what urllib3 puts on top names the URL, whose query may be signed."""
-    while not isinstance(error, TransportError) and (beneath := error.__cause__ or error.__context__) is not None:
+    while (
+        not isinstance(error, TransportError)
+        and (beneath := error.__cause__ or error.__context__) is not None
+    ):
         error = beneath
     return str(error) if isinstance(error, TransportError) else f"{type(error).__name__}: {error}"

@@ -57,7 +57,18 @@ class FrameDecoder:
         max_fragments: frames one message may be cut into.
     """
 
-    __slots__ = ("_controls", "_fault", "_fragments", "_held", "_in_message", "_limit", "_max_fragments", "_need", "_over", "_size")
+    __slots__ = (
+        "_controls",
+        "_fault",
+        "_fragments",
+        "_held",
+        "_in_message",
+        "_limit",
+        "_max_fragments",
+        "_need",
+        "_over",
+        "_size",
+    )
 
     def __init__(self, max_message_bytes: int, max_fragments: int = 1024) -> None:
         self._limit = max_message_bytes
@@ -175,7 +186,11 @@ class FrameDecoder:
             elif size > _CONTROL_BYTES:
                 fault = f"a control frame of more than {_CONTROL_BYTES} bytes"
         elif self._in_message != (opcode == _CONTINUATION):
-            fault = "a new message inside another" if self._in_message else "a continuation of no message"
+            fault = (
+                "a new message inside another"
+                if self._in_message
+                else "a continuation of no message"
+            )
         elif len(self._fragments) >= self._max_fragments:
             fault = f"a message of more than {self._max_fragments} fragments"
         if fault is not None:

@@ -10,7 +10,7 @@ import websocket
 
 from perps_actors.errors import TransportError
 from perps_actors.transport.dial import read_head, send_all
-from perps_actors.transport.waiting import Patience
+from perps_actors.transport.waiting import Deadline
 
 _NEEDED = re.compile(rb"(?:upgrade|connection|sec-websocket-accept)\s*:", re.IGNORECASE)
 _COOKIE = re.compile(rb"\r\nCookie:[^\r\n]*", re.IGNORECASE)
@@ -23,9 +23,9 @@ class _HandshakeSocket:
     open to any host's cookies, and it would read an error's body of whatever length, or as many headers as there are.
     """
 
-    def __init__(self, sock: socket.socket, patience: Patience) -> None:
+    def __init__(self, sock: socket.socket, deadline: Deadline) -> None:
         self._sock = sock
-        self._patience = patience
+        self._patience = deadline
         self._head: io.BytesIO | None = None
         self.status = ""
         """The status line of the answer."""
@@ -57,14 +57,14 @@ class _HandshakeSocket:
         """Leave the socket to its owner."""
 
 
-def shake_hands(sock: socket.socket, url: str, patience: Patience) -> None:
+def shake_hands(sock: socket.socket, url: str, deadline: Deadline) -> None:
     """Make `sock` a WebSocket, open for frames from the next byte on.
 
     Raises:
         TransportError: the other side refuses, redirects, is no WebSocket server, breaks a limit, or is not done in time.
         OSError: the connection failed.
     """
-    guarded = _HandshakeSocket(sock, patience)
+    guarded = _HandshakeSocket(sock, deadline)
     try:
         websocket.create_connection(url, socket=guarded, redirect_limit=0, suppress_origin=True)
     except websocket.WebSocketException as error:

@@ -9,7 +9,13 @@ from perps_actors.transport.dial import Dialer, Resolver
 from perps_actors.transport.exchange import Exchanger
 from perps_actors.transport.limits import Limits
 from perps_actors.transport.websocket import WebSocketConnection
-from perps_actors.transport.wire import AnswerListener, ConnectionPlan, HttpRequest, Link, StreamListener
+from perps_actors.transport.wire import (
+    AnswerListener,
+    ConnectionPlan,
+    HttpRequest,
+    Link,
+    StreamListener,
+)
 from perps_actors.transport.workers import RequestPool
 
 __all__ = ["Limits", "LiveNetwork"]
@@ -71,7 +77,11 @@ class LiveNetwork:
         for connection in connections:
             connection.close("closed")
         self._http.close()
-        threads = [connection.thread for connection in connections] + self._http.threads + self._resolver.threads()
+        threads = (
+            [connection.thread for connection in connections]
+            + self._http.threads
+            + self._resolver.threads()
+        )
         for thread in threads:
             if thread is not threading.current_thread():
                 thread.join(max(0.0, (until_ns - self._clock.monotonic_ns()) / NS_PER_S))

@@ -20,7 +20,7 @@ WRITABLE: Final = select.POLLOUT
 _NS_PER_MS: Final = NS_PER_S // 1000
 
 
-class Waiter:
+class SocketPoller:
     """The waiting of one thread. `wake` and `stop` may be called from every thread, also after `close`; the rest from its own."""
 
     def __init__(self, clock: Clock) -> None:
@@ -77,7 +77,7 @@ class Waiter:
             self._outer.close()
 
 
-class Patience:
+class Deadline:
     """The deadline of several steps together, each of which may have to wait.
 
     Args:
@@ -86,15 +86,15 @@ class Patience:
         late: what is said when they are not.
     """
 
-    def __init__(self, waiter: Waiter, deadline_ns: int, late: str) -> None:
-        self.waiter = waiter
+    def __init__(self, poller: SocketPoller, deadline_ns: int, late: str) -> None:
+        self.poller = poller
         self.deadline_ns = deadline_ns
         self._late = late
 
     def over(self) -> str | None:
         """Return why it is over: the thread was stopped, or the deadline has passed; None while there is time."""
-        late = self.waiter.clock.monotonic_ns() >= self.deadline_ns
-        return self._late if self.waiter.stopped is None and late else self.waiter.stopped
+        late = self.poller.clock.monotonic_ns() >= self.deadline_ns
+        return self._late if self.poller.stopped is None and late else self.poller.stopped
 
     def left_s(self) -> float:
         """Return the seconds that are left.
@@ -105,16 +105,16 @@ class Patience:
         over = self.over()
         if over is not None:
             raise TransportError(over)
-        return max(1, self.deadline_ns - self.waiter.clock.monotonic_ns()) / NS_PER_S
+        return max(1, self.deadline_ns - self.poller.clock.monotonic_ns()) / NS_PER_S
 
     def wait(self, sock: socket.socket | None, events: int, until_ns: int | None = None) -> bool:
-        """Wait as `Waiter.wait`, until `until_ns` if that is earlier than the deadline.
+        """Wait as `SocketPoller.wait`, until `until_ns` if that is earlier than the deadline.
 
         Raises:
             TransportError: the deadline has passed, or the thread was stopped.
         """
         until_ns = self.deadline_ns if until_ns is None else min(until_ns, self.deadline_ns)
-        ready = self.waiter.wait(sock, events, until_ns)
+        ready = self.poller.wait(sock, events, until_ns)
         self.left_s()
         return ready
 

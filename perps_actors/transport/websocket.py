@@ -14,7 +14,6 @@ from websocket import ABNF
 
 from perps_actors.errors import TransportError
 from perps_actors.kernel.clock import NS_PER_S, Clock
-from perps_actors.transport.address import checked_address
 from perps_actors.transport.dial import Dialer
 from perps_actors.transport.frames import Close, FrameDecoder, Ping
 from perps_actors.transport.handshake import shake_hands
@@ -22,7 +21,8 @@ from perps_actors.transport.keep_alive import KeepAlive
 from perps_actors.transport.limits import READ_BYTES, Limits
 from perps_actors.transport.outbox import Outbox
 from perps_actors.transport.silence import Silence
-from perps_actors.transport.waiting import READABLE, WRITABLE, Patience, Waiter
+from perps_actors.transport.urls import checked_address
+from perps_actors.transport.waiting import READABLE, WRITABLE, Deadline, SocketPoller
 from perps_actors.transport.wire import ConnectionPlan, StreamListener
 
 READY_WAIT_S: Final = 0.1
@@ -72,12 +72,14 @@ class WebSocketConnection:
         self._clock = clock
         self._limits = limits
         self._dialer = dialer
-        self._waiter = Waiter(clock)
+        self._waiter = SocketPoller(clock)
         self._outbox = Outbox()
         self._fault: str | None = None
         self._stalled_ns: int | None = None
         self._unread = False
-        self.thread = threading.Thread(target=self._run, name=f"{thread_prefix}perps-ws:{plan.name}", daemon=True)
+        self.thread = threading.Thread(
+            target=self._run, name=f"{thread_prefix}perps-ws:{plan.name}", daemon=True
+        )
 
     def start(self) -> None:
         """Begin to open it, and return at once."""
@@ -125,10 +127,10 @@ class WebSocketConnection:
         address = checked_address(self._plan.url, encrypted="wss", plain="ws")
         seconds = self._limits.handshake_s
         deadline_ns = self._clock.monotonic_ns() + int(seconds * NS_PER_S)
-        patience = Patience(self._waiter, deadline_ns, f"not open within {seconds:g} s")
-        sock = self._dialer.dial(address, patience)
+        deadline = Deadline(self._waiter, deadline_ns, f"not open within {seconds:g} s")
+        sock = self._dialer.dial(address, deadline)
         try:
-            shake_hands(sock, self._plan.url, patience)
+            shake_hands(sock, self._plan.url, deadline)
         except BaseException:
             sock.close()
             raise
@@ -137,7 +139,9 @@ class WebSocketConnection:
     def _tell(self, callback: Callable[..., None], *news: object) -> None:
         try:
             callback(*news)
-        except BaseException as error:  # a listener's SystemExit ends its connection, not in silence
+        except (
+            BaseException
+        ) as error:  # a listener's SystemExit ends its connection, not in silence
             msg = f"the listener failed: {error!r}"
             raise TransportError(msg) from error
 
@@ -151,7 +155,10 @@ class WebSocketConnection:
             if text is not None:
                 self._outbox.put(text, ABNF.OPCODE_TEXT)
             self._flush(sock)
-            if not (self._unread or self._await_bytes(sock, silence, alive)) or not self._inside_is_ready():
+            if (
+                not (self._unread or self._await_bytes(sock, silence, alive))
+                or not self._inside_is_ready()
+            ):
                 continue
             data = self._read(sock)
             if data is None:
@@ -179,7 +186,9 @@ class WebSocketConnection:
         """Wait until there is something to read, or anything else to do; return whether there may be something to read."""
         events = READABLE if self._outbox.is_empty() else READABLE | WRITABLE
         due_ns = alive.due_ns()
-        if self._waiter.wait(sock, events, silence.due_ns() if due_ns is None else min(due_ns, silence.due_ns())):
+        if self._waiter.wait(
+            sock, events, silence.due_ns() if due_ns is None else min(due_ns, silence.due_ns())
+        ):
             return True
         if silence.ping_due(self._clock.monotonic_ns()):
             self._outbox.put(b"", ABNF.OPCODE_PING)
@@ -228,11 +237,17 @@ class WebSocketConnection:
             raise TransportError(msg)
         messages = decoder.feed(data)
         if messages:
-            self._tell(self._listener.frames, self._plan.name, tuple(messages), received_ns, monotonic_ns)
+            self._tell(
+                self._listener.frames, self._plan.name, tuple(messages), received_ns, monotonic_ns
+            )
         ping: Ping | None = None
         for control in decoder.take_controls():
             if isinstance(control, Close):
-                return _End(f"closed by the other side: {control.code} {control.reason}".rstrip(), error=False, code=control.code)
+                return _End(
+                    f"closed by the other side: {control.code} {control.reason}".rstrip(),
+                    error=False,
+                    code=control.code,
+                )
             if isinstance(control, Ping):
                 ping = control
         if ping is not None:

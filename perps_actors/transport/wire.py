@@ -79,7 +79,9 @@ class StreamListener(Protocol):
     def opened(self, connection: str) -> None:
         """The handshake is done."""
 
-    def frames(self, connection: str, frames: tuple[bytes, ...], received_ns: int, monotonic_ns: int) -> None:
+    def frames(
+        self, connection: str, frames: tuple[bytes, ...], received_ns: int, monotonic_ns: int
+    ) -> None:
         """Data frames (text or binary) of one read of the socket, in order, with the time of that read."""
 
     def closed(self, connection: str, reason: str, error: bool) -> None:  # noqa: FBT001 - told, never chosen by a caller

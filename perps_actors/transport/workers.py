@@ -13,14 +13,14 @@ import attrs
 
 from perps_actors.kernel.clock import NS_PER_S, Clock
 from perps_actors.transport.limits import Limits
-from perps_actors.transport.waiting import Waiter
+from perps_actors.transport.waiting import SocketPoller
 from perps_actors.transport.wire import AnswerListener, HttpAnswer, HttpRequest, failed
 
 
 class Exchanging(Protocol):
     """What makes the requests of one worker, one after the other."""
 
-    def exchange(self, request: HttpRequest, waiter: Waiter, deadline_ns: int) -> HttpAnswer:
+    def exchange(self, request: HttpRequest, poller: SocketPoller, deadline_ns: int) -> HttpAnswer:
         """Return what became of a request; never raises for what the outside does. `waiter` is stopped when it is given up."""
 
     def cut(self) -> None:
@@ -35,7 +35,9 @@ def tell(callback: Callable[..., None], *news: object) -> None:
     try:
         callback(*news)
     except BaseException:  # noqa: BLE001 - reported the way a dying thread is
-        threading.excepthook(threading.ExceptHookArgs((*sys.exc_info(), threading.current_thread())))
+        threading.excepthook(
+            threading.ExceptHookArgs((*sys.exc_info(), threading.current_thread()))
+        )
 
 
 @attrs.define(eq=False)
@@ -62,7 +64,14 @@ class RequestPool:
         thread_prefix: put before the threads' numbers.
     """
 
-    def __init__(self, *, clock: Clock, limits: Limits, exchanger: Callable[[], Exchanging], thread_prefix: str) -> None:
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        limits: Limits,
+        exchanger: Callable[[], Exchanging],
+        thread_prefix: str,
+    ) -> None:
         self._clock = clock
         self._limits = limits
         self._exchanger = exchanger
@@ -125,16 +134,16 @@ class RequestPool:
     def _serve(self) -> None:
         with contextlib.closing(self._exchanger()) as exchanger:
             while True:
-                with contextlib.closing(Waiter(self._clock)) as waiter:
-                    ticket = self._next(exchanger, waiter)
+                with contextlib.closing(SocketPoller(self._clock)) as poller:
+                    ticket = self._next(exchanger, poller)
                     if ticket is None:
                         return
-                    answer = exchanger.exchange(ticket.request, waiter, ticket.deadline_ns)
+                    answer = exchanger.exchange(ticket.request, poller, ticket.deadline_ns)
                     self._answer(ticket, answer)
 
-    def _next(self, exchanger: Exchanging, waiter: Waiter) -> _Ticket | None:
+    def _next(self, exchanger: Exchanging, poller: SocketPoller) -> _Ticket | None:
         def cut(reason: str) -> None:
-            waiter.stop(reason)
+            poller.stop(reason)
             exchanger.cut()
 
         with self._lock:

@@ -36,7 +36,7 @@ def _one_line(text: str) -> str:
 
 
 @attrs.frozen
-class Complaint:
+class InvalidInput:
     """Input that could not be used, and why. It changes nothing but the counters."""
 
     what: str = attrs.field(converter=_one_line)
@@ -44,7 +44,7 @@ class Complaint:
     symbol: str | None = None
 
 
-Outcome = MarketEvent | SendFrame | HttpRequest | Complaint
+Outcome = MarketEvent | SendFrame | HttpRequest | InvalidInput
 """What an adapter answers to a piece of input."""
 
 
@@ -82,7 +82,7 @@ class BookSnapshot(NamedTuple):
 
 
 class StreamAdapter(Protocol):
-    """One venue's streams as a state machine. Never raises on input: bad input is a `Complaint`."""
+    """One venue's streams as a state machine. Never raises on input: bad input is a `InvalidInput`."""
 
     def plan(self, symbols: Sequence[str]) -> tuple[ConnectionPlan, ...]:
         """Return the connections that carry book, touch, trades and venue marks of `symbols`."""
@@ -99,18 +99,22 @@ class StreamAdapter(Protocol):
     def frame(self, connection: str, data: bytes, received_ns: int) -> Sequence[Outcome]:
         """A data frame came."""
 
-    def answer(self, request: HttpRequest, status: int | None, body: bytes, received_ns: int) -> Sequence[Outcome]:
+    def answer(
+        self, request: HttpRequest, status: int | None, body: bytes, received_ns: int
+    ) -> Sequence[Outcome]:
         """A request this adapter wanted was answered; `status` None: it failed and `body` is empty."""
 
-    def doubt(self, symbol: str, cause: str, received_ns: int) -> Sequence[Outcome]:
+    def invalidate(self, symbol: str, cause: str, received_ns: int) -> Sequence[Outcome]:
         """Withdraw the book of a symbol, if it is good, and begin it anew: somebody found it to be wrong."""
 
-    def depth(self, symbol: str, levels: int) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+    def depth(
+        self, symbol: str, levels: int
+    ) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
         """Return the best `levels` bids and asks as (price, size), best first; empty where there is no good book."""
 
 
 class RestAdapter(Protocol):
-    """One venue's REST answers. Stateless; bad input is a `Complaint`."""
+    """One venue's REST answers. Stateless; bad input is a `InvalidInput`."""
 
     @property
     def intervals(self) -> Collection[int]:
@@ -125,7 +129,9 @@ class RestAdapter(Protocol):
     def depth(self, symbol: str) -> HttpRequest | None:
         """Return the request for a book, as deep as the venue gives it; None where REST has none."""
 
-    def candles(self, symbol: str, interval_s: int, since_ns: int, until_ns: int) -> tuple[HttpRequest, ...]:
+    def candles(
+        self, symbol: str, interval_s: int, since_ns: int, until_ns: int
+    ) -> tuple[HttpRequest, ...]:
         """Return the requests for the candles that open in a span of time (from `since_ns` to before `until_ns`), oldest first.
 
         Raises:
@@ -141,7 +147,9 @@ class RestAdapter(Protocol):
     def request_for(self, url: str) -> HttpRequest:
         """Return the request that an address of this venue stands for (a recording knows addresses only)."""
 
-    def read(self, request: HttpRequest, status: int | None, body: bytes, received_ns: int) -> Sequence[Outcome]:
+    def read(
+        self, request: HttpRequest, status: int | None, body: bytes, received_ns: int
+    ) -> Sequence[Outcome]:
         """Return the market events in an answer."""
 
     def read_book(self, body: bytes) -> BookSnapshot:

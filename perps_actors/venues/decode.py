@@ -29,7 +29,7 @@ from perps_actors.market.events import (
 )
 from perps_actors.market.numbers import plain
 from perps_actors.transport.wire import HttpRequest
-from perps_actors.venues.contract import Complaint, Outcome, SendFrame
+from perps_actors.venues.contract import InvalidInput, Outcome, SendFrame
 from perps_actors.venues.registry import Venue
 
 Decoded = dict[str, Any]
@@ -51,7 +51,7 @@ class _Line(msgspec.Struct, gc=False):
     enc: str | None = None
 
 
-def decode(venue: Venue, lines: Iterable[str]) -> Iterator[Decoded | Complaint]:
+def decode(venue: Venue, lines: Iterable[str]) -> Iterator[Decoded | InvalidInput]:
     """Yield what `venue` says in `lines`; what cannot be used is a complaint that names its line, and the next line goes on.
 
     Answers to REST requests are taken wherever they stand, whoever asked for them; requests that the venue's adapter wants made
@@ -77,7 +77,7 @@ class _Decoder:
         self._line = msgspec.json.Decoder(_Line)
         self._books: dict[str, _Place] = {}
 
-    def events(self, lines: Iterable[str]) -> Iterator[Decoded | Complaint]:
+    def events(self, lines: Iterable[str]) -> Iterator[Decoded | InvalidInput]:
         for number, text in enumerate(lines):
             if not text.strip():
                 continue
@@ -85,7 +85,7 @@ class _Decoder:
                 line = self._line.decode(text)
                 outcomes = self._outcomes(line)
             except Exception as error:  # noqa: BLE001 - whatever hostile text does to the decoder is a complaint
-                yield Complaint(f"line {number}: {error}: in {text[:80]!r}")
+                yield InvalidInput(f"line {number}: {error}: in {text[:80]!r}")
                 continue
             for outcome in outcomes:
                 yield from self._plain(outcome, line.t, number)
@@ -103,15 +103,20 @@ class _Decoder:
             return self._stream.frame(line.conn, data, received_ns)
         if line.dir == "http":
             request = self._rest.request_for(line.url)
-            return [*self._stream.answer(request, 200, data, received_ns), *self._rest.read(request, 200, data, received_ns)]
+            return [
+                *self._stream.answer(request, 200, data, received_ns),
+                *self._rest.read(request, 200, data, received_ns),
+            ]
         if line.dir == "sent":
             return ()
         msg = f"Expected dir ws, http or sent, was {line.dir[:20]!r}"
         raise ValueError(msg)
 
-    def _plain(self, outcome: Outcome, t: float | None, number: int) -> Iterator[Decoded | Complaint]:
-        if isinstance(outcome, Complaint):
-            yield Complaint(f"line {number}: {outcome.what}", outcome.symbol)
+    def _plain(
+        self, outcome: Outcome, t: float | None, number: int
+    ) -> Iterator[Decoded | InvalidInput]:
+        if isinstance(outcome, InvalidInput):
+            yield InvalidInput(f"line {number}: {outcome.what}", outcome.symbol)
             return
         if isinstance(outcome, BookWithdrawn):
             if (withdrawn := self._books.get(outcome.instrument.symbol)) is not None:
@@ -131,7 +136,10 @@ class _Decoder:
                 yield self._depth(head)
 
     def _depth(self, head: Decoded) -> Decoded:
-        bids, asks = ([[plain(price), plain(size)] for price, size in side] for side in self._stream.depth(head["symbol"], DEPTH_LEVELS))
+        bids, asks = (
+            [[plain(price), plain(size)] for price, size in side]
+            for side in self._stream.depth(head["symbol"], DEPTH_LEVELS)
+        )
         return {"kind": "depth", **head, "bids": bids, "asks": asks}
 
 
@@ -173,15 +181,25 @@ def _top(event: BookTop) -> tuple[str, Decoded]:
 
 
 def _ticker(event: Touch) -> tuple[str, Decoded]:
-    fields = {name: _number(getattr(event, name)) for name in ("bid", "ask", "bid_size", "ask_size", "last")}
+    fields = {
+        name: _number(getattr(event, name))
+        for name in ("bid", "ask", "bid_size", "ask_size", "last")
+    }
     for side in ("bid", "ask"):
         if fields[side] is None and fields[f"{side}_size"] == "0":
             fields[side] = "0"  # as venues spell that a side is empty
-    return "ticker", {name: value for name, value in fields.items() if value is not None or name in ("bid", "ask")}
+    return "ticker", {
+        name: value for name, value in fields.items() if value is not None or name in ("bid", "ask")
+    }
 
 
 def _trade(event: Trade) -> tuple[str, Decoded]:
-    fields: Decoded = {"side": event.side, "price": plain(event.price), "amount": plain(event.amount), "id": event.trade_id}
+    fields: Decoded = {
+        "side": event.side,
+        "price": plain(event.price),
+        "amount": plain(event.amount),
+        "id": event.trade_id,
+    }
     return "trade", {**fields, "backlog": True} if event.backlog else fields
 
 
@@ -203,7 +221,11 @@ def _open_interest(event: OpenInterest) -> tuple[str, Decoded]:
 
 
 def _liquidation(event: Liquidation) -> tuple[str, Decoded]:
-    return "liquidation", {"side": event.side, "price": plain(event.price), "amount": plain(event.amount)}
+    return "liquidation", {
+        "side": event.side,
+        "price": plain(event.price),
+        "amount": plain(event.amount),
+    }
 
 
 _SPELLINGS: dict[type, Callable[[Any], tuple[str, Decoded]]] = {

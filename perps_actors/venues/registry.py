@@ -1,4 +1,4 @@
-"""The venues there are. A venue is added with its name here and a folder of that name beside, whose module `entry` has its `ENTRY`."""
+"""The registry of venues. To add one, put its name here and a folder of that name beside with its `VENUE`."""
 
 from __future__ import annotations
 
@@ -36,6 +36,11 @@ def venue(name: str, place: str = "venue()") -> Venue:
         SettingsError: there is none of that name.
     """
     if name not in VENUES:
-        raise SettingsError(field="venue", value=name, why=f"unknown, expected one of {', '.join(VENUES)}", place=place)
-    entry: Venue = import_module(f"perps_actors.venues.{name}.entry").ENTRY
+        raise SettingsError(
+            field="venue",
+            value=name,
+            why=f"unknown, expected one of {', '.join(VENUES)}",
+            place=place,
+        )
+    entry: Venue = import_module(f"perps_actors.venues.{name}").VENUE
     return entry

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from perps_actors.actors.reporter import Reporter
+from perps_actors.feeds.reporter import Reporter
 from perps_actors.kernel.actor import Actor
 from perps_actors.kernel.cell import Cell
 from perps_actors.market.instrument import InstrumentId
@@ -26,7 +26,9 @@ class Bench:
         self.runtime = SimulatedRuntime()
         self.clock = self.runtime.clock
         self.recorder = Probe()
-        self.report = Reporter(recorder=self.recorder, venue=VENUE, provenance="synthetic", clock=self.clock)
+        self.report = Reporter(
+            recorder=self.recorder, venue=VENUE, provenance="synthetic", clock=self.clock
+        )
 
     def run(self, actor: Actor, name: str = "actor") -> Cell:
         cell = self.runtime.cell(name)
@@ -55,7 +57,14 @@ def bench() -> Bench:
     return Bench()
 
 
-def _mark(price: object, symbol: str = "BTCUSDT", *, source: Any = "book", at_ns: int = 0, received_ns: int = 1) -> Mark:
+def _mark(
+    price: object,
+    symbol: str = "BTCUSDT",
+    *,
+    source: Any = "book",
+    at_ns: int = 0,
+    received_ns: int = 1,
+) -> Mark:
     return Mark(InstrumentId(VENUE, symbol), Decimal(str(price)), source, None, received_ns, at_ns)
 
 

@@ -7,9 +7,10 @@ import sys
 import attrs
 import pytest
 
-from perps_actors.actors.event_recorder import EventRecorder, RecordingPolicy
+from perps_actors.actors.event_recorder import EventRecorder
 from perps_actors.errors import EventUnfit, JournalFull
 from perps_actors.journal.contract import Repair
+from perps_actors.journal.group import RecordingPolicy
 from perps_actors.journal.sqlite_reader import SqliteJournalReader
 from perps_actors.journal.sqlite_writer import SqliteJournalWriter
 from perps_actors.kernel.orders import Drain
@@ -29,7 +30,9 @@ class Store:
         self.tries = 0
         self.closed = 0
         self.repaired: Repair | None = None
-        self.published = Published(JournalStatus(recorded=0, dropped=0, waiting=0, last_sequence=0, failing=None))
+        self.published = Published(
+            JournalStatus(recorded=0, dropped=0, waiting=0, last_sequence=0, failing=None)
+        )
 
     def open(self) -> Store:
         return self
@@ -74,7 +77,11 @@ def recorder(bench, store):
     def start(*, drops=dict, open_writer=store.open, **policy):
         return bench.run(
             EventRecorder(
-                open_writer=open_writer, policy=RecordingPolicy(**policy), report=bench.report, status=store.published, drops=drops
+                open_writer=open_writer,
+                policy=RecordingPolicy(**policy),
+                report=bench.report,
+                status=store.published,
+                drops=drops,
             )
         )
 
@@ -99,7 +106,9 @@ def holes(events):
     return [dict(event.data) for event in events if event.kind == "hole"]
 
 
-def test_a_group_is_written_after_it_lingered_twenty_milliseconds(bench, store, recorder, mark) -> None:
+def test_a_group_is_written_after_it_lingered_twenty_milliseconds(
+    bench, store, recorder, mark
+) -> None:
     cell = recorder()
     bench.tell(cell, updated(mark(1)))
     bench.runtime.advance(0.015)
@@ -119,12 +128,25 @@ def test_a_thousand_events_do_not_wait(bench, store, recorder, mark) -> None:
     assert [len(block) for block in store.blocks] == [1000, 1]
 
 
-def test_a_mark_is_an_event_with_its_own_source_times_and_exact_price(bench, store, recorder, mark) -> None:
+def test_a_mark_is_an_event_with_its_own_source_times_and_exact_price(
+    bench, store, recorder, mark
+) -> None:
     cell = recorder()
-    bench.tell(cell, updated(Mark(mark(1).instrument, mark("0.00001234500").mark, "touch", 5, 7, 9)))
+    bench.tell(
+        cell, updated(Mark(mark(1).instrument, mark("0.00001234500").mark, "touch", 5, 7, 9))
+    )
     bench.ask(cell, Flush())
     [event] = store.events
-    assert (event.kind, event.venue, event.symbol, event.venue_time_ns, event.received_ns, event.source, event.provenance, event.data) == (
+    assert (
+        event.kind,
+        event.venue,
+        event.symbol,
+        event.venue_time_ns,
+        event.received_ns,
+        event.source,
+        event.provenance,
+        event.data,
+    ) == (
         "ws_mark_update",
         "binance_futures",
         "BTCUSDT",
@@ -137,14 +159,18 @@ def test_a_mark_is_an_event_with_its_own_source_times_and_exact_price(bench, sto
 
 
 @pytest.mark.parametrize("rest_marks", [False, True])
-def test_a_polled_mark_is_never_a_stream_mark_and_is_recorded_only_on_request(bench, store, recorder, mark, rest_marks) -> None:
+def test_a_polled_mark_is_never_a_stream_mark_and_is_recorded_only_on_request(
+    bench, store, recorder, mark, rest_marks
+) -> None:
     cell = recorder(rest_marks=rest_marks)
     bench.tell(cell, updated(mark(1, source="rest"), mark(2, source="trades")))
     bench.ask(cell, Flush())
     assert kinds(store) == ["rest_mark_update"] * rest_marks + ["ws_mark_update"]
 
 
-def test_flush_answers_the_last_safe_sequence_number_also_when_the_journal_fails(bench, store, recorder, noted) -> None:
+def test_flush_answers_the_last_safe_sequence_number_also_when_the_journal_fails(
+    bench, store, recorder, noted
+) -> None:
     cell = recorder()
     bench.tell(cell, noted("a"), noted("b"))
     assert bench.ask(cell, Flush()) == 2
@@ -155,7 +181,9 @@ def test_flush_answers_the_last_safe_sequence_number_also_when_the_journal_fails
     assert bench.ask(cell, Flush()) == 3
 
 
-def test_a_full_journal_costs_nothing_within_the_backlog_and_the_order_stays(bench, store, recorder, mark, noted) -> None:
+def test_a_full_journal_costs_nothing_within_the_backlog_and_the_order_stays(
+    bench, store, recorder, mark, noted
+) -> None:
     cell = recorder()
     store.full = True
     for number in range(1, 6):
@@ -165,11 +193,17 @@ def test_a_full_journal_costs_nothing_within_the_backlog_and_the_order_stays(ben
     assert (store.status.failing, store.status.waiting) == ("no space left", 10)
     store.full = False
     bench.runtime.advance(0.6)
-    assert kinds(store) == [kind for number in range(1, 6) for kind in ("ws_mark_update", f"event-{number}")]
-    assert store.status == JournalStatus(recorded=10, dropped=0, waiting=0, last_sequence=10, failing=None)
+    assert kinds(store) == [
+        kind for number in range(1, 6) for kind in ("ws_mark_update", f"event-{number}")
+    ]
+    assert store.status == JournalStatus(
+        recorded=10, dropped=0, waiting=0, last_sequence=10, failing=None
+    )
 
 
-def test_a_failing_journal_is_tried_twice_a_second_and_not_more(bench, store, recorder, noted) -> None:
+def test_a_failing_journal_is_tried_twice_a_second_and_not_more(
+    bench, store, recorder, noted
+) -> None:
     cell = recorder()
     store.full = True
     bench.tell(cell, noted("first"))
@@ -181,20 +215,30 @@ def test_a_failing_journal_is_tried_twice_a_second_and_not_more(bench, store, re
     assert store.tries <= 21
 
 
-def test_beyond_the_backlog_marks_are_dropped_as_one_hole_and_control_events_never(bench, store, recorder, mark, noted) -> None:
+def test_beyond_the_backlog_marks_are_dropped_as_one_hole_and_control_events_never(
+    bench, store, recorder, mark, noted
+) -> None:
     cell = recorder(backlog=10)
     store.full = True
     bench.tell(cell, updated(*(mark(price) for price in range(1, 12))))
     for price in range(100, 130):
-        bench.tell(cell, updated(mark(price), mark(price, source="rest")), noted(f"control-{price}"))
+        bench.tell(
+            cell, updated(mark(price), mark(price, source="rest")), noted(f"control-{price}")
+        )
         bench.runtime.advance(1)
     store.full = False
     bench.runtime.advance(3)
-    prices = [int(dict(event.data)["mark"]) for event in store.events if event.kind == "ws_mark_update"]
+    prices = [
+        int(dict(event.data)["mark"]) for event in store.events if event.kind == "ws_mark_update"
+    ]
     assert prices == list(range(1, 12))
-    assert [kind for kind in kinds(store) if kind.startswith("control")] == [f"control-{price}" for price in range(100, 130)]
+    assert [kind for kind in kinds(store) if kind.startswith("control")] == [
+        f"control-{price}" for price in range(100, 130)
+    ]
     assert holes(store.events) == [{"inbox": "journal", "reason": "journal failing", "dropped": 30}]
-    assert store.status == JournalStatus(recorded=42, dropped=30, waiting=0, last_sequence=42, failing=None)
+    assert store.status == JournalStatus(
+        recorded=42, dropped=30, waiting=0, last_sequence=42, failing=None
+    )
 
 
 def test_an_event_that_cannot_be_kept_is_lost_alone_and_told(bench, store, recorder, noted) -> None:
@@ -207,7 +251,9 @@ def test_an_event_that_cannot_be_kept_is_lost_alone_and_told(bench, store, recor
     assert (store.status.failing, store.status.dropped) == (None, 2)
 
 
-def test_what_inboxes_dropped_is_told_once_a_second_at_most_for_each(bench, store, recorder) -> None:
+def test_what_inboxes_dropped_is_told_once_a_second_at_most_for_each(
+    bench, store, recorder
+) -> None:
     lost = {"mark_store": 0, "risk_monitor": 0}
 
     def drops():
@@ -224,11 +270,19 @@ def test_what_inboxes_dropped_is_told_once_a_second_at_most_for_each(bench, stor
     lost["risk_monitor"] += 1
     bench.runtime.advance(1.1)
     assert told[-1] <= 4
-    assert sum(hole["dropped"] for hole in holes(store.events) if hole["inbox"] == "mark_store") == 120
-    assert holes(store.events)[-1] == {"inbox": "risk_monitor", "reason": "inbox full", "dropped": 1}
+    assert (
+        sum(hole["dropped"] for hole in holes(store.events) if hole["inbox"] == "mark_store") == 120
+    )
+    assert holes(store.events)[-1] == {
+        "inbox": "risk_monitor",
+        "reason": "inbox full",
+        "dropped": 1,
+    }
 
 
-def test_stopping_writes_what_waits_and_the_last_holes_and_lets_go(bench, store, recorder, mark) -> None:
+def test_stopping_writes_what_waits_and_the_last_holes_and_lets_go(
+    bench, store, recorder, mark
+) -> None:
     cell = recorder(drops=lambda: {"mark_store": 7})
     bench.tell(cell, updated(mark(1)))
     cell.address.tell(Drain())
@@ -238,7 +292,9 @@ def test_stopping_writes_what_waits_and_the_last_holes_and_lets_go(bench, store,
     assert (store.status.recorded, store.status.waiting) == (2, 0)
 
 
-def test_what_was_dropped_while_the_journal_failed_is_told_even_if_it_recovers_only_at_the_end(bench, store, recorder, mark) -> None:
+def test_what_was_dropped_while_the_journal_failed_is_told_even_if_it_recovers_only_at_the_end(
+    bench, store, recorder, mark
+) -> None:
     cell = recorder(backlog=1)
     store.full = True
     bench.tell(cell, updated(mark(1), mark(2)))
@@ -252,18 +308,29 @@ def test_what_was_dropped_while_the_journal_failed_is_told_even_if_it_recovers_o
     assert holes(store.events)[0]["dropped"] == 2
 
 
-def test_what_can_not_be_written_at_the_end_is_counted_as_dropped(bench, store, recorder, mark) -> None:
+def test_what_can_not_be_written_at_the_end_is_counted_as_dropped(
+    bench, store, recorder, mark
+) -> None:
     cell = recorder()
     store.full = True
     bench.tell(cell, updated(mark(1), mark(2)))
     cell.address.tell(Drain())
     bench.runtime.settle()
     assert store.closed == 1
-    assert (store.status.dropped, store.status.waiting, store.status.failing) == (2, 0, "no space left")
+    assert (store.status.dropped, store.status.waiting, store.status.failing) == (
+        2,
+        0,
+        "no space left",
+    )
 
 
 def successor(bench, store):
-    return EventRecorder(open_writer=store.open, policy=RecordingPolicy(), report=bench.report, status=store.published)
+    return EventRecorder(
+        open_writer=store.open,
+        policy=RecordingPolicy(),
+        report=bench.report,
+        status=store.published,
+    )
 
 
 @attrs.define
@@ -284,19 +351,29 @@ class Reviver:
         cell.install(self.make())
 
 
-def test_a_poisoned_mark_is_lost_alone_and_a_restart_loses_nothing_that_waited(bench, store, recorder, mark) -> None:
+def test_a_poisoned_mark_is_lost_alone_and_a_restart_loses_nothing_that_waited(
+    bench, store, recorder, mark
+) -> None:
     cell = recorder()
     cell.watcher = reviver = Reviver(lambda: successor(bench, store))
     poison = mark(666, source="rumour")
-    for message in (updated(mark(1)), updated(mark(2), mark(3), poison, mark(4), mark(5)), updated(mark(6))):
+    for message in (
+        updated(mark(1)),
+        updated(mark(2), mark(3), poison, mark(4), mark(5)),
+        updated(mark(6)),
+    ):
         cell.address.tell(message)
     bench.runtime.advance(0.1)
     assert [dict(event.data)["mark"] for event in store.events] == ["1", "2", "3", "4", "5", "6"]
     assert [letter.message for letter in reviver.letters] == [updated(poison)]
-    assert store.status == JournalStatus(recorded=6, dropped=0, waiting=0, last_sequence=6, failing=None)
+    assert store.status == JournalStatus(
+        recorded=6, dropped=0, waiting=0, last_sequence=6, failing=None
+    )
 
 
-def test_what_a_death_made_impossible_to_write_is_a_hole_of_the_next_incarnation(bench, store, recorder, mark, noted) -> None:
+def test_what_a_death_made_impossible_to_write_is_a_hole_of_the_next_incarnation(
+    bench, store, recorder, mark, noted
+) -> None:
     cell = recorder()
     cell.watcher = Reviver(lambda: successor(bench, store))
     store.full = True
@@ -308,7 +385,9 @@ def test_what_a_death_made_impossible_to_write_is_a_hole_of_the_next_incarnation
     assert (store.status.dropped, store.status.recorded) == (3, 1)
 
 
-def test_a_recorder_that_hung_in_a_write_is_fenced_from_the_journal_and_from_the_status(bench, store, tmp_path, mark) -> None:
+def test_a_recorder_that_hung_in_a_write_is_fenced_from_the_journal_and_from_the_status(
+    bench, store, tmp_path, mark
+) -> None:
     path = tmp_path / "events.journal"
     old = EventRecorder(
         open_writer=lambda: SqliteJournalWriter.open(path),
@@ -321,7 +400,10 @@ def test_a_recorder_that_hung_in_a_write_is_fenced_from_the_journal_and_from_the
     old.actor_inbox.void = True  # what fencing does to an incarnation that hangs
     cell.install(
         EventRecorder(
-            open_writer=lambda: SqliteJournalWriter.open(path), policy=RecordingPolicy(), report=bench.report, status=store.published
+            open_writer=lambda: SqliteJournalWriter.open(path),
+            policy=RecordingPolicy(),
+            report=bench.report,
+            status=store.published,
         )
     )
     bench.tell(cell, updated(mark(2)))
@@ -352,7 +434,9 @@ def small_disk(tmp_path):
         pytest.skip("only root on Linux can mount a small disk")
     folder = tmp_path / "disk"
     folder.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder], capture_output=True, check=False)
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder], capture_output=True, check=False
+    )
     if mounted.returncode:
         pytest.skip(f"cannot mount here: {mounted.stderr.decode().strip()}")
     try:
@@ -361,7 +445,9 @@ def small_disk(tmp_path):
         subprocess.run(["umount", "--lazy", folder], check=True)
 
 
-def test_a_real_disk_that_fills_up_and_is_freed_loses_nothing(bench, store, recorder, small_disk, noted) -> None:
+def test_a_real_disk_that_fills_up_and_is_freed_loses_nothing(
+    bench, store, recorder, small_disk, noted
+) -> None:
     path = small_disk / "events.journal"
     filler = small_disk / "filler"
     filler.write_bytes(bytes(300_000))
@@ -383,4 +469,6 @@ def test_a_real_disk_that_fills_up_and_is_freed_loses_nothing(bench, store, reco
     cell.address.tell(Drain())
     bench.runtime.settle()
     with SqliteJournalReader(path) as reader:
-        assert [dict(event.data)["number"] for _, event in reader.events()] == list(range(1, sent + 1))
+        assert [dict(event.data)["number"] for _, event in reader.events()] == list(
+            range(1, sent + 1)
+        )

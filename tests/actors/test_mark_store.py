@@ -7,11 +7,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perps_actors.actors.board import Board
 from perps_actors.actors.mark_store import MarkStore
+from perps_actors.feeds.boards import Board
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.mark import Mark
-from perps_actors.messages.marks import GetMarkStatistics, GetWindow, MarkStatistics, MarksUpdated, RecordMarks, SetWindowLength, WindowView
+from perps_actors.messages.marks import (
+    GetMarkStatistics,
+    GetWindow,
+    MarkStatistics,
+    MarksUpdated,
+    RecordMarks,
+    SetWindowLength,
+    WindowView,
+)
 from perps_actors.testing import Probe
 
 LENGTH = 25
@@ -41,7 +49,9 @@ def store(board: Board, listener: Probe) -> MarkStore:
     return MarkStore(window_length=LENGTH, board=board, listeners=[listener])
 
 
-def test_a_window_holds_the_newest_marks_oldest_first_and_the_board_shows_it_without_asking(store, board, mark, btc) -> None:
+def test_a_window_holds_the_newest_marks_oldest_first_and_the_board_shows_it_without_asking(
+    store, board, mark, btc
+) -> None:
     store.on_receive(recorded(*(mark(price) for price in range(1, 31))))
     assert prices(board.window(btc)) == list(range(6, 31))
     assert board.mark(btc) is board.window(btc)[-1]
@@ -59,7 +69,10 @@ def test_a_window_that_was_handed_out_never_changes(store, board, mark, btc) -> 
 
 
 @given(
-    batches=st.lists(st.lists(st.tuples(st.sampled_from(["A", "B", "C"]), st.integers(1, 10**9)), max_size=12), max_size=12),
+    batches=st.lists(
+        st.lists(st.tuples(st.sampled_from(["A", "B", "C"]), st.integers(1, 10**9)), max_size=12),
+        max_size=12,
+    ),
     length=st.integers(1, 9),
 )
 def test_a_window_is_the_last_n_of_what_was_recorded_however_it_came(batches, length) -> None:
@@ -67,7 +80,11 @@ def test_a_window_is_the_last_n_of_what_was_recorded_however_it_came(batches, le
     store = MarkStore(window_length=length, board=board)
     sent: dict[str, list[int]] = {}
     for batch in batches:
-        store.on_receive(recorded(*(Mark(InstrumentId("v", s), Decimal(p), "book", None, 1, 1) for s, p in batch)))
+        store.on_receive(
+            recorded(
+                *(Mark(InstrumentId("v", s), Decimal(p), "book", None, 1, 1) for s, p in batch)
+            )
+        )
         for symbol, price in batch:
             sent.setdefault(symbol, []).append(price)
     for symbol in ("A", "B", "C"):
@@ -83,8 +100,12 @@ def test_an_instrument_that_nobody_named_before_gets_a_window(store, mark) -> No
     assert store.on_receive(GetWindow(unknown)) == WindowView(unknown, (new,), known=True)
 
 
-@pytest.mark.parametrize("price", ["0", "-1", "NaN", "-NaN", "sNaN", "Infinity", "-Infinity", "1e20"])
-def test_what_is_no_price_is_counted_and_kept_from_everybody_while_its_neighbours_pass(price, store, listener, mark, btc) -> None:
+@pytest.mark.parametrize(
+    "price", ["0", "-1", "NaN", "-NaN", "sNaN", "Infinity", "-Infinity", "1e20"]
+)
+def test_what_is_no_price_is_counted_and_kept_from_everybody_while_its_neighbours_pass(
+    price, store, listener, mark, btc
+) -> None:
     store.on_receive(recorded(mark(1), mark(price), mark(2)))
     assert prices(store.on_receive(GetWindow(btc)).marks) == [1, 2]
     assert [prices(update.marks) for update in listener.told] == [[1, 2]]
@@ -105,7 +126,9 @@ def test_a_mark_of_nothing_is_rejected(store, board, mark) -> None:
     assert store.on_receive(GetMarkStatistics()).rejected == 1
 
 
-def test_listeners_hear_the_marks_of_a_message_together_and_nothing_when_none_was_good(store, listener, mark) -> None:
+def test_listeners_hear_the_marks_of_a_message_together_and_nothing_when_none_was_good(
+    store, listener, mark
+) -> None:
     store.on_receive(recorded(mark(1), mark(2, "ETHUSDT")))
     store.on_receive(recorded(mark(0)))
     assert listener.told == [MarksUpdated((mark(1), mark(2, "ETHUSDT")), "synthetic")]
@@ -118,11 +141,15 @@ def test_marks_are_on_the_board_before_anyone_is_told_of_them(board, mark, btc) 
             return super().tell(message)
 
     looker = Looker()
-    MarkStore(window_length=LENGTH, board=board, listeners=[looker]).on_receive(recorded(mark(1), mark(2)))
+    MarkStore(window_length=LENGTH, board=board, listeners=[looker]).on_receive(
+        recorded(mark(1), mark(2))
+    )
     assert looker.seen == [1, 2]
 
 
-def test_a_shorter_length_cuts_at_once_and_a_longer_one_lets_windows_grow(store, board, mark, btc) -> None:
+def test_a_shorter_length_cuts_at_once_and_a_longer_one_lets_windows_grow(
+    store, board, mark, btc
+) -> None:
     store.on_receive(recorded(*(mark(price) for price in range(1, 11))))
     store.on_receive(SetWindowLength(3))
     assert prices(board.window(btc)) == [8, 9, 10]
@@ -137,7 +164,9 @@ def test_a_window_of_no_marks_cannot_be_asked_for(length) -> None:
         SetWindowLength(length)
 
 
-def test_the_next_incarnation_takes_windows_counts_and_the_length_it_was_told_over(store, board, mark, btc) -> None:
+def test_the_next_incarnation_takes_windows_counts_and_the_length_it_was_told_over(
+    store, board, mark, btc
+) -> None:
     store.on_receive(SetWindowLength(2))
     store.on_receive(recorded(mark(1), mark(2), mark(3)))
     successor = MarkStore(window_length=LENGTH, board=board)
@@ -147,7 +176,9 @@ def test_the_next_incarnation_takes_windows_counts_and_the_length_it_was_told_ov
     assert board.count(btc) == 4
 
 
-def test_what_a_replaced_incarnation_still_writes_is_seen_by_nobody(store, board, mark, btc) -> None:
+def test_what_a_replaced_incarnation_still_writes_is_seen_by_nobody(
+    store, board, mark, btc
+) -> None:
     store.on_receive(recorded(mark(1)))
     successor = MarkStore(window_length=LENGTH, board=board)
     store.on_receive(recorded(mark(666), mark(667, "ETHUSDT")))
@@ -170,7 +201,9 @@ def test_started_alone_it_answers_through_its_actor_ref(mark, btc) -> None:
         ref.tell(recorded(mark(3)))
 
 
-def test_a_poisoned_mark_is_lost_alone_with_its_neighbours_kept_and_told(bench, board, listener, mark, btc) -> None:
+def test_a_poisoned_mark_is_lost_alone_with_its_neighbours_kept_and_told(
+    bench, board, listener, mark, btc
+) -> None:
     poison = Mark(None, Decimal(1), "book", None, 1, 1)  # type: ignore[arg-type]
     cell = bench.runtime.cell("mark_store")
     letters = []

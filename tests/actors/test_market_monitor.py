@@ -24,7 +24,10 @@ def monitor(bench, btc, eth, health):
 def marked(bench, monitor, mark):
     def tell(*symbols):
         now_ns = bench.clock.monotonic_ns()
-        bench.tell(monitor, MarksUpdated(tuple(mark(1, symbol, at_ns=now_ns) for symbol in symbols), "synthetic"))
+        bench.tell(
+            monitor,
+            MarksUpdated(tuple(mark(1, symbol, at_ns=now_ns) for symbol in symbols), "synthetic"),
+        )
 
     return tell
 
@@ -34,7 +37,11 @@ def heard(bench, monitor):
 
 
 def changes(bench, symbol="BTCUSDT"):
-    return [(data["before"], data["health"]) for _, told, data in bench.told_of("feed_health") if told == symbol]
+    return [
+        (data["before"], data["health"])
+        for _, told, data in bench.told_of("feed_health")
+        if told == symbol
+    ]
 
 
 def test_a_feed_waits_then_lives_then_is_stale_with_one_event_a_change(bench, marked) -> None:
@@ -59,7 +66,9 @@ def test_five_seconds_are_still_live_and_one_look_later_is_not(bench, monitor, m
     assert dict(bench.ask(monitor, GetFeedHealth()).judgements)[btc].health is Health.STALE
 
 
-def test_an_instrument_without_marks_on_a_venue_that_speaks_is_quiet_not_stale(bench, monitor, marked) -> None:
+def test_an_instrument_without_marks_on_a_venue_that_speaks_is_quiet_not_stale(
+    bench, monitor, marked
+) -> None:
     marked("BTCUSDT")
     for _ in range(8):
         heard(bench, monitor)
@@ -77,19 +86,25 @@ def test_an_instrument_that_was_never_marked_is_stale_after_the_limit(bench) -> 
     assert changes(bench) == [("waiting", "stale")]
 
 
-def test_a_suspect_book_is_a_gap_at_once_and_the_next_mark_heals_it_alone(bench, monitor, marked, btc) -> None:
+def test_a_suspect_book_is_a_gap_at_once_and_the_next_mark_heals_it_alone(
+    bench, monitor, marked, btc
+) -> None:
     marked("BTCUSDT", "ETHUSDT")
     bench.runtime.advance(1)
     bench.tell(monitor, BookSuspect(btc, "gap: update 5 was followed by one after 7"))
     assert changes(bench)[-1] == ("live", "gapped")
     assert changes(bench, "ETHUSDT") == [("waiting", "live")]
-    assert bench.told_of("feed_health")[-1][2]["cause"] == "gap: update 5 was followed by one after 7"
+    assert (
+        bench.told_of("feed_health")[-1][2]["cause"] == "gap: update 5 was followed by one after 7"
+    )
     marked("BTCUSDT")
     bench.runtime.advance(1)
     assert changes(bench)[-1] == ("gapped", "live")
 
 
-def test_a_lost_connection_is_down_with_its_cause_until_it_is_heard_again(bench, monitor, marked) -> None:
+def test_a_lost_connection_is_down_with_its_cause_until_it_is_heard_again(
+    bench, monitor, marked
+) -> None:
     marked("BTCUSDT")
     bench.runtime.advance(6)
     bench.tell(monitor, FeedDown("public-0", "reset by peer"))
@@ -100,14 +115,18 @@ def test_a_lost_connection_is_down_with_its_cause_until_it_is_heard_again(bench,
     assert changes(bench)[-1] == ("down", "quiet")
 
 
-def test_marks_from_elsewhere_keep_a_feed_alive_while_a_connection_is_down(bench, monitor, marked) -> None:
+def test_marks_from_elsewhere_keep_a_feed_alive_while_a_connection_is_down(
+    bench, monitor, marked
+) -> None:
     bench.tell(monitor, FeedDown("public-0", "reset by peer"))
     marked("BTCUSDT")
     bench.runtime.advance(1)
     assert changes(bench)[-1] == ("down", "live")
 
 
-def test_the_published_health_is_of_the_last_look_and_of_the_end(bench, monitor, marked, health, btc) -> None:
+def test_the_published_health_is_of_the_last_look_and_of_the_end(
+    bench, monitor, marked, health, btc
+) -> None:
     bench.runtime.advance(1)
     assert health.value.judged_ns == bench.clock.monotonic_ns()
     marked("BTCUSDT")

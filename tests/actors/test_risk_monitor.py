@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perps_actors.actors.reporter import Reporter
 from perps_actors.actors.risk_monitor import RiskMonitor
+from perps_actors.feeds.reporter import Reporter
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.mark import Mark
 from perps_actors.messages.marks import MarksUpdated
@@ -19,7 +19,9 @@ KINDS = ("ageing_mark_price", "stale_mark_price", "mark_fresh_again")
 
 @pytest.fixture
 def monitor(bench, btc, eth):
-    return bench.run(RiskMonitor(instruments=[btc, eth], limits=StalenessLimits(), report=bench.report))
+    return bench.run(
+        RiskMonitor(instruments=[btc, eth], limits=StalenessLimits(), report=bench.report)
+    )
 
 
 @pytest.fixture
@@ -28,7 +30,10 @@ def marked(bench, monitor, mark):
 
     def tell(*symbols):
         now_ns = bench.clock.monotonic_ns()
-        bench.tell(monitor, MarksUpdated(tuple(mark(1, symbol, at_ns=now_ns) for symbol in symbols), "synthetic"))
+        bench.tell(
+            monitor,
+            MarksUpdated(tuple(mark(1, symbol, at_ns=now_ns) for symbol in symbols), "synthetic"),
+        )
 
     return tell
 
@@ -46,35 +51,61 @@ def test_each_limit_is_told_once_when_it_is_passed_and_the_return_once(bench, ma
     assert edges(bench) == [("ageing_mark_price", "BTCUSDT")]
     bench.runtime.advance(1)
     marked("ETHUSDT")
-    assert edges(bench)[1:] == [("stale_mark_price", "BTCUSDT"), ("ageing_mark_price", "ETHUSDT"), ("mark_fresh_again", "ETHUSDT")]
+    assert edges(bench)[1:] == [
+        ("stale_mark_price", "BTCUSDT"),
+        ("ageing_mark_price", "ETHUSDT"),
+        ("mark_fresh_again", "ETHUSDT"),
+    ]
     bench.runtime.advance(60)
     marked("BTCUSDT")
     bench.runtime.advance(60)
     assert edges(bench)[4:] == [("mark_fresh_again", "BTCUSDT")]
 
 
-def test_an_edge_says_how_old_the_mark_is_against_which_limit_and_what_is_done(bench, marked) -> None:
+def test_an_edge_says_how_old_the_mark_is_against_which_limit_and_what_is_done(
+    bench, marked
+) -> None:
     marked("BTCUSDT", "ETHUSDT")
     bench.runtime.advance(361)
     marked("BTCUSDT")
     told = [event for event in bench.told_of(*KINDS) if event[1] == "BTCUSDT"]
     assert told == [
-        ("ageing_mark_price", "BTCUSDT", {"age_seconds": 181.0, "limit_seconds": 180.0, "action": "none"}),
-        ("stale_mark_price", "BTCUSDT", {"age_seconds": 361.0, "limit_seconds": 360.0, "action": "halt_new_orders"}),
-        ("mark_fresh_again", "BTCUSDT", {"age_seconds": 0.0, "limit_seconds": 180.0, "action": "none"}),
+        (
+            "ageing_mark_price",
+            "BTCUSDT",
+            {"age_seconds": 181.0, "limit_seconds": 180.0, "action": "none"},
+        ),
+        (
+            "stale_mark_price",
+            "BTCUSDT",
+            {"age_seconds": 361.0, "limit_seconds": 360.0, "action": "halt_new_orders"},
+        ),
+        (
+            "mark_fresh_again",
+            "BTCUSDT",
+            {"age_seconds": 0.0, "limit_seconds": 180.0, "action": "none"},
+        ),
     ]
     event = bench.events("stale_mark_price")[0]
-    assert (event.venue, event.provenance, event.received_ns) == ("binance_futures", "synthetic", bench.clock.time_ns())
+    assert (event.venue, event.provenance, event.received_ns) == (
+        "binance_futures",
+        "synthetic",
+        bench.clock.time_ns(),
+    )
 
 
 def test_an_instrument_that_is_never_marked_goes_stale_too(bench, monitor, btc, eth) -> None:
     bench.runtime.advance(361)
-    assert sorted(edges(bench)) == sorted((kind, i.symbol) for i in (btc, eth) for kind in ("ageing_mark_price", "stale_mark_price"))
+    assert sorted(edges(bench)) == sorted(
+        (kind, i.symbol) for i in (btc, eth) for kind in ("ageing_mark_price", "stale_mark_price")
+    )
     verdict = bench.ask(monitor, GetVerdict(btc))
     assert (verdict.may_open, verdict.reason, verdict.mark_age_s) == (False, "no mark yet", None)
 
 
-def test_nothing_may_be_opened_before_the_first_mark_or_beyond_the_hard_limit(bench, monitor, marked, btc) -> None:
+def test_nothing_may_be_opened_before_the_first_mark_or_beyond_the_hard_limit(
+    bench, monitor, marked, btc
+) -> None:
     assert not bench.ask(monitor, GetVerdict(btc)).may_open
     marked("BTCUSDT")
     assert bench.ask(monitor, GetVerdict(btc)).may_open

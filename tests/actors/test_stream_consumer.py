@@ -8,7 +8,7 @@ import pytest
 
 from perps_actors.errors import Fenced
 from perps_actors.kernel.future import Answer
-from perps_actors.messages.feeds import FramesArrived, HangUp
+from perps_actors.messages.feeds import CloseSources, FramesArrived
 from perps_actors.messages.polls import PollNow
 from perps_actors.settings import JournalSettings, PollSettings, StreamSettings
 
@@ -33,11 +33,41 @@ def broken(world, connection="public-0", reason=FAULT, *, error=True):
 
 def bad_frames(world):
     touch = json.loads(world.touch_frame("BTCUSDT", 100, 102))
-    nonsense = [b"", b"oops", b"[]", b"null", b"{", b"\xff\xfe", b'{"stream":"btcusdt@bookTicker"}', b"[" * 20_000]
-    nameless = [dict(touch, data=dict(touch["data"], s=symbol)) for symbol in ("", None, 5, "DOGEUSDT")]
-    prices = ["0", "-5", "NaN", "Infinity", "-Infinity", "1e400", "", "1_000", "\uff11\uff12", None, 7]
-    priced = [dict(touch, data=dict(touch["data"], **{side: price})) for side in ("b", "a") for price in prices]
-    crossed = [dict(touch, data=dict(touch["data"], b="103")), dict(touch, data=dict(touch["data"], b="102"))]
+    nonsense = [
+        b"",
+        b"oops",
+        b"[]",
+        b"null",
+        b"{",
+        b"\xff\xfe",
+        b'{"stream":"btcusdt@bookTicker"}',
+        b"[" * 20_000,
+    ]
+    nameless = [
+        dict(touch, data=dict(touch["data"], s=symbol)) for symbol in ("", None, 5, "DOGEUSDT")
+    ]
+    prices = [
+        "0",
+        "-5",
+        "NaN",
+        "Infinity",
+        "-Infinity",
+        "1e400",
+        "",
+        "1_000",
+        "\uff11\uff12",
+        None,
+        7,
+    ]
+    priced = [
+        dict(touch, data=dict(touch["data"], **{side: price}))
+        for side in ("b", "a")
+        for price in prices
+    ]
+    crossed = [
+        dict(touch, data=dict(touch["data"], b="103")),
+        dict(touch, data=dict(touch["data"], b="102")),
+    ]
     return nonsense + [json.dumps(frame).encode() for frame in nameless + priced + crossed]
 
 
@@ -49,7 +79,7 @@ def test_bad_frames_are_counted_and_harm_neither_their_neighbours_nor_the_stream
     world.public(*between, good[-1])
     assert world.system.count("ETHUSDT") == len(good)
     assert world.marks("BTCUSDT") == []
-    assert world.system.stream_statistics().complaints == len(bad)
+    assert world.system.stream_statistics().invalid_inputs == len(bad)
     world.touch("BTCUSDT", 100, 102)
     assert world.marks("BTCUSDT") == [101]
     world.advance(1)
@@ -67,7 +97,9 @@ def test_a_bad_level_withdraws_no_book_and_a_neighbours_gap_stops_nobody(world) 
     world.book("BTCUSDT", 100, 102)
     world.book("ETHUSDT", 10, 12)
     world.depth("BTCUSDT", bids=[(101, 1)], previous=7)
-    assert [(e.symbol, e.kind) for e in world.events("book_withdrawn")] == [("BTCUSDT", "book_withdrawn")]
+    assert [(e.symbol, e.kind) for e in world.events("book_withdrawn")] == [
+        ("BTCUSDT", "book_withdrawn")
+    ]
     world.depth("ETHUSDT", bids=[(11, 1)])
     assert world.marks("ETHUSDT")[-1] * 2 == 23
     before = world.system.count("BTCUSDT")
@@ -94,7 +126,9 @@ def test_the_mark_is_the_mid_of_the_book_and_touch_and_trades_are_silent_meanwhi
     ("source", "expected"),
     [("book", 101), ("touch", 6), ("trades", 9), ("rest", 51)],
 )
-def test_the_source_setting_names_the_best_rung_and_those_above_are_not_used(worlds, source, expected) -> None:
+def test_the_source_setting_names_the_best_rung_and_those_above_are_not_used(
+    worlds, source, expected
+) -> None:
     world = worlds(stream=StreamSettings(source=source))
     if source != "rest":
         world.book("BTCUSDT", 100, 102)
@@ -122,7 +156,9 @@ def test_a_book_that_never_comes_gives_way_to_the_touch(world) -> None:
     assert change == {"before": "book", "after": "touch", "cause": "silent while touch has news"}
 
 
-def test_a_book_that_goes_silent_later_gives_way_when_the_touch_has_had_news_for_long_enough(world) -> None:
+def test_a_book_that_goes_silent_later_gives_way_when_the_touch_has_had_news_for_long_enough(
+    world,
+) -> None:
     world.book("BTCUSDT", 100, 102)
     world.advance(5)
     world.touch("BTCUSDT", 10, 12)
@@ -153,20 +189,27 @@ def test_rung_after_rung_gives_way_down_to_polled_quotes(world) -> None:
     world.advance(6)
     world.poll(("BTCUSDT", 30, 32), ("ETHUSDT", 1, 2))
     assert (world.marks("BTCUSDT"), world.source("BTCUSDT")) == ([11, 20, 31], "rest")
-    assert [e.kind for e in world.events("ws_mark_update", "rest_mark_update")] == ["ws_mark_update", "ws_mark_update"]
+    assert [e.kind for e in world.events("ws_mark_update", "rest_mark_update")] == [
+        "ws_mark_update",
+        "ws_mark_update",
+    ]
 
 
 def test_a_polled_mark_is_an_event_of_its_own_kind_and_only_on_request(worlds, tmp_path) -> None:
     journal = JournalSettings(path=str(tmp_path / "with-rest.journal"), rest_marks=True)
     world = worlds(stream=StreamSettings(source="rest"), journal=journal)
     world.poll(("BTCUSDT", 30, 32), ("ETHUSDT", 1, 2))
-    assert [(e.kind, e.symbol, e.source) for e in world.events("ws_mark_update", "rest_mark_update")] == [
+    assert [
+        (e.kind, e.symbol, e.source) for e in world.events("ws_mark_update", "rest_mark_update")
+    ] == [
         ("rest_mark_update", "BTCUSDT", "rest"),
         ("rest_mark_update", "ETHUSDT", "rest"),
     ]
 
 
-def test_a_broken_connection_lets_the_next_source_speak_at_once_and_the_book_climbs_back(world) -> None:
+def test_a_broken_connection_lets_the_next_source_speak_at_once_and_the_book_climbs_back(
+    world,
+) -> None:
     world.book("BTCUSDT", 100, 102)
     broken(world)
     world.trade("BTCUSDT", 55)
@@ -179,11 +222,15 @@ def test_a_broken_connection_lets_the_next_source_speak_at_once_and_the_book_cli
     assert world.source("BTCUSDT") == "trades"
     world.depth("BTCUSDT")
     assert (world.marks("BTCUSDT")[-1], world.source("BTCUSDT")) == (201, "book")
-    assert [(d["before"], d["after"]) for _, d in world.told_of("rung_changed")][:1] == [("book", "trades")]
+    assert [(d["before"], d["after"]) for _, d in world.told_of("rung_changed")][:1] == [
+        ("book", "trades")
+    ]
     assert world.told_of("rung_changed")[-1][1]["cause"] == "book is good again"
 
 
-def test_a_book_that_never_synchronises_on_a_connection_that_broke_later_leaves_the_touch(world) -> None:
+def test_a_book_that_never_synchronises_on_a_connection_that_broke_later_leaves_the_touch(
+    world,
+) -> None:
     world.depth("BTCUSDT")
     world.advance(6)
     world.touch("BTCUSDT", 10, 12)
@@ -210,10 +257,14 @@ def test_a_mark_update_carries_its_symbol_source_and_times(world) -> None:
     assert event.venue_time_ns == event.received_ns == world.clock.time_ns()
 
 
-def test_a_fault_is_an_error_with_its_message_and_then_the_exit_is_last_of_the_connection(world) -> None:
+def test_a_fault_is_an_error_with_its_message_and_then_the_exit_is_last_of_the_connection(
+    world,
+) -> None:
     world.book("BTCUSDT", 100, 102)
     broken(world)
-    assert [(kind, data) for kind, data in world.told_of() if data.get("connection") == "public-0"] == [
+    assert [
+        (kind, data) for kind, data in world.told_of() if data.get("connection") == "public-0"
+    ] == [
         ("ws_stream_error", {"message": FAULT, "connection": "public-0"}),
         ("ws_stream_exit", {"connection": "public-0", "reason": FAULT}),
     ]
@@ -228,7 +279,9 @@ def test_an_end_that_the_venue_wished_is_an_exit_without_error(world) -> None:
 def test_the_exit_of_every_connection_is_told_at_a_stop_too(world, how) -> None:
     world.book("BTCUSDT", 100, 102)
     getattr(world.system, how)()
-    assert exits(world) == [{"connection": name, "reason": "stopped"} for name in ("public-0", "market-0")]
+    assert exits(world) == [
+        {"connection": name, "reason": "stopped"} for name in ("public-0", "market-0")
+    ]
     assert not any(link.open for link in world.network.links)
 
 
@@ -261,7 +314,9 @@ def test_a_connection_is_replaced_before_the_venue_cuts_it_after_24_hours(worlds
     world.advance(1)
     assert not first.open
     assert world.network.link("public-0") is not first
-    assert {data["reason"] for _, data in world.told_of("ws_stream_exit")} == {"replaced before the venue cuts it"}
+    assert {data["reason"] for _, data in world.told_of("ws_stream_exit")} == {
+        "replaced before the venue cuts it"
+    }
     assert world.events("ws_stream_error") == []
     world.book("BTCUSDT", 100, 102)
     assert set(world.marks("BTCUSDT")) == {101}
@@ -284,11 +339,15 @@ def test_a_depth_snapshot_that_fails_is_asked_for_again_with_growing_pauses(worl
     assert_grows(world, lambda: world.network.answer("depth", b"", status=503))
 
 
-def test_a_depth_snapshot_that_is_of_no_use_is_asked_for_again_with_growing_pauses_too(world) -> None:
+def test_a_depth_snapshot_that_is_of_no_use_is_asked_for_again_with_growing_pauses_too(
+    world,
+) -> None:
     assert_grows(world, lambda: world.network.answer("depth", b'{"oops"'))
 
 
-def test_a_depth_snapshot_that_is_older_than_the_stream_is_asked_for_again_with_growing_pauses_too(world) -> None:
+def test_a_depth_snapshot_that_is_older_than_the_stream_is_asked_for_again_with_growing_pauses_too(
+    world,
+) -> None:
     body = b'{"lastUpdateId":1,"E":1,"T":1,"bids":[["1","1"]],"asks":[["2","1"]]}'
     assert_grows(world, lambda: world.network.answer("depth", body))
 
@@ -327,7 +386,11 @@ def refuse(world, purpose, retry_after_s):
     for index, (request, listener) in enumerate(world.network.requests):
         if request.purpose == purpose:
             del world.network.requests[index]
-            listener(attrs.evolve(world.network._answer(request, 429, b"", None), retry_after_s=retry_after_s))
+            listener(
+                attrs.evolve(
+                    world.network._answer(request, 429, b"", None), retry_after_s=retry_after_s
+                )
+            )
             return world.runtime.settle()
     raise LookupError(purpose)
 
@@ -366,25 +429,33 @@ def world_session(world):
     return world.network.link("public-0").listener._session
 
 
-def test_a_consumer_that_dies_closes_its_connections_and_its_successor_opens_new_ones(world) -> None:
+def test_a_consumer_that_dies_closes_its_connections_and_its_successor_opens_new_ones(
+    world,
+) -> None:
     world.book("BTCUSDT", 100, 102)
     old = list(world.network.links)
     kill(world)
     assert [link.open for link in old] == [False, False]
     assert sum(link.open for link in world.network.links) == 2
-    assert exits(world) == [{"connection": name, "reason": "the consumer failed"} for name in ("public-0", "market-0")]
+    assert exits(world) == [
+        {"connection": name, "reason": "the consumer failed"} for name in ("public-0", "market-0")
+    ]
     world.depth("BTCUSDT", bids=[(101, 1)])
     assert set(world.marks("BTCUSDT")) == {101}
     world.snapshot("BTCUSDT", 200, 202)
     assert world.marks("BTCUSDT")[-1] == 201
-    assert [(kind, data["actor"]) for kind, data in world.told_of("actor_died", "actor_restarted")] == [
+    assert [
+        (kind, data["actor"]) for kind, data in world.told_of("actor_died", "actor_restarted")
+    ] == [
         ("actor_died", "stream_consumer"),
         ("actor_restarted", "stream_consumer"),
     ]
     assert world.system.restarts == 1
 
 
-def test_what_old_connections_said_before_the_death_is_not_taken_for_news_of_the_new_ones(worlds) -> None:
+def test_what_old_connections_said_before_the_death_is_not_taken_for_news_of_the_new_ones(
+    worlds,
+) -> None:
     world = worlds(stream=StreamSettings(source="touch"))
     session = world_session(world)
     listener = world.network.link("public-0").listener
@@ -402,10 +473,16 @@ def test_what_old_connections_said_before_the_death_is_not_taken_for_news_of_the
     assert not any(link.open for link in world.network.links)
 
 
-def test_what_a_connection_of_a_replaced_consumer_says_is_refused_and_its_end_is_silent(world) -> None:
+def test_what_a_connection_of_a_replaced_consumer_says_is_refused_and_its_end_is_silent(
+    world,
+) -> None:
     voice_of_old = world.network.link("public-0").listener
-    cell = next(child.cell for child in world.system._composition.children if child.name == "stream_consumer")
-    cell._in_hand.append(HangUp(Answer()))  # a handler that hangs ...
+    cell = next(
+        child.cell
+        for child in world.system._composition.children
+        if child.name == "stream_consumer"
+    )
+    cell._in_hand.append(CloseSources(Answer()))  # a handler that hangs ...
     cell.fence(RuntimeError("hung"))  # ... is replaced, and could close nothing
     world.advance(0.2)
     with pytest.raises(Fenced):
@@ -418,7 +495,9 @@ def test_what_a_connection_of_a_replaced_consumer_says_is_refused_and_its_end_is
 
 def test_the_answer_to_a_request_of_a_consumer_that_died_hurts_nobody(world) -> None:
     world.depth("BTCUSDT")
-    [(request, listener)] = [waiting for waiting in world.network.requests if waiting[0].purpose == "depth"]
+    [(request, listener)] = [
+        waiting for waiting in world.network.requests if waiting[0].purpose == "depth"
+    ]
     world.network.requests.remove((request, listener))
     kill(world)
     listener(world.network._answer(request, 200, b"{}", None))
@@ -428,7 +507,9 @@ def test_the_answer_to_a_request_of_a_consumer_that_died_hurts_nobody(world) -> 
 
 
 def test_venue_marks_are_kept_apart_from_ours(world) -> None:
-    frame = world.frame("BTCUSDT", "markPriceUpdate", "markPrice@1s", p="64001.5", i="64000.9", r="0.0001")
+    frame = world.frame(
+        "BTCUSDT", "markPriceUpdate", "markPrice@1s", p="64001.5", i="64000.9", r="0.0001"
+    )
     world.market(frame)
     assert world.marks("BTCUSDT") == []
     venue_mark = world.system.venue_mark("BTCUSDT")
@@ -442,7 +523,7 @@ def test_hanging_up_opens_nothing_again_and_is_done_when_all_have_told_their_end
     world.poll()
     for actor in ("stream_consumer", "quote_poller"):
         done = Answer()
-        world.tell(actor, HangUp(done))
+        world.tell(actor, CloseSources(done))
         assert done.settled()
     world.tell("quote_poller", PollNow())
     world.advance(60)
@@ -451,7 +532,7 @@ def test_hanging_up_opens_nothing_again_and_is_done_when_all_have_told_their_end
 
 
 def test_an_answer_that_comes_after_hanging_up_is_told_to_nobody(world) -> None:
-    world.tell("quote_poller", HangUp(Answer()))
+    world.tell("quote_poller", CloseSources(Answer()))
     world.poll(("BTCUSDT", 1, 3), ("ETHUSDT", 1, 3))
     assert world.system.drain().clean
 
@@ -460,7 +541,11 @@ def test_an_answer_that_comes_after_hanging_up_is_told_to_nobody(world) -> None:
 
 
 def health(world):
-    return [dict(event.data)["health"] for event in world.events("feed_health") if event.symbol == "BTCUSDT"]
+    return [
+        dict(event.data)["health"]
+        for event in world.events("feed_health")
+        if event.symbol == "BTCUSDT"
+    ]
 
 
 def test_a_gap_in_the_book_is_seen_in_the_health_of_its_feed_until_it_is_repaired(world) -> None:
@@ -473,7 +558,9 @@ def test_a_gap_in_the_book_is_seen_in_the_health_of_its_feed_until_it_is_repaire
     assert health(world) == ["live", "gapped", "live"]
 
 
-def test_a_broken_connection_is_seen_in_the_health_of_its_feeds_until_it_speaks_again(world) -> None:
+def test_a_broken_connection_is_seen_in_the_health_of_its_feeds_until_it_speaks_again(
+    world,
+) -> None:
     world.advance(7)
     broken(world)
     assert health(world)[-1] == "down"

@@ -40,15 +40,23 @@ def test_a_live_round_breaks_nothing() -> None:
     assert result.figures["marks"] > 0
 
 
-@pytest.mark.skipif(not RECORDING.is_dir(), reason="the recordings are not beside the repository, see PERPS_ACTORS_DATA")
+@pytest.mark.skipif(
+    not RECORDING.is_dir(),
+    reason="the recordings are not beside the repository, see PERPS_ACTORS_DATA",
+)
 def test_a_recorded_round_differs_from_peace_by_the_dead_letters_alone() -> None:
     result = RecordedRounds().play(seed=1)
     assert result.violations == []
     assert result.figures["dead"] > 0
 
 
-@pytest.mark.skipif(not RECORDING.is_dir(), reason="the recordings are not beside the repository, see PERPS_ACTORS_DATA")
-def test_windows_are_the_same_in_either_host_whatever_its_subscribers_do_and_however_settings_change() -> None:
+@pytest.mark.skipif(
+    not RECORDING.is_dir(),
+    reason="the recordings are not beside the repository, see PERPS_ACTORS_DATA",
+)
+def test_windows_are_the_same_in_either_host_whatever_its_subscribers_do_and_however_settings_change() -> (
+    None
+):
     rounds = HostedRounds()
     for host in ("threaded", "asyncio"):
         result = rounds.play(seed=1)
@@ -60,7 +68,10 @@ def test_windows_are_the_same_in_either_host_whatever_its_subscribers_do_and_how
 def test_a_flooded_round_accounts_for_every_message() -> None:
     result = flood_round(seed=3, seconds=1.0)
     assert result.violations == []
-    assert all(result.figures[name] for name in ("handled", "dead", "refused", "merged", "overrun", "abandoned"))
+    assert all(
+        result.figures[name]
+        for name in ("handled", "dead", "refused", "merged", "overrun", "abandoned")
+    )
 
 
 # --- the checks bite
@@ -96,7 +107,9 @@ def test_a_message_that_is_not_accounted_for_is_found() -> None:
 def test_a_journal_that_is_not_what_its_status_says_is_found(tmp_path) -> None:
     path = tmp_path / "events.journal"
     writer = SqliteJournalWriter.open(path)
-    writer.write([event("a", venue="v", received_ns=number, provenance="synthetic") for number in range(3)])
+    writer.write(
+        [event("a", venue="v", received_ns=number, provenance="synthetic") for number in range(3)]
+    )
     writer.close()
     assert list(journal_faults(path, attrs.evolve(STATUS, recorded=3, last_sequence=3))) == []
     assert len(list(journal_faults(path, attrs.evolve(STATUS, recorded=2, last_sequence=4)))) == 1
@@ -107,12 +120,16 @@ def test_a_journal_that_is_not_what_its_status_says_is_found(tmp_path) -> None:
 
 def test_a_mark_that_is_missing_or_comes_twice_is_found() -> None:
     marks = tuple(("BTCUSDT", "book", number, Decimal(number)) for number in range(9))
-    peace = Play(marks=marks, windows={"BTCUSDT": marks[-3:]}, journalled=Counter(marks), letters=())
+    peace = Play(
+        marks=marks, windows={"BTCUSDT": marks[-3:]}, journalled=Counter(marks), letters=()
+    )
     assert list(differences(peace, peace)) == []
     for wrong in (marks[1:], (*marks, marks[-1])):
         assert len(list(differences(peace, attrs.evolve(peace, marks=wrong)))) == 1
         assert len(list(differences(peace, attrs.evolve(peace, journalled=Counter(wrong))))) == 1
-    assert len(list(differences(peace, attrs.evolve(peace, windows={"BTCUSDT": marks[-4:-1]})))) == 1
+    assert (
+        len(list(differences(peace, attrs.evolve(peace, windows={"BTCUSDT": marks[-4:-1]})))) == 1
+    )
 
 
 # --- the program
@@ -120,7 +137,9 @@ def test_a_mark_that_is_missing_or_comes_twice_is_found() -> None:
 
 def _played(monkeypatch, capsys, result: RoundResult) -> tuple[int, list[dict]]:
     def play(*_: object) -> RoundResult:
-        return attrs.evolve(result, figures={"rss_mib": 40.0, "struck": 2}, violations=list(result.violations))
+        return attrs.evolve(
+            result, figures={"rss_mib": 40.0, "struck": 2}, violations=list(result.violations)
+        )
 
     for name in ("live_round", "flood_round"):
         monkeypatch.setattr(chaos, name, play)
@@ -133,16 +152,27 @@ def _played(monkeypatch, capsys, result: RoundResult) -> tuple[int, list[dict]]:
 def test_the_program_plays_each_kind_at_least_once_and_sums_up(monkeypatch, capsys) -> None:
     code, lines = _played(monkeypatch, capsys, RoundResult(kind="live", seed=5))
     assert (code, len(lines)) == (0, 5)
-    assert (lines[-1]["kind"], lines[-1]["rounds"], lines[-1]["struck"], lines[-1]["violations"]) == ("summary", 4, 8, [])
+    assert (
+        lines[-1]["kind"],
+        lines[-1]["rounds"],
+        lines[-1]["struck"],
+        lines[-1]["violations"],
+    ) == ("summary", 4, 8, [])
 
 
 def test_the_program_fails_with_the_seed_of_what_was_broken(monkeypatch, capsys) -> None:
-    code, lines = _played(monkeypatch, capsys, RoundResult(kind="live", seed=6, violations=["a thread was left"]))
+    code, lines = _played(
+        monkeypatch, capsys, RoundResult(kind="live", seed=6, violations=["a thread was left"])
+    )
     assert code == 1
     assert "seed 6: a thread was left" in lines[-1]["violations"]
 
 
 def test_memory_that_goes_on_growing_is_a_violation() -> None:
-    grown = [RoundResult(kind="live", seed=n, figures={"rss_mib": 40.0 + 10 * n}) for n in range(12)]
-    assert chaos.summary(grown, seed=1, seconds=1.0).violations == ["resident memory grew by 60.0 MiB after 6 rounds"]
+    grown = [
+        RoundResult(kind="live", seed=n, figures={"rss_mib": 40.0 + 10 * n}) for n in range(12)
+    ]
+    assert chaos.summary(grown, seed=1, seconds=1.0).violations == [
+        "resident memory grew by 60.0 MiB after 6 rounds"
+    ]
     assert chaos.summary(grown[:7], seed=1, seconds=1.0).violations == []

@@ -115,18 +115,32 @@ def _family(runtime: ThreadedRuntime) -> tuple[dict[str, Cell], dict[str, Tally]
     children: list[Child] = []
     following: tuple[Address | None, Tally | None] = None, None
     for name in reversed(LINKS):
-        policy = InboxPolicy(bound=200, overflow=Overflow.DROP_OLDEST) if name == "monitor" else InboxPolicy(bound=500)
-        cells[name] = runtime.cell(name, group="shared" if name in {"store", "monitor"} else name, policy=policy)
-        spec = ChildSpec(name=name, factory=lambda following=following: Link(*following), hang_after_s=0.05)
+        policy = (
+            InboxPolicy(bound=200, overflow=Overflow.DROP_OLDEST)
+            if name == "monitor"
+            else InboxPolicy(bound=500)
+        )
+        cells[name] = runtime.cell(
+            name, group="shared" if name in {"store", "monitor"} else name, policy=policy
+        )
+        spec = ChildSpec(
+            name=name, factory=lambda following=following: Link(*following), hang_after_s=0.05
+        )
         children.append(Child(spec, cells[name]))
         following = cells[name].address, tallies[name]
     supervisor = runtime.cell("supervisor", group="supervisor")
     policy = RestartPolicy(intensity=10**6, base_delay_s=0.0005, max_delay_s=0.002)
-    supervisor.install(Supervisor(children, policy=policy, random=Random(1), on_incident=lambda _: None, look_every_s=0.01))
+    supervisor.install(
+        Supervisor(
+            children, policy=policy, random=Random(1), on_incident=lambda _: None, look_every_s=0.01
+        )
+    )
     return cells, tallies, supervisor
 
 
-def _torment(cells: dict[str, Cell], tallies: dict[str, Tally], seed: int, release: threading.Event) -> None:
+def _torment(
+    cells: dict[str, Cell], tallies: dict[str, Tally], seed: int, release: threading.Event
+) -> None:
     random, gate = Random(seed), Gate([cell.inbox for cell in cells.values()], high=150)
     lines = {name: tallies[name].line() for name in LINKS}
     for step in range(4000):
@@ -135,7 +149,12 @@ def _torment(cells: dict[str, Cell], tallies: dict[str, Tally], seed: int, relea
         draw = random.random()
         message: Any = step
         if draw < 0.3:
-            message = Load(tuple(random.choice([step, step, step, None]) if draw < 0.02 else step for _ in range(5)))
+            message = Load(
+                tuple(
+                    random.choice([step, step, step, None]) if draw < 0.02 else step
+                    for _ in range(5)
+                )
+            )
         elif draw < 0.34:
             message = Poison(random.choice([ValueError(), SystemExit(1), KeyboardInterrupt()]))
         elif draw < 0.341:
@@ -151,7 +170,9 @@ def test_whoever_is_killed_or_hangs_every_message_is_accounted_for() -> None:
     started, stopped = Answer(), Answer()
     supervisor.address.tell(StartChildren(started))
     started.get(timeout=LIMIT_S)
-    tormentors = [threading.Thread(target=_torment, args=(cells, tallies, seed, release)) for seed in range(3)]
+    tormentors = [
+        threading.Thread(target=_torment, args=(cells, tallies, seed, release)) for seed in range(3)
+    ]
     for thread in tormentors:
         thread.start()
     for thread in tormentors:
@@ -165,5 +186,7 @@ def test_whoever_is_killed_or_hangs_every_message_is_accounted_for() -> None:
     assert runtime.abandoned > 0
     for name, cell in cells.items():
         statistics = cell.statistics()
-        accounted = statistics.handled + statistics.dead + statistics.inbox.dropped + statistics.inbox.left
+        accounted = (
+            statistics.handled + statistics.dead + statistics.inbox.dropped + statistics.inbox.left
+        )
         assert (name, accounted, statistics.inbox.length) == (name, tallies[name].total(), 0)

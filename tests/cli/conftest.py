@@ -14,6 +14,8 @@ OURS = "PERPS_ACTORS_"
 @pytest.fixture(scope="session", autouse=True)
 def no_settings_in_the_environment() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        for name in [name for name in os.environ if name.startswith("PERPS_") and not name.startswith(OURS)]:
+        for name in [
+            name for name in os.environ if name.startswith("PERPS_") and not name.startswith(OURS)
+        ]:
             patch.delenv(name)
         yield

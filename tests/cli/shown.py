@@ -27,11 +27,25 @@ def row(symbol: str = "BTCUSDT", **changed) -> Row:
 
 
 def unknown_row(symbol: str = "NEWUSDT") -> Row:
-    names = ("mark", "source", "age_ns", "venue_mark", "places", "spread_bp", "marks_per_s", "health")
+    names = (
+        "mark",
+        "source",
+        "age_ns",
+        "venue_mark",
+        "places",
+        "spread_bp",
+        "marks_per_s",
+        "health",
+    )
     return row(symbol, held=0, **dict.fromkeys(names))
 
 
-def figures(*rows: Row, hidden: tuple[tuple[str, int], ...] = (), ailments: tuple[Ailment, ...] = (), **changed) -> Figures:
+def figures(
+    *rows: Row,
+    hidden: tuple[tuple[str, int], ...] = (),
+    ailments: tuple[Ailment, ...] = (),
+    **changed,
+) -> Figures:
     known = {
         "venue": "binance_futures",
         "provenance": "synthetic",

@@ -33,7 +33,12 @@ def test_what_matters_least_goes_first_and_what_matters_most_stays_at_any_width(
 @given(st.integers(min_value=1, max_value=200))
 def test_what_is_shown_fits_unless_it_is_the_least_there_can_be(width) -> None:
     fitted = Layout().fit((row(), row("1000000MOGUSDT")), width)
-    assert taken(fitted) <= width or [column.name for column, _ in fitted] == ["symbol", "mark", "age", "health"]
+    assert taken(fitted) <= width or [column.name for column, _ in fitted] == [
+        "symbol",
+        "mark",
+        "age",
+        "health",
+    ]
 
 
 @given(st.integers(min_value=1, max_value=200))
@@ -67,4 +72,14 @@ def test_a_price_is_plain_with_the_decimals_of_its_column(value, places, shown) 
 
 
 def test_a_symbol_of_which_nothing_is_known_shows_dashes_and_an_empty_window() -> None:
-    assert [column.text(unknown_row()) for column in COLUMNS] == ["NEWUSDT", "-", "-", "-", "-", "-", "0/25", "-", "-"]
+    assert [column.text(unknown_row()) for column in COLUMNS] == [
+        "NEWUSDT",
+        "-",
+        "-",
+        "-",
+        "-",
+        "-",
+        "0/25",
+        "-",
+        "-",
+    ]

@@ -16,7 +16,9 @@ DEPTH_URL = "https://fapi.binance.com/fapi/v1/depth?symbol=BTCUSDT&limit=1000"
 
 
 def raw(data, **more):
-    return json.dumps({"t": 1700000000.5, "conn": "ws-1", "dir": "ws", "url": "wss://x", "data": data} | more)
+    return json.dumps(
+        {"t": 1700000000.5, "conn": "ws-1", "dir": "ws", "url": "wss://x", "data": data} | more
+    )
 
 
 def depth(number, **more):
@@ -34,7 +36,12 @@ def depth(number, **more):
 
 
 def snapshot(last):
-    body = {"lastUpdateId": last, "E": 1700000000000, "bids": [["1.50", "1"], ["1.40", "3"]], "asks": [["1.60", "2.0"]]}
+    body = {
+        "lastUpdateId": last,
+        "E": 1700000000000,
+        "bids": [["1.50", "1"], ["1.40", "3"]],
+        "asks": [["1.60", "2.0"]],
+    }
     return raw(json.dumps(body), dir="http", url=DEPTH_URL)
 
 
@@ -46,7 +53,9 @@ def run(*arguments):
 def decoded(tmp_path):
     def decode_lines(*lines):
         path = tmp_path / "raw.jsonl"
-        path.write_text("".join(line + "\n" for line in lines), encoding="utf-8", errors="surrogateescape")
+        path.write_text(
+            "".join(line + "\n" for line in lines), encoding="utf-8", errors="surrogateescape"
+        )
         result = run("binance_futures", path)
         assert result.exit_code == 0, result.output
         return [json.loads(line) for line in result.stdout.splitlines()], result.stderr.splitlines()
@@ -70,27 +79,74 @@ def test_a_touch_is_printed_with_its_place_and_plain_numbers(decoded):
 
 
 def test_frames_in_base64_and_lines_without_a_time_are_read(decoded):
-    events, complaints = decoded(raw(b64encode(TICKER.encode()).decode(), enc="base64", t=None))
-    assert ([(event["kind"], event["t"], event["bid"]) for event in events], complaints) == ([("ticker", None, "1.5")], [])
+    events, invalid_inputs = decoded(raw(b64encode(TICKER.encode()).decode(), enc="base64", t=None))
+    assert ([(event["kind"], event["t"], event["bid"]) for event in events], invalid_inputs) == (
+        [("ticker", None, "1.5")],
+        [],
+    )
 
 
 def test_trades_marks_funding_liquidations_and_open_interest_are_printed(decoded):
-    trade = {"e": "aggTrade", "s": "BTCUSDT", "a": 7, "p": "1.50", "q": "10", "T": 1700000000003, "m": False}
-    mark = {"e": "markPriceUpdate", "E": 1700000000000, "s": "BTCUSDT", "p": "1.50", "i": "1.49", "r": "-0.0100", "T": 1700006400000}
-    order = {"e": "forceOrder", "E": 1700000000001, "o": {"s": "BTCUSDT", "S": "BUY", "q": "3.0", "p": "1.4", "ap": "1.410"}}
+    trade = {
+        "e": "aggTrade",
+        "s": "BTCUSDT",
+        "a": 7,
+        "p": "1.50",
+        "q": "10",
+        "T": 1700000000003,
+        "m": False,
+    }
+    mark = {
+        "e": "markPriceUpdate",
+        "E": 1700000000000,
+        "s": "BTCUSDT",
+        "p": "1.50",
+        "i": "1.49",
+        "r": "-0.0100",
+        "T": 1700006400000,
+    }
+    order = {
+        "e": "forceOrder",
+        "E": 1700000000001,
+        "o": {"s": "BTCUSDT", "S": "BUY", "q": "3.0", "p": "1.4", "ap": "1.410"},
+    }
     interest = raw(
         '{"symbol":"BTCUSDT","openInterest":"12.50","time":1700000000001}',
         dir="http",
         url="https://any/fapi/v1/openInterest?symbol=BTCUSDT",
     )
-    events, complaints = decoded(raw(json.dumps(trade)), raw(json.dumps(mark)), raw(json.dumps(order)), interest)
+    events, invalid_inputs = decoded(
+        raw(json.dumps(trade)), raw(json.dumps(mark)), raw(json.dumps(order)), interest
+    )
     common = ("t", "line", "symbol")
-    assert complaints == []
-    assert [{name: value for name, value in event.items() if name not in common} for event in events] == [
-        {"kind": "trade", "ts": "1700000000.003", "side": "buy", "price": "1.5", "amount": "10", "id": "7"},
+    assert invalid_inputs == []
+    assert [
+        {name: value for name, value in event.items() if name not in common} for event in events
+    ] == [
+        {
+            "kind": "trade",
+            "ts": "1700000000.003",
+            "side": "buy",
+            "price": "1.5",
+            "amount": "10",
+            "id": "7",
+        },
         {"kind": "mark", "ts": "1700000000", "mark": "1.5", "index": "1.49"},
-        {"kind": "funding", "ts": "1700000000", "rate": "-0.01", "predicted": None, "next_time": "1700006400", "mark": "1.5"},
-        {"kind": "liquidation", "ts": "1700000000.001", "side": "buy", "price": "1.41", "amount": "3"},
+        {
+            "kind": "funding",
+            "ts": "1700000000",
+            "rate": "-0.01",
+            "predicted": None,
+            "next_time": "1700006400",
+            "mark": "1.5",
+        },
+        {
+            "kind": "liquidation",
+            "ts": "1700000000.001",
+            "side": "buy",
+            "price": "1.41",
+            "amount": "3",
+        },
         {"kind": "open_interest", "ts": "1700000000.001", "open_interest": "12.5"},
     ]
 
@@ -155,23 +211,25 @@ def test_a_last_message_that_is_a_hundredth_gives_its_depth_once(decoded):
     ids=lambda line: repr(line[:40]),
 )
 def test_a_bad_line_is_one_line_on_standard_error_that_names_it_and_the_next_goes_on(decoded, bad):
-    events, complaints = decoded(raw(TICKER), bad, raw(TICKER))
+    events, invalid_inputs = decoded(raw(TICKER), bad, raw(TICKER))
     assert [event["line"] for event in events] == [0, 2]
-    assert len(complaints) == 1
-    assert complaints[0].startswith("line 1: ")
-    assert len(complaints[0]) <= 200
+    assert len(invalid_inputs) == 1
+    assert invalid_inputs[0].startswith("line 1: ")
+    assert len(invalid_inputs[0]) <= 200
 
 
 def test_empty_lines_and_unknown_addresses_are_passed_over_in_silence(decoded):
-    events, complaints = decoded("", raw("{}", dir="http", url="https://fapi.binance.com/fapi/v1/time"), raw(TICKER))
-    assert ([event["line"] for event in events], complaints) == ([2], [])
+    events, invalid_inputs = decoded(
+        "", raw("{}", dir="http", url="https://fapi.binance.com/fapi/v1/time"), raw(TICKER)
+    )
+    assert ([event["line"] for event in events], invalid_inputs) == ([2], [])
 
 
 def test_a_line_too_long_to_hold_is_complained_of_and_skipped(decoded, monkeypatch):
     monkeypatch.setattr(module, "MAX_LINE", 400)
-    events, complaints = decoded(raw(TICKER), raw("x" * 2_000), "y" * 400, raw(TICKER))
+    events, invalid_inputs = decoded(raw(TICKER), raw("x" * 2_000), "y" * 400, raw(TICKER))
     assert [event["line"] for event in events] == [0, 3]
-    assert [complaint.split(":")[0] for complaint in complaints] == ["line 1", "line 2"]
+    assert [invalid_input.split(":")[0] for invalid_input in invalid_inputs] == ["line 1", "line 2"]
 
 
 def test_a_gzipped_file_reads_as_the_plain_one(tmp_path):
@@ -200,9 +258,13 @@ def test_a_truncated_gzip_is_printed_as_far_as_it_goes_and_ends_with_2(tmp_path)
 
 
 @pytest.mark.parametrize("damage", [b"\x00", b"\xff" * 50])
-def test_a_gzip_damaged_in_its_middle_is_printed_as_far_as_it_goes_and_ends_with_2(tmp_path, damage):
+def test_a_gzip_damaged_in_its_middle_is_printed_as_far_as_it_goes_and_ends_with_2(
+    tmp_path, damage
+):
     path = tmp_path / "raw.jsonl.gz"
-    whole = bytearray(gzip.compress("".join(raw(TICKER, t=number) + "\n" for number in range(5_000)).encode()))
+    whole = bytearray(
+        gzip.compress("".join(raw(TICKER, t=number) + "\n" for number in range(5_000)).encode())
+    )
     middle = len(whole) // 2
     whole[middle : middle + len(damage)] = damage
     path.write_bytes(whole)
@@ -212,7 +274,10 @@ def test_a_gzip_damaged_in_its_middle_is_printed_as_far_as_it_goes_and_ends_with
     assert len(result.stdout.splitlines()) > 1_000
 
 
-@pytest.mark.parametrize("name", ["missing.jsonl", "missing.jsonl.gz", "folder.gz", "folder", "text.jsonl.gz", "noise.jsonl.gz"])
+@pytest.mark.parametrize(
+    "name",
+    ["missing.jsonl", "missing.jsonl.gz", "folder.gz", "folder", "text.jsonl.gz", "noise.jsonl.gz"],
+)
 def test_a_file_that_cannot_be_read_is_one_line_and_2(tmp_path, name):
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder.gz").mkdir()
@@ -232,7 +297,15 @@ def test_an_unknown_venue_is_one_line_that_names_the_known_ones_and_2(tmp_path):
 def test_a_reader_that_has_enough_ends_it_quietly(tmp_path):
     path = tmp_path / "raw.jsonl"
     path.write_text("".join(raw(TICKER) + "\n" for _ in range(20_000)))
-    command = [sys.executable, "-W", "error", "-c", "from perps_actors.cli.decode import decode; decode()", "binance_futures", str(path)]
+    command = [
+        sys.executable,
+        "-W",
+        "error",
+        "-c",
+        "from perps_actors.cli.decode import decode; decode()",
+        "binance_futures",
+        str(path),
+    ]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stderr is not None

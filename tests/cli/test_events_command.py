@@ -24,7 +24,12 @@ def tick(n):
     instrument = InstrumentId("binance_futures", symbol)
     kind = "odd_thing" if n % 3 == 0 else "ws_mark_update"
     return event(
-        kind, venue="binance_futures", received_ns=START_NS + n * 10**9, provenance="synthetic", instrument=instrument, mark=f"{n}.5"
+        kind,
+        venue="binance_futures",
+        received_ns=START_NS + n * 10**9,
+        provenance="synthetic",
+        instrument=instrument,
+        mark=f"{n}.5",
     )
 
 
@@ -48,7 +53,9 @@ def invoke(*arguments):
 @contextmanager
 def running(*arguments):
     """Run the command in a process of its own; the timer only bounds failures."""
-    with subprocess.Popen([*COMMAND, *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        [*COMMAND, *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
         bound = Timer(30, process.kill)
         bound.start()
         try:
@@ -94,7 +101,14 @@ def test_people_get_one_line_an_event(path):
     lines = invoke(path).stdout.splitlines()
 
     assert len(lines) == 10
-    assert lines[2].split() == ["2023-11-14T22:13:23.000000000Z", "3", "odd_thing", "ETHUSDT", "-", "mark=3.5"]
+    assert lines[2].split() == [
+        "2023-11-14T22:13:23.000000000Z",
+        "3",
+        "odd_thing",
+        "ETHUSDT",
+        "-",
+        "mark=3.5",
+    ]
 
 
 @pytest.mark.parametrize("since", ["yesterday", "", "2023-13-01"])

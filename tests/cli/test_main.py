@@ -21,10 +21,22 @@ def run(*command: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("nonsense",), "perps-actors: No such command 'nonsense'. (perps-actors --help tells what there is)\n"),
-        (("events",), "perps-actors events: Missing argument 'JOURNAL'. (perps-actors events --help tells what there is)\n"),
-        (("run", "--duration", "soon"), "perps-actors run: Invalid value for '--duration': 'soon' is not a valid float range."),
-        (("simulate", "--port", "80808"), "perps-actors simulate: Invalid value for '--port': 80808 is not in the range 0<=x<=65535."),
+        (
+            ("nonsense",),
+            "perps-actors: No such command 'nonsense'. (perps-actors --help tells what there is)\n",
+        ),
+        (
+            ("events",),
+            "perps-actors events: Missing argument 'JOURNAL'. (perps-actors events --help tells what there is)\n",
+        ),
+        (
+            ("run", "--duration", "soon"),
+            "perps-actors run: Invalid value for '--duration': 'soon' is not a valid float range.",
+        ),
+        (
+            ("simulate", "--port", "80808"),
+            "perps-actors simulate: Invalid value for '--port': 80808 is not in the range 0<=x<=65535.",
+        ),
     ],
 )
 def test_arguments_that_cannot_be_used_are_one_line_and_two(arguments, said) -> None:
@@ -44,13 +56,18 @@ def test_help_is_no_error_and_names_the_verbs() -> None:
 def test_without_what_the_command_line_needs_it_says_how_to_install_it(missing) -> None:
     done = run(sys.executable, "-c", WITHOUT.format(missing=missing), "run")
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == f"perps-actors: the command line needs the extra [cli] (no {missing}): pip install 'perps-actors[cli]'\n"
+    assert (
+        done.stderr
+        == f"perps-actors: the command line needs the extra [cli] (no {missing}): pip install 'perps-actors[cli]'\n"
+    )
 
 
 def test_without_what_serves_a_venue_the_other_verbs_go_on(tmp_path) -> None:
     (tmp_path / "raw.jsonl").write_text("")
     program = WITHOUT.format(missing="aiohttp")
-    done = run(sys.executable, "-c", program, "decode", "binance_futures", str(tmp_path / "raw.jsonl"))
+    done = run(
+        sys.executable, "-c", program, "decode", "binance_futures", str(tmp_path / "raw.jsonl")
+    )
     assert (done.returncode, done.stderr) == (0, "")
     refused = run(sys.executable, "-c", program, "simulate")
     assert (refused.returncode, refused.stdout) == (2, "")

@@ -40,7 +40,9 @@ def test_health_is_told_with_its_cause_in_words() -> None:
 
 
 def test_a_cause_that_many_share_is_told_once() -> None:
-    assert "down A, B and 3 more: the connection ended" in drawn(figures(row(), ailments=(DOWN, GAP)))
+    assert "down A, B and 3 more: the connection ended" in drawn(
+        figures(row(), ailments=(DOWN, GAP))
+    )
 
 
 def test_a_cause_with_an_escape_sequence_moves_no_cursor() -> None:
@@ -64,7 +66,16 @@ def test_as_many_symbols_as_there_are_lines_need_no_count() -> None:
 
 
 def test_what_waits_is_told_with_the_age_of_the_oldest_and_a_failing_journal_with_why() -> None:
-    lines = drawn(figures(row(), waiting=1_234, oldest_age_ns=200_000_000, restarts=2, dropped=7, failing="No space left on device"))
+    lines = drawn(
+        figures(
+            row(),
+            waiting=1_234,
+            oldest_age_ns=200_000_000,
+            restarts=2,
+            dropped=7,
+            failing="No space left on device",
+        )
+    )
     assert lines[-2:] == [
         "inbox 1,234 (0.2s)  restarts 2  drops 7  journal 32/s FAILING  ceiling 1,692 MiB",
         "journal: No space left on device",
@@ -72,7 +83,10 @@ def test_what_waits_is_told_with_the_age_of_the_oldest_and_a_failing_journal_wit
 
 
 def test_what_does_not_fit_on_the_last_line_goes_on_the_next() -> None:
-    assert drawn(figures(row()), 60)[-2:] == ["inbox 0  restarts 0  drops 0  journal 32/s ok", "ceiling 1,692 MiB"]
+    assert drawn(figures(row()), 60)[-2:] == [
+        "inbox 0  restarts 0  drops 0  journal 32/s ok",
+        "ceiling 1,692 MiB",
+    ]
 
 
 def test_a_journal_that_is_no_file_is_said_not_to_be_kept() -> None:
@@ -80,16 +94,31 @@ def test_a_journal_that_is_no_file_is_said_not_to_be_kept() -> None:
 
 
 def test_a_recording_shows_how_much_of_it_was_sent() -> None:
-    assert drawn(figures(row(), frames=(413, 826)))[1] == "recording [###############---------------]  50%  413 of 826 frames"
+    assert (
+        drawn(figures(row(), frames=(413, 826)))[1]
+        == "recording [###############---------------]  50%  413 of 826 frames"
+    )
 
 
-SIZES = {"width": st.integers(min_value=1, max_value=200), "height": st.integers(min_value=1, max_value=60)}
+SIZES = {
+    "width": st.integers(min_value=1, max_value=200),
+    "height": st.integers(min_value=1, max_value=60),
+}
 
 
-@given(count=st.integers(min_value=0, max_value=60), hidden=st.booleans(), sick=st.booleans(), **SIZES)
+@given(
+    count=st.integers(min_value=0, max_value=60), hidden=st.booleans(), sick=st.booleans(), **SIZES
+)
 def test_no_picture_is_larger_than_its_terminal(count, hidden, sick, width, height) -> None:
-    rows = [unknown_row(f"S{number}") if number % 2 else row(f"币{number}") for number in range(count)]
-    whole = figures(*rows, hidden=(("live", 9),) if hidden else (), ailments=(DOWN, GAP) if sick else (), frames=(1, 2))
+    rows = [
+        unknown_row(f"S{number}") if number % 2 else row(f"币{number}") for number in range(count)
+    ]
+    whole = figures(
+        *rows,
+        hidden=(("live", 9),) if hidden else (),
+        ailments=(DOWN, GAP) if sick else (),
+        frames=(1, 2),
+    )
     lines = drawn(whole, width, height)
     assert len(lines) <= height
     assert max(map(width_of, lines)) <= width

@@ -46,8 +46,14 @@ def terminal() -> Iterator[Terminal]:
 
 
 def test_a_bar_says_what_is_done_of_how_much() -> None:
-    assert bar_text("decoding", 3, 10, "lines", 80) == "decoding [#########---------------------]  30%  3 of 10 lines"
-    assert bar_text("decoding", 3, 10, "lines", 50) == "decoding [#####-------------]  30%  3 of 10 lines"
+    assert (
+        bar_text("decoding", 3, 10, "lines", 80)
+        == "decoding [#########---------------------]  30%  3 of 10 lines"
+    )
+    assert (
+        bar_text("decoding", 3, 10, "lines", 50)
+        == "decoding [#####-------------]  30%  3 of 10 lines"
+    )
     assert bar_text("decoding", 3, 10, "lines", 36) == "decoding  30%  3 of 10 lines"
 
 
@@ -68,7 +74,13 @@ def test_a_bar_is_drawn_over_itself_four_times_a_second_and_leaves_a_clean_line(
             bar.at(number, 100)
             clock.advance(10_000_000)
     said = terminal.read()
-    assert [f"{part} of 100" in said for part in (0, 1, 25, 50, 75)] == [True, False, True, True, True]
+    assert [f"{part} of 100" in said for part in (0, 1, 25, 50, 75)] == [
+        True,
+        False,
+        True,
+        True,
+        True,
+    ]
     assert "\n" not in said
     assert said.rsplit("\r", 2)[1].isspace()
 
@@ -82,15 +94,25 @@ def test_a_line_of_something_else_finds_its_line_empty(terminal) -> None:
     assert said.endswith(" \rline 7: no JSON\r\n")
 
 
-def test_a_bar_never_reaches_the_last_column_where_a_terminal_would_go_on_to_the_next_line(terminal) -> None:
-    with Bar("recording", "frames of a recording that was made long ago", ManualClock(), out=terminal.file) as bar:
+def test_a_bar_never_reaches_the_last_column_where_a_terminal_would_go_on_to_the_next_line(
+    terminal,
+) -> None:
+    with Bar(
+        "recording",
+        "frames of a recording that was made long ago",
+        ManualClock(),
+        out=terminal.file,
+    ) as bar:
         bar.at(123_456_789, 987_654_321)
     assert len(terminal.read().split("\r")[1]) == 59
 
 
 def test_nothing_is_drawn_where_it_would_not_be_seen_or_not_be_wanted(terminal) -> None:
     file = io.StringIO()
-    for bar in (Bar("x", "y", ManualClock(), out=file), Bar("x", "y", ManualClock(), hide=True, out=terminal.file)):
+    for bar in (
+        Bar("x", "y", ManualClock(), out=file),
+        Bar("x", "y", ManualClock(), hide=True, out=terminal.file),
+    ):
         with bar:
             bar.at(1, 2)
     with Bar("x", "y", ManualClock(), out=terminal.file) as unknown:

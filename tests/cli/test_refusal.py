@@ -6,9 +6,9 @@ import pytest
 
 from perps_actors.cli.refusal import refuse, told
 from perps_actors.errors import JournalError, SettingsError, SimulatorError
+from perps_actors.host.session import RunOptions, Session
 from perps_actors.journal.sqlite_reader import SqliteJournalReader
 from perps_actors.journal.sqlite_writer import SqliteJournalWriter
-from perps_actors.session import RunOptions, Session
 
 
 def error_of(call, *arguments) -> Exception:
@@ -28,7 +28,9 @@ def test_a_file_that_is_no_journal_says_what_to_name_instead(tmp_path) -> None:
     path = tmp_path / "notes.txt"
     path.write_text("these are notes " * 100)
     for opened in (SqliteJournalReader, SqliteJournalWriter.open):
-        assert told(error_of(opened, path)).endswith("(name a journal, or for a new one a file that does not exist)")
+        assert told(error_of(opened, path)).endswith(
+            "(name a journal, or for a new one a file that does not exist)"
+        )
 
 
 def test_a_folder_is_no_journal_and_that_is_said(tmp_path) -> None:
@@ -46,11 +48,17 @@ def test_a_journal_that_another_process_has_locked_says_so(tmp_path, monkeypatch
         error = error_of(Session.open, RunOptions(journal=path))
     finally:
         holder.close()
-    assert "database is locked (another process holds it: end that one, or name another file)" in told(error)
+    assert (
+        "database is locked (another process holds it: end that one, or name another file)"
+        in told(error)
+    )
 
 
 def test_what_may_not_be_read_says_to_look_at_its_owner() -> None:
-    assert told(PermissionError(13, "Permission denied", "/root/x")) == "/root/x: Permission denied (look at its owner and mode)"
+    assert (
+        told(PermissionError(13, "Permission denied", "/root/x"))
+        == "/root/x: Permission denied (look at its owner and mode)"
+    )
 
 
 def test_an_error_of_many_lines_is_one_line_that_moves_no_cursor() -> None:

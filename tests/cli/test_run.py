@@ -20,12 +20,27 @@ from perps_actors.journal.sqlite_reader import SqliteJournalReader
 
 COMMAND = [sys.executable, "-c", "from perps_actors.cli.main import main; main()", "run"]
 DATA = Path(os.environ.get("PERPS_ACTORS_DATA", Path(__file__).parents[3] / "shared" / "data"))
-KEYS = {"venue", "symbols", "marks_total", "events_recorded", "events_dropped", "restarts", "threads_left", "clean_stop"}
+KEYS = {
+    "venue",
+    "symbols",
+    "marks_total",
+    "events_recorded",
+    "events_dropped",
+    "restarts",
+    "threads_left",
+    "clean_stop",
+}
 LIMIT_S = 30
 
 
 def run(*arguments: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*COMMAND, *map(str, arguments)], capture_output=True, text=True, timeout=LIMIT_S, check=False)
+    return subprocess.run(
+        [*COMMAND, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_S,
+        check=False,
+    )
 
 
 def last_line(text: str) -> dict:
@@ -44,7 +59,17 @@ def recording() -> Path:
 def played(recording, tmp_path_factory) -> tuple[subprocess.CompletedProcess[str], Path]:
     """A run on the recording as fast as it can be read, and its journal."""
     journal = tmp_path_factory.mktemp("played") / "events.journal"
-    done = run("--venue", "binance_futures", "--recording", recording, "--speed", 0, "--json", "--journal", journal)
+    done = run(
+        "--venue",
+        "binance_futures",
+        "--recording",
+        recording,
+        "--speed",
+        0,
+        "--json",
+        "--journal",
+        journal,
+    )
     return done, journal
 
 
@@ -64,7 +89,11 @@ def test_a_recording_is_played_to_its_end_with_everything_recorded_and_nothing_l
     assert (done.returncode, done.stderr) == (0, "")
     summary = last_line(done.stdout)
     assert set(summary) == KEYS
-    assert (summary["venue"], summary["events_dropped"], summary["restarts"]) == ("binance_futures", 0, 0)
+    assert (summary["venue"], summary["events_dropped"], summary["restarts"]) == (
+        "binance_futures",
+        0,
+        0,
+    )
     assert (summary["threads_left"], summary["clean_stop"]) == (0, True)
     for row in summary["symbols"].values():
         assert set(row) == {"marks", "window", "last_mark", "health"}
@@ -72,7 +101,9 @@ def test_a_recording_is_played_to_its_end_with_everything_recorded_and_nothing_l
     assert summary["marks_total"] == sum(row["marks"] for row in summary["symbols"].values())
 
 
-def test_every_book_top_of_the_reference_is_one_mark_update_in_order_at_its_mid(played, recording) -> None:
+def test_every_book_top_of_the_reference_is_one_mark_update_in_order_at_its_mid(
+    played, recording
+) -> None:
     done, journal = played
     expected = reference_mids(recording)
     with SqliteJournalReader(journal) as reader:
@@ -85,7 +116,9 @@ def test_every_book_top_of_the_reference_is_one_mark_update_in_order_at_its_mid(
     assert dict(marks) == expected
     summary = last_line(done.stdout)
     assert summary["events_recorded"] == len(events)
-    assert {symbol: Decimal(row["last_mark"]) for symbol, row in summary["symbols"].items()} == {s: m[-1] for s, m in expected.items()}
+    assert {symbol: Decimal(row["last_mark"]) for symbol, row in summary["symbols"].items()} == {
+        s: m[-1] for s, m in expected.items()
+    }
 
 
 def test_one_symbol_of_a_recording_can_be_run_alone_and_read_by_a_person(recording) -> None:
@@ -106,7 +139,9 @@ def test_a_summary_says_where_the_events_are_and_how_to_look_at_them(tmp_path) -
     done = run("--duration", 0.5, "--journal", journal)
     assert (done.returncode, done.stderr) == (0, "")
     told = dict(
-        line.split(maxsplit=1) for line in done.stdout.splitlines() if line and not line.startswith(("symbol", "BTC", "ETH", "SOL"))
+        line.split(maxsplit=1)
+        for line in done.stdout.splitlines()
+        if line and not line.startswith(("symbol", "BTC", "ETH", "SOL"))
     )
     with SqliteJournalReader(journal) as reader:
         assert told["journal"] == f"{reader.count():,} events in {journal}"
@@ -132,9 +167,15 @@ def test_without_arguments_it_runs_on_a_synthetic_venue_for_its_time() -> None:
     ("arguments", "said"),
     [
         (("--speed", "2"), "--speed: speed = 2.0: goes with --recording"),
-        (("--source", "rumours"), "--source: source = 'rumours': expected one of book, touch, trades, rest"),
+        (
+            ("--source", "rumours"),
+            "--source: source = 'rumours': expected one of book, touch, trades, rest",
+        ),
         (("--venue", "binance_futures"), "symbols = None: is required on a live venue"),
-        (("--venue", "nowhere", "--symbols", "A"), "venue = 'nowhere': unknown, expected one of binance_futures"),
+        (
+            ("--venue", "nowhere", "--symbols", "A"),
+            "venue = 'nowhere': unknown, expected one of binance_futures",
+        ),
         (("--venue", "binance_futures", "--symbols", "X" * 41), "symbols = "),
         (("--recording", "/nonexistent"), "/nonexistent"),
         (("--config", "/nonexistent.toml"), "--config: config = '/nonexistent.toml': No such file"),
@@ -156,7 +197,10 @@ def test_a_config_file_that_is_wrong_is_named_with_field_and_value(tmp_path) -> 
     config.write_text("[marks]\nlong = -5\n")
     done = run("--config", config)
     assert done.returncode == 2
-    assert done.stderr == f"perps-actors run: {config}: marks.long = -5: must be above zero and finite\n"
+    assert (
+        done.stderr
+        == f"perps-actors run: {config}: marks.long = -5: must be above zero and finite\n"
+    )
 
 
 def test_settings_come_from_the_environment_and_a_wrong_variable_is_named(monkeypatch) -> None:
@@ -167,7 +211,10 @@ def test_settings_come_from_the_environment_and_a_wrong_variable_is_named(monkey
     monkeypatch.setenv("PERPS_MARKS_LONG", "-5")
     done = run()
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == "perps-actors run: PERPS_MARKS_LONG: marks.long = -5: must be above zero and finite\n"
+    assert (
+        done.stderr
+        == "perps-actors run: PERPS_MARKS_LONG: marks.long = -5: must be above zero and finite\n"
+    )
 
 
 def test_a_file_that_cannot_be_the_journal_is_unusable_input() -> None:
@@ -215,7 +262,11 @@ class Running:
 
 
 def children_of(parent: int) -> list[int]:
-    return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit() and _parent_of(entry) == parent]
+    return [
+        int(entry.name)
+        for entry in Path("/proc").iterdir()
+        if entry.name.isdigit() and _parent_of(entry) == parent
+    ]
 
 
 def _parent_of(entry: Path) -> int:
@@ -233,7 +284,11 @@ def test_an_interrupt_is_a_clean_stop_with_the_summary_and_exit_code_130(tmp_pat
     code, out, err = running.finish()
     assert (code, err) == (130, "")
     summary = last_line(out)
-    assert (summary["clean_stop"], summary["threads_left"], summary["events_dropped"]) == (True, 0, 0)
+    assert (summary["clean_stop"], summary["threads_left"], summary["events_dropped"]) == (
+        True,
+        0,
+        0,
+    )
     with SqliteJournalReader(running.journal) as reader:
         assert reader.count() == summary["events_recorded"]
         kinds = [event.kind for _, event in reader.events()]
@@ -246,9 +301,17 @@ def test_an_interrupt_in_the_midst_of_a_flood_leaves_nothing_behind(tmp_path) ->
     template = '{"stream":"ausdt@bookTicker","data":{"e":"bookTicker","u":1,"s":"AUSDT","b":"%d","B":"1","a":"%d","A":"1","E":%d}}'
     with gzip.open(folder / "raw.jsonl.gz", "wt", compresslevel=1) as file:
         for n in range(150_000):
-            line = {"t": 1.7e9 + n / 1000, "conn": "ws-1", "dir": "ws", "url": "wss://v", "data": template % (100 + n % 50, 200, n)}
+            line = {
+                "t": 1.7e9 + n / 1000,
+                "conn": "ws-1",
+                "dir": "ws",
+                "url": "wss://v",
+                "data": template % (100 + n % 50, 200, n),
+            }
             file.write(json.dumps(line) + "\n")
-    running = Running(tmp_path / "events.journal", "--recording", str(folder), "--speed", "0", "--source", "touch")
+    running = Running(
+        tmp_path / "events.journal", "--recording", str(folder), "--speed", "0", "--source", "touch"
+    )
     running.wait_for()
     running.child.send_signal(signal.SIGINT)
     code, out, err = running.finish()
@@ -256,7 +319,10 @@ def test_an_interrupt_in_the_midst_of_a_flood_leaves_nothing_behind(tmp_path) ->
     assert (code, err, summary["clean_stop"]) == (130, "", True)
     assert 0 < summary["marks_total"] < 150_000, "it was interrupted too late to tell anything"
     with SqliteJournalReader(running.journal) as reader:
-        assert sum(event.kind == "ws_mark_update" for _, event in reader.events()) == summary["marks_total"]
+        assert (
+            sum(event.kind == "ws_mark_update" for _, event in reader.events())
+            == summary["marks_total"]
+        )
 
 
 def test_a_second_interrupt_ends_a_stop_that_takes_its_time(tmp_path) -> None:

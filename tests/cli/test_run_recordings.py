@@ -22,13 +22,19 @@ def mids_of(folder: Path, symbols: list[str]) -> dict[str, list[Decimal]]:
     mids = defaultdict(list)
     with gzip.open(folder / "reference.jsonl.gz", "rt") as lines:
         for record in map(json.loads, lines):
-            if record["kind"] == "bbo" and record["symbol"] in symbols and None not in (record["bid"], record["ask"]):
+            if (
+                record["kind"] == "bbo"
+                and record["symbol"] in symbols
+                and None not in (record["bid"], record["ask"])
+            ):
                 mids[record["symbol"]].append((Decimal(record["bid"]) + Decimal(record["ask"])) / 2)
     return dict(mids)
 
 
 @pytest.mark.parametrize("venue", ["bybit", "okx"])
-def test_every_book_top_of_a_recordings_perpetuals_is_a_mark_and_the_run_stops_cleanly(venue: str) -> None:
+def test_every_book_top_of_a_recordings_perpetuals_is_a_mark_and_the_run_stops_cleanly(
+    venue: str,
+) -> None:
     folder = DATA / "recordings" / venue
     if not folder.is_dir():
         pytest.skip(f"the recordings are not at {DATA} (set PERPS_ACTORS_DATA)")
@@ -39,8 +45,17 @@ def test_every_book_top_of_a_recordings_perpetuals_is_a_mark_and_the_run_stops_c
         timeout=90,
         check=False,
     )
-    summary, mids = json.loads(done.stdout.splitlines()[-1]), mids_of(folder, json.loads((folder / "meta.json").read_text())["perpetuals"])
-    assert (done.returncode, summary["venue"], summary["clean_stop"], summary["threads_left"]) == (0, venue, True, 0)
-    assert {symbol: (row["marks"], Decimal(row["last_mark"])) for symbol, row in summary["symbols"].items()} == {
-        symbol: (len(told), told[-1]) for symbol, told in mids.items()
-    }
+    summary, mids = (
+        json.loads(done.stdout.splitlines()[-1]),
+        mids_of(folder, json.loads((folder / "meta.json").read_text())["perpetuals"]),
+    )
+    assert (done.returncode, summary["venue"], summary["clean_stop"], summary["threads_left"]) == (
+        0,
+        venue,
+        True,
+        0,
+    )
+    assert {
+        symbol: (row["marks"], Decimal(row["last_mark"]))
+        for symbol, row in summary["symbols"].items()
+    } == {symbol: (len(told), told[-1]) for symbol, told in mids.items()}

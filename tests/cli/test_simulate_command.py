@@ -14,17 +14,28 @@ COMMAND = [sys.executable, "-c", "from perps_actors.cli.simulate import simulate
 
 
 def refused(*arguments: str) -> str:
-    done = subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run(
+        [*COMMAND, *arguments], capture_output=True, text=True, timeout=30, check=False
+    )
     assert (done.returncode, done.stdout) == (2, "")
     return done.stderr
 
 
 def test_it_prints_its_addresses_and_serves_until_interrupted() -> None:
-    with subprocess.Popen([*COMMAND, "--symbols", "BTCUSDT"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
+    with subprocess.Popen(
+        [*COMMAND, "--symbols", "BTCUSDT"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as child:
         assert child.stdout is not None
         assert child.stderr is not None
         ready = json.loads(child.stdout.readline())
-        assert (ready["event"], ready["symbols"], ready["provenance"]) == ("ready", ["BTCUSDT"], "synthetic")
+        assert (ready["event"], ready["symbols"], ready["provenance"]) == (
+            "ready",
+            ["BTCUSDT"],
+            "synthetic",
+        )
         assert requests.get(ready["rest"] + "/fapi/v1/ping", timeout=10).json() == {}
         child.send_signal(signal.SIGINT)
         assert (child.stdout.read(), child.stderr.read()) == ("", "")
@@ -40,19 +51,25 @@ def test_it_prints_its_addresses_and_serves_until_interrupted() -> None:
         (("--symbols", "b c"), "symbols = 'b c'"),
     ],
 )
-def test_unusable_input_is_one_line_on_standard_error_and_exit_code_two(arguments: tuple[str, ...], said: str) -> None:
-    complaint = refused(*arguments)
-    assert said in complaint
-    assert complaint.count("\n") == 1
+def test_unusable_input_is_one_line_on_standard_error_and_exit_code_two(
+    arguments: tuple[str, ...], said: str
+) -> None:
+    invalid_input = refused(*arguments)
+    assert said in invalid_input
+    assert invalid_input.count("\n") == 1
 
 
 def test_a_speed_and_symbols_that_the_recording_cannot_serve_are_refused(tmp_path: Path) -> None:
-    (tmp_path / "raw.jsonl").write_text('{"dir":"ws","data":"{\\"stream\\":\\"ausdt@bookTicker\\",\\"data\\":{}}","t":1}\n')
+    (tmp_path / "raw.jsonl").write_text(
+        '{"dir":"ws","data":"{\\"stream\\":\\"ausdt@bookTicker\\",\\"data\\":{}}","t":1}\n'
+    )
     assert "speed = -1.0" in refused("--recording", str(tmp_path), "--speed", "-1")
     assert "symbols = 'BUSDT'" in refused("--recording", str(tmp_path), "--symbols", "BUSDT")
     (tmp_path / "meta.json").write_text('{"venue": "nowhere"}')
     assert "venue = 'nowhere'" in refused("--recording", str(tmp_path))
-    assert "recording of 'nowhere'" in refused("--recording", str(tmp_path), "--venue", "binance_futures")
+    assert "recording of 'nowhere'" in refused(
+        "--recording", str(tmp_path), "--venue", "binance_futures"
+    )
 
 
 def test_a_port_in_use_is_refused() -> None:

@@ -4,15 +4,17 @@ import attrs
 
 from perps_actors.cli.figures import Ailment
 from perps_actors.cli.summary import Ending, flaws, summary_lines
+from perps_actors.host.system import SystemReport
 from perps_actors.kernel.ceiling import CeilingRow, MemoryCeiling
 from perps_actors.kernel.children import StopReport
 from perps_actors.kernel.clock import NS_PER_S
 from perps_actors.market.feed_state import Health
 from perps_actors.messages.records import JournalStatus
-from perps_actors.system import SystemReport
 
 JOURNAL = JournalStatus(recorded=12_345, dropped=0, waiting=0, last_sequence=12_345, failing=None)
-ACTORS = StopReport(finished=("mark_store",), drained=3, left=(), abandoned=(), given_up=(), dead_letters=0)
+ACTORS = StopReport(
+    finished=("mark_store",), drained=3, left=(), abandoned=(), given_up=(), dead_letters=0
+)
 CLEAN = SystemReport(actors=ACTORS, threads_left=(), journal=JOURNAL)
 SUMMARY = {
     "venue": "binance_futures",
@@ -57,7 +59,11 @@ def test_the_summary_is_a_table_of_the_symbols_and_what_became_of_everything() -
 
 def test_a_stop_that_was_not_clean_says_everything_that_was_wrong() -> None:
     actors = attrs.evolve(
-        ACTORS, left=(("event_recorder", 1_234),), abandoned=("stream_consumer",), given_up=("risk_monitor",), dead_letters=2
+        ACTORS,
+        left=(("event_recorder", 1_234),),
+        abandoned=("stream_consumer",),
+        given_up=("risk_monitor",),
+        dead_letters=2,
     )
     journal = attrs.evolve(JOURNAL, failing="No space left on device")
     report = SystemReport(actors=actors, threads_left=("perps-x",), journal=journal)

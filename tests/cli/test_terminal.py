@@ -34,11 +34,22 @@ TOUCH = '{"e":"bookTicker","s":"BTCUSDT","b":"1.50","B":"2","a":"1.60","A":"1","
 class Terminal:
     """A command on a terminal of its own."""
 
-    def __init__(self, *arguments: str, columns: int = 80, lines: int = 24, piped: bool = False, **variables: str) -> None:
+    def __init__(
+        self,
+        *arguments: str,
+        columns: int = 80,
+        lines: int = 24,
+        piped: bool = False,
+        **variables: str,
+    ) -> None:
         self._ours, theirs = pty.openpty()
         self.said = ""
         self.resize(columns, lines)
-        environ = {name: value for name, value in os.environ.items() if name not in {"NO_COLOR", "COLUMNS", "LINES", "FORCE_COLOR"}}
+        environ = {
+            name: value
+            for name, value in os.environ.items()
+            if name not in {"NO_COLOR", "COLUMNS", "LINES", "FORCE_COLOR"}
+        }
         self.child = subprocess.Popen(
             [sys.executable, "-c", PROGRAM, *arguments],
             stdin=theirs,
@@ -125,7 +136,9 @@ def test_without_colour_the_health_is_readable_and_nothing_is_coloured(on_termin
     assert not re.search(r"\x1b\[[0-9;]*3[0-7][;m]", said)
 
 
-def test_a_terminal_that_cannot_draw_over_itself_gets_lines_and_no_escape_sequences(on_terminal) -> None:
+def test_a_terminal_that_cannot_draw_over_itself_gets_lines_and_no_escape_sequences(
+    on_terminal,
+) -> None:
     terminal = on_terminal("run", "--duration", "1", TERM="dumb")
     code, said = terminal.finish()
     assert code == 0
@@ -170,12 +183,20 @@ def recording(tmp_path):
     template = '{"stream":"ausdt@bookTicker","data":{"e":"bookTicker","u":1,"s":"AUSDT","b":"%d","B":"1","a":"200","A":"1","E":%d}}'
     with gzip.open(folder / "raw.jsonl.gz", "wt", compresslevel=1) as file:
         for n in range(2_000):
-            line = {"t": 1.7e9 + n / 100, "conn": "ws-1", "dir": "ws", "url": "wss://v", "data": template % (100 + n % 50, n)}
+            line = {
+                "t": 1.7e9 + n / 100,
+                "conn": "ws-1",
+                "dir": "ws",
+                "url": "wss://v",
+                "data": template % (100 + n % 50, n),
+            }
             file.write(json.dumps(line) + "\n")
     return folder
 
 
-def test_a_recording_shows_how_much_of_it_was_sent_in_the_table_or_on_a_bar_beside_a_pipe(on_terminal, recording) -> None:
+def test_a_recording_shows_how_much_of_it_was_sent_in_the_table_or_on_a_bar_beside_a_pipe(
+    on_terminal, recording
+) -> None:
     arguments = ("run", "--recording", str(recording), "--source", "touch")
     table, bar = on_terminal(*arguments), on_terminal(*arguments, piped=True)
     table.wait_for(r"recording \[[#-]+\] +\d+%  [\d,]+ of 2,000 frames")
@@ -183,7 +204,9 @@ def test_a_recording_shows_how_much_of_it_was_sent_in_the_table_or_on_a_bar_besi
     assert OWN_SCREEN not in said
 
 
-def test_decoding_shows_how_far_it_is_beside_a_pipe_and_clears_the_line(on_terminal, tmp_path) -> None:
+def test_decoding_shows_how_far_it_is_beside_a_pipe_and_clears_the_line(
+    on_terminal, tmp_path
+) -> None:
     path = tmp_path / "raw.jsonl.gz"
     line = json.dumps({"t": 1, "conn": "ws-1", "dir": "ws", "url": "wss://x", "data": TOUCH})
     with gzip.open(path, "wt", compresslevel=0) as file:
@@ -196,7 +219,10 @@ def test_decoding_shows_how_far_it_is_beside_a_pipe_and_clears_the_line(on_termi
 
 def test_events_that_go_to_the_terminal_have_no_bar_among_them(on_terminal, tmp_path) -> None:
     path = tmp_path / "raw.jsonl"
-    path.write_text((json.dumps({"t": 1, "conn": "ws-1", "dir": "ws", "url": "wss://x", "data": TOUCH}) + "\n") * 600)
+    path.write_text(
+        (json.dumps({"t": 1, "conn": "ws-1", "dir": "ws", "url": "wss://x", "data": TOUCH}) + "\n")
+        * 600
+    )
     code, said = on_terminal("decode", "binance_futures", str(path)).finish()
     assert (code, said.count("\n")) == (0, 600)
     assert all(line.startswith("{") for line in said.splitlines())

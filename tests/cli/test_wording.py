@@ -4,7 +4,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perps_actors.cli.wording import age, basis_points, cut, folded, padded, printable, rate, running_time, width_of
+from perps_actors.cli.wording import (
+    age,
+    basis_points,
+    cut,
+    folded,
+    padded,
+    printable,
+    rate,
+    running_time,
+    width_of,
+)
 from perps_actors.kernel.clock import NS_PER_S
 
 
@@ -32,12 +42,17 @@ def test_ages_and_rates_never_need_more_than_five_characters(number) -> None:
     assert len(rate(number)) <= 5
 
 
-@pytest.mark.parametrize(("per_s", "shown"), [(0, "0.0"), (0.26, "0.3"), (9.96, "10"), (9_999, "9999"), (10_000, "10k"), (2.5e7, "25M")])
+@pytest.mark.parametrize(
+    ("per_s", "shown"),
+    [(0, "0.0"), (0.26, "0.3"), (9.96, "10"), (9_999, "9999"), (10_000, "10k"), (2.5e7, "25M")],
+)
 def test_a_rate_is_told_in_the_unit_that_fits_it(per_s, shown) -> None:
     assert rate(per_s) == shown
 
 
-@pytest.mark.parametrize(("value", "shown"), [(0.0085, "0.01"), (9.999, "10.0"), (99.96, "100"), (-1.5, "-1.50")])
+@pytest.mark.parametrize(
+    ("value", "shown"), [(0.0085, "0.01"), (9.999, "10.0"), (99.96, "100"), (-1.5, "-1.50")]
+)
 def test_basis_points_are_told_as_finely_as_they_matter(value, shown) -> None:
     assert basis_points(value) == shown
 
@@ -69,7 +84,10 @@ def test_an_escape_sequence_is_seen_and_not_obeyed() -> None:
     assert printable("closed:\n\x1b[2Jgone") == "closed: ?[2Jgone"
 
 
-@given(st.lists(st.text(alphabet="abc", min_size=1, max_size=12), max_size=8), st.integers(min_value=12, max_value=60))
+@given(
+    st.lists(st.text(alphabet="abc", min_size=1, max_size=12), max_size=8),
+    st.integers(min_value=12, max_value=60),
+)
 def test_folded_parts_are_all_there_in_order_on_lines_that_fit(parts, width) -> None:
     lines = folded(parts, width)
     assert "  ".join(lines).split() == parts

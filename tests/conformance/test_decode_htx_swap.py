@@ -5,10 +5,21 @@ from __future__ import annotations
 import json
 from base64 import b64encode
 
-from perps_actors.venues.contract import Complaint
+from perps_actors.venues.contract import InvalidInput
 from perps_actors.venues.decode import decode
 from perps_actors.venues.registry import venue
-from tests.venues.htx_frames import BBO, DELISTED, FUNDING, INDEX, LIQUIDATION, MARK, SNAPSHOT, STEP, TRADES, packed
+from tests.venues.htx_frames import (
+    BBO,
+    DELISTED,
+    FUNDING,
+    INDEX,
+    LIQUIDATION,
+    MARK,
+    SNAPSHOT,
+    STEP,
+    TRADES,
+    packed,
+)
 
 UPDATE = {
     "ch": "market.BTC-USDT.depth.size_150.high_freq", "ts": 1790134831873,
@@ -19,7 +30,16 @@ UPDATE = {
 
 def line(frame, direction="ws"):
     data = b64encode(packed(frame)).decode()
-    return json.dumps({"t": 1790134832.5, "conn": "ws-1", "dir": direction, "url": "wss://x", "data": data, "enc": "base64"})
+    return json.dumps(
+        {
+            "t": 1790134832.5,
+            "conn": "ws-1",
+            "dir": direction,
+            "url": "wss://x",
+            "data": data,
+            "enc": "base64",
+        }
+    )
 
 
 def decoded(*frames):
@@ -37,8 +57,18 @@ def test_books_by_the_outer_time_with_ten_levels_after_the_last_message():
         "kind": "bbo", "symbol": "BTC-USDT", "ts": "1790134831.753", "event": "snapshot", **numbers, "bid_levels": 3, "ask_levels": 3,
         "seq": "1789895280797",
     }  # fmt: skip
-    assert (update["event"], update["bid_levels"], update["seq"], update["line"]) == ("update", 4, "1789895280798", 1)
-    assert (step["event"], step["symbol"], step["ts"], step["seq"]) == ("snapshot", "BTC-USD", "1603707576.468", None)
+    assert (update["event"], update["bid_levels"], update["seq"], update["line"]) == (
+        "update",
+        4,
+        "1789895280798",
+        1,
+    )
+    assert (step["event"], step["symbol"], step["ts"], step["seq"]) == (
+        "snapshot",
+        "BTC-USD",
+        "1603707576.468",
+        None,
+    )
     assert [(depth["symbol"], depth["bids"][:2]) for depth in depths] == [
         ("BTC-USDT", [["86859.8", "6172"], ["86858.5", "147"]]),
         ("BTC-USD", [["13071.9", "38"], ["13068", "5"]]),
@@ -59,8 +89,15 @@ def test_trades_by_their_own_time_and_the_touch_as_a_ticker():
 
 
 def test_mark_index_funding_and_liquidation():
-    mark, both, funding, liquidation = map(without_place, decoded(MARK, INDEX, FUNDING, LIQUIDATION))
-    assert (mark["kind"], mark["mark"], mark["index"], mark["ts"]) == ("mark", "86826.6", None, "1790135117.624")
+    mark, both, funding, liquidation = map(
+        without_place, decoded(MARK, INDEX, FUNDING, LIQUIDATION)
+    )
+    assert (mark["kind"], mark["mark"], mark["index"], mark["ts"]) == (
+        "mark",
+        "86826.6",
+        None,
+        "1790135117.624",
+    )
     assert (both["mark"], both["index"]) == ("86826.6", "86842.15")
     assert funding == {
         "kind": "funding", "symbol": "BTC-USDT", "ts": "1790135117.894", "rate": "0.000064355479737646", "predicted": None,
@@ -79,6 +116,6 @@ def test_pings_acknowledgements_and_what_we_sent_give_nothing_and_a_broken_line_
         line(BBO).replace('"data": "', '"data": "!'),
         line(BBO),
     ]
-    complaint, ticker = decode(venue("htx_swap"), lines)
-    assert isinstance(complaint, Complaint)
+    invalid_input, ticker = decode(venue("htx_swap"), lines)
+    assert isinstance(invalid_input, InvalidInput)
     assert (ticker["kind"], ticker["line"]) == ("ticker", 4)

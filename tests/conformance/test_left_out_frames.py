@@ -18,9 +18,15 @@ def recorded(data_folder):
     """Frames of books of a venue, as they came."""
 
     def read(name, mentions):
-        with gzip.open(data_folder / "recordings" / name / "raw.jsonl.gz", "rt", encoding="utf-8") as file:
+        with gzip.open(
+            data_folder / "recordings" / name / "raw.jsonl.gz", "rt", encoding="utf-8"
+        ) as file:
             rows = [json.loads(line) for line in file]
-        return [row["data"].encode() for row in rows if row["dir"] == "ws" and mentions in row["data"] and '"event"' not in row["data"]]
+        return [
+            row["data"].encode()
+            for row in rows
+            if row["dir"] == "ws" and mentions in row["data"] and '"event"' not in row["data"]
+        ]
 
     return read
 
@@ -43,8 +49,12 @@ def run(name, frames):
     return [list(adapter.frame("a", frame, 1)) for frame in frames], adapter
 
 
-@pytest.mark.parametrize(("name", "mentions", "symbols"), [("bybit", "orderbook.500", 1), ("okx", '"books"', 3)])
-def test_any_book_frame_left_out_withdraws_that_book_alone_and_a_snapshot_restores_it(recorded, name, mentions, symbols):
+@pytest.mark.parametrize(
+    ("name", "mentions", "symbols"), [("bybit", "orderbook.500", 1), ("okx", '"books"', 3)]
+)
+def test_any_book_frame_left_out_withdraws_that_book_alone_and_a_snapshot_restores_it(
+    recorded, name, mentions, symbols
+):
     frames = recorded(name, mentions)
     frames = list(numbered(frames)) if name == "okx" else frames
     whole, _ = run(name, frames)
@@ -54,11 +64,20 @@ def test_any_book_frame_left_out_withdraws_that_book_alone_and_a_snapshot_restor
     assert len(places) == symbols
     for symbol, of_symbol in places.items():
         for dropped, after in list(pairwise(of_symbol[1:]))[::9]:
-            holed, adapter = run(name, [b"" if at == dropped else frame for at, frame in enumerate(frames)])
+            holed, adapter = run(
+                name, [b"" if at == dropped else frame for at, frame in enumerate(frames)]
+            )
             withdrawn, *asked = holed[after]
             assert isinstance(withdrawn, BookWithdrawn)
             assert [type(outcome) for outcome in asked] == [SendFrame, SendFrame]
-            assert not any(isinstance(o, BookTop) for at in of_symbol if at > after for o in holed[at])
-            assert all(holed[at] == whole[at] for other, of_other in places.items() if other != symbol for at in of_other)
+            assert not any(
+                isinstance(o, BookTop) for at in of_symbol if at > after for o in holed[at]
+            )
+            assert all(
+                holed[at] == whole[at]
+                for other, of_other in places.items()
+                if other != symbol
+                for at in of_other
+            )
             (top,) = adapter.frame("a", frames[of_symbol[0]], 2)
             assert (top.snapshot, top.bid) == (True, whole[of_symbol[0]][0].bid)

@@ -8,11 +8,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from perps_actors.market.events import BookTop, BookWithdrawn, Funding, OpenInterest, Touch, VenueMark
+from perps_actors.market.events import (
+    BookTop,
+    BookWithdrawn,
+    Funding,
+    OpenInterest,
+    Touch,
+    VenueMark,
+)
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.venues.bitmex.rest import BitmexRest
 from perps_actors.venues.bitmex.stream import BitmexStream
-from perps_actors.venues.contract import Complaint
+from perps_actors.venues.contract import InvalidInput
 
 XBT = InstrumentId("bitmex", "XBTUSD")
 REST = BitmexRest()
@@ -40,7 +47,9 @@ def answered(path, body):
 
 def test_a_level_in_todays_form(payload):
     (top,) = streamed("orderBookL2", "partial", payload("ws_orderbook_l2"))
-    assert top == BookTop(XBT, True, None, None, "98459.9", "33000", 0, 1, None, 1_732_436_782_356_000_000, 7)
+    assert top == BookTop(
+        XBT, True, None, None, "98459.9", "33000", 0, 1, None, 1_732_436_782_356_000_000, 7
+    )
 
 
 def test_a_quote(payload):
@@ -68,7 +77,9 @@ def test_a_contract_and_a_change_of_its_mark_alone(payload):
 
 def test_a_funding(payload):
     at = 1_732_507_200_000_000_000
-    assert streamed("funding", "insert", payload("ws_funding_rate")) == [Funding(XBT, "0.0001", None, at + 28_800 * 10**9, None, at, 7)]
+    assert streamed("funding", "insert", payload("ws_funding_rate")) == [
+        Funding(XBT, "0.0001", None, at + 28_800 * 10**9, None, at, 7)
+    ]
 
 
 def test_the_answer_for_one_contract(payload):
@@ -81,7 +92,12 @@ def test_the_answer_for_one_contract(payload):
         OpenInterest(XBT, "411647400", at, 7),
     ]
     (listed,) = REST.read_instruments(b"[" + body + b"]")
-    assert (listed.canonical, listed.tick, listed.lot, listed.contract_size) == ("BTC-USD-PERP", Decimal("0.1"), Decimal(100), Decimal(1))
+    assert (listed.canonical, listed.tick, listed.lot, listed.contract_size) == (
+        "BTC-USD-PERP",
+        Decimal("0.1"),
+        Decimal(100),
+        Decimal(1),
+    )
 
 
 def test_past_trades_are_history(payload):
@@ -94,23 +110,32 @@ def test_past_trades_are_history(payload):
 
 
 def test_an_error_is_refused_with_its_words(payload):
-    (complaint,) = answered("instrument/active", payload("http_error_response"))
-    assert isinstance(complaint, Complaint)
-    assert "Invalid API Key" in complaint.what
+    (invalid_input,) = answered("instrument/active", payload("http_error_response"))
+    assert isinstance(invalid_input, InvalidInput)
+    assert "Invalid API Key" in invalid_input.what
 
 
 def test_the_list_of_contracts_of_the_recorded_session(raw):
-    found = {listed.id.symbol: listed for listed in REST.read_instruments(json.loads(raw[0])["data"].encode())}
+    found = {
+        listed.id.symbol: listed
+        for listed in REST.read_instruments(json.loads(raw[0])["data"].encode())
+    }
     assert len(found) == 34
     assert sum(listed.perpetual for listed in found.values()) == 23
     sizes = {symbol: found[symbol].contract_size for symbol in ("XBTUSD", "XRPU21")}
     assert sizes == {"XBTUSD": 1, "XRPU21": 1}
-    assert (found["XRPU21"].canonical, found["XBTUSD"].linear, found["ETHUSD"].linear) == ("XRP-BTC-210924", False, True)
+    assert (found["XRPU21"].canonical, found["XBTUSD"].linear, found["ETHUSD"].linear) == (
+        "XRP-BTC-210924",
+        False,
+        True,
+    )
 
 
 @settings(max_examples=25, deadline=None)
 @given(st.data())
-def test_real_frames_that_are_mutated_cut_doubled_or_swapped_are_survived_and_the_next_partials_heal(raw, data):
+def test_real_frames_that_are_mutated_cut_doubled_or_swapped_are_survived_and_the_next_partials_heal(
+    raw, data
+):
     frames = [json.loads(line)["data"].encode() for line in raw[35:160]]
     partials = [frame for frame in frames if b'"partial"' in frame]
     adapter = BitmexStream()
@@ -120,7 +145,9 @@ def test_real_frames_that_are_mutated_cut_doubled_or_swapped_are_survived_and_th
         place = data.draw(st.integers(0, len(frame))) if kind in ("cut", "mutate") else 0
         bad = {
             "cut": frame[:place],
-            "mutate": frame[:place] + data.draw(st.binary(max_size=3)) + frame[place + 1 :] if kind == "mutate" else b"",
+            "mutate": frame[:place] + data.draw(st.binary(max_size=3)) + frame[place + 1 :]
+            if kind == "mutate"
+            else b"",
             "swap": frames[data.draw(st.integers(0, len(frames) - 1))] if kind == "swap" else b"",
         }.get(kind, frame)
         for text in (bad, bad) if kind == "double" else (bad,):
@@ -133,30 +160,59 @@ def test_real_frames_that_are_mutated_cut_doubled_or_swapped_are_survived_and_th
 def changes(raw):
     """The book messages of the recording after the partials: line, symbol, action and keys."""
     for number, line in enumerate(raw):
-        frame = json.loads(json.loads(line)["data"]) if '\\"orderBookL2\\",\\"action' in line else {}
+        frame = (
+            json.loads(json.loads(line)["data"]) if '\\"orderBookL2\\",\\"action' in line else {}
+        )
         if frame.get("action") in ("insert", "update", "delete"):
-            yield number, frame["data"][0]["symbol"], frame["action"], {(row["id"], row["side"]) for row in frame["data"]}
+            yield (
+                number,
+                frame["data"][0]["symbol"],
+                frame["action"],
+                {(row["id"], row["side"]) for row in frame["data"]},
+            )
 
 
 def said_without(raw, dropped):
     """What each line says when line `dropped` is missing, but complaints."""
     adapter = BitmexStream()
     lines = ((number, json.loads(line)) for number, line in enumerate(raw) if number != dropped)
-    told = ((number, adapter.frame("ws", line["data"].encode(), number)) for number, line in lines if line["dir"] == "ws")
-    return [(number, event) for number, events in told for event in events if isinstance(event, BookTop | BookWithdrawn)]
+    told = (
+        (number, adapter.frame("ws", line["data"].encode(), number))
+        for number, line in lines
+        if line["dir"] == "ws"
+    )
+    return [
+        (number, event)
+        for number, events in told
+        for event in events
+        if isinstance(event, BookTop | BookWithdrawn)
+    ]
 
 
 def test_an_insert_left_out_is_found_when_its_level_changes_and_no_neighbour_suffers(raw):
     later = list(changes(raw))
-    inserts = [(number, symbol, keys) for number, symbol, action, keys in later if action == "insert"]
+    inserts = [
+        (number, symbol, keys) for number, symbol, action, keys in later if action == "insert"
+    ]
     whole, tried = said_without(raw, None), 0
     for dropped, symbol, keys in inserts[::12]:
-        found = next((n for n, s, a, changed in later if n > dropped and s == symbol and a != "insert" and changed & keys), None)
+        found = next(
+            (
+                n
+                for n, s, a, changed in later
+                if n > dropped and s == symbol and a != "insert" and changed & keys
+            ),
+            None,
+        )
         if found is None:
             continue
         tried += 1
         holed = said_without(raw, dropped)
-        assert [(n, e.instrument.symbol) for n, e in holed if isinstance(e, BookWithdrawn)] == [(found, symbol)]
-        assert [(n, e) for n, e in holed if e.instrument.symbol != symbol] == [(n, e) for n, e in whole if e.instrument.symbol != symbol]
+        assert [(n, e.instrument.symbol) for n, e in holed if isinstance(e, BookWithdrawn)] == [
+            (found, symbol)
+        ]
+        assert [(n, e) for n, e in holed if e.instrument.symbol != symbol] == [
+            (n, e) for n, e in whole if e.instrument.symbol != symbol
+        ]
         assert not any(n > found for n, e in holed if e.instrument.symbol == symbol)
     assert tried > 5

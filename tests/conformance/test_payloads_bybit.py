@@ -9,7 +9,7 @@ from perps_actors.market.events import BookTop, Funding, FundingPaid, OpenIntere
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.venues.bybit.rest import BybitRest
 from perps_actors.venues.bybit.stream import BybitStream
-from perps_actors.venues.contract import Complaint
+from perps_actors.venues.contract import InvalidInput
 
 BTC = InstrumentId("bybit", "BTCUSDT")
 REST = BybitRest()
@@ -27,7 +27,19 @@ def answered(url, body):
 
 def test_the_book_snapshot(payload):
     (top,) = BybitStream().frame("linear-0", payload("ws_orderbook_snapshot.json"), 7)
-    assert top == BookTop(BTC, True, "27450.00", "0.500", "27451.00", "0.750", 2, 2, 123456789, 1_709_891_679_000_000_000, 7)
+    assert top == BookTop(
+        BTC,
+        True,
+        "27450.00",
+        "0.500",
+        "27451.00",
+        "0.750",
+        2,
+        2,
+        123456789,
+        1_709_891_679_000_000_000,
+        7,
+    )
 
 
 def test_the_ticker(payload):
@@ -42,19 +54,33 @@ def test_the_ticker(payload):
 
 def test_the_acknowledgement_and_the_refusal(payload):
     assert list(BybitStream().frame("linear-0", payload("ws_subscription_ack.json"), 7)) == []
-    (complaint,) = BybitStream().frame("linear-0", payload("ws_subscription_failure.json"), 7)
-    assert "Invalid topic: invalid.topic.BTCUSDT" in complaint.what
+    (invalid_input,) = BybitStream().frame("linear-0", payload("ws_subscription_failure.json"), 7)
+    assert "Invalid topic: invalid.topic.BTCUSDT" in invalid_input.what
 
 
 def test_the_depth_snapshot(payload):
-    (top,) = answered("orderbook?category=linear&symbol=BTCUSDT", payload("http_get_orderbook.json"))
-    assert (top.bid, top.bid_size, top.ask, top.ask_size, top.bid_levels) == ("27450.50", "1.500", "27451.00", "1.200", 3)
+    (top,) = answered(
+        "orderbook?category=linear&symbol=BTCUSDT", payload("http_get_orderbook.json")
+    )
+    assert (top.bid, top.bid_size, top.ask, top.ask_size, top.bid_levels) == (
+        "27450.50",
+        "1.500",
+        "27451.00",
+        "1.200",
+        3,
+    )
     assert (top.instrument, top.venue_time_ns) == (BTC, 1_709_891_679_000_000_000)
 
 
 def test_the_list_of_instruments(payload):
     btc, eth = REST.read_instruments(payload("http_get_instruments_linear.json"))
-    assert (btc.id, btc.canonical, btc.base, btc.quote, btc.margin) == (BTC, "BTC-USDT-PERP", "BTC", "USDT", "USDT")
+    assert (btc.id, btc.canonical, btc.base, btc.quote, btc.margin) == (
+        BTC,
+        "BTC-USDT-PERP",
+        "BTC",
+        "USDT",
+        "USDT",
+    )
     assert (btc.tick, btc.lot, btc.contract_size) == (Decimal("0.5"), Decimal("0.001"), Decimal(1))
     assert (btc.linear, btc.perpetual, btc.trading) == (True, True, True)
     assert (eth.canonical, eth.tick, eth.lot) == ("ETH-USDT-PERP", Decimal("0.05"), Decimal("0.01"))
@@ -64,17 +90,35 @@ def test_the_list_of_instruments(payload):
 def test_an_answer_given_for_another_endpoints_is_refused_with_a_reason(payload, name):
     outcomes = answered("tickers?category=linear", payload(f"http_get_{name}.json"))
     assert outcomes
-    assert all(isinstance(outcome, Complaint) and "Expected" in outcome.what for outcome in outcomes)
+    assert all(
+        isinstance(outcome, InvalidInput) and "Expected" in outcome.what for outcome in outcomes
+    )
 
 
 def test_the_candles_of_an_answer(payload):
-    assert answered("kline?category=linear&symbol=BTCUSDT&interval=1", payload("http_get_klines_linear.json")) == [
-        Candle(BTC, 60, 1_709_891_679_000_000_000, "27450", "27460", "27440", "27455", "123.45", None, None, 7)
+    assert answered(
+        "kline?category=linear&symbol=BTCUSDT&interval=1", payload("http_get_klines_linear.json")
+    ) == [
+        Candle(
+            BTC,
+            60,
+            1_709_891_679_000_000_000,
+            "27450",
+            "27460",
+            "27440",
+            "27455",
+            "123.45",
+            None,
+            None,
+            7,
+        )
     ]
 
 
 def test_the_history_of_funding(payload):
-    assert answered("funding/history?category=linear&symbol=BTCUSDT", payload("http_get_funding_history.json")) == [
+    assert answered(
+        "funding/history?category=linear&symbol=BTCUSDT", payload("http_get_funding_history.json")
+    ) == [
         FundingPaid(BTC, "0.0001", 1_709_884_800_000_000_000, None, 7),
         FundingPaid(BTC, "0.00015", 1_709_856_000_000_000_000, None, 7),
     ]

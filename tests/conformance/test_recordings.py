@@ -9,7 +9,7 @@ import pytest
 
 from perps_actors.market.events import BookTop, BookWithdrawn
 from perps_actors.transport.wire import HttpRequest
-from perps_actors.venues.contract import Complaint
+from perps_actors.venues.contract import InvalidInput
 from perps_actors.venues.decode import decode
 from perps_actors.venues.registry import venue
 
@@ -54,7 +54,9 @@ def test_every_event_of_the_reference_is_decoded_and_no_other(recording):
 def test_numbers_are_spelled_plainly(recording):
     known, raw, reference = recording
     for event, wanted in zip(told_of(known, raw, reference), in_order(reference), strict=True):
-        assert said_of(event, wanted) == {name: value for name, value in wanted.items() if name != "by"}
+        assert said_of(event, wanted) == {
+            name: value for name, value in wanted.items() if name != "by"
+        }
 
 
 def place(event):
@@ -69,7 +71,7 @@ def told_of(known, raw, reference):
 
 def in_order(events):
     events = list(events)
-    assert [event for event in events if isinstance(event, Complaint)] == []
+    assert [event for event in events if isinstance(event, InvalidInput)] == []
     return sorted(events, key=place)
 
 
@@ -122,7 +124,9 @@ def true_snapshot(known, raw, until, symbol):
 
 @pytest.mark.parametrize("which", [5, 20, 50])
 @pytest.mark.parametrize("symbol", ["AKROUSDT", "CTKUSDT", "KEEPUSDT", "SUSHIUSDT"])
-def test_any_depth_event_left_out_withdraws_that_book_until_a_snapshot_restores_it(data_folder, symbol, which):
+def test_any_depth_event_left_out_withdraws_that_book_until_a_snapshot_restores_it(
+    data_folder, symbol, which
+):
     known = venue("binance_futures")
     raw = lines_of(data_folder / "recordings" / known.name / "raw.jsonl.gz")
     positions = depth_events(raw)[symbol]
@@ -131,11 +135,19 @@ def test_any_depth_event_left_out_withdraws_that_book_until_a_snapshot_restores_
     body = true_snapshot(known, raw, after, symbol)
     holed, withdrawn, asked = run_without(known, raw, dropped, {after: (symbol, body)})
     assert [(line, event.instrument.symbol) for line, event in withdrawn] == [(after, symbol)]
-    assert [(line, request.symbol) for line, request in asked if line > dropped] == [(after, symbol)]
+    assert [(line, request.symbol) for line, request in asked if line > dropped] == [
+        (after, symbol)
+    ]
     neighbours = {place: top for place, top in whole.items() if place[1] != symbol}
     assert {place: top for place, top in holed.items() if place[1] != symbol} == neighbours
-    expected = {place: top for place, top in whole.items() if place[1] == symbol and not dropped <= place[0] <= after}
-    assert {place: top for place, top in holed.items() if place[1] == symbol and place[0] != after} == expected
+    expected = {
+        place: top
+        for place, top in whole.items()
+        if place[1] == symbol and not dropped <= place[0] <= after
+    }
+    assert {
+        place: top for place, top in holed.items() if place[1] == symbol and place[0] != after
+    } == expected
     assert holed[after, symbol] == whole[after, symbol]
 
 
@@ -183,11 +195,29 @@ def test_any_line_left_out_never_makes_a_top_that_the_venue_did_not_have(data_fo
     true = Counter()
     for top in (event for event in decode(known, raw) if event["kind"] == "bbo"):
         true[book_facts(top)] += 1
-    for dropped in sorted(number for numbers in depth_events(raw).values() for number in numbers)[::7]:
+    for dropped in sorted(number for numbers in depth_events(raw).values() for number in numbers)[
+        ::7
+    ]:
         rest = [line for number, line in enumerate(raw) if number != dropped]
-        seen = Counter(book_facts(event) for event in decode(known, rest) if isinstance(event, dict) and event["kind"] == "bbo")
+        seen = Counter(
+            book_facts(event)
+            for event in decode(known, rest)
+            if isinstance(event, dict) and event["kind"] == "bbo"
+        )
         assert seen <= true, dropped
 
 
 def book_facts(event):
-    return tuple(event[name] for name in ("symbol", "seq", "bid", "bid_size", "ask", "ask_size", "bid_levels", "ask_levels"))
+    return tuple(
+        event[name]
+        for name in (
+            "symbol",
+            "seq",
+            "bid",
+            "bid_size",
+            "ask",
+            "ask_size",
+            "bid_levels",
+            "ask_levels",
+        )
+    )

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from perps_actors.market.events import BookTop
-from perps_actors.venues.contract import Complaint
+from perps_actors.venues.contract import InvalidInput
 from perps_actors.venues.registry import venue
 
 SNAPSHOT = {"deribit": b'"type":"snapshot"', "kraken_futures": b'"feed":"book_snapshot"'}
@@ -19,7 +19,9 @@ SNAPSHOT = {"deribit": b'"type":"snapshot"', "kraken_futures": b'"feed":"book_sn
 @pytest.fixture(scope="module", params=list(SNAPSHOT))
 def recorded(request, data_folder):
     """Name of a venue and what it sent, from the snapshots on."""
-    with gzip.open(data_folder / "recordings" / request.param / "raw.jsonl.gz", "rt", encoding="utf-8") as file:
+    with gzip.open(
+        data_folder / "recordings" / request.param / "raw.jsonl.gz", "rt", encoding="utf-8"
+    ) as file:
         rows = [json.loads(line) for line in file]
     return request.param, [row["data"].encode() for row in rows if row["dir"] == "ws"][:400]
 
@@ -30,7 +32,9 @@ def adapter_of(name):
 
 
 def tops(adapter, frames):
-    found = [outcome for at, frame in enumerate(frames) for outcome in adapter.frame("a", frame, at)]
+    found = [
+        outcome for at, frame in enumerate(frames) for outcome in adapter.frame("a", frame, at)
+    ]
     return {top for top in map(facts, found) if top}
 
 
@@ -38,7 +42,13 @@ def facts(outcome):
     if not isinstance(outcome, BookTop):
         return ()
     sides = (outcome.bid, outcome.bid_size, outcome.ask, outcome.ask_size)
-    return (outcome.instrument.symbol, outcome.sequence, *sides, outcome.bid_levels, outcome.ask_levels)
+    return (
+        outcome.instrument.symbol,
+        outcome.sequence,
+        *sides,
+        outcome.bid_levels,
+        outcome.ask_levels,
+    )
 
 
 def spoilt(frames, plan):
@@ -61,15 +71,23 @@ def spoilt(frames, plan):
 
 
 def plans(*hows):
-    return st.lists(st.tuples(st.sampled_from(hows), st.integers(0, 10**6), st.integers(0, 10**6)), min_size=1, max_size=8)
+    return st.lists(
+        st.tuples(st.sampled_from(hows), st.integers(0, 10**6), st.integers(0, 10**6)),
+        min_size=1,
+        max_size=8,
+    )
 
 
-quick = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+quick = settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 
 
 @quick
 @given(plan=plans("lose", "double", "cut", "swap"))
-def test_frames_lost_doubled_cut_or_swapped_never_make_a_top_that_the_venue_did_not_have(recorded, plan):
+def test_frames_lost_doubled_cut_or_swapped_never_make_a_top_that_the_venue_did_not_have(
+    recorded, plan
+):
     name, frames = recorded
     assert tops(adapter_of(name), spoilt(frames, plan)) <= tops(adapter_of(name), frames)
 
@@ -96,15 +114,32 @@ def test_whatever_came_the_next_snapshots_make_every_book_right_again(recorded, 
 def test_any_frame_left_out_is_found_by_the_next_of_its_book(recorded):
     name, frames = recorded
     whole = adapter_of(name)
-    said = [[outcome.instrument.symbol for outcome in whole.frame("a", frame, 1) if isinstance(outcome, BookTop)] for frame in frames]
-    changes = [at for at, symbols in enumerate(said) if symbols and SNAPSHOT[name] not in frames[at]]
+    said = [
+        [
+            outcome.instrument.symbol
+            for outcome in whole.frame("a", frame, 1)
+            if isinstance(outcome, BookTop)
+        ]
+        for frame in frames
+    ]
+    changes = [
+        at for at, symbols in enumerate(said) if symbols and SNAPSHOT[name] not in frames[at]
+    ]
     found = 0
     for dropped in changes[::7]:
         after = next((at for at in changes if at > dropped and said[at] == said[dropped]), None)
         adapter = adapter_of(name)
-        holed = [list(adapter.frame("a", b"" if at == dropped else frame, 1)) for at, frame in enumerate(frames)]
+        holed = [
+            list(adapter.frame("a", b"" if at == dropped else frame, 1))
+            for at, frame in enumerate(frames)
+        ]
         if after is not None:
             assert holed[after][0].cause.startswith("gap")
             found += 1
-        assert not any(isinstance(outcome, Complaint) for at, outcomes in enumerate(holed) for outcome in outcomes if at != dropped)
+        assert not any(
+            isinstance(outcome, InvalidInput)
+            for at, outcomes in enumerate(holed)
+            for outcome in outcomes
+            if at != dropped
+        )
     assert found > 2

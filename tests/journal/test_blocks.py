@@ -27,7 +27,11 @@ EVENTS = st.builds(
 )
 
 
-@given(st.lists(EVENTS, min_size=1, max_size=20), st.integers(1, 2**40), st.binary(min_size=32, max_size=32))
+@given(
+    st.lists(EVENTS, min_size=1, max_size=20),
+    st.integers(1, 2**40),
+    st.binary(min_size=32, max_size=32),
+)
 def test_events_come_out_of_a_block_as_they_went_in(events, first, previous):
     block = pack(first, previous, events)
 
@@ -43,12 +47,16 @@ def test_the_columns_tell_what_occurs_in_a_block(events):
     assert (block.earliest_ns, block.latest_ns) == (min(times), max(times))
     assert set(msgspec.json.decode(block.kinds)) == {event.kind for event in events}
     listed = msgspec.json.decode(block.instruments)
-    assert {(venue, symbol) for venue in listed for symbol in listed[venue]} == {(event.venue, event.symbol) for event in events}
+    assert {(venue, symbol) for venue in listed for symbol in listed[venue]} == {
+        (event.venue, event.symbol) for event in events
+    }
 
 
 @given(
     st.lists(EVENTS, min_size=1, max_size=5),
-    st.sampled_from(["first", "last", "earliest_ns", "latest_ns", "kinds", "instruments", "hash", "body"]),
+    st.sampled_from(
+        ["first", "last", "earliest_ns", "latest_ns", "kinds", "instruments", "hash", "body"]
+    ),
 )
 def test_a_block_in_which_any_column_was_altered_is_refused(events, column):
     block = pack(7, GENESIS, events)

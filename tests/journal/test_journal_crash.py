@@ -32,7 +32,9 @@ while True:
 def running(path, seed):
     """Run a writer in a process of its own; the timer only bounds failures."""
     command = [sys.executable, "-c", WRITER, str(path), str(seed)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
         bound = Timer(30, process.kill)
         bound.start()
         try:
@@ -46,7 +48,9 @@ def killed_writer(path, seed):
     """Run a writer in a process of its own, kill it in the middle of its work; return the last number it acknowledged."""
     acknowledged = 0
     with running(path, seed) as process:
-        for _, line in zip(range(random.Random(seed).randint(2, 150)), process.stdout, strict=False):
+        for _, line in zip(
+            range(random.Random(seed).randint(2, 150)), process.stdout, strict=False
+        ):
             acknowledged = int(line)
         process.send_signal(signal.SIGKILL)
         for line in process.stdout:
@@ -69,12 +73,17 @@ def test_what_was_acknowledged_survives_kill_9_again_and_again(tmp_path, seed):
 
         found = kept(path)
         assert len(found) >= acknowledged
-        assert [(n, e.data) for n, e in found] == [(n, (("n", n),)) for n in range(1, len(found) + 1)]
+        assert [(n, e.data) for n, e in found] == [
+            (n, (("n", n),)) for n in range(1, len(found) + 1)
+        ]
 
         writer = SqliteJournalWriter.open(path)
         assert writer.repaired is None
         end = len(found) + 1
-        assert writer.write([event("tick", venue="v", received_ns=end, provenance="synthetic", n=end)]) == end
+        assert (
+            writer.write([event("tick", venue="v", received_ns=end, provenance="synthetic", n=end)])
+            == end
+        )
         writer.close()
         assert [n for n, _ in kept(path)] == list(range(1, end + 1))
 
@@ -100,5 +109,7 @@ def test_a_newer_process_fences_one_that_still_runs(tmp_path):
         rest, error = process.communicate(timeout=20)
     assert "JournalFenced" in error
     assert int((first + rest).split()[-1]) == end
-    assert writer.write([event("tick", venue="v", received_ns=1, provenance="synthetic")]) == end + 1
+    assert (
+        writer.write([event("tick", venue="v", received_ns=1, provenance="synthetic")]) == end + 1
+    )
     writer.close()

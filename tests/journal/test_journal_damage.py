@@ -17,7 +17,11 @@ BLOCKS = 12
 
 @pytest.fixture(scope="module")
 def events(marks):
-    return [mark for i in range(BLOCK * BLOCKS) for mark in marks(i, 1, note=random.Random(i).randbytes(150).hex())]
+    return [
+        mark
+        for i in range(BLOCK * BLOCKS)
+        for mark in marks(i, 1, note=random.Random(i).randbytes(150).hex())
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -115,17 +119,25 @@ def test_damage_in_the_middle_is_told_where_it_is_and_what_stands_before_is_read
     assert "block 151..200" in error
 
 
-@pytest.mark.parametrize("cut", ["DELETE FROM blocks WHERE last = 200", "DELETE FROM blocks WHERE last <= 200"])
+@pytest.mark.parametrize(
+    "cut", ["DELETE FROM blocks WHERE last = 200", "DELETE FROM blocks WHERE last <= 200"]
+)
 def test_missing_blocks_are_a_hole_that_is_told(path, cut):
     alter(path, cut)
 
     assert "block 201..250: does not follow" in (kept(path)[1] or "")
-    with SqliteJournalReader(path) as reader, pytest.raises(JournalError, match=r"block 201\.\.250: nothing ends at 200"):
+    with (
+        SqliteJournalReader(path) as reader,
+        pytest.raises(JournalError, match=r"block 201\.\.250: nothing ends at 200"),
+    ):
         list(reader.events(after=200, kind="ws_mark_update"))
 
 
 def test_blocks_that_changed_places_are_told(path, events):
-    alter(path, "UPDATE blocks SET (hash, body) = (SELECT hash, body FROM blocks WHERE last = 300) WHERE last = 250")
+    alter(
+        path,
+        "UPDATE blocks SET (hash, body) = (SELECT hash, body FROM blocks WHERE last = 300) WHERE last = 250",
+    )
 
     found, error = kept(path)
 
@@ -134,7 +146,9 @@ def test_blocks_that_changed_places_are_told(path, events):
 
 
 @pytest.mark.parametrize("cut", [1, 100, 4096, 5000, 20_000, 60_000])
-def test_a_file_that_was_cut_short_is_rebuilt_from_the_blocks_before_the_cut(path, events, marks, cut):
+def test_a_file_that_was_cut_short_is_rebuilt_from_the_blocks_before_the_cut(
+    path, events, marks, cut
+):
     size = path.stat().st_size
     os.truncate(path, size - cut)
     before, error = kept(path)
@@ -169,10 +183,16 @@ def test_a_file_that_was_cut_short_is_kept_beside_the_one_rebuilt_from_it(path, 
     assert sorted(path.parent.iterdir()) == [path, aside]
     os.truncate(path, path.stat().st_size - 20_000)
     SqliteJournalWriter.open(path).close()
-    assert sorted(path.parent.iterdir()) == [path, aside, path.with_name("events.journal.damaged-2")]
+    assert sorted(path.parent.iterdir()) == [
+        path,
+        aside,
+        path.with_name("events.journal.damaged-2"),
+    ]
 
 
-def test_a_log_beside_a_file_that_was_cut_short_is_kept_and_never_played_into_the_new_one(tmp_path, events, path):
+def test_a_log_beside_a_file_that_was_cut_short_is_kept_and_never_played_into_the_new_one(
+    tmp_path, events, path
+):
     live = tmp_path / "live.journal"
     shutil.copy(path, live)
     writer = SqliteJournalWriter.open(live)
@@ -212,12 +232,16 @@ def test_a_log_that_was_cut_short_loses_only_its_last_block(tmp_path, marks):
 
 
 @pytest.mark.parametrize("seed", range(60))
-def test_whatever_bytes_are_overwritten_nothing_is_read_that_was_not_written(path, events, marks, seed):
+def test_whatever_bytes_are_overwritten_nothing_is_read_that_was_not_written(
+    path, events, marks, seed
+):
     chance = random.Random(seed)
     content = bytearray(path.read_bytes())
     for _ in range(chance.randint(1, 4)):
         start, length = chance.randrange(100, len(content)), chance.randint(1, 600)
-        content[start : start + length] = chance.choice([bytes, chance.randbytes])(len(content[start : start + length]))
+        content[start : start + length] = chance.choice([bytes, chance.randbytes])(
+            len(content[start : start + length])
+        )
     path.write_bytes(content)
 
     found, error = kept(path)

@@ -19,7 +19,9 @@ def small_disk(tmp_path):
         pytest.skip("only root on Linux can mount a small disk")
     folder = tmp_path / "disk"
     folder.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder], capture_output=True, check=False)
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder], capture_output=True, check=False
+    )
     if mounted.returncode:
         pytest.skip(f"cannot mount here: {mounted.stderr.decode().strip()}")
     yield folder
@@ -81,7 +83,9 @@ def test_a_full_disk_neither_breaks_closing_nor_loses_what_was_kept(small_disk, 
     path = small_disk / "events.journal"
     writer = SqliteJournalWriter.open(path)
     taken, _ = filled(writer, marks)
-    (small_disk / "ballast").write_bytes(bytes(os.statvfs(small_disk).f_bavail * os.statvfs(small_disk).f_bsize))
+    (small_disk / "ballast").write_bytes(
+        bytes(os.statvfs(small_disk).f_bavail * os.statvfs(small_disk).f_bsize)
+    )
 
     writer.close()
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perps_actors.errors import SettingsError
-from perps_actors.journal.lines import json_line, plain_line
+from perps_actors.journal.json_lines import json_line, plain_line
 from perps_actors.journal.since import parse_since
 from perps_actors.messages.records import event
 
@@ -39,7 +39,10 @@ def test_a_time_is_iso_8601_or_nanoseconds(text, ns):
 def test_every_datetime_is_found_to_the_microsecond_and_means_utc_unless_it_says_otherwise(moment):
     aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
-    assert parse_since(moment.isoformat()) == (aware - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1) * 1000
+    assert (
+        parse_since(moment.isoformat())
+        == (aware - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1) * 1000
+    )
 
 
 @given(st.text())
@@ -52,7 +55,19 @@ def test_any_text_is_a_time_or_refused_with_its_place(text):
     assert refused in (None, ("--since", text, "somewhere"))
 
 
-@pytest.mark.parametrize("text", ["", "yesterday", "1.5", "1e9", "12:00", "2023-13-01", "2023-11-14T22:13:20.5.5", "\uff11\uff12"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "yesterday",
+        "1.5",
+        "1e9",
+        "12:00",
+        "2023-13-01",
+        "2023-11-14T22:13:20.5.5",
+        "\uff11\uff12",
+    ],
+)
 def test_what_is_no_time_is_refused(text):
     with pytest.raises(SettingsError, match="Expected a time like"):
         parse_since(text)
@@ -75,13 +90,22 @@ def test_the_line_for_programs_has_every_field_by_name(mark):
 def test_the_line_for_people_is_aligned_and_tells_the_time_to_the_nanosecond(mark):
     lines = [plain_line(7, mark(0)), plain_line(1_234_567, mark(1, kind="stale", symbol="X"))]
 
-    assert lines[0].split() == ["2023-11-14T22:13:20.000000000Z", "7", "ws_mark_update", "BTCUSDT", "book", "mark=20000.5"]
+    assert lines[0].split() == [
+        "2023-11-14T22:13:20.000000000Z",
+        "7",
+        "ws_mark_update",
+        "BTCUSDT",
+        "book",
+        "mark=20000.5",
+    ]
     assert len({line.index("mark=") for line in lines}) == 1
 
 
 @given(st.text(), st.text(), st.integers())
 def test_the_line_for_people_cannot_move_a_terminals_cursor(kind, text, ns):
-    hostile = event(kind, venue=text, received_ns=ns, provenance="live", said=text, parts=(text, None))
+    hostile = event(
+        kind, venue=text, received_ns=ns, provenance="live", said=text, parts=(text, None)
+    )
     line = plain_line(1, hostile)
 
     assert line.isprintable()

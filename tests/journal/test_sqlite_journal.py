@@ -99,7 +99,10 @@ def test_a_journal_may_be_opened_on_one_thread_and_written_on_another(path, mark
 
 
 def test_filters_choose_events_and_after_resumes_inside_a_block(path, mark):
-    events = [mark(i, symbol="BTCUSDT" if i % 2 else "ETHUSDT", kind="a" if i % 3 else "b") for i in range(30)]
+    events = [
+        mark(i, symbol="BTCUSDT" if i % 2 else "ETHUSDT", kind="a" if i % 3 else "b")
+        for i in range(30)
+    ]
     writer = SqliteJournalWriter.open(path)
     for start in range(0, 30, 10):
         writer.write(events[start : start + 10])
@@ -125,7 +128,9 @@ def test_filters_find_names_of_any_spelling(path, mark, name):
     writer.write([mark(1), mark(2, symbol=name, kind=name)])
     writer.close()
 
-    assert kept(path, symbol=name) == kept(path, kind=name) == [(3, mark(2, symbol=name, kind=name))]
+    assert (
+        kept(path, symbol=name) == kept(path, kind=name) == [(3, mark(2, symbol=name, kind=name))]
+    )
 
 
 def test_blocks_in_which_nothing_can_match_are_not_even_read(path, marks):
@@ -219,7 +224,10 @@ def test_the_journal_is_its_owners_alone_whatever_the_umask(path, marks):
 
 def test_every_commit_is_synced(path):
     writer = SqliteJournalWriter.open(path)
-    pragmas = [writer._connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")]
+    pragmas = [
+        writer._connection.execute(f"PRAGMA {name}").fetchone()[0]
+        for name in ("journal_mode", "synchronous")
+    ]
     writer.close()
 
     assert pragmas == ["wal", 2]
@@ -240,7 +248,9 @@ def opening(path):
 
 
 @pytest.mark.parametrize(
-    "content", [b"random garbage\n" * 1000, b"SQLite format 3\0" + b"\x55" * 5000, b"{}"], ids=["text", "header", "short"]
+    "content",
+    [b"random garbage\n" * 1000, b"SQLite format 3\0" + b"\x55" * 5000, b"{}"],
+    ids=["text", "header", "short"],
 )
 def test_a_file_of_another_kind_is_refused_and_left_alone(path, content):
     path.write_bytes(content)
@@ -256,7 +266,9 @@ def test_a_file_of_another_kind_is_refused_and_left_alone(path, content):
 @pytest.mark.parametrize("cut", [0, 5000])
 def test_a_database_of_somebody_else_is_refused_and_left_alone_also_when_it_is_damaged(path, cut):
     connection = sqlite3.connect(path)
-    connection.executescript("CREATE TABLE meta (name, value); CREATE TABLE blocks (x); INSERT INTO meta VALUES ('format', 'diary')")
+    connection.executescript(
+        "CREATE TABLE meta (name, value); CREATE TABLE blocks (x); INSERT INTO meta VALUES ('format', 'diary')"
+    )
     connection.executemany("INSERT INTO blocks VALUES (?)", [(os.urandom(3000),) for _ in range(5)])
     connection.commit()
     connection.close()
@@ -279,7 +291,9 @@ def test_a_journal_of_a_newer_schema_is_refused(path, marks):
     connection.close()
 
     for opened in opening(path):
-        with pytest.raises(JournalError, match="schema version 2, this code reads up to 1") as caught:
+        with pytest.raises(
+            JournalError, match="schema version 2, this code reads up to 1"
+        ) as caught:
             opened()
         assert str(path) in str(caught.value)
 
@@ -295,7 +309,9 @@ def test_an_empty_file_becomes_a_journal_as_after_a_crash_at_birth(path, marks):
     assert len(kept(path)) == 3
 
 
-def test_a_journal_that_somebody_locks_refuses_and_takes_the_same_events_later(path, marks, monkeypatch):
+def test_a_journal_that_somebody_locks_refuses_and_takes_the_same_events_later(
+    path, marks, monkeypatch
+):
     monkeypatch.setattr("perps_actors.journal.schema._BUSY_TIMEOUT_S", 0.05)
     writer = SqliteJournalWriter.open(path)
     other = sqlite3.connect(path, isolation_level=None)

@@ -24,7 +24,15 @@ LIMIT_S = 10.0
 class Family:
     """A supervisor, its children in order, and the incidents it told."""
 
-    def __init__(self, runtime: Any, *, seed: int = 0, policy: RestartPolicy | None = None, look_every_s: float = 1.0, **how: Any) -> None:
+    def __init__(
+        self,
+        runtime: Any,
+        *,
+        seed: int = 0,
+        policy: RestartPolicy | None = None,
+        look_every_s: float = 1.0,
+        **how: Any,
+    ) -> None:
         self.runtime: Runtime = runtime
         self.how = how
         self.policy = policy if policy is not None else RestartPolicy()
@@ -35,7 +43,15 @@ class Family:
         self.news = threading.Condition()
         self.cell = runtime.cell("supervisor", group="supervisor")
 
-    def add(self, name: str, factory: Callable[[], Actor], *, inbox: InboxPolicy | None = None, group: str = "", **spec: Any) -> Cell:
+    def add(
+        self,
+        name: str,
+        factory: Callable[[], Actor],
+        *,
+        inbox: InboxPolicy | None = None,
+        group: str = "",
+        **spec: Any,
+    ) -> Cell:
         cell = self.runtime.cell(name, group=group or name, policy=inbox)
         self.children[name] = Child(ChildSpec(name=name, factory=factory, **spec), cell)
         return cell
@@ -73,7 +89,9 @@ class Family:
 
     def late(self, name: str, factory: Callable[[], Actor], **spec: Any) -> tuple[Child, Answer]:
         """Add a child while the others run."""
-        child = Child(ChildSpec(name=name, factory=factory, **spec), self.runtime.cell(name, group=name))
+        child = Child(
+            ChildSpec(name=name, factory=factory, **spec), self.runtime.cell(name, group=name)
+        )
         done = Answer()
         self.cell.address.tell(AddChild(child, done))
         return child, done

@@ -53,7 +53,9 @@ class News:
     def started(self, cell: Cell, generation: int) -> None:
         self._note("started", cell.name, generation)
 
-    def died(self, cell: Cell, generation: int, error: BaseException, letter: DeadLetter | None) -> None:
+    def died(
+        self, cell: Cell, generation: int, error: BaseException, letter: DeadLetter | None
+    ) -> None:
         self._note("died", cell.name, generation, error, letter)
 
     def stopped(self, cell: Cell, generation: int, left: int, error: BaseException | None) -> None:
@@ -104,13 +106,17 @@ def simulation() -> SimulatedRuntime:
     return SimulatedRuntime()
 
 
-def _watched(runtime: SimulatedRuntime | ThreadedRuntime, name: str = "counter", **options: Any) -> tuple[Cell, News]:
+def _watched(
+    runtime: SimulatedRuntime | ThreadedRuntime, name: str = "counter", **options: Any
+) -> tuple[Cell, News]:
     cell = runtime.cell(name, **options)
     cell.watcher = news = News()
     return cell, news
 
 
-def test_what_waits_behind_the_message_that_kills_reaches_the_next_incarnation(simulation: SimulatedRuntime) -> None:
+def test_what_waits_behind_the_message_that_kills_reaches_the_next_incarnation(
+    simulation: SimulatedRuntime,
+) -> None:
     cell, news = _watched(simulation)
     seen: list[int] = []
     cell.install(Counter(seen))
@@ -147,12 +153,17 @@ def test_a_poisoned_item_takes_no_neighbour_along(simulation: SimulatedRuntime) 
             cell.install(Counter(seen))
     simulation.settle()
     assert seen == [1, 2, 4, 6, 7]
-    assert [item[-1].message for item in news.all if item[0] == "died"] == [Marks((-3,)), Marks((-5,))]
+    assert [item[-1].message for item in news.all if item[0] == "died"] == [
+        Marks((-3,)),
+        Marks((-5,)),
+    ]
     statistics = cell.statistics()
     assert (statistics.handled, statistics.dead, statistics.inbox.told) == (5, 2, 7)
 
 
-def test_a_batch_with_a_poisoned_last_item_leaves_nothing_behind(simulation: SimulatedRuntime) -> None:
+def test_a_batch_with_a_poisoned_last_item_leaves_nothing_behind(
+    simulation: SimulatedRuntime,
+) -> None:
     cell, _ = _watched(simulation)
     cell.install(Counter([]))
     cell.address.tell(Marks((1, -2)))
@@ -160,7 +171,9 @@ def test_a_batch_with_a_poisoned_last_item_leaves_nothing_behind(simulation: Sim
     assert (cell.statistics().handled, cell.statistics().dead, len(cell.inbox)) == (1, 1, 0)
 
 
-def test_a_batch_that_cannot_be_taken_apart_is_dead_as_a_whole(simulation: SimulatedRuntime) -> None:
+def test_a_batch_that_cannot_be_taken_apart_is_dead_as_a_whole(
+    simulation: SimulatedRuntime,
+) -> None:
     cell, news = _watched(simulation)
     cell.install(Counter([]))
     cell.address.tell(Inseparable((1, -2, 3)))
@@ -178,7 +191,9 @@ def test_a_batch_told_through_pykkas_ref_is_taken_apart_too(simulation: Simulate
     assert (cell.statistics().handled, cell.statistics().dead, len(cell.inbox)) == (1, 1, 1)
 
 
-def test_an_error_before_the_first_item_is_not_blamed_on_where_the_last_batch_ended(simulation: SimulatedRuntime) -> None:
+def test_an_error_before_the_first_item_is_not_blamed_on_where_the_last_batch_ended(
+    simulation: SimulatedRuntime,
+) -> None:
     class Hasty(Counter):
         def on_receive(self, message: Any) -> Any:
             if message == Marks((4, 5, 6)):
@@ -203,7 +218,9 @@ def test_whoever_asked_what_killed_gets_the_error(simulation: SimulatedRuntime) 
         question.get(timeout=0)
 
 
-def test_a_question_that_waits_out_a_death_is_answered_by_the_next_incarnation(simulation: SimulatedRuntime) -> None:
+def test_a_question_that_waits_out_a_death_is_answered_by_the_next_incarnation(
+    simulation: SimulatedRuntime,
+) -> None:
     cell, _ = _watched(simulation)
     seen = [40]
     cell.install(Counter(seen))
@@ -216,7 +233,9 @@ def test_a_question_that_waits_out_a_death_is_answered_by_the_next_incarnation(s
     assert question.get(timeout=0) == 40
 
 
-def test_whoever_waits_for_an_actor_that_nobody_watches_learns_of_its_death(simulation: SimulatedRuntime) -> None:
+def test_whoever_waits_for_an_actor_that_nobody_watches_learns_of_its_death(
+    simulation: SimulatedRuntime,
+) -> None:
     cell = simulation.cell("unwatched")
     cell.install(Counter([]))
     cell.address.tell(-1)
@@ -236,7 +255,9 @@ def test_a_question_at_a_closed_address_is_refused_at_once(simulation: Simulated
             question.get(timeout=0)
 
 
-def test_a_question_for_which_there_is_no_room_is_refused_at_once(simulation: SimulatedRuntime) -> None:
+def test_a_question_for_which_there_is_no_room_is_refused_at_once(
+    simulation: SimulatedRuntime,
+) -> None:
     cell, _ = _watched(simulation, policy=InboxPolicy(bound=1))
     cell.address.tell(1)
     cell.address.tell(2)
@@ -258,7 +279,9 @@ def test_stop_goes_ahead_of_data_and_drain_behind_it(simulation: SimulatedRuntim
         assert cell.address.tell(4) is False
 
 
-def test_an_error_of_on_stop_is_told_and_the_actor_ends_all_the_same(simulation: SimulatedRuntime) -> None:
+def test_an_error_of_on_stop_is_told_and_the_actor_ends_all_the_same(
+    simulation: SimulatedRuntime,
+) -> None:
     class Clinging(Counter):
         def on_stop(self) -> None:
             raise SystemExit(1)
@@ -274,7 +297,9 @@ def test_an_error_of_on_stop_is_told_and_the_actor_ends_all_the_same(simulation:
 
 
 @pytest.mark.parametrize("error", [SystemExit(1), KeyboardInterrupt(), ValueError()], ids=repr)
-def test_on_start_and_on_failure_may_raise_anything(simulation: SimulatedRuntime, error: BaseException) -> None:
+def test_on_start_and_on_failure_may_raise_anything(
+    simulation: SimulatedRuntime, error: BaseException
+) -> None:
     class Stillborn(Counter):
         def on_start(self) -> None:
             raise error
@@ -290,7 +315,9 @@ def test_on_start_and_on_failure_may_raise_anything(simulation: SimulatedRuntime
     assert len(cell.inbox) == 1
 
 
-def test_an_address_asked_inside_a_handler_refuses_before_it_sends(simulation: SimulatedRuntime) -> None:
+def test_an_address_asked_inside_a_handler_refuses_before_it_sends(
+    simulation: SimulatedRuntime,
+) -> None:
     asked, _ = _watched(simulation, "asked")
 
     class Asking(Counter):
@@ -325,7 +352,9 @@ def test_a_thread_that_works_for_an_actor_may_not_ask_either(runtime: ThreadedRu
     assert current_lease() is None
 
 
-def test_a_hung_actor_is_fenced_and_replaced_while_its_neighbours_go_on(runtime: ThreadedRuntime) -> None:
+def test_a_hung_actor_is_fenced_and_replaced_while_its_neighbours_go_on(
+    runtime: ThreadedRuntime,
+) -> None:
     cell, news = _watched(runtime, group="shared")
     neighbour, _ = _watched(runtime, "neighbour", group="shared")
     hung, release = Counter([]), threading.Event()
@@ -411,7 +440,9 @@ def test_an_asker_whose_question_hangs_gets_the_reason(runtime: ThreadedRuntime)
     release.set()
 
 
-def test_after_the_close_of_its_runtime_nobody_answers_and_whoever_asks_learns_it(runtime: ThreadedRuntime) -> None:
+def test_after_the_close_of_its_runtime_nobody_answers_and_whoever_asks_learns_it(
+    runtime: ThreadedRuntime,
+) -> None:
     vacant, _ = _watched(runtime, "vacant")
     waiting = vacant.address.put_question("sum")
     assert runtime.close(LIMIT_S) == ()
@@ -454,7 +485,11 @@ def test_questions_asked_in_the_instant_of_stopping_all_end(runtimes: Any) -> No
         started = threading.Barrier(4)
         questions: list[Any] = []
 
-        def ask(cell: Cell = cell, started: threading.Barrier = started, questions: list[Any] = questions) -> None:
+        def ask(
+            cell: Cell = cell,
+            started: threading.Barrier = started,
+            questions: list[Any] = questions,
+        ) -> None:
             started.wait(LIMIT_S)
             questions.extend(cell.address.put_question("sum") for _ in range(20))
 

@@ -45,7 +45,12 @@ def test_whoever_waits_at_any_gate_of_an_inbox_is_let_through_when_it_is_relieve
     for number in range(2):
         inbox.put(number)
     passed: list[bool] = []
-    threads = [threading.Thread(target=lambda gate=gate: passed.append(gate.wait(12 * LIMIT_S)), daemon=True) for gate in gates]
+    threads = [
+        threading.Thread(
+            target=lambda gate=gate: passed.append(gate.wait(12 * LIMIT_S)), daemon=True
+        )
+        for gate in gates
+    ]
     for thread, event in zip(threads, events, strict=True):
         thread.start()
         assert event.awaited.wait(LIMIT_S)

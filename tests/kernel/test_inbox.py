@@ -329,7 +329,9 @@ def test_a_message_that_comes_in_the_instant_of_falling_asleep_is_taken() -> Non
     ],
     ids=str,
 )
-def test_from_many_threads_all_that_was_told_is_taken_dropped_or_left(policy: dict[str, Any]) -> None:
+def test_from_many_threads_all_that_was_told_is_taken_dropped_or_left(
+    policy: dict[str, Any],
+) -> None:
     box = Box(**policy)
     told = [0] * 4
     started = threading.Barrier(5)
@@ -369,7 +371,9 @@ def test_from_many_threads_all_that_was_told_is_taken_dropped_or_left(policy: di
     assert box.statistics().left == _items(box.leftovers)
     assert len(box) == 0
     assert sum(told) == box.statistics().told
-    assert len([entry for entry in (*taken, *box.leftovers) if isinstance(entry, Urgent)]) == 4 * 250
+    assert (
+        len([entry for entry in (*taken, *box.leftovers) if isinstance(entry, Urgent)]) == 4 * 250
+    )
 
 
 @pytest.mark.usefixtures("switching")
@@ -384,7 +388,9 @@ def test_puts_that_race_a_close_lose_and_double_nothing() -> None:
             for number in range(20):
                 box.put((sender, number))
 
-        def receive(box: Box = box, started: threading.Barrier = started, taken: list[Any] = taken) -> None:
+        def receive(
+            box: Box = box, started: threading.Barrier = started, taken: list[Any] = taken
+        ) -> None:
             started.wait(5)
             taken.extend(box.take_all())
 
@@ -396,13 +402,21 @@ def test_puts_that_race_a_close_lose_and_double_nothing() -> None:
         box.close()
         for thread in threads:
             thread.join(5)
-        assert sorted(taken + box.leftovers) == [(sender, number) for sender in range(3) for number in range(20)]
+        assert sorted(taken + box.leftovers) == [
+            (sender, number) for sender in range(3) for number in range(20)
+        ]
         assert box.statistics().left == len(box.leftovers)
 
 
 @pytest.mark.usefixtures("switching")
-@pytest.mark.parametrize("policy", [{"bound": 30}, {"bound": 30, "overflow": Overflow.DROP_OLDEST}, {"conflate": True}], ids=str)
-def test_a_signal_handler_that_tells_while_the_main_thread_tells_too_is_accounted_for(policy: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    "policy",
+    [{"bound": 30}, {"bound": 30, "overflow": Overflow.DROP_OLDEST}, {"conflate": True}],
+    ids=str,
+)
+def test_a_signal_handler_that_tells_while_the_main_thread_tells_too_is_accounted_for(
+    policy: dict[str, Any],
+) -> None:
     box = Box(**policy)
     told = 0
     over = False

@@ -68,7 +68,9 @@ class InboxMachine(RuleBasedStateMachine):
     def _waiting(self) -> int:
         return sum(weight(entry) for entry in self.data)
 
-    def _put(self, entry: Any, *, urgent: bool = False, shed: bool = False, order: bool = False) -> None:
+    def _put(
+        self, entry: Any, *, urgent: bool = False, shed: bool = False, order: bool = False
+    ) -> None:
         took = self.box.put(entry)
         self.told += 0 if order else weight(entry)
         if urgent or order or self._room(weight(entry), shed=shed):
@@ -165,9 +167,15 @@ class InboxMachine(RuleBasedStateMachine):
         statistics = self.box.statistics()
         left = sum(weight(entry) for entry in self.left if not isinstance(entry, Drain | Stop))
         orders = sum(isinstance(entry, Drain | Stop) for entry in (*self.control, *self.data))
-        assert (statistics.taken, statistics.dropped, statistics.left) == (self.taken, self.dropped, left)
+        assert (statistics.taken, statistics.dropped, statistics.left) == (
+            self.taken,
+            self.dropped,
+            left,
+        )
         assert statistics.told - orders == self.told
-        assert statistics.length == len(self.box) == self._waiting() + sum(map(weight, self.control))
+        assert (
+            statistics.length == len(self.box) == self._waiting() + sum(map(weight, self.control))
+        )
         assert self.leftovers == self.left
 
     @invariant()

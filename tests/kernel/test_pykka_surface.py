@@ -184,7 +184,10 @@ def test_text_is_one_message_however_long() -> None:
     ref = Small.start()
     ref.tell("a text that is longer than the inbox is wide")
     assert ref.ask(b"and so are bytes", timeout=5) == b"and so are bytes"
-    assert ref.proxy().seen_so_far().get(timeout=5)[0] == "a text that is longer than the inbox is wide"
+    assert (
+        ref.proxy().seen_so_far().get(timeout=5)[0]
+        == "a text that is longer than the inbox is wide"
+    )
     with pytest.raises(ValueError, match="text"):
         ref.ask(ValueError("text"), timeout=5)
 
@@ -197,7 +200,9 @@ def test_the_error_of_a_question_reaches_the_asker_and_ends_the_actor() -> None:
 
 
 @pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt(), GeneratorExit()])
-def test_an_exit_in_a_handler_ends_that_actor_and_neither_the_asker_nor_its_neighbour(error: BaseException) -> None:
+def test_an_exit_in_a_handler_ends_that_actor_and_neither_the_asker_nor_its_neighbour(
+    error: BaseException,
+) -> None:
     other, ref = Echo.start(), Echo.start()
     with pytest.raises(ActorUnavailable) as caught:
         ref.ask(error, timeout=5)
@@ -207,7 +212,9 @@ def test_an_exit_in_a_handler_ends_that_actor_and_neither_the_asker_nor_its_neig
     other.stop(timeout=5)
 
 
-def test_an_error_in_a_told_message_runs_on_failure_and_is_logged_where_pykka_logs(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_error_in_a_told_message_runs_on_failure_and_is_logged_where_pykka_logs(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     ref = Echo.start()
     actor = ref._actor_weakref()
     assert actor is not None

@@ -42,7 +42,12 @@ print(runtime.trace(), runtime.steps)
 def _run(seed: int, hash_seed: str) -> str:
     environment = {**os.environ, "PYTHONHASHSEED": hash_seed}
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, str(seed)], env=environment, capture_output=True, text=True, check=True, timeout=30
+        [sys.executable, "-c", PROGRAM, str(seed)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=30,
     )
     return done.stdout
 
@@ -54,7 +59,9 @@ def test_a_seed_gives_the_same_trace_in_every_process() -> None:
 class Ping(Actor):
     """Passes on a number to its peer, one less each time, or for ever."""
 
-    def __init__(self, log: list[str], name: str, peer: Address | None = None, *, endless: bool = False) -> None:
+    def __init__(
+        self, log: list[str], name: str, peer: Address | None = None, *, endless: bool = False
+    ) -> None:
         super().__init__()
         self.log, self.name, self.peer, self.endless = log, name, peer, endless
 
@@ -96,7 +103,9 @@ def test_what_one_sender_told_one_actor_arrives_in_order_whatever_the_seed() -> 
                 cell.address.tell(number)
         simulation.settle()
         for name in "abcd":
-            assert [entry for entry in log if entry[0] == name] == [f"{name}{number}" for number in range(5)]
+            assert [entry for entry in log if entry[0] == name] == [
+                f"{name}{number}" for number in range(5)
+            ]
 
 
 def test_actors_that_tell_each_other_without_end_are_found_out() -> None:

@@ -84,20 +84,29 @@ def age_s(cell: Cell) -> float | None:
 # --- asking
 
 
-def test_any_actor_answers_for_its_counters_ahead_of_what_waits_and_the_question_is_not_among_them(simulation) -> None:
+def test_any_actor_answers_for_its_counters_ahead_of_what_waits_and_the_question_is_not_among_them(
+    simulation,
+) -> None:
     cell = simulation.cell("worker")
     cell.install(Worker())
     simulation.settle()
     for number in range(3):
         cell.address.tell(number)
     before = ask(simulation, cell)
-    assert (before.name, before.handled, before.inbox.length, before.inbox.told) == ("worker", 0, 3, 3)
+    assert (before.name, before.handled, before.inbox.length, before.inbox.told) == (
+        "worker",
+        0,
+        3,
+        3,
+    )
     simulation.settle()
     after = ask(simulation, cell)
     assert (after.handled, after.inbox.length, after.inbox.told) == (3, 0, 3)
 
 
-def test_an_actor_that_was_started_alone_answers_too_and_a_full_inbox_keeps_no_question_out() -> None:
+def test_an_actor_that_was_started_alone_answers_too_and_a_full_inbox_keeps_no_question_out() -> (
+    None
+):
     class Small(Worker):
         inbox_policy = InboxPolicy(bound=1)
 
@@ -250,7 +259,9 @@ def test_what_waits_while_nobody_lives_there_ages_too(simulation) -> None:
 
 
 @pytest.mark.parametrize("backlog", [1, 3, 10, 40])
-def test_in_an_inbox_that_is_never_empty_the_age_is_never_too_low_and_less_than_twice_too_high(simulation, backlog) -> None:
+def test_in_an_inbox_that_is_never_empty_the_age_is_never_too_low_and_less_than_twice_too_high(
+    simulation, backlog
+) -> None:
     cell = simulation.cell("worker")
     cell.install(Worker())
     simulation.settle()

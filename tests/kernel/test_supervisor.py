@@ -11,7 +11,14 @@ import pytest
 from perps_actors.errors import KernelError, StartFailed
 from perps_actors.kernel.actor import Actor
 from perps_actors.kernel.address import Teller
-from perps_actors.kernel.children import Child, ChildSpec, ChildState, Incident, Restart, RestartPolicy
+from perps_actors.kernel.children import (
+    Child,
+    ChildSpec,
+    ChildState,
+    Incident,
+    Restart,
+    RestartPolicy,
+)
 from perps_actors.kernel.simulated import SimulatedRuntime
 
 SEEDS = range(12)
@@ -20,7 +27,9 @@ SEEDS = range(12)
 class Worker(Actor):
     """Writes its life and what it is told into a log that outlives it; a negative number kills it."""
 
-    def __init__(self, name: str, log: list[tuple[str, Any]], listener: Teller | None = None) -> None:
+    def __init__(
+        self, name: str, log: list[tuple[str, Any]], listener: Teller | None = None
+    ) -> None:
         super().__init__()
         self.name = name
         self.log = log
@@ -46,7 +55,9 @@ class Worker(Actor):
                 self.listener.tell(message)
 
 
-def _worker(name: str, log: list[tuple[str, Any]], listener: Teller | None = None) -> Callable[[], Worker]:
+def _worker(
+    name: str, log: list[tuple[str, Any]], listener: Teller | None = None
+) -> Callable[[], Worker]:
     return lambda: Worker(name, log, listener)
 
 
@@ -59,7 +70,9 @@ def simulation(request: pytest.FixtureRequest) -> SimulatedRuntime:
     return SimulatedRuntime(seed=request.param)
 
 
-def test_children_start_in_order_each_once_the_one_before_is_up_and_stop_in_reverse(simulation: SimulatedRuntime, family: Any) -> None:
+def test_children_start_in_order_each_once_the_one_before_is_up_and_stop_in_reverse(
+    simulation: SimulatedRuntime, family: Any
+) -> None:
     log: list[tuple[str, Any]] = []
     house = family(simulation)
     for name in "abc":
@@ -71,9 +84,13 @@ def test_children_start_in_order_each_once_the_one_before_is_up_and_stop_in_reve
     assert report.clean
 
 
-@pytest.mark.parametrize("error", [OSError("no such port"), SystemExit(1), KeyboardInterrupt()], ids=repr)
+@pytest.mark.parametrize(
+    "error", [OSError("no such port"), SystemExit(1), KeyboardInterrupt()], ids=repr
+)
 @pytest.mark.parametrize("place", ["constructor", "on_start"])
-def test_a_child_that_does_not_come_up_undoes_the_start(family: Any, place: str, error: BaseException) -> None:
+def test_a_child_that_does_not_come_up_undoes_the_start(
+    family: Any, place: str, error: BaseException
+) -> None:
     log: list[tuple[str, Any]] = []
 
     class Stillborn(Worker):
@@ -83,17 +100,26 @@ def test_a_child_that_does_not_come_up_undoes_the_start(family: Any, place: str,
     house = family(SimulatedRuntime())
     house.add("a", _worker("a", log))
     house.add("b", _worker("b", log))
-    house.add("c", (lambda: _raise(error)) if place == "constructor" else lambda: Stillborn("c", log))
+    house.add(
+        "c", (lambda: _raise(error)) if place == "constructor" else lambda: Stillborn("c", log)
+    )
     house.add("d", _worker("d", log))
     with pytest.raises(StartFailed, match=f"c did not start: {type(error).__name__}") as caught:
         house.start()
     assert caught.value.__cause__ is error
-    assert [entry for entry in log if entry[0] != "c"] == [("a", "start"), ("b", "start"), ("b", "stop"), ("a", "stop")]
+    assert [entry for entry in log if entry[0] != "c"] == [
+        ("a", "start"),
+        ("b", "start"),
+        ("b", "stop"),
+        ("a", "stop"),
+    ]
     report = house.stop()
     assert (report.finished, report.given_up) == (("a", "b", "d"), ("c",))
 
 
-def test_a_restart_keeps_the_address_and_what_waits(simulation: SimulatedRuntime, family: Any) -> None:
+def test_a_restart_keeps_the_address_and_what_waits(
+    simulation: SimulatedRuntime, family: Any
+) -> None:
     log: list[tuple[str, Any]] = []
     house = family(simulation)
     address = house.add("a", _worker("a", log)).address
@@ -112,7 +138,9 @@ def test_a_restart_keeps_the_address_and_what_waits(simulation: SimulatedRuntime
     assert not report.clean
 
 
-def test_a_child_that_dies_too_often_is_given_up_and_the_others_live(simulation: SimulatedRuntime, family: Any) -> None:
+def test_a_child_that_dies_too_often_is_given_up_and_the_others_live(
+    simulation: SimulatedRuntime, family: Any
+) -> None:
     log: list[tuple[str, Any]] = []
     house = family(simulation, policy=RestartPolicy(intensity=3))
     cell, other = house.add("a", _worker("a", log)), house.add("b", _worker("b", log))
@@ -131,7 +159,9 @@ def test_a_child_that_dies_too_often_is_given_up_and_the_others_live(simulation:
     assert (report.given_up, report.left, report.dead_letters) == (("a",), (("a", 2),), 4)
 
 
-def test_a_restart_whose_constructor_fails_is_tried_again(simulation: SimulatedRuntime, family: Any) -> None:
+def test_a_restart_whose_constructor_fails_is_tried_again(
+    simulation: SimulatedRuntime, family: Any
+) -> None:
     log: list[tuple[str, Any]] = []
     attempts: list[int] = []
 
@@ -163,7 +193,14 @@ def test_pauses_grow_with_jitter_and_start_over_after_healthy_time(family: Any) 
         def on_receive(self, message: Any) -> Any:
             raise ValueError(message)
 
-    policy = RestartPolicy(intensity=100, first_delay_s=0, base_delay_s=1.0, max_delay_s=8.0, jitter=0.25, healthy_s=30.0)
+    policy = RestartPolicy(
+        intensity=100,
+        first_delay_s=0,
+        base_delay_s=1.0,
+        max_delay_s=8.0,
+        jitter=0.25,
+        healthy_s=30.0,
+    )
     house = family(simulation, policy=policy)
     cell = house.add("a", Dying)
     house.start()
@@ -183,7 +220,9 @@ def test_pauses_grow_with_jitter_and_start_over_after_healthy_time(family: Any) 
     house.stop()
 
 
-def test_draining_handles_all_that_is_under_way_along_a_chain(simulation: SimulatedRuntime, family: Any) -> None:
+def test_draining_handles_all_that_is_under_way_along_a_chain(
+    simulation: SimulatedRuntime, family: Any
+) -> None:
     log: list[tuple[str, Any]] = []
     house = family(simulation)
     last = house.add("last", _worker("last", log))
@@ -200,7 +239,9 @@ def test_draining_handles_all_that_is_under_way_along_a_chain(simulation: Simula
     assert report.drained == 60 - before
 
 
-def test_stopping_goes_ahead_of_data_and_reports_what_is_left(simulation: SimulatedRuntime, family: Any) -> None:
+def test_stopping_goes_ahead_of_data_and_reports_what_is_left(
+    simulation: SimulatedRuntime, family: Any
+) -> None:
     log: list[tuple[str, Any]] = []
     house = family(simulation)
     cell = house.add("a", _worker("a", log))
@@ -211,12 +252,16 @@ def test_stopping_goes_ahead_of_data_and_reports_what_is_left(simulation: Simula
     report = simulation.wait(done, 5)
     handled = len([entry for _, entry in log if isinstance(entry, int)])
     left = dict(report.left).get("a", 0)
-    assert handled == cell.statistics().handled == report.drained + house.children["a"].handled_before
+    assert (
+        handled == cell.statistics().handled == report.drained + house.children["a"].handled_before
+    )
     assert left > 0
     assert handled + left == cell.inbox.statistics().told == 20
 
 
-def test_a_child_that_dies_while_it_drains_goes_on_after_its_restart(simulation: SimulatedRuntime, family: Any) -> None:
+def test_a_child_that_dies_while_it_drains_goes_on_after_its_restart(
+    simulation: SimulatedRuntime, family: Any
+) -> None:
     log: list[tuple[str, Any]] = []
     house = family(simulation)
     cell = house.add("a", _worker("a", log))
@@ -231,7 +276,9 @@ def test_a_child_that_dies_while_it_drains_goes_on_after_its_restart(simulation:
 
 
 @pytest.mark.parametrize("drain", [True, False])
-def test_a_child_that_waits_to_be_revived_is_stopped_too(simulation: SimulatedRuntime, family: Any, *, drain: bool) -> None:
+def test_a_child_that_waits_to_be_revived_is_stopped_too(
+    simulation: SimulatedRuntime, family: Any, *, drain: bool
+) -> None:
     log: list[tuple[str, Any]] = []
     house = family(simulation, policy=RestartPolicy(first_delay_s=2.0))
     cell = house.add("a", _worker("a", log))
@@ -246,7 +293,9 @@ def test_a_child_that_waits_to_be_revived_is_stopped_too(simulation: SimulatedRu
     assert log[-1] == (("a", "stop") if drain else ("a", "failure"))
 
 
-def test_a_child_that_dies_before_an_order_to_stop_reaches_it_is_not_started_again(family: Any) -> None:
+def test_a_child_that_dies_before_an_order_to_stop_reaches_it_is_not_started_again(
+    family: Any,
+) -> None:
     for seed in SEEDS:
         log: list[tuple[str, Any]] = []
         simulation = SimulatedRuntime(seed=seed)
@@ -270,7 +319,9 @@ def test_a_second_stop_gets_the_same_report(simulation: SimulatedRuntime, family
     assert house.stop() is report
 
 
-def test_a_stop_in_the_middle_of_a_start_ends_both(simulation: SimulatedRuntime, family: Any) -> None:
+def test_a_stop_in_the_middle_of_a_start_ends_both(
+    simulation: SimulatedRuntime, family: Any
+) -> None:
     log: list[tuple[str, Any]] = []
     house = family(simulation)
     for name in "abc":
@@ -297,7 +348,9 @@ def test_children_are_started_once(family: Any) -> None:
         simulation.wait(house.order_start(), 5)
 
 
-def test_a_sibling_that_dies_during_the_start_neither_hurries_nor_fails_it(simulation: SimulatedRuntime, family: Any) -> None:
+def test_a_sibling_that_dies_during_the_start_neither_hurries_nor_fails_it(
+    simulation: SimulatedRuntime, family: Any
+) -> None:
     log: list[tuple[str, Any]] = []
     house = family(simulation)
     first = house.add("a", _worker("a", log))
@@ -319,7 +372,9 @@ def test_a_sibling_that_dies_during_the_start_neither_hurries_nor_fails_it(simul
     ("restart", "after_death", "after_end"),
     [(Restart.PERMANENT, 2, 2), (Restart.TRANSIENT, 2, 1), (Restart.TEMPORARY, 1, 1)],
 )
-def test_who_is_started_again_is_a_matter_of_its_kind(family: Any, restart: Restart, after_death: int, after_end: int) -> None:
+def test_who_is_started_again_is_a_matter_of_its_kind(
+    family: Any, restart: Restart, after_death: int, after_end: int
+) -> None:
     for message, starts in ((-1, after_death), ("end", after_end)):
         log: list[tuple[str, Any]] = []
         simulation = SimulatedRuntime()
@@ -333,7 +388,9 @@ def test_who_is_started_again_is_a_matter_of_its_kind(family: Any, restart: Rest
         house.stop()
 
 
-def test_a_listener_that_raises_does_not_bring_the_supervisor_down(simulation: SimulatedRuntime, family: Any) -> None:
+def test_a_listener_that_raises_does_not_bring_the_supervisor_down(
+    simulation: SimulatedRuntime, family: Any
+) -> None:
     log: list[tuple[str, Any]] = []
     house = family(simulation)
     cell = house.add("a", _worker("a", log))

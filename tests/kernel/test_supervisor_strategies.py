@@ -59,7 +59,9 @@ def simulation(request: pytest.FixtureRequest) -> SimulatedRuntime:
     return SimulatedRuntime(seed=request.param)
 
 
-def test_with_rest_for_one_those_started_later_come_up_again_after_the_one_that_died(simulation: SimulatedRuntime, family: Any) -> None:
+def test_with_rest_for_one_those_started_later_come_up_again_after_the_one_that_died(
+    simulation: SimulatedRuntime, family: Any
+) -> None:
     log: list[tuple[str, Any]] = []
     house = family(simulation, **REST)
     cells = {name: house.add(name, _worker(name, log)) for name in "abcd"}
@@ -73,7 +75,9 @@ def test_with_rest_for_one_those_started_later_come_up_again_after_the_one_that_
     assert house.stop().clean is False  # one dead letter
 
 
-def test_with_rest_for_one_no_message_is_lost_on_the_way(simulation: SimulatedRuntime, family: Any) -> None:
+def test_with_rest_for_one_no_message_is_lost_on_the_way(
+    simulation: SimulatedRuntime, family: Any
+) -> None:
     log: list[tuple[str, Any]] = []
     house = family(simulation, **REST)
     cells = {name: house.add(name, _worker(name, log)) for name in "abc"}
@@ -89,7 +93,9 @@ def test_with_rest_for_one_no_message_is_lost_on_the_way(simulation: SimulatedRu
     assert (report.left, report.dead_letters) == ((), 2)
 
 
-def test_with_rest_for_one_a_pause_before_the_restart_is_kept(simulation: SimulatedRuntime, family: Any) -> None:
+def test_with_rest_for_one_a_pause_before_the_restart_is_kept(
+    simulation: SimulatedRuntime, family: Any
+) -> None:
     log: list[tuple[str, Any]] = []
     house = family(simulation, policy=RestartPolicy(first_delay_s=3.0), **REST)
     cells = {name: house.add(name, _worker(name, log)) for name in "ab"}
@@ -120,7 +126,9 @@ def test_a_stop_while_children_are_recycled_ends_all_and_a_drain_still_handles_w
     assert report.left == (() if drain else (("c", 1),))
 
 
-def test_a_child_can_be_added_and_removed_while_the_others_run(simulation: SimulatedRuntime, family: Any) -> None:
+def test_a_child_can_be_added_and_removed_while_the_others_run(
+    simulation: SimulatedRuntime, family: Any
+) -> None:
     log: list[tuple[str, Any]] = []
     house = family(simulation)
     house.add("a", _worker("a", log))
@@ -142,7 +150,9 @@ def test_a_child_can_be_added_and_removed_while_the_others_run(simulation: Simul
     assert house.stop().finished == ("a", "b")
 
 
-def test_an_added_child_that_does_not_come_up_is_forgotten_and_harms_nobody(simulation: SimulatedRuntime, family: Any) -> None:
+def test_an_added_child_that_does_not_come_up_is_forgotten_and_harms_nobody(
+    simulation: SimulatedRuntime, family: Any
+) -> None:
     log: list[tuple[str, Any]] = []
     house = family(simulation)
     house.add("a", _worker("a", log))
@@ -160,7 +170,9 @@ def test_an_added_child_that_does_not_come_up_is_forgotten_and_harms_nobody(simu
     assert house.stop().finished == ("a",)
 
 
-def test_removing_without_draining_reports_what_was_left(simulation: SimulatedRuntime, family: Any) -> None:
+def test_removing_without_draining_reports_what_was_left(
+    simulation: SimulatedRuntime, family: Any
+) -> None:
     log: list[tuple[str, Any]] = []
     house = family(simulation)
     house.start()
@@ -175,7 +187,9 @@ def test_removing_without_draining_reports_what_was_left(simulation: SimulatedRu
     assert left <= 10 - handled
 
 
-def test_a_stop_overrides_a_drain_that_takes_too_long(simulation: SimulatedRuntime, family: Any) -> None:
+def test_a_stop_overrides_a_drain_that_takes_too_long(
+    simulation: SimulatedRuntime, family: Any
+) -> None:
     log: list[tuple[str, Any]] = []
     house = family(simulation)
     cell = house.add("a", _worker("a", log))
@@ -190,7 +204,9 @@ def test_a_stop_overrides_a_drain_that_takes_too_long(simulation: SimulatedRunti
     assert handled < 50
 
 
-def test_a_child_that_uses_up_its_own_time_to_stop_is_abandoned_and_the_others_stop_in_time(family: Any, runtime: Any) -> None:
+def test_a_child_that_uses_up_its_own_time_to_stop_is_abandoned_and_the_others_stop_in_time(
+    family: Any, runtime: Any
+) -> None:
     log: list[tuple[str, Any]] = []
     entered, release = threading.Event(), threading.Event()
     house = family(runtime)

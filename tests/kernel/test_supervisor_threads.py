@@ -64,7 +64,9 @@ class Probe:
         self.told.append(message)
 
 
-def test_a_hung_child_is_fenced_and_replaced_and_its_thread_ends_when_released(runtime: ThreadedRuntime, family: Any) -> None:
+def test_a_hung_child_is_fenced_and_replaced_and_its_thread_ends_when_released(
+    runtime: ThreadedRuntime, family: Any
+) -> None:
     house = family(runtime, look_every_s=0.005)
     cell = house.add("hung", Clerk, group="shared", hang_after_s=0.02)
     other = house.add("other", Clerk, group="shared")
@@ -85,7 +87,9 @@ def test_a_hung_child_is_fenced_and_replaced_and_its_thread_ends_when_released(r
     assert runtime.close(LIMIT_S) == ()
 
 
-def test_a_slow_child_that_gets_on_is_not_taken_for_hung(runtime: ThreadedRuntime, family: Any) -> None:
+def test_a_slow_child_that_gets_on_is_not_taken_for_hung(
+    runtime: ThreadedRuntime, family: Any
+) -> None:
     house = family(runtime, look_every_s=0.002)
     passed = threading.Event()
 
@@ -113,7 +117,9 @@ def test_a_hung_start_is_a_failed_start(runtime: ThreadedRuntime, family: Any) -
     clerk.release.set()
 
 
-def test_what_has_not_stopped_by_the_deadline_is_abandoned(runtime: ThreadedRuntime, family: Any) -> None:
+def test_what_has_not_stopped_by_the_deadline_is_abandoned(
+    runtime: ThreadedRuntime, family: Any
+) -> None:
     house = family(runtime)
     cell = house.add("hung", Clerk)
     house.add("fine", Clerk)
@@ -132,7 +138,9 @@ def test_what_has_not_stopped_by_the_deadline_is_abandoned(runtime: ThreadedRunt
     assert house.kinds("hung") == []
 
 
-def test_a_child_that_hangs_in_on_stop_is_abandoned_by_the_deadline(runtime: ThreadedRuntime, family: Any) -> None:
+def test_a_child_that_hangs_in_on_stop_is_abandoned_by_the_deadline(
+    runtime: ThreadedRuntime, family: Any
+) -> None:
     house = family(runtime)
     clerk = Clerk(hold_in="on_stop")
     house.add("first", Clerk)
@@ -147,7 +155,9 @@ def test_a_child_that_hangs_in_on_stop_is_abandoned_by_the_deadline(runtime: Thr
     assert house.children["hung"].state is ChildState.ABANDONED
 
 
-def test_a_child_that_hangs_in_on_stop_for_too_long_does_not_hold_the_others_up(runtime: ThreadedRuntime, family: Any) -> None:
+def test_a_child_that_hangs_in_on_stop_for_too_long_does_not_hold_the_others_up(
+    runtime: ThreadedRuntime, family: Any
+) -> None:
     house = family(runtime, look_every_s=0.005)
     clerk = Clerk(hold_in="on_stop")
     house.add("first", Clerk, group="shared")
@@ -159,7 +169,9 @@ def test_a_child_that_hangs_in_on_stop_for_too_long_does_not_hold_the_others_up(
 
 
 @pytest.mark.parametrize("drain", [True, False])
-def test_a_hung_child_leaves_those_who_share_its_thread_half_of_the_deadline(runtime: ThreadedRuntime, family: Any, *, drain: bool) -> None:
+def test_a_hung_child_leaves_those_who_share_its_thread_half_of_the_deadline(
+    runtime: ThreadedRuntime, family: Any, *, drain: bool
+) -> None:
     house, probe = family(runtime, look_every_s=0.01), Probe()
     neighbour = house.add("neighbour", lambda: Clerk(probe), group="shared")
     cell = house.add("hung", Clerk, group="shared")
@@ -190,7 +202,9 @@ def test_the_earlier_deadline_of_two_stops_holds(runtime: ThreadedRuntime, famil
     hold.release.set()
 
 
-def test_a_death_is_told_although_nothing_is_logged(runtime: ThreadedRuntime, family: Any, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_death_is_told_although_nothing_is_logged(
+    runtime: ThreadedRuntime, family: Any, capfd: pytest.CaptureFixture[str]
+) -> None:
     house = family(runtime)
     cell = house.add("a", Clerk)
     house.start()
@@ -200,7 +214,9 @@ def test_a_death_is_told_although_nothing_is_logged(runtime: ThreadedRuntime, fa
     assert cell.address.ask("back?", timeout=LIMIT_S) == "back?"
     house.stop()
     assert capfd.readouterr() == ("", "")
-    assert [type(handler) for handler in logging.getLogger("perps_actors").handlers] == [logging.NullHandler]
+    assert [type(handler) for handler in logging.getLogger("perps_actors").handlers] == [
+        logging.NullHandler
+    ]
 
 
 def test_a_chain_drains_on_threads_with_nothing_lost(runtime: ThreadedRuntime, family: Any) -> None:
@@ -216,7 +232,9 @@ def test_a_chain_drains_on_threads_with_nothing_lost(runtime: ThreadedRuntime, f
     assert report.clean
 
 
-def test_a_host_that_stops_all_registered_actors_does_not_reach_ours(runtime: ThreadedRuntime, family: Any) -> None:
+def test_a_host_that_stops_all_registered_actors_does_not_reach_ours(
+    runtime: ThreadedRuntime, family: Any
+) -> None:
     import pykka  # noqa: PLC0415
 
     house = family(runtime)
@@ -227,7 +245,9 @@ def test_a_host_that_stops_all_registered_actors_does_not_reach_ours(runtime: Th
     house.stop()
 
 
-def test_one_that_is_given_up_on_threads_leaves_its_sibling_alone(runtime: ThreadedRuntime, family: Any) -> None:
+def test_one_that_is_given_up_on_threads_leaves_its_sibling_alone(
+    runtime: ThreadedRuntime, family: Any
+) -> None:
     house = family(runtime, policy=RestartPolicy(intensity=1))
     bad, good = house.add("bad", Clerk, group="shared"), house.add("good", Clerk, group="shared")
     house.start()

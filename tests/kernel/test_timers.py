@@ -183,7 +183,9 @@ def test_an_actor_that_is_started_alone_has_timers_that_end_with_it() -> None:
     assert not thread.is_alive()
 
 
-def test_a_period_on_threads_does_not_pile_up_behind_a_slow_handler(runtime: ThreadedRuntime) -> None:
+def test_a_period_on_threads_does_not_pile_up_behind_a_slow_handler(
+    runtime: ThreadedRuntime,
+) -> None:
     ticks: list[int] = []
     held, begun = threading.Event(), threading.Event()
 

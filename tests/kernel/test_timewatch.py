@@ -33,7 +33,9 @@ def test_a_wall_clock_that_is_set_is_told_with_its_direction_and_slewing_is_not(
     for step_s in (3600, -7200):
         clock.advance(NS_PER_S)
         clock.step_wall(step_s * NS_PER_S)
-        assert list(watch.look()) == [("clock_stepped", f"the wall clock was set by {step_s:+.1f} s")]
+        assert list(watch.look()) == [
+            ("clock_stepped", f"the wall clock was set by {step_s:+.1f} s")
+        ]
 
 
 def test_a_supervisor_tells_the_host_and_nothing_else_happens(family: Any) -> None:

@@ -16,7 +16,19 @@ from tests.market.implementations import IMPLEMENTATIONS
 
 prices = st.one_of(
     st.decimals(min_value="0.0001", max_value="9999", places=4).map(str),
-    st.sampled_from(["7.611", "7.6110", "7.61100", "0.00001", "1e1", "10", "10.0", "1152921504606846976", "1152921504606850000"]),
+    st.sampled_from(
+        [
+            "7.611",
+            "7.6110",
+            "7.61100",
+            "0.00001",
+            "1e1",
+            "10",
+            "10.0",
+            "1152921504606846976",
+            "1152921504606850000",
+        ]
+    ),
     st.sampled_from(["0.12345678901234567890", "0.12345678901234567891", "0.1234567890123456789"]),
 )
 sizes = st.sampled_from(["0", "0.000", "0e5", "1", "2.50", "30"])
@@ -119,7 +131,10 @@ def test_deleting_a_level_that_is_not_there_changes_nothing():
     assert book.suspicion() is None
 
 
-@pytest.mark.parametrize(("bid", "ask"), [("1.6", "1.6"), ("1.60", "1.6"), ("1.7", "1.6"), ("1.60000000000000000001", "1.6")])
+@pytest.mark.parametrize(
+    ("bid", "ask"),
+    [("1.6", "1.6"), ("1.60", "1.6"), ("1.7", "1.6"), ("1.60000000000000000001", "1.6")],
+)
 def test_a_book_whose_sides_touch_or_cross_is_suspect(bid, ask):
     book = OrderBook()
     book.replace(side((bid, "1")), side((ask, "1")))
@@ -144,7 +159,25 @@ def test_a_book_with_more_levels_than_allowed_is_suspect():
 good_prices = st.decimals(min_value="0.000001", max_value="1e9", places=6).map(str)
 odd_numbers = st.one_of(
     st.sampled_from(
-        ["", " ", "1 2", "0", "0.0", "-1", "+1", "NaN", "Infinity", "1e999999", "1e21", "1_0", "\uff11", "1\n", "1.2.3", ".5", "1" * 31]
+        [
+            "",
+            " ",
+            "1 2",
+            "0",
+            "0.0",
+            "-1",
+            "+1",
+            "NaN",
+            "Infinity",
+            "1e999999",
+            "1e21",
+            "1_0",
+            "\uff11",
+            "1\n",
+            "1.2.3",
+            ".5",
+            "1" * 31,
+        ]
     ),
     st.text(alphabet="0123456789.eE+-_ ", max_size=8),
 )
@@ -155,12 +188,20 @@ def is_number(text: str) -> bool:
     mantissa, mark, exponent = text.lower().partition("e")
     whole, _, fraction = mantissa.removeprefix("-").partition(".")
     digits = "0123456789"
-    sound = bool(whole) and all(c in digits for c in whole + fraction) and len(whole + fraction) <= 30
+    sound = (
+        bool(whole) and all(c in digits for c in whole + fraction) and len(whole + fraction) <= 30
+    )
     power = exponent[1:] if exponent[:1] in ("+", "-") else exponent
-    return sound and (not mark or (0 < len(power) <= 2 and all(c in digits for c in power) and int(power) <= 20))
+    return sound and (
+        not mark or (0 < len(power) <= 2 and all(c in digits for c in power) and int(power) <= 20)
+    )
 
 
-@given(st.lists(st.tuples(st.one_of(good_prices, odd_numbers), st.one_of(sizes, odd_numbers)), max_size=6))
+@given(
+    st.lists(
+        st.tuples(st.one_of(good_prices, odd_numbers), st.one_of(sizes, odd_numbers)), max_size=6
+    )
+)
 def test_levels_pass_exactly_if_each_price_is_above_zero_and_no_size_below(rows):
     sound = [is_number(p) and Decimal(p) > 0 and is_number(s) and Decimal(s) >= 0 for p, s in rows]
     for (price, size), is_sound in zip(rows, sound, strict=True):
@@ -183,7 +224,9 @@ def test_numbers_glued_with_a_space_are_not_taken_for_two():
 
 
 @given(*[st.one_of(good_prices, odd_numbers)] * 4)
-def test_a_touch_passes_exactly_if_all_four_are_above_zero_and_the_bid_is_below_the_ask(bid, bid_size, ask, ask_size):
+def test_a_touch_passes_exactly_if_all_four_are_above_zero_and_the_bid_is_below_the_ask(
+    bid, bid_size, ask, ask_size
+):
     numbers = (bid, bid_size, ask, ask_size)
     sound = all(is_number(n) and Decimal(n) > 0 for n in numbers) and Decimal(bid) < Decimal(ask)
     if sound:

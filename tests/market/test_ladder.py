@@ -103,12 +103,19 @@ def test_when_all_have_failed_the_last_one_has_to_prove_itself() -> None:
 
 @given(
     st.lists(
-        st.tuples(st.sampled_from(RUNGS), st.sampled_from(["offer", "fail"]), st.integers(0, 4 * S), st.none() | st.integers(0, 60 * S)),
+        st.tuples(
+            st.sampled_from(RUNGS),
+            st.sampled_from(["offer", "fail"]),
+            st.integers(0, 4 * S),
+            st.none() | st.integers(0, 60 * S),
+        ),
         max_size=80,
     ),
     st.sampled_from(RUNGS),
 )
-def test_exactly_one_source_speaks_and_none_above_it_is_well(steps: list[tuple[Source, str, int, int | None]], top: Source) -> None:
+def test_exactly_one_source_speaks_and_none_above_it_is_well(
+    steps: list[tuple[Source, str, int, int | None]], top: Source
+) -> None:
     ladder = SourceLadder(LadderPolicy(top=top, climb_after=2), armed_ns=0)
     now = 0
     for source, what, passed, venue_time in steps:

@@ -67,7 +67,9 @@ def test_a_touch_that_names_its_source_stands_on_that_rung(source) -> None:
         (touch(None, None), None),
     ],
 )
-def test_a_quote_is_worth_the_mid_of_both_sides_else_the_last_price_else_nothing(quote, expected) -> None:
+def test_a_quote_is_worth_the_mid_of_both_sides_else_the_last_price_else_nothing(
+    quote, expected
+) -> None:
     assert price(price_of(quote, "rest", 1)) == expected
     assert price(maker("touch").of(quote, 1)) == expected
 
@@ -91,7 +93,11 @@ def test_history_sent_on_subscription_makes_no_mark_and_gives_no_rung_away() -> 
     assert dict(marks.rungs())[BTC] == "book"
 
 
-@given(st.decimals("0.0000001", "999999999", places=9), st.decimals("0.0000001", "999999999", places=9), st.integers(1, 28))
+@given(
+    st.decimals("0.0000001", "999999999", places=9),
+    st.decimals("0.0000001", "999999999", places=9),
+    st.integers(1, 28),
+)
 def test_a_mid_is_exact_whatever_decimal_context_the_host_has_set(bid, ask, precision) -> None:
     with localcontext() as context:
         context.prec = precision
@@ -99,7 +105,9 @@ def test_a_mid_is_exact_whatever_decimal_context_the_host_has_set(bid, ask, prec
     assert Fraction(mark.mark) == (Fraction(bid) + Fraction(ask)) / 2
 
 
-def test_exactly_one_source_speaks_for_an_instrument_and_a_neighbours_failure_is_not_its_own() -> None:
+def test_exactly_one_source_speaks_for_an_instrument_and_a_neighbours_failure_is_not_its_own() -> (
+    None
+):
     marks = maker()
     marks.fail_all(["BTC"], ["book", "touch"], "broke")
     assert [price(marks.of(event, 1)) for event in (book(), touch(), trade())] == [None, None, 55]
@@ -112,7 +120,12 @@ def test_several_sources_that_fail_together_are_one_move() -> None:
     marks = maker()
     marks.fail_all(["BTC", "DOGE"], ["book", "touch"], "broke")
     [(instrument, change)] = marks.take_changes()
-    assert (instrument, change.before, change.after, change.cause) == (BTC, "book", "trades", "broke")
+    assert (instrument, change.before, change.after, change.cause) == (
+        BTC,
+        "book",
+        "trades",
+        "broke",
+    )
     assert marks.take_changes() == []
 
 
@@ -131,8 +144,15 @@ def test_an_instrument_that_was_not_named_at_the_start_climbs_the_same_ladder() 
     assert marks.of(touch(instrument=new), 1) is None
 
 
-@given(st.lists(st.tuples(st.sampled_from(["book", "touch", "trades", "fail"]), st.integers(0, 3)), max_size=60))
-def test_whatever_happens_marks_are_made_by_the_source_that_speaks_and_moves_form_a_chain(happenings) -> None:
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["book", "touch", "trades", "fail"]), st.integers(0, 3)),
+        max_size=60,
+    )
+)
+def test_whatever_happens_marks_are_made_by_the_source_that_speaks_and_moves_form_a_chain(
+    happenings,
+) -> None:
     marks, now_ns, speaking = maker(climb_after=2, patience_ns=2 * S), 0, "book"
     for kind, seconds in happenings:
         now_ns += seconds * S
@@ -152,7 +172,11 @@ def test_whatever_happens_marks_are_made_by_the_source_that_speaks_and_moves_for
 def test_a_touch_that_says_nothing_new_of_bid_and_ask_makes_no_mark() -> None:
     quoted = Touch(BTC, "10", "1", "12", "1", "11", 5, 7)
     earlier = {name: Earlier(name, 1, 1) for name in ("bid", "ask", "last")}
-    for kept, made in ((("bid", "ask"), None), (("bid", "last"), Decimal(11)), (("last",), Decimal(11))):
+    for kept, made in (
+        (("bid", "ask"), None),
+        (("bid", "last"), Decimal(11)),
+        (("last",), Decimal(11)),
+    ):
         partial = structs.replace(quoted, earlier=tuple(earlier[name] for name in kept))
         assert price(maker("touch").of(partial, 1)) == made
 

@@ -30,7 +30,9 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize("text", ["0", "7.6110", "-0.0003", "8.7e3", "-3.1e-6", "1e20", "1E-20", "9" * 30, "5."])
+@pytest.mark.parametrize(
+    "text", ["0", "7.6110", "-0.0003", "8.7e3", "-3.1e-6", "1e20", "1E-20", "9" * 30, "5."]
+)
 def test_a_number_within_the_limits_keeps_its_spelling(text):
     assert decimal_text(text) == text
 
@@ -41,7 +43,17 @@ def test_what_is_no_plain_number_is_refused_and_named(text):
         decimal_text(text)
 
 
-@pytest.mark.parametrize(("text", "zero"), [("0", True), ("-0.00", True), ("0e5", True), ("0.01", False), ("-1", False), ("9" * 30, False)])
+@pytest.mark.parametrize(
+    ("text", "zero"),
+    [
+        ("0", True),
+        ("-0.00", True),
+        ("0e5", True),
+        ("0.01", False),
+        ("-1", False),
+        ("9" * 30, False),
+    ],
+)
 def test_zero_has_many_spellings(text, zero):
     assert is_zero(text) is zero
 
@@ -68,7 +80,9 @@ def test_a_price_must_be_above_zero(text):
         positive(text)
 
 
-long_numbers = st.decimals(min_value="1e-20", max_value="1e25", allow_nan=False).filter(lambda d: len(d.as_tuple().digits) <= 30)
+long_numbers = st.decimals(min_value="1e-20", max_value="1e25", allow_nan=False).filter(
+    lambda d: len(d.as_tuple().digits) <= 30
+)
 
 
 @given(long_numbers, long_numbers)
@@ -90,7 +104,8 @@ def test_plain_notation_keeps_the_value_and_has_no_exponent_and_no_trailing_zero
 
 
 @pytest.mark.parametrize(
-    ("given_text", "expected"), [("7.6110", "7.611"), ("1e-5", "0.00001"), ("100", "100"), ("-0.0", "0"), ("1E+3", "1000")]
+    ("given_text", "expected"),
+    [("7.6110", "7.611"), ("1e-5", "0.00001"), ("100", "100"), ("-0.0", "0"), ("1E+3", "1000")],
 )
 def test_plain_notation_of_known_numbers(given_text, expected):
     assert plain(given_text) == expected

@@ -15,7 +15,18 @@ from tests.market.implementations import IMPLEMENTATIONS
 
 pytestmark = pytest.mark.parametrize("made", IMPLEMENTATIONS)
 
-SPELLED = ["0", "7", "7.6110", "0.00000123", "123456789012345", "0.000000000012345", "26366.0", "1e-7", "8.7e3", "1E+2"]
+SPELLED = [
+    "0",
+    "7",
+    "7.6110",
+    "0.00000123",
+    "123456789012345",
+    "0.000000000012345",
+    "26366.0",
+    "1e-7",
+    "8.7e3",
+    "1E+2",
+]
 NOT_SPELLED = [
     "",
     " ",
@@ -82,7 +93,9 @@ def test_numbers_as_venues_spell_them_are_plain(made, text):
     assert made.plain.is_above_zero(text) is (text != "0")
 
 
-@pytest.mark.parametrize("text", [*NOT_SPELLED, None, True, 1, 0, 1.5, b"1", Raw(b"1"), ["1"], "9" * 31, "1e21"])
+@pytest.mark.parametrize(
+    "text", [*NOT_SPELLED, None, True, 1, 0, 1.5, b"1", Raw(b"1"), ["1"], "9" * 31, "1e21"]
+)
 def test_what_is_no_number_is_not_plain(made, text):
     assert not made.plain.is_number(text)
     assert not made.plain.is_size(text)
@@ -101,7 +114,9 @@ def test_below_zero_there_is_no_size_and_zero_is_one(made):
 
 
 @given(anything, anything, anything, anything)
-def test_a_plain_touch_is_a_bid_below_an_ask_and_sizes_above_zero(made, bid, bid_size, ask, ask_size):
+def test_a_plain_touch_is_a_bid_below_an_ask_and_sizes_above_zero(
+    made, bid, bid_size, ask, ask_size
+):
     if made.plain.is_touch(bid, bid_size, ask, ask_size):
         exact = [number(each) for each in (bid, bid_size, ask, ask_size)]
         assert all(each is not None and each > 0 for each in exact)
@@ -120,11 +135,16 @@ class Row(msgspec.Struct):
     size: Any
 
 
-@given(st.lists(st.builds(Row, anything, anything), max_size=3), st.lists(st.builds(Row, anything, anything), max_size=3))
+@given(
+    st.lists(st.builds(Row, anything, anything), max_size=3),
+    st.lists(st.builds(Row, anything, anything), max_size=3),
+)
 def test_levels_are_plain_only_if_every_price_is_above_zero_and_no_size_below(made, bids, asks):
     if made.plain.are_levels(bids, asks):
         for row in (*bids, *asks):
-            price, size = (number(str(each) if type(each) is int else each) for each in (row.price, row.size))
+            price, size = (
+                number(str(each) if type(each) is int else each) for each in (row.price, row.size)
+            )
             assert price is not None
             assert price > 0
             assert size is not None
@@ -133,7 +153,12 @@ def test_levels_are_plain_only_if_every_price_is_above_zero_and_no_size_below(ma
 
 def test_levels_are_spelled_from_texts_integers_and_json(made):
     rows = [Row("7.10", "2"), Row(7, 20), Row(Raw(b"7.5e-3"), Raw(b"10.0")), Row(10**30, Raw(b""))]
-    assert made.plain.levels_of(rows) == [Level("7.10", "2"), Level("7", "20"), Level("7.5e-3", "10.0"), Level(str(10**30), "")]
+    assert made.plain.levels_of(rows) == [
+        Level("7.10", "2"),
+        Level("7", "20"),
+        Level("7.5e-3", "10.0"),
+        Level(str(10**30), ""),
+    ]
     assert made.plain.levels_of(()) == []
 
 
@@ -144,6 +169,11 @@ def test_json_numbers_keep_their_spelling(made):
 
 
 def test_numbers_side_by_side_are_told_from_what_was_not_sent(made):
-    assert made.plain.numbers_of(Raw(b"1.50"), Raw(), Raw(b"null"), Raw(b"-3e-4")) == ["1.50", None, None, "-3e-4"]
+    assert made.plain.numbers_of(Raw(b"1.50"), Raw(), Raw(b"null"), Raw(b"-3e-4")) == [
+        "1.50",
+        None,
+        None,
+        "-3e-4",
+    ]
     assert made.plain.numbers_of(Raw(b"1"), Raw(b'"1"')) is None
     assert made.plain.numbers_of() == []

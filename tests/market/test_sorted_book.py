@@ -24,16 +24,37 @@ class Row(msgspec.Struct):
     size: Any
 
 
-prices = st.one_of(st.integers(1, 60).map(str), st.integers(1, 60), st.integers(1, 600).map(lambda n: f"{n / 10:.2f}"))
+prices = st.one_of(
+    st.integers(1, 60).map(str),
+    st.integers(1, 60),
+    st.integers(1, 600).map(lambda n: f"{n / 10:.2f}"),
+)
 sizes = st.one_of(st.sampled_from(["0", "0.00", "0e5", "1", "2.50"]), st.integers(0, 3))
 levels = st.lists(st.builds(Row, prices, sizes), max_size=30)
-no_number = ["", "x", "-1", "1_0", None, True, 1.5, b"1", [1], "1" * 31, -1, "NaN", "\uff11", float("nan")]
+no_number = [
+    "",
+    "x",
+    "-1",
+    "1_0",
+    None,
+    True,
+    1.5,
+    b"1",
+    [1],
+    "1" * 31,
+    -1,
+    "NaN",
+    "\uff11",
+    float("nan"),
+]
 no_price = st.sampled_from([*no_number, 0, "0", "1.0000000000000001", 10**20])
 no_size = st.sampled_from(no_number)
 
 
 def pairs(held: dict[Decimal, Row], *, highest_first: bool) -> list[tuple[str, str]]:
-    return [(str(row.price), str(row.size)) for _, row in sorted(held.items(), reverse=highest_first)]
+    return [
+        (str(row.price), str(row.size)) for _, row in sorted(held.items(), reverse=highest_first)
+    ]
 
 
 def applied(held: dict[Decimal, Row], rows: list[Row]) -> None:
@@ -61,37 +82,53 @@ def test_a_book_holds_what_was_told_last_of_every_price_in_order(made, steps):
         if bids and asks and max(bids) >= min(asks):
             assert book.best() is None
         else:
-            best = *(bid_pairs[0] if bids else (None, None)), *(ask_pairs[0] if asks else (None, None))
+            best = (
+                *(bid_pairs[0] if bids else (None, None)),
+                *(ask_pairs[0] if asks else (None, None)),
+            )
             assert book.best() == (*best, len(bids), len(asks))
 
 
 @given(levels, levels, st.data(), st.booleans())
-def test_a_message_with_a_level_that_is_not_plain_changes_nothing(made, bid_rows, ask_rows, data, whole):
+def test_a_message_with_a_level_that_is_not_plain_changes_nothing(
+    made, bid_rows, ask_rows, data, whole
+):
     book = made.sorted_book.FloatBook()
     book.replace([Level("5", "1"), Level("4", "2")], [Level("100", "3")])
     before = book.depth(ALL)
     side = data.draw(st.sampled_from([bid_rows, ask_rows]))
-    spoilt = data.draw(st.one_of(st.builds(Row, no_price, st.just("1")), st.builds(Row, st.just("7"), no_size)))
+    spoilt = data.draw(
+        st.one_of(st.builds(Row, no_price, st.just("1")), st.builds(Row, st.just("7"), no_size))
+    )
     side.insert(data.draw(st.integers(0, len(side))), spoilt)
     assert not (book.replace if whole else book.set)(bid_rows, ask_rows)
     assert book.depth(ALL) == before
 
 
-@pytest.mark.parametrize("price", ["1.0000000000000001", "9007199254740993", "0.12345678901234567", 9_007_199_254_740_993])
+@pytest.mark.parametrize(
+    "price",
+    ["1.0000000000000001", "9007199254740993", "0.12345678901234567", 9_007_199_254_740_993],
+)
 def test_a_price_of_more_digits_than_a_float_holds_is_not_plain(made, price):
     book = made.sorted_book.FloatBook()
     assert not book.set([Row(price, "1")], [])
     assert not book.replace([], [Row(price, "1")])
-    assert book.set([Row("1", "12345678901.234567")], [])  # a size is not what levels are told apart by
+    assert book.set(
+        [Row("1", "12345678901.234567")], []
+    )  # a size is not what levels are told apart by
 
 
 @pytest.mark.parametrize("count", [1, 2, 17, 500])
 @pytest.mark.parametrize("order", ["rising", "falling", "mixed"])
 def test_a_snapshot_may_come_in_any_order(made, count, order):
     numbers = list(range(1, count + 1))
-    numbers = {"rising": numbers, "falling": numbers[::-1], "mixed": numbers[::2] + numbers[1::2]}[order]
+    numbers = {"rising": numbers, "falling": numbers[::-1], "mixed": numbers[::2] + numbers[1::2]}[
+        order
+    ]
     book = made.sorted_book.FloatBook()
-    assert book.replace([Level(str(n), "1") for n in numbers], [Level(str(n + count), "2") for n in numbers])
+    assert book.replace(
+        [Level(str(n), "1") for n in numbers], [Level(str(n + count), "2") for n in numbers]
+    )
     assert book.depth(ALL) == (
         [(str(n), "1") for n in range(count, 0, -1)],
         [(str(n + count), "2") for n in range(1, count + 1)],
@@ -110,8 +147,13 @@ def test_levels_without_a_price_or_size_are_an_error_of_the_caller(made):
         made.sorted_book.FloatBook().set([("1", "2")], [])
 
 
-fine = st.tuples(st.integers(1, 10**15 - 1), st.integers(-20, 6)).map(lambda drawn: str(Decimal(drawn[0]).scaleb(drawn[1])))
-fine_levels = st.lists(st.builds(Level, st.one_of(fine, st.integers(1, 9).map(str)), st.sampled_from(["0", "1"])), max_size=12)
+fine = st.tuples(st.integers(1, 10**15 - 1), st.integers(-20, 6)).map(
+    lambda drawn: str(Decimal(drawn[0]).scaleb(drawn[1]))
+)
+fine_levels = st.lists(
+    st.builds(Level, st.one_of(fine, st.integers(1, 9).map(str)), st.sampled_from(["0", "1"])),
+    max_size=12,
+)
 
 
 @given(fine_levels, fine_levels)

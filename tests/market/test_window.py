@@ -18,7 +18,9 @@ def _mark(number: int) -> Mark:
 
 
 @pytest.mark.parametrize(("short", "long", "length"), [(5, 20, 25), (20, 5, 25), (1, 1, 6)])
-def test_a_window_is_five_longer_than_the_longer_average(short: int, long: int, length: int) -> None:
+def test_a_window_is_five_longer_than_the_longer_average(
+    short: int, long: int, length: int
+) -> None:
     assert window_length(short, long) == length
 
 
@@ -32,7 +34,9 @@ def test_a_window_holds_the_newest_marks_oldest_first(length: int, count: int) -
 
 
 @given(st.integers(1, 12), st.integers(0, 30))
-def test_a_window_whose_length_has_shrunk_is_cut_with_the_next_mark(length: int, count: int) -> None:
+def test_a_window_whose_length_has_shrunk_is_cut_with_the_next_mark(
+    length: int, count: int
+) -> None:
     window = tuple(_mark(number) for number in range(count))
     assert pushed(window, _mark(count), length) == (*window, _mark(count))[-length:]
 

@@ -17,14 +17,22 @@ from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.mark import Mark
 from perps_actors.messages.batch import split_at
 from perps_actors.messages.control import Tick
-from perps_actors.messages.feeds import ConnectionClosed, FramesArrived, HangUp
+from perps_actors.messages.feeds import CloseSources, ConnectionClosed, FramesArrived
 from perps_actors.messages.marks import CONFLATE_ABOVE, MarksUpdated, RecordMarks
 from perps_actors.messages.records import Event, Flush, Record, event
 
 
 def every_message() -> list[type]:
-    names = [module.name for module in pkgutil.iter_modules(perps_actors.messages.__path__, "perps_actors.messages.")]
-    found = {cls for name in names for _, cls in getmembers(importlib.import_module(name), isclass) if cls.__module__ == name}
+    names = [
+        module.name
+        for module in pkgutil.iter_modules(perps_actors.messages.__path__, "perps_actors.messages.")
+    ]
+    found = {
+        cls
+        for name in names
+        for _, cls in getmembers(importlib.import_module(name), isclass)
+        if cls.__module__ == name
+    }
     return sorted((cls for cls in found if attrs.has(cls)), key=lambda cls: cls.__name__)
 
 
@@ -77,7 +85,13 @@ def test_a_batch_without_items_after_the_one_taken_leaves_nothing() -> None:
     assert split_at(recorded(mark(1)), "marks", 0) == (recorded(mark(1)), None)
 
 
-@given(st.lists(st.lists(st.tuples(st.sampled_from("ABC"), st.integers(1, 99)), min_size=1, max_size=5), min_size=1, max_size=8))
+@given(
+    st.lists(
+        st.lists(st.tuples(st.sampled_from("ABC"), st.integers(1, 99)), min_size=1, max_size=5),
+        min_size=1,
+        max_size=8,
+    )
+)
 def test_merged_marks_are_all_kept_in_order_below_the_limit(batches) -> None:
     messages = [recorded(*(mark(number, symbol) for symbol, number in batch)) for batch in batches]
     merged = messages[0]
@@ -87,7 +101,9 @@ def test_merged_marks_are_all_kept_in_order_below_the_limit(batches) -> None:
 
 
 def test_beyond_the_limit_the_newest_of_each_instrument_is_kept() -> None:
-    merged = recorded(mark(1, "A"), mark(2, "B")).merged_with(recorded(*(mark(n, "A") for n in range(CONFLATE_ABOVE))))
+    merged = recorded(mark(1, "A"), mark(2, "B")).merged_with(
+        recorded(*(mark(n, "A") for n in range(CONFLATE_ABOVE)))
+    )
     assert merged == recorded(mark(CONFLATE_ABOVE - 1, "A"), mark(2, "B"))
 
 
@@ -95,14 +111,24 @@ def test_what_goes_ahead_what_may_be_shed_and_what_is_counted_by_items() -> None
     assert traits_of(RecordMarks) == BATCH | MERGES
     assert traits_of(MarksUpdated) == BATCH | SHEDDABLE
     assert traits_of(FramesArrived) == BATCH | HOLDS
-    assert traits_of(Tick) == traits_of(HangUp) == CONTROL
+    assert traits_of(Tick) == traits_of(CloseSources) == CONTROL
     # Events and questions are never dropped, and the end of a connection comes after what it brought.
     assert traits_of(Record) == traits_of(Flush) == traits_of(ConnectionClosed) == 0
 
 
 def test_an_event_is_frozen_and_names_no_actor_by_accident() -> None:
-    made = event("hole", venue="v", received_ns=5, provenance="live", instrument=InstrumentId("v", "BTC"), inbox="mark_store", dropped=3)
-    assert made == Event("hole", "v", "BTC", None, 5, None, "live", (("inbox", "mark_store"), ("dropped", 3)))
+    made = event(
+        "hole",
+        venue="v",
+        received_ns=5,
+        provenance="live",
+        instrument=InstrumentId("v", "BTC"),
+        inbox="mark_store",
+        dropped=3,
+    )
+    assert made == Event(
+        "hole", "v", "BTC", None, 5, None, "live", (("inbox", "mark_store"), ("dropped", 3))
+    )
     assert hash(made) == hash(msgspec.structs.replace(made))
     with pytest.raises(AttributeError):
         made.kind = "other"  # type: ignore[misc]

@@ -6,7 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perps_actors.errors import SettingsError
-from perps_actors.settings import Change, Settings, can_change, changes_between, refuse_unchangeable, settings_from
+from perps_actors.settings import (
+    Change,
+    Settings,
+    can_change,
+    changes_between,
+    refuse_unchangeable,
+    settings_from,
+)
 from perps_actors.settings.fields import all_fields
 from perps_actors.venues.contract import Endpoints
 
@@ -60,18 +67,24 @@ def test_every_setting_that_differs_is_named_once_with_both_values_and_no_other(
         expected = other_than(change.field)
         assert change.after == (tuple(expected) if isinstance(expected, list) else expected)
         assert change.before != change.after
-    assert {change.field: change.after for change in changes_between(new, OLD)} == {change.field: change.before for change in changes}
+    assert {change.field: change.after for change in changes_between(new, OLD)} == {
+        change.field: change.before for change in changes
+    }
 
 
 def test_addresses_that_come_or_go_are_changes_of_each_of_them() -> None:
-    new = attrs.evolve(OLD, endpoints=Endpoints(stream="ws://127.0.0.1:1", rest="http://127.0.0.1:1"))
+    new = attrs.evolve(
+        OLD, endpoints=Endpoints(stream="ws://127.0.0.1:1", rest="http://127.0.0.1:1")
+    )
     assert changes_between(OLD, new) == (
         Change("endpoints.stream", None, "ws://127.0.0.1:1"),
         Change("endpoints.rest", None, "http://127.0.0.1:1"),
     )
 
 
-def test_what_needs_a_new_system_is_refused_with_setting_value_and_place_and_nothing_else_is() -> None:
+def test_what_needs_a_new_system_is_refused_with_setting_value_and_place_and_nothing_else_is() -> (
+    None
+):
     for field in all_fields():
         change = Change(field.name, "before", "after")
         assert can_change(field.name) is (field.name not in NEEDS_A_NEW_SYSTEM)
@@ -80,7 +93,11 @@ def test_what_needs_a_new_system_is_refused_with_setting_value_and_place_and_not
             continue
         with pytest.raises(SettingsError, match="needs a new system") as caught:
             refuse_unchangeable([Change("marks.long", 20, 21), change], "perps.toml")
-        assert (caught.value.field, caught.value.value, caught.value.place) == (field.name, "after", "perps.toml")
+        assert (caught.value.field, caught.value.value, caught.value.place) == (
+            field.name,
+            "after",
+            "perps.toml",
+        )
 
 
 def test_what_is_no_setting_cannot_change() -> None:

@@ -27,7 +27,11 @@ def quoted(text: str) -> list[str]:
 def rows(heading: str) -> list[list[str]]:
     """Return the cells of the table under a heading of the page on migrating."""
     part = MIGRATING.split(f"\n## {heading}\n")[1].split("\n## ")[0]
-    return [[cell.strip() for cell in line.strip("|").split("|")] for line in part.splitlines() if line.startswith("|")][2:]
+    return [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in part.splitlines()
+        if line.startswith("|")
+    ][2:]
 
 
 def sentence(start: str) -> str:
@@ -37,8 +41,17 @@ def sentence(start: str) -> str:
 @functools.cache
 def told() -> set[str]:
     """Return every text in the code, the kinds of events among them."""
-    trees = (ast.parse(path.read_text()) for path in (ROOT / "perps_actors").rglob("*.py") if path.parent.name != "settings")
-    return {node.value for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    trees = (
+        ast.parse(path.read_text())
+        for path in (ROOT / "perps_actors").rglob("*.py")
+        if path.parent.name != "settings"
+    )
+    return {
+        node.value
+        for tree in trees
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
 
 
 def test_every_default_is_what_the_documentation_says() -> None:
@@ -53,13 +66,21 @@ def test_every_default_is_what_the_documentation_says() -> None:
     table["stream"].pop("audit_s")
     endpoints = table.pop("endpoints")
     assert settings_from(table, "settings.md") == Settings(symbols=("BTCUSDT", "ETHUSDT"))
-    assert settings_from({**table, "endpoints": endpoints}, "settings.md").endpoints == Endpoints(**endpoints)
+    assert settings_from({**table, "endpoints": endpoints}, "settings.md").endpoints == Endpoints(
+        **endpoints
+    )
 
 
 def test_the_variables_shown_are_read() -> None:
-    shown = dict(part.split("=") for part in SETTINGS.split("```sh\n")[1].split("perps-actors run")[0].split())
+    shown = dict(
+        part.split("=")
+        for part in SETTINGS.split("```sh\n")[1].split("perps-actors run")[0].split()
+    )
     assert len(shown) == 4
-    assert settings_from(table_from_environment(shown), "settings.md").stream.source == shown["PERPS_STREAM_SOURCE"]
+    assert (
+        settings_from(table_from_environment(shown), "settings.md").stream.source
+        == shown["PERPS_STREAM_SOURCE"]
+    )
 
 
 def test_what_can_change_and_what_no_variable_gives_is_what_the_documentation_says() -> None:
@@ -71,9 +92,16 @@ def test_what_can_change_and_what_no_variable_gives_is_what_the_documentation_sa
 
 def test_the_tables_of_variables_are_those_that_the_code_goes_by() -> None:
     assert rows("Variables of the bot that are still read") == [
-        [f"`{original.variable}`", ", ".join(f"`{name}`" for name in original.gives), original.meaning] for original in STILL_READ
+        [
+            f"`{original.variable}`",
+            ", ".join(f"`{name}`" for name in original.gives),
+            original.meaning,
+        ]
+        for original in STILL_READ
     ]
-    assert rows("Variables that are not read") == [[", ".join(f"`{name}`" for name in names), why] for why, names in NOT_READ.items()]
+    assert rows("Variables that are not read") == [
+        [", ".join(f"`{name}`" for name in names), why] for why, names in NOT_READ.items()
+    ]
 
 
 @pytest.mark.parametrize("heading", ["Configuration of the bot", "Settings of the ticker service"])

@@ -39,17 +39,25 @@ def spelled(value, data) -> str:
     if isinstance(value, list):
         return ",".join(value)
     if isinstance(value, bool):
-        word = data.draw(st.sampled_from(["1", "true", "yes", "on"] if value else ["0", "false", "no", "off"]))
+        word = data.draw(
+            st.sampled_from(["1", "true", "yes", "on"] if value else ["0", "false", "no", "off"])
+        )
         return data.draw(st.sampled_from([word, word.upper(), word.title(), f" {word} "]))
     return str(value)
 
 
-@pytest.mark.parametrize(("field", "variable"), GIVEN, ids=lambda given: getattr(given, "name", None))
+@pytest.mark.parametrize(
+    ("field", "variable"), GIVEN, ids=lambda given: getattr(given, "name", None)
+)
 @settings(max_examples=15)
 @given(data=st.data())
 def test_every_setting_has_a_variable_that_gives_just_it(field, variable, data) -> None:
-    value = data.draw(st.sampled_from(RUNGS) if field.name == "stream.source" else VALUES[field.kind])
-    table = table_from_environment({variable: spelled(value, data), "HOME": "/root", "PERPETUAL": "1"})
+    value = data.draw(
+        st.sampled_from(RUNGS) if field.name == "stream.source" else VALUES[field.kind]
+    )
+    table = table_from_environment(
+        {variable: spelled(value, data), "HOME": "/root", "PERPETUAL": "1"}
+    )
     section, _, name = field.name.rpartition(".")
     assert table == ({section: {name: value}} if section else {name: value})
     assert type(at(table, field.name)) is type(value)
@@ -62,7 +70,15 @@ def test_what_is_live_or_what_kind_of_market_it_is_has_no_variable() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["PERPS_PROVENANCE", "PERPS_LOSSLESS", "PERPS_ENDPOINTS_REST", "PERPS_ENDPOINTS", "PERPS_LIVE", "PERPS_TRADING_LIVE"]
+    "name",
+    [
+        "PERPS_PROVENANCE",
+        "PERPS_LOSSLESS",
+        "PERPS_ENDPOINTS_REST",
+        "PERPS_ENDPOINTS",
+        "PERPS_LIVE",
+        "PERPS_TRADING_LIVE",
+    ],
 )
 def test_a_variable_for_what_is_said_on_purpose_is_refused(name) -> None:
     error = refused({name: "live"})
@@ -70,7 +86,17 @@ def test_a_variable_for_what_is_said_on_purpose_is_refused(name) -> None:
     assert "never taken from the environment" in str(error)
 
 
-@pytest.mark.parametrize("name", ["PERPS_", "PERPS_NONSENSE", "PERPS_MARKS", "PERPS_MARK_LONG", "PERPS_MARKS_LONG_", "PERPS_symbols"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "PERPS_",
+        "PERPS_NONSENSE",
+        "PERPS_MARKS",
+        "PERPS_MARK_LONG",
+        "PERPS_MARKS_LONG_",
+        "PERPS_symbols",
+    ],
+)
 def test_a_variable_that_is_none_is_refused_with_name_and_value_also_when_it_is_blank(name) -> None:
     for text in ("7", ""):
         error = refused({name: text})
@@ -78,7 +104,9 @@ def test_a_variable_that_is_none_is_refused_with_name_and_value_also_when_it_is_
         assert "is no setting" in str(error)
 
 
-@pytest.mark.parametrize("name", ["PERPS_API_KEY", "PERPS_DB_PASSWORD", "PERPS_SECRET", "PERPS_ACCESS_TOKEN"])
+@pytest.mark.parametrize(
+    "name", ["PERPS_API_KEY", "PERPS_DB_PASSWORD", "PERPS_SECRET", "PERPS_ACCESS_TOKEN"]
+)
 def test_the_value_of_an_unknown_variable_that_may_be_a_secret_is_not_shown(name) -> None:
     assert "hunter2" not in str(refused({name: "hunter2"}))
 
@@ -100,7 +128,12 @@ def test_the_value_of_an_unknown_variable_that_may_be_a_secret_is_not_shown(name
         ("PERPS_POLL_INTERVAL_S", "1e400", "poll.interval_s", "Expected a number"),
         ("PERPS_POLL_INTERVAL_S", "5s", "poll.interval_s", "Expected a number"),
         ("PERPS_STREAM_ENABLED", "maybe", "stream.enabled", "expected one of"),
-        ("PERPS_STREAM_SOURCE", "rumours", "stream.source", "expected one of book, touch, trades, rest"),
+        (
+            "PERPS_STREAM_SOURCE",
+            "rumours",
+            "stream.source",
+            "expected one of book, touch, trades, rest",
+        ),
         ("PERPS_SYMBOLS", " , ", "symbols", "at least one"),
         ("PERPS_SYMBOLS", "A,B,A", "symbols", "twice"),
         ("TRADING_SYMBOLS", "A;A", "symbols", "twice"),
@@ -111,7 +144,9 @@ def test_the_value_of_an_unknown_variable_that_may_be_a_secret_is_not_shown(name
         ("RISK_MAX_MARK_STALENESS_SECONDS", "0", "risk.stale_soft_s", "above zero"),
     ],
 )
-def test_a_value_that_cannot_be_used_is_refused_with_variable_value_and_why(variable, text, field, why) -> None:
+def test_a_value_that_cannot_be_used_is_refused_with_variable_value_and_why(
+    variable, text, field, why
+) -> None:
     error = refused({variable: text})
     assert error.place == variable
     assert error.field.startswith(field)
@@ -120,7 +155,9 @@ def test_a_value_that_cannot_be_used_is_refused_with_variable_value_and_why(vari
 
 
 @given(st.dictionaries(st.sampled_from([variable for _, variable in GIVEN]), st.text(max_size=6)))
-def test_whatever_a_variable_holds_gives_a_table_of_right_types_or_an_error_that_names_it(environ) -> None:
+def test_whatever_a_variable_holds_gives_a_table_of_right_types_or_an_error_that_names_it(
+    environ,
+) -> None:
     try:
         table = table_from_environment(environ)
     except SettingsError as error:
@@ -145,13 +182,22 @@ def test_a_blank_variable_counts_as_not_set(variable) -> None:
         ({"PERPS_ENABLE_STREAMING": ""}, {}),
         ({"DISABLE_WS_STREAMING": "on"}, {"stream": {"enabled": False}}),
         ({"DISABLE_WS_STREAMING": "0"}, {}),
-        ({"DISABLE_WS_STREAMING": "1", "PERPS_ENABLE_STREAMING": "1"}, {"stream": {"enabled": False}}),
-        ({"DISABLE_WS_STREAMING": "0", "PERPS_ENABLE_STREAMING": "1"}, {"stream": {"enabled": True}}),
+        (
+            {"DISABLE_WS_STREAMING": "1", "PERPS_ENABLE_STREAMING": "1"},
+            {"stream": {"enabled": False}},
+        ),
+        (
+            {"DISABLE_WS_STREAMING": "0", "PERPS_ENABLE_STREAMING": "1"},
+            {"stream": {"enabled": True}},
+        ),
         ({"PERPS_STREAM_LEVEL": "2"}, {"stream": {"level": 2}}),
         ({"PERPS_STREAMING_REST_INTERVAL": "7"}, {"poll": {"interval_s": 7.0}}),
         ({"PERPS_STREAMING_REST_INTERVAL": "0.1"}, {"poll": {"interval_s": 0.5}}),
         ({"PERPS_STREAMING_REST_INTERVAL": "-3"}, {"poll": {"interval_s": 0.5}}),
-        ({"RISK_MAX_MARK_STALENESS_SECONDS": "120"}, {"risk": {"stale_soft_s": 120.0, "stale_hard_s": 240.0}}),
+        (
+            {"RISK_MAX_MARK_STALENESS_SECONDS": "120"},
+            {"risk": {"stale_soft_s": 120.0, "stale_hard_s": 240.0}},
+        ),
     ],
 )
 def test_a_variable_of_the_bot_keeps_its_meaning(environ, table) -> None:
@@ -162,8 +208,18 @@ def test_a_variable_of_the_bot_keeps_its_meaning(environ, table) -> None:
     ("environ", "table"),
     [
         ({"PERPS_SYMBOLS": "A", "TRADING_SYMBOLS": "B"}, {"symbols": ["A"]}),
-        ({"PERPS_STREAM_ENABLED": "1", "DISABLE_WS_STREAMING": "1", "PERPS_ENABLE_STREAMING": "0"}, {"stream": {"enabled": True}}),
-        ({"PERPS_POLL_INTERVAL_S": "0.2", "PERPS_STREAMING_REST_INTERVAL": "9"}, {"poll": {"interval_s": 0.2}}),
+        (
+            {
+                "PERPS_STREAM_ENABLED": "1",
+                "DISABLE_WS_STREAMING": "1",
+                "PERPS_ENABLE_STREAMING": "0",
+            },
+            {"stream": {"enabled": True}},
+        ),
+        (
+            {"PERPS_POLL_INTERVAL_S": "0.2", "PERPS_STREAMING_REST_INTERVAL": "9"},
+            {"poll": {"interval_s": 0.2}},
+        ),
         (
             {"PERPS_RISK_STALE_HARD_S": "500", "RISK_MAX_MARK_STALENESS_SECONDS": "120"},
             {"risk": {"stale_soft_s": 120.0, "stale_hard_s": 500.0}},
@@ -174,6 +230,8 @@ def test_the_variable_of_a_settings_own_name_wins_over_one_of_the_bot(environ, t
     assert table_from_environment(environ) == table
 
 
-@pytest.mark.parametrize("pattern", [pattern for patterns in NOT_READ.values() for pattern in patterns])
+@pytest.mark.parametrize(
+    "pattern", [pattern for patterns in NOT_READ.values() for pattern in patterns]
+)
 def test_a_variable_of_the_bot_without_a_counterpart_changes_nothing(pattern) -> None:
     assert table_from_environment({pattern.replace("*", "ANYTHING"): "not even a number"}) == {}

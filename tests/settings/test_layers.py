@@ -23,14 +23,27 @@ def refused(**given) -> SettingsError:
 
 
 @given(st.sets(st.sampled_from(["file", "environment", "code"])))
-def test_code_wins_over_the_environment_over_the_file_over_the_default(tmp_path_factory, places) -> None:
-    path = write(tmp_path_factory.mktemp("layers"), 'symbols = ["A"]\n' + ("[marks]\nlong = 31\n" if "file" in places else ""))
+def test_code_wins_over_the_environment_over_the_file_over_the_default(
+    tmp_path_factory, places
+) -> None:
+    path = write(
+        tmp_path_factory.mktemp("layers"),
+        'symbols = ["A"]\n' + ("[marks]\nlong = 31\n" if "file" in places else ""),
+    )
     settings = settings_of(
         file=path,
         environ={"PERPS_MARKS_LONG": "32"} if "environment" in places else {},
         table={"marks": {"long": 33}} if "code" in places else {},
     )
-    expected = 33 if "code" in places else 32 if "environment" in places else 31 if "file" in places else 20
+    expected = (
+        33
+        if "code" in places
+        else 32
+        if "environment" in places
+        else 31
+        if "file" in places
+        else 20
+    )
     assert (settings.marks.long, settings.marks.short) == (expected, 5)
 
 
@@ -41,7 +54,12 @@ def test_sections_are_joined_setting_by_setting(tmp_path) -> None:
         environ={"PERPS_STREAM_LEVEL": "3", "PERPS_STREAM_CLIMB_AFTER": "7"},
         table={"symbols": ["A"], "stream": {"climb_after": 8}},
     ).stream
-    assert (stream.source, stream.level, stream.patience_s, stream.climb_after) == ("touch", 3, 9.0, 8)
+    assert (stream.source, stream.level, stream.patience_s, stream.climb_after) == (
+        "touch",
+        3,
+        9.0,
+        8,
+    )
 
 
 def test_without_being_given_it_the_environment_is_not_looked_at(monkeypatch) -> None:
@@ -57,12 +75,19 @@ def test_an_error_names_the_file_variable_or_call_that_gave_the_value(tmp_path) 
     assert (mended.field, mended.place) == ("poll.nonsense", str(path))
     over = refused(file=path, table={"marks": {"long": -1}, "poll": {"nonsense": 2}}, place="run()")
     assert (over.field, over.value, over.place) == ("marks.long", -1, "run()")
-    assert refused(environ={"PERPS_RISK_STALE_HARD_S": "1"}, table={"symbols": ["A"]}).place == "PERPS_RISK_STALE_HARD_S"
+    assert (
+        refused(environ={"PERPS_RISK_STALE_HARD_S": "1"}, table={"symbols": ["A"]}).place
+        == "PERPS_RISK_STALE_HARD_S"
+    )
 
 
 def test_two_limits_that_contradict_each_other_are_blamed_on_where_one_was_given() -> None:
     error = refused(environ={"PERPS_RISK_STALE_SOFT_S": "400"}, table={"symbols": ["A"]})
-    assert (error.field, error.value, error.place) == ("risk.stale_hard_s", 360.0, "PERPS_RISK_STALE_SOFT_S")
+    assert (error.field, error.value, error.place) == (
+        "risk.stale_hard_s",
+        360.0,
+        "PERPS_RISK_STALE_SOFT_S",
+    )
 
 
 def test_what_was_given_nowhere_is_missing_from_all_places(tmp_path) -> None:
@@ -71,7 +96,9 @@ def test_what_was_given_nowhere_is_missing_from_all_places(tmp_path) -> None:
 
 
 @pytest.mark.parametrize("table", [{"marks": {"long": 50}}, {"marks": {}}])
-def test_a_section_of_the_file_that_is_no_table_is_refused_whatever_is_given_over_it(tmp_path, table) -> None:
+def test_a_section_of_the_file_that_is_no_table_is_refused_whatever_is_given_over_it(
+    tmp_path, table
+) -> None:
     path = write(tmp_path, "marks = 5\n")
     error = refused(file=path, table={"symbols": ["A"], **table})
     assert (error.field, error.value, error.place) == ("marks", 5, str(path))
@@ -86,5 +113,7 @@ def test_a_file_that_changed_is_laid_under_what_overrides_it(tmp_path) -> None:
 
 
 def test_what_is_known_of_the_venue_lies_under_everything_that_is_given(tmp_path) -> None:
-    layers = layers_of(file=write(tmp_path, 'venue = "given"\n')).over({"venue": "known", "symbols": ["A"]}, "venue")
+    layers = layers_of(file=write(tmp_path, 'venue = "given"\n')).over(
+        {"venue": "known", "symbols": ["A"]}, "venue"
+    )
     assert (layers.settings().venue, layers.settings().symbols) == ("given", ("A",))

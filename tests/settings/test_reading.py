@@ -52,8 +52,16 @@ def test_there_are_numbers_in_every_section() -> None:
 
 @pytest.mark.parametrize(("section", "name", "default"), NUMBERS)
 @settings(max_examples=15)
-@given(value=st.one_of(st.integers(max_value=0), st.floats(max_value=0), st.sampled_from([math.inf, -math.inf, math.nan])))
-def test_a_number_that_is_not_above_zero_and_finite_is_refused_with_field_value_and_place(section, name, default, value) -> None:
+@given(
+    value=st.one_of(
+        st.integers(max_value=0),
+        st.floats(max_value=0),
+        st.sampled_from([math.inf, -math.inf, math.nan]),
+    )
+)
+def test_a_number_that_is_not_above_zero_and_finite_is_refused_with_field_value_and_place(
+    section, name, default, value
+) -> None:
     if type(default) is int and type(value) is float:
         value = 0
     error = refused({section: {name: value}})
@@ -70,7 +78,11 @@ def test_a_number_that_is_not_above_zero_and_finite_is_refused_with_field_value_
 @settings(max_examples=15)
 @given(data=st.data())
 def test_every_number_above_zero_is_taken(section, name, default, data) -> None:
-    strategy = st.integers(1, 10**9) if type(default) is int else st.floats(1e-6, 1e9) | st.integers(1, 10**9)
+    strategy = (
+        st.integers(1, 10**9)
+        if type(default) is int
+        else st.floats(1e-6, 1e9) | st.integers(1, 10**9)
+    )
     value = data.draw(strategy)
     table = {name: value}
     if section == "risk":
@@ -91,10 +103,18 @@ def test_every_number_above_zero_is_taken(section, name, default, data) -> None:
         ({"marks": []}, "marks", ""),
         ({"marks": None}, "marks", ""),
         ({"stream": {"enabled": 1}}, "stream.enabled", "expected bool, was int"),
-        ({"stream": {"source": "rumours"}}, "stream.source", "expected one of book, touch, trades, rest"),
+        (
+            {"stream": {"source": "rumours"}},
+            "stream.source",
+            "expected one of book, touch, trades, rest",
+        ),
         ({"stream": {"source": ["book"]}}, "stream.source", ""),
         ({"stream": {"patience_s": "5"}}, "stream.patience_s", "expected float, was str"),
-        ({"provenance": "hearsay"}, "provenance", "expected one of live, recording, synthetic, replay"),
+        (
+            {"provenance": "hearsay"},
+            "provenance",
+            "expected one of live, recording, synthetic, replay",
+        ),
         ({"lossless": "yes"}, "lossless", "expected bool, was str"),
         ({"seed": 1.5}, "seed", "expected int, was float"),
         ({"venue": 5}, "venue", "expected str, was int"),
@@ -105,11 +125,19 @@ def test_every_number_above_zero_is_taken(section, name, default, data) -> None:
         ({"symbols": ["BTCUSDT", " "]}, "symbols", "blank"),
         ({"symbols": [" BTCUSDT"]}, "symbols", "blank"),
         ({"symbols": ["A", "B", "A"]}, "symbols", "names a symbol twice"),
-        ({"risk": {"stale_soft_s": 400.0}}, "risk.stale_hard_s", "must not be below stale_soft_s = 400"),
+        (
+            {"risk": {"stale_soft_s": 400.0}},
+            "risk.stale_hard_s",
+            "must not be below stale_soft_s = 400",
+        ),
         ({"journal": {"path": 5}}, "journal.path", "expected str, was int"),
         ({"journal": {"rest_marks": 0}}, "journal.rest_marks", "expected bool, was int"),
         ({"endpoints": {"stream": "ws://127.0.0.1:1"}}, "endpoints.rest", "is missing"),
-        ({"endpoints": {"stream": 5, "rest": "http://127.0.0.1:1"}}, "endpoints.stream", "expected str, was int"),
+        (
+            {"endpoints": {"stream": 5, "rest": "http://127.0.0.1:1"}},
+            "endpoints.stream",
+            "expected str, was int",
+        ),
         ({"endpoints": "ws://127.0.0.1:1"}, "endpoints", ""),
     ],
 )
@@ -128,17 +156,24 @@ def test_symbols_are_required() -> None:
 
 json_like = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
+    ),
     max_leaves=6,
 )
 field_names = st.sampled_from([field.name for field in attrs.fields(Settings)])
-section_tables = st.dictionaries(st.sampled_from(sorted({name for _, name, _ in NUMBERS} | {"source", "path", "enabled"})), json_like)
+section_tables = st.dictionaries(
+    st.sampled_from(sorted({name for _, name, _ in NUMBERS} | {"source", "path", "enabled"})),
+    json_like,
+)
 
 
 @settings(max_examples=60)
 @given(st.dictionaries(field_names | st.text(max_size=5), json_like | section_tables, max_size=4))
 def test_whatever_a_file_holds_gives_settings_or_an_error_that_names_the_place(table) -> None:
-    with suppress(SettingsError) if "symbols" in table else pytest.raises(SettingsError, match=PLACE):
+    with (
+        suppress(SettingsError) if "symbols" in table else pytest.raises(SettingsError, match=PLACE)
+    ):
         assert isinstance(settings_from(table, PLACE), Settings)
 
 
@@ -148,7 +183,10 @@ def test_a_file_is_read_as_toml(tmp_path) -> None:
     assert settings_from(read_settings(path), str(path)).marks == MarkSettings(long=50)
 
 
-@pytest.mark.parametrize(("content", "why"), [(None, "No such file"), (b"marks = ", "is no TOML"), (b"\xff\xfe", "is no TOML")])
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [(None, "No such file"), (b"marks = ", "is no TOML"), (b"\xff\xfe", "is no TOML")],
+)
 def test_a_file_that_cannot_be_read_is_refused_with_its_name(tmp_path, content, why) -> None:
     path = tmp_path / "perps.toml"
     if content is not None:

@@ -4,8 +4,8 @@ import attrs
 import pytest
 
 from perps_actors.errors import SettingsError
+from perps_actors.host.system import PerpsSystem
 from perps_actors.settings import MarkSettings, RiskSettings, Settings, StreamSettings
-from perps_actors.system import PerpsSystem
 from perps_actors.testing import FakeNetwork, SimulatedRuntime
 
 
@@ -37,10 +37,14 @@ def test_settings_cannot_be_changed_once_made() -> None:
         (Settings(symbols=("BTC\nUSDT",)), "symbols"),
     ],
 )
-def test_a_venue_or_symbol_that_cannot_be_is_refused_before_anything_starts(given_settings, field) -> None:
+def test_a_venue_or_symbol_that_cannot_be_is_refused_before_anything_starts(
+    given_settings, field
+) -> None:
     runtime = SimulatedRuntime()
     with pytest.raises(SettingsError) as caught:
-        PerpsSystem(given_settings, replace={"network": FakeNetwork(runtime.clock), "runtime": runtime})
+        PerpsSystem(
+            given_settings, replace={"network": FakeNetwork(runtime.clock), "runtime": runtime}
+        )
     assert caught.value.field == field
 
 

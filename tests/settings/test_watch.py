@@ -59,7 +59,9 @@ def test_a_change_that_leaves_size_and_times_as_they_were_is_told(file, path) ->
     assert file.look() == {"seed": 2}
 
 
-@pytest.mark.parametrize("vanish", [Path.unlink, lambda path: path.write_text(""), lambda path: path.write_text(" \n")])
+@pytest.mark.parametrize(
+    "vanish", [Path.unlink, lambda path: path.write_text(""), lambda path: path.write_text(" \n")]
+)
 def test_a_file_that_is_gone_or_empty_for_a_moment_has_not_changed(file, path, vanish) -> None:
     vanish(path)
     assert file.look() is None
@@ -80,7 +82,9 @@ def test_a_file_that_comes_later_is_told_when_it_is_there(tmp_path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"seed = ", b"\xff\xfe"])
-def test_a_file_that_is_no_toml_is_refused_once_and_told_when_it_is_mended(file, path, content) -> None:
+def test_a_file_that_is_no_toml_is_refused_once_and_told_when_it_is_mended(
+    file, path, content
+) -> None:
     path.write_bytes(content)
     with pytest.raises(SettingsError, match="is no TOML") as caught:
         file.look()

@@ -60,7 +60,9 @@ class Reader:
 
     def wait_for(self, count: int, timeout_s: float = 10.0) -> list[bytes]:
         with self.arrived:
-            assert self.arrived.wait_for(lambda: len(self.frames) >= count, timeout_s), f"{len(self.frames)} of {count} frames came"
+            assert self.arrived.wait_for(lambda: len(self.frames) >= count, timeout_s), (
+                f"{len(self.frames)} of {count} frames came"
+            )
             return list(self.frames)
 
     def wait_until_closed(self, timeout_s: float = 15.0) -> None:
@@ -108,16 +110,31 @@ class Tape:
     lines: list[dict[str, Any]] = attrs.Factory(list)
 
     def frame(self, stream: str, *, t: float | None = None, **data: Any) -> bytes:
-        text = json.dumps({"stream": stream, "data": {"s": stream.partition("@")[0].upper(), **data}}, separators=(",", ":"))
+        text = json.dumps(
+            {"stream": stream, "data": {"s": stream.partition("@")[0].upper(), **data}},
+            separators=(",", ":"),
+        )
         self.lines.append({"t": t, "conn": "ws-1", "dir": "ws", "url": "wss://venue", "data": text})
         return text.encode()
 
-    def depth(self, symbol: str, last: int, *, t: float | None = None, **sides: list[list[str]]) -> bytes:
+    def depth(
+        self, symbol: str, last: int, *, t: float | None = None, **sides: list[list[str]]
+    ) -> bytes:
         rest = {"e": "depthUpdate", "E": last, "T": last, "U": last, "u": last, "pu": last - 1}
-        return self.frame(f"{symbol.lower()}@depth@100ms", t=t, **rest, b=sides.get("b", []), a=sides.get("a", []))
+        return self.frame(
+            f"{symbol.lower()}@depth@100ms", t=t, **rest, b=sides.get("b", []), a=sides.get("a", [])
+        )
 
     def answer(self, path: str, body: str, *, t: float | None = None) -> None:
-        self.lines.append({"t": t, "conn": "http-0", "dir": "http", "url": f"https://fapi.binance.com{path}", "data": body})
+        self.lines.append(
+            {
+                "t": t,
+                "conn": "http-0",
+                "dir": "http",
+                "url": f"https://fapi.binance.com{path}",
+                "data": body,
+            }
+        )
 
     def write(self, meta: dict[str, Any] | None = None) -> Path:
         self.folder.mkdir(exist_ok=True)

@@ -50,14 +50,18 @@ class Foreign:
 
     def serve(self, venue: str) -> VenueProcess:
         """Serve a venue with what is listed."""
-        return VenueProcess.start("--venue", venue, "--symbols", ",".join(listed.id for listed in self.listed))
+        return VenueProcess.start(
+            "--venue", venue, "--symbols", ",".join(listed.id for listed in self.listed)
+        )
 
     def at(self, venue: VenueProcess, module: ModuleType) -> Any:
         """Make the client, of `ccxt` or `ccxt.pro`, with no address but the venue's; currencies are for those who have an account."""
         named = getattr(module, self.name)
         # What is kept for one venue alone leaves the watching class in its module.
         make = getattr(named, self.name) if isinstance(named, ModuleType) else named
-        client = make({"options": self.options, "enableRateLimit": False, "has": {"fetchCurrencies": False}})
+        client = make(
+            {"options": self.options, "enableRateLimit": False, "has": {"fetchCurrencies": False}}
+        )
         client.urls["api"] = on_loopback(client.urls["api"], venue.endpoints)
         return client
 
@@ -67,7 +71,9 @@ def on_loopback(urls: Any, endpoints: Endpoints) -> Any:
     if isinstance(urls, dict):
         return {name: on_loopback(below, endpoints) for name, below in urls.items()}
     scheme, _, rest = urls.partition("://")
-    return (endpoints.stream if scheme.startswith("ws") else endpoints.rest) + re.sub(r"^[^/]+", "", rest)
+    return (endpoints.stream if scheme.startswith("ws") else endpoints.rest) + re.sub(
+        r"^[^/]+", "", rest
+    )
 
 
 def addresses(urls: Any) -> Iterator[str]:
@@ -118,9 +124,15 @@ FOREIGN = {
         name="okx",
         options=SWAPS,
         listed=(
-            Listed(id="BTC-USDT-SWAP", symbol="BTC/USDT:USDT", tick=0.1, lot=0.01, contract_size=0.01),
-            Listed(id="ETH-USDT-SWAP", symbol="ETH/USDT:USDT", tick=0.01, lot=0.01, contract_size=0.01),
-            Listed(id="SOL-USDT-SWAP", symbol="SOL/USDT:USDT", tick=0.01, lot=0.01, contract_size=0.01),
+            Listed(
+                id="BTC-USDT-SWAP", symbol="BTC/USDT:USDT", tick=0.1, lot=0.01, contract_size=0.01
+            ),
+            Listed(
+                id="ETH-USDT-SWAP", symbol="ETH/USDT:USDT", tick=0.01, lot=0.01, contract_size=0.01
+            ),
+            Listed(
+                id="SOL-USDT-SWAP", symbol="SOL/USDT:USDT", tick=0.01, lot=0.01, contract_size=0.01
+            ),
         ),
         mark={"instType": "SWAP"},
     ),
@@ -136,7 +148,9 @@ FOREIGN = {
     ),
     "bitmex": Foreign(
         name="bitmex",
-        listed=(Listed(id="XBTUSDT", symbol="BTC/USDT:USDT", tick=0.5, lot=100, contract_size=0.000001),),
+        listed=(
+            Listed(id="XBTUSDT", symbol="BTC/USDT:USDT", tick=0.5, lot=100, contract_size=0.000001),
+        ),
         watches="mark",
     ),
     "kraken_futures": Foreign(

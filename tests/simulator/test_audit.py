@@ -18,9 +18,9 @@ from perps_actors.simulator.market import SyntheticMarket
 from perps_actors.simulator.process import VenueProcess
 from perps_actors.simulator.sides import SERVED, side_of
 from perps_actors.transport.wire import HttpRequest
-from perps_actors.venues.audited import PURPOSE, AuditedStream
-from perps_actors.venues.contract import Complaint, SendFrame
+from perps_actors.venues.contract import InvalidInput, SendFrame
 from perps_actors.venues.registry import venue
+from perps_actors.venues.toolkit.audit import PURPOSE, AuditedStream
 
 START = 1_700_000_000_000_000_000
 STEP = 100_000_000
@@ -45,7 +45,9 @@ class Quiet:
         self.book = _depth(self.book, bids=(*change, *others), **step)
         told = [level for level in self.told.bids if level[0] != price]
         self.told = _depth(self.told, bids=(*change, *told), **step)
-        return self.side.streams.depth_frames(_depth(self.book, bids=change, asks=(), first=last + 1, previous=last, whole=False))
+        return self.side.streams.depth_frames(
+            _depth(self.book, bids=change, asks=(), first=last + 1, previous=last, whole=False)
+        )
 
     def instruments(self):
         return self._made.instruments()
@@ -74,7 +76,9 @@ class Session:
     def __init__(self, name, market, *, every_s=1.0, late=2):
         known = venue(name)
         self.market, self.side, self.late = market, side_of(name), late
-        self.adapter = AuditedStream(known.stream(known.endpoints), known.rest(known.endpoints), every_s)
+        self.adapter = AuditedStream(
+            known.stream(known.endpoints), known.rest(known.endpoints), every_s
+        )
         self.said, self.audits, self._waiting = [], 0, []
 
     def frames(self, frames, now_ns):
@@ -117,7 +121,13 @@ def lost(book):
 
 def resized(book):
     """Return a book whose fifth ask has another size in REST."""
-    return _depth(book, asks=tuple((price, "77777" if index == 4 else size) for index, (price, size) in enumerate(book.asks)))
+    return _depth(
+        book,
+        asks=tuple(
+            (price, "77777" if index == 4 else size)
+            for index, (price, size) in enumerate(book.asks)
+        ),
+    )
 
 
 def grown(book):
@@ -140,7 +150,9 @@ def test_a_book_that_rest_has_otherwise_twice_is_withdrawn_and_begun_anew(name, 
         session.frames(market.nudge(), market.now)
     assert [withdrawn.cause.partition(":")[0] for withdrawn in session.withdrawn()][:1] == ["audit"]
     behind = session.said[session.said.index(session.withdrawn()[0]) + 1 :]
-    anew = isinstance(behind[0], SendFrame) or (isinstance(behind[0], BookTop) and behind[0].snapshot)
+    anew = isinstance(behind[0], SendFrame) or (
+        isinstance(behind[0], BookTop) and behind[0].snapshot
+    )
     assert anew, behind[:2]
 
 
@@ -158,7 +170,7 @@ def test_a_true_book_is_left_alone_however_late_the_answers_come(name, seed, lat
             session.frames(side.streams.depth_frames(happening.depth), START + step * STEP)
     assert session.audits >= 2
     assert session.withdrawn() == []
-    assert [outcome for outcome in session.said if isinstance(outcome, Complaint)] == []
+    assert [outcome for outcome in session.said if isinstance(outcome, InvalidInput)] == []
 
 
 def test_an_answer_older_than_the_book_was_says_nothing() -> None:
@@ -174,16 +186,20 @@ def test_an_answer_older_than_the_book_was_says_nothing() -> None:
     assert session.withdrawn() == []
 
 
-@pytest.mark.parametrize(("status", "body"), [(500, b""), (None, b""), (200, b"{}"), (200, b"[" * 50_000)])
-def test_an_answer_that_cannot_be_read_is_a_complaint_and_the_next_audit_comes(status, body) -> None:
+@pytest.mark.parametrize(
+    ("status", "body"), [(500, b""), (None, b""), (200, b"{}"), (200, b"[" * 50_000)]
+)
+def test_an_answer_that_cannot_be_read_is_a_complaint_and_the_next_audit_comes(
+    status, body
+) -> None:
     market = Quiet("okx")
     session = Session("okx", market)
     session._answer = lambda request, now_ns: session.adapter.answer(request, status, body, now_ns)
     session.begin(market.now)
     for _ in range(60):
         session.frames(market.nudge(), market.now)
-    complaints = [outcome for outcome in session.said if isinstance(outcome, Complaint)]
-    assert len(complaints) >= 3
+    invalid_inputs = [outcome for outcome in session.said if isinstance(outcome, InvalidInput)]
+    assert len(invalid_inputs) >= 3
     assert session.withdrawn() == []
 
 
@@ -210,15 +226,19 @@ def test_a_connection_that_ends_ends_the_audit_of_its_book() -> None:
 
 def test_a_system_audits_its_books_over_sockets_and_finds_a_true_venue_true() -> None:
     with VenueProcess.start("--venue", "okx") as served:
-        base = Settings(venue="okx", symbols=served.symbols, endpoints=served.endpoints, provenance="synthetic")
+        base = Settings(
+            venue="okx", symbols=served.symbols, endpoints=served.endpoints, provenance="synthetic"
+        )
         found: list[Event] = []
         marked = threading.Semaphore(0)
-        with PerpsSystem(attrs.evolve(base, stream=attrs.evolve(base.stream, audit_s=0.5))) as system:
+        with PerpsSystem(
+            attrs.evolve(base, stream=attrs.evolve(base.stream, audit_s=0.5))
+        ) as system:
             system.subscribe(found.append, Event, kinds=("book_withdrawn", "input_rejected"))
             system.subscribe(lambda _: marked.release(), instruments=served.symbols[:1])
             for _ in range(50):
                 assert marked.acquire(timeout=20)
-            assert system.stream_statistics().complaints == 0
+            assert system.stream_statistics().invalid_inputs == 0
     assert found == []
 
 
@@ -259,7 +279,9 @@ class Flickering(Quiet):
     def _flicker(self):
         there = [level for level in self.book.bids if level[0] == self._price]
         bids = [level for level in self.book.bids if level[0] != self._price]
-        bids = sorted([*bids, *([] if there else [(self._price, "7")])], key=lambda level: -float(level[0]))
+        bids = sorted(
+            [*bids, *([] if there else [(self._price, "7")])], key=lambda level: -float(level[0])
+        )
         last = self.book.last
         self.book = self.told = _depth(self.book, bids=tuple(bids), last=last + 1)
         change = ((self._price, "0" if there else "7"),)

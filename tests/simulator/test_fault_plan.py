@@ -13,7 +13,9 @@ def test_json_and_toml_say_the_same(tmp_path: Path) -> None:
     (tmp_path / "b.json").write_text('[{"at_s": 5, "do": "gap", "for_s": 3}]')
     (tmp_path / "c.toml").write_text('[[faults]]\nat_s = 5\ndo = "gap"\nfor_s = 3\n')
     plans = [read_faults(tmp_path / name) for name in ("a.json", "b.json", "c.toml")]
-    assert [[plan.remaining_s("gap", at) for at in (4.9, 5, 7, 8)] for plan in plans] == [[0, 3, 1, 0]] * 3
+    assert [[plan.remaining_s("gap", at) for at in (4.9, 5, 7, 8)] for plan in plans] == [
+        [0, 3, 1, 0]
+    ] * 3
 
 
 def test_faults_that_follow_without_a_pause_hold_together() -> None:
@@ -26,7 +28,11 @@ def test_faults_that_follow_without_a_pause_hold_together() -> None:
     ("name", "text", "said"),
     [
         ("f.json", '[{"at_s": 1, "do": "explode"}]', r"faults\[0\]\.do = 'explode'"),
-        ("f.json", '[{"at_s": 1, "do": "gap"}, {"at_s": -1, "do": "gap"}]', r"faults\[1\]\.at_s = -1"),
+        (
+            "f.json",
+            '[{"at_s": 1, "do": "gap"}, {"at_s": -1, "do": "gap"}]',
+            r"faults\[1\]\.at_s = -1",
+        ),
         ("f.json", '[{"at_s": NaN, "do": "gap"}]', r"faults\[0\]\.at_s = nan"),
         ("f.json", '[{"at_s": true, "do": "gap"}]', r"faults\[0\]\.at_s = True"),
         ("f.json", '[{"do": "gap"}]', r"faults\[0\]\.at_s = None"),
@@ -38,7 +44,9 @@ def test_faults_that_follow_without_a_pause_hold_together() -> None:
         ("f.toml", "= 1", r"f\.toml: faults cannot be read"),
     ],
 )
-def test_a_bad_file_is_refused_with_field_value_and_place(tmp_path: Path, name: str, text: str, said: str) -> None:
+def test_a_bad_file_is_refused_with_field_value_and_place(
+    tmp_path: Path, name: str, text: str, said: str
+) -> None:
     (tmp_path / name).write_text(text)
     with pytest.raises(SimulatorError, match=said):
         read_faults(tmp_path / name)

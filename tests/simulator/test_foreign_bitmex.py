@@ -16,6 +16,15 @@ UNDER_THE_NAME_OF_CCXT = "import bitmex, pytest, sys; sys.exit(pytest.main(sys.a
 def test_the_client_that_is_kept_for_bitmex_alone_reads_it_as_others_are_read() -> None:
     files = [str(test.__file__) for test in (test_foreign_clients, test_foreign_streams)]
     command = [sys.executable, "-c", UNDER_THE_NAME_OF_CCXT, "-v", "-p", "no:cacheprovider", *files]
-    played = subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE_S, check=False, cwd=Path(__file__).parents[2])
+    played = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_S,
+        check=False,
+        cwd=Path(__file__).parents[2],
+    )
     assert played.returncode == 0, played.stdout[-4000:] + played.stderr[-4000:]
-    assert set(re.findall(r"(\w+)\.py::\w+\[bitmex\] PASSED", played.stdout)) == {Path(file).stem for file in files}
+    assert set(re.findall(r"(\w+)\.py::\w+\[bitmex\] PASSED", played.stdout)) == {
+        Path(file).stem for file in files
+    }

@@ -14,11 +14,22 @@ from requests.adapters import HTTPAdapter
 from tests.simulator.foreign_clients import FOREIGN, Foreign, addresses, known
 
 TRIES = 40
-FUNDED = known(ccxt, "binance_futures", "binance_delivery", "bybit", "okx", "gateio_futures", "kraken_futures", "bitmex")
+FUNDED = known(
+    ccxt,
+    "binance_futures",
+    "binance_delivery",
+    "bybit",
+    "okx",
+    "gateio_futures",
+    "kraken_futures",
+    "bitmex",
+)
 """Of the others this client makes the rate out of their history, which is another request."""
 INTERESTED = known(ccxt, "binance_futures", "binance_delivery", "okx", "deribit")
 """Of the others it is in the ticker, or this client asks for its history."""
-TIMED = known(ccxt, "binance_futures", "binance_delivery", "bybit", "okx", "deribit", "coinbase_international")
+TIMED = known(
+    ccxt, "binance_futures", "binance_delivery", "bybit", "okx", "deribit", "coinbase_international"
+)
 
 
 @pytest.fixture(scope="module", params=known(ccxt))
@@ -39,7 +50,9 @@ def on_grid(price: float, tick: float) -> bool:
 
 def test_it_knows_no_address_but_the_venue(reading: tuple[Foreign, Any]) -> None:
     _, client = reading
-    assert {urlsplit(address).hostname for address in addresses(client.urls["api"])} == {"127.0.0.1"}
+    assert {urlsplit(address).hostname for address in addresses(client.urls["api"])} == {
+        "127.0.0.1"
+    }
     with pytest.raises(Exception, match="No connection adapters"):
         client.session.get("https://example.org", timeout=1)
 
@@ -49,9 +62,17 @@ def test_what_is_listed_is_loaded_as_it_is(reading: tuple[Foreign, Any]) -> None
     assert set(client.markets) == {listed.symbol for listed in foreign.listed}
     for listed in foreign.listed:
         market = client.market(listed.symbol)
-        assert (market["id"], market["settle"], market["active"], market["type"]) == (listed.id, listed.settle, True, "swap")
+        assert (market["id"], market["settle"], market["active"], market["type"]) == (
+            listed.id,
+            listed.settle,
+            True,
+            "swap",
+        )
         assert (market["linear"], market["inverse"]) == (not listed.inverse, listed.inverse)
-        assert (market["precision"]["price"], market["precision"]["amount"]) == (listed.tick, listed.lot)
+        assert (market["precision"]["price"], market["precision"]["amount"]) == (
+            listed.tick,
+            listed.lot,
+        )
         assert market["contractSize"] == listed.contract_size
 
 
@@ -68,7 +89,11 @@ def test_a_book_is_in_order_on_the_grid_and_uncrossed(reading: tuple[Foreign, An
 
 
 def best_prices(foreign: Foreign, client: Any, symbol: str) -> dict[str, Any]:
-    return client.fetch_ticker(symbol) if foreign.has_ticker else client.fetch_bids_asks([symbol])[symbol]
+    return (
+        client.fetch_ticker(symbol)
+        if foreign.has_ticker
+        else client.fetch_bids_asks([symbol])[symbol]
+    )
 
 
 def test_the_best_prices_are_those_of_the_book(reading: tuple[Foreign, Any]) -> None:
@@ -76,7 +101,10 @@ def test_the_best_prices_are_those_of_the_book(reading: tuple[Foreign, Any]) -> 
     for listed in foreign.listed:
         # The market moves ten times a second: now and then it does so between the two requests.
         for _ in range(TRIES):
-            book, best = client.fetch_order_book(listed.symbol, 5), best_prices(foreign, client, listed.symbol)
+            book, best = (
+                client.fetch_order_book(listed.symbol, 5),
+                best_prices(foreign, client, listed.symbol),
+            )
             if (best["bid"], best["ask"]) == (book["bids"][0][0], book["asks"][0][0]):
                 break
         else:
@@ -86,7 +114,9 @@ def test_the_best_prices_are_those_of_the_book(reading: tuple[Foreign, Any]) -> 
 def test_the_best_prices_of_all_are_asked_for_at_once(reading: tuple[Foreign, Any]) -> None:
     foreign, client = reading
     # Deribit is asked by currency, and this client asks for one.
-    symbols = [listed.symbol for listed in foreign.listed][: 1 if foreign.name == "deribit" else None]
+    symbols = [listed.symbol for listed in foreign.listed][
+        : 1 if foreign.name == "deribit" else None
+    ]
     best = client.fetch_tickers(symbols) if foreign.has_ticker else client.fetch_bids_asks(symbols)
     assert set(best) == set(symbols)
     assert all(0 < each["bid"] < each["ask"] for each in best.values())
@@ -95,26 +125,41 @@ def test_the_best_prices_of_all_are_asked_for_at_once(reading: tuple[Foreign, An
 def test_the_mark_is_near_the_market(reading: tuple[Foreign, Any]) -> None:
     foreign, client = reading
     for listed in foreign.listed:
-        marked = client.fetch_ticker(listed.symbol) if foreign.mark is None else client.fetch_mark_price(listed.symbol, foreign.mark)
-        assert marked["markPrice"] == pytest.approx(best_prices(foreign, client, listed.symbol)["bid"], abs=20 * listed.tick)
+        marked = (
+            client.fetch_ticker(listed.symbol)
+            if foreign.mark is None
+            else client.fetch_mark_price(listed.symbol, foreign.mark)
+        )
+        assert marked["markPrice"] == pytest.approx(
+            best_prices(foreign, client, listed.symbol)["bid"], abs=20 * listed.tick
+        )
 
 
-@pytest.mark.parametrize("reading", [venue for venue in known(ccxt) if FOREIGN[venue].has_ticker], indirect=True)
+@pytest.mark.parametrize(
+    "reading", [venue for venue in known(ccxt) if FOREIGN[venue].has_ticker], indirect=True
+)
 def test_a_ticker_tells_the_price_of_the_last_trade(reading: tuple[Foreign, Any]) -> None:
     foreign, client = reading
     for listed in foreign.listed:
         ticker = client.fetch_ticker(listed.symbol)
         assert on_grid(ticker["last"], listed.tick)
-        assert ticker["last"] == ticker["close"] == pytest.approx(ticker["bid"], abs=100 * listed.tick)
+        assert (
+            ticker["last"] == ticker["close"] == pytest.approx(ticker["bid"], abs=100 * listed.tick)
+        )
 
 
 @pytest.mark.parametrize("reading", FUNDED, indirect=True)
-def test_funding_is_a_rate_that_is_next_paid_within_its_interval(reading: tuple[Foreign, Any]) -> None:
+def test_funding_is_a_rate_that_is_next_paid_within_its_interval(
+    reading: tuple[Foreign, Any],
+) -> None:
     foreign, client = reading
     symbol, now = foreign.listed[0].symbol, client.milliseconds()
     for funding in (client.fetch_funding_rate(symbol), client.fetch_funding_rates()[symbol]):
         assert 0.000_001 < abs(funding["fundingRate"]) < 0.001
-        assert funding["fundingTimestamp"] is None or 0 < funding["fundingTimestamp"] - now <= 8 * 3600 * 1000
+        assert (
+            funding["fundingTimestamp"] is None
+            or 0 < funding["fundingTimestamp"] - now <= 8 * 3600 * 1000
+        )
 
 
 @pytest.mark.parametrize("reading", INTERESTED, indirect=True)
@@ -131,7 +176,9 @@ def test_the_time_is_told(reading: tuple[Foreign, Any]) -> None:
 
 
 @pytest.mark.parametrize("reading", known(ccxt), indirect=True)
-def test_candles_follow_one_another_minute_by_minute_up_to_now(reading: tuple[Foreign, Any]) -> None:
+def test_candles_follow_one_another_minute_by_minute_up_to_now(
+    reading: tuple[Foreign, Any],
+) -> None:
     foreign, client = reading
     listed = foreign.listed[0]
     since = client.milliseconds() // 60_000 * 60_000 - 30 * 60_000
@@ -148,11 +195,15 @@ def test_past_funding_was_settled_every_eight_hours(reading: tuple[Foreign, Any]
     since = client.milliseconds() - 5 * 24 * 3600 * 1000
     history = client.fetch_funding_rate_history(foreign.listed[0].symbol, since, 200)
     assert len(history) == 15
-    assert all(other["timestamp"] - one["timestamp"] == 8 * 3600 * 1000 for one, other in pairwise(history))
+    assert all(
+        other["timestamp"] - one["timestamp"] == 8 * 3600 * 1000 for one, other in pairwise(history)
+    )
     assert all(abs(paid["fundingRate"]) < 0.001 for paid in history)
 
 
-@pytest.mark.parametrize("reading", known(ccxt, "binance_futures", "binance_delivery"), indirect=True)
+@pytest.mark.parametrize(
+    "reading", known(ccxt, "binance_futures", "binance_delivery"), indirect=True
+)
 def test_a_ticker_of_binance_is_the_day_up_to_now(reading: tuple[Foreign, Any]) -> None:
     foreign, client = reading
     tickers = client.fetch_tickers([listed.symbol for listed in foreign.listed])
@@ -161,4 +212,6 @@ def test_a_ticker_of_binance_is_the_day_up_to_now(reading: tuple[Foreign, Any]) 
         assert ticker["low"] <= ticker["last"] <= ticker["high"]
         assert ticker["low"] <= ticker["open"] <= ticker["high"]
         assert ticker["baseVolume"] > 0
-        assert ticker["last"] == pytest.approx(tickers[listed.symbol]["last"], abs=100 * listed.tick)
+        assert ticker["last"] == pytest.approx(
+            tickers[listed.symbol]["last"], abs=100 * listed.tick
+        )

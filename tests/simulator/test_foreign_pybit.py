@@ -46,7 +46,11 @@ class Subscriber(pybit.unified_trading.WebSocket):
 @pytest.fixture(scope="module")
 def stream(venue: VenueProcess) -> Iterator[Subscriber]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pybit.unified_trading, "PUBLIC_WSS", f"{venue.endpoints.stream}/v5/public/{{CHANNEL_TYPE}}")
+        patch.setattr(
+            pybit.unified_trading,
+            "PUBLIC_WSS",
+            f"{venue.endpoints.stream}/v5/public/{{CHANNEL_TYPE}}",
+        )
         client = Subscriber()
     yield client
     client.exit()
@@ -76,7 +80,9 @@ class Heard:
         return self._data.get(timeout=DEADLINE_S)
 
 
-def test_a_book_that_it_keeps_comes_to_be_the_one_that_rest_has(stream: Subscriber, http: pybit.unified_trading.HTTP) -> None:
+def test_a_book_that_it_keeps_comes_to_be_the_one_that_rest_has(
+    stream: Subscriber, http: pybit.unified_trading.HTTP
+) -> None:
     heard = Heard()
     stream.orderbook_stream(200, SYMBOL, heard.put)
     seen = [heard.next()]
@@ -88,7 +94,9 @@ def test_a_book_that_it_keeps_comes_to_be_the_one_that_rest_has(stream: Subscrib
     assert sorted(kept["a"]) == sorted(fetched["a"])
 
 
-def test_a_ticker_that_it_keeps_is_whole_from_the_first_and_like_that_of_rest(stream: Subscriber, http: pybit.unified_trading.HTTP) -> None:
+def test_a_ticker_that_it_keeps_is_whole_from_the_first_and_like_that_of_rest(
+    stream: Subscriber, http: pybit.unified_trading.HTTP
+) -> None:
     heard = Heard()
     stream.ticker_stream(SYMBOL, heard.put)
     (row,) = http.get_tickers(category="linear", symbol=SYMBOL)["result"]["list"]
@@ -107,5 +115,9 @@ def test_trades_come_with_the_side_of_their_taker(stream: Subscriber) -> None:
 
 def test_contracts_are_listed(http: pybit.unified_trading.HTTP) -> None:
     (row,) = http.get_instruments_info(category="linear", symbol=SYMBOL)["result"]["list"]
-    assert (row["contractType"], row["settleCoin"], row["status"]) == ("LinearPerpetual", "USDT", "Trading")
+    assert (row["contractType"], row["settleCoin"], row["status"]) == (
+        "LinearPerpetual",
+        "USDT",
+        "Trading",
+    )
     assert (row["priceFilter"]["tickSize"], row["lotSizeFilter"]["qtyStep"]) == ("0.1", "0.001")

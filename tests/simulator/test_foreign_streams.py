@@ -33,7 +33,9 @@ def watch(served: tuple[VenueProcess, Foreign], scene: Callable[[Any], Awaitable
 
     async def play() -> None:
         client = foreign.at(venue, ccxt.pro)
-        assert {urlsplit(address).hostname for address in addresses(client.urls["api"])} == {"127.0.0.1"}
+        assert {urlsplit(address).hostname for address in addresses(client.urls["api"])} == {
+            "127.0.0.1"
+        }
         try:
             async with asyncio.timeout(DEADLINE_S):
                 await scene(client)
@@ -44,10 +46,14 @@ def watch(served: tuple[VenueProcess, Foreign], scene: Callable[[Any], Awaitable
 
 
 def levels(book: dict[str, Any]) -> Book:
-    return tuple(tuple((price, size) for price, size, *_ in book[side]) for side in ("bids", "asks"))
+    return tuple(
+        tuple((price, size) for price, size, *_ in book[side]) for side in ("bids", "asks")
+    )
 
 
-def test_a_watched_book_stays_uncrossed_and_comes_to_be_the_one_that_rest_has(served: tuple[VenueProcess, Foreign]) -> None:
+def test_a_watched_book_stays_uncrossed_and_comes_to_be_the_one_that_rest_has(
+    served: tuple[VenueProcess, Foreign],
+) -> None:
     symbol = served[1].listed[0].symbol
 
     async def scene(client: Any) -> None:
@@ -72,7 +78,9 @@ def test_a_watched_book_stays_uncrossed_and_comes_to_be_the_one_that_rest_has(se
     watch(served, scene)
 
 
-def test_watched_trades_have_sides_prices_and_numbers_of_their_own(served: tuple[VenueProcess, Foreign]) -> None:
+def test_watched_trades_have_sides_prices_and_numbers_of_their_own(
+    served: tuple[VenueProcess, Foreign],
+) -> None:
     foreign, seen = served[1], {}
     symbol, tick = foreign.listed[0].symbol, foreign.listed[0].tick
 
@@ -96,11 +104,17 @@ def test_a_watched_ticker_is_whole_each_time(served: tuple[VenueProcess, Foreign
 
     async def scene(client: Any) -> None:
         for _ in range(2 if foreign.watches == "mark" else UPDATES_OF_A_SECOND):
-            best = await client.watch_bids_asks([symbol]) if foreign.watches == "best prices" else {}
+            best = (
+                await client.watch_bids_asks([symbol]) if foreign.watches == "best prices" else {}
+            )
             ticker = best[symbol] if best else await client.watch_ticker(symbol)
             assert ticker["symbol"] == symbol
             assert foreign.watches == "mark" or ticker["bid"] < ticker["ask"]
             assert foreign.watches != "ticker" or ticker["last"] is not None
-            assert foreign.watches == "best prices" or foreign.mark is not None or ticker["markPrice"] is not None
+            assert (
+                foreign.watches == "best prices"
+                or foreign.mark is not None
+                or ticker["markPrice"] is not None
+            )
 
     watch(served, scene)

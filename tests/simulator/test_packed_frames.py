@@ -14,15 +14,15 @@ import pytest
 import requests
 import websocket
 
+from perps_actors.host.session import RunOptions, Session
 from perps_actors.kernel.clock import SystemClock
-from perps_actors.session import RunOptions, Session
 from perps_actors.simulator.faults import FaultPlan
 from perps_actors.simulator.market import SyntheticMarket
 from perps_actors.simulator.process import VenueProcess
 from perps_actors.simulator.server import VenueServer
 from perps_actors.simulator.sides import side_of
 from perps_actors.simulator.synthetic import SyntheticVenue, first_frames_of, frames_of
-from perps_actors.venues.htx_swap.serve_session import HtxSession
+from perps_actors.simulator.venues.htx_swap.session import HtxSession
 from tests.venues.htx_frames import packed
 
 SIDE = side_of("htx_swap")
@@ -33,9 +33,14 @@ MARKET_PATHS = {"BTC-USDT": "/linear-swap-ws", "BTC-USD": "/swap-ws"}
 
 def step0(book) -> bytes:
     """A whole book as the topics have it that coin-margined swaps were recorded with."""
-    sides = {name: [[float(price), int(size)] for price, size in levels] for name, levels in (("bids", book.bids), ("asks", book.asks))}
+    sides = {
+        name: [[float(price), int(size)] for price, size in levels]
+        for name, levels in (("bids", book.bids), ("asks", book.asks))
+    }
     ms, channel = book.venue_time_ns // 1_000_000, f"market.{book.symbol}.depth.step0"
-    return json.dumps({"ch": channel, "ts": ms, "tick": {**sides, "ch": channel, "version": ms // 1000}}).encode()
+    return json.dumps(
+        {"ch": channel, "ts": ms, "tick": {**sides, "ch": channel, "version": ms // 1000}}
+    ).encode()
 
 
 @attrs.define
@@ -58,7 +63,9 @@ class Taped:
             for stream, frame in frames_of(happening, SIDE.streams):
                 whole = stream == "depth:BTC-USD"
                 self.put(step0(market.depth(symbol)) if whole else frame, at_ns, stream)
-            self.mids.setdefault(symbol, []).append((Decimal(happening.touch.bid) + Decimal(happening.touch.ask)) / 2)
+            self.mids.setdefault(symbol, []).append(
+                (Decimal(happening.touch.bid) + Decimal(happening.touch.ask)) / 2
+            )
         self.put(b'{"ping":%d}' % (at_ns // 1_000_000), at_ns)
 
 
@@ -66,7 +73,15 @@ class Taped:
 def taped() -> Taped:
     market, made = SyntheticMarket("htx_swap", SYMBOLS, SIDE.terms, random.Random(5)), Taped()
     market.step(START)
-    made.lines.append({"t": START / 1e9, "conn": "ws-1", "dir": "sent", "url": "", "data": '{"sub":"market.BTC-USD.depth.step0"}'})
+    made.lines.append(
+        {
+            "t": START / 1e9,
+            "conn": "ws-1",
+            "dir": "sent",
+            "url": "",
+            "data": '{"sub":"market.BTC-USD.depth.step0"}',
+        }
+    )
     made.put(b'{"id":"1","status":"ok","subbed":"market.BTC-USD.depth.step0","ts":1}', START)
     for stream, frame in first_frames_of("book", "BTC-USDT", market, SIDE.streams):
         made.put(frame, START, stream)
@@ -79,28 +94,44 @@ def taped() -> Taped:
 def folder(taped, tmp_path):
     with gzip.open(tmp_path / "raw.jsonl.gz", "wt") as file:
         file.writelines(json.dumps(line) + "\n" for line in taped.lines)
-    (tmp_path / "meta.json").write_text(json.dumps({"venue": "htx_swap", "symbols": SYMBOLS, "perpetuals": SYMBOLS}))
+    (tmp_path / "meta.json").write_text(
+        json.dumps({"venue": "htx_swap", "symbols": SYMBOLS, "perpetuals": SYMBOLS})
+    )
     return tmp_path
 
 
 def subscribe(socket: websocket.WebSocket, *topics: str) -> None:
     for topic in topics:
-        socket.send(json.dumps({"op": "sub", "topic": topic} if topic.startswith("public.") else {"sub": topic}))
+        socket.send(
+            json.dumps(
+                {"op": "sub", "topic": topic} if topic.startswith("public.") else {"sub": topic}
+            )
+        )
 
 
 # --- a recording
 
 
 @pytest.mark.parametrize("symbol", SYMBOLS)
-def test_recorded_frames_go_out_as_they_were_recorded_on_the_path_of_their_family(taped, folder, clients, symbol) -> None:
+def test_recorded_frames_go_out_as_they_were_recorded_on_the_path_of_their_family(
+    taped, folder, clients, symbol
+) -> None:
     with VenueProcess.start("--recording", str(folder), "--speed", "0") as venue:
         reader = clients.reader(venue, MARKET_PATHS[symbol])
-        subscribe(reader.socket, f"market.{symbol}.depth.size_150.high_freq", f"market.{symbol}.bbo")
+        subscribe(
+            reader.socket, f"market.{symbol}.depth.size_150.high_freq", f"market.{symbol}.bbo"
+        )
         reader.wait_until_closed()
     for kind in ("depth", "bbo"):
         recorded = taped.frames[f"{kind}:{symbol}"]
-        assert [frame for frame in reader.frames if SIDE.streams.stream_of(frame) == f"{kind}:{symbol}"] == recorded
-    others = [json.loads(gzip.decompress(frame)) for frame in reader.frames if SIDE.streams.stream_of(frame) is None]
+        assert [
+            frame for frame in reader.frames if SIDE.streams.stream_of(frame) == f"{kind}:{symbol}"
+        ] == recorded
+    others = [
+        json.loads(gzip.decompress(frame))
+        for frame in reader.frames
+        if SIDE.streams.stream_of(frame) is None
+    ]
     assert [list(said) for said in others if "ping" not in said] == [["id", "status", "subbed"]] * 2
 
 
@@ -110,7 +141,12 @@ def test_a_run_on_a_recording_makes_every_mark_and_ends_by_itself(taped, folder,
     assert session.process.finished.wait(20)
     statistics = session.system.stream_statistics()
     summary = session.close()
-    assert (summary["venue"], summary["clean_stop"], summary["events_dropped"], statistics.complaints) == ("htx_swap", True, 0, 0)
+    assert (
+        summary["venue"],
+        summary["clean_stop"],
+        summary["events_dropped"],
+        statistics.invalid_inputs,
+    ) == ("htx_swap", True, 0, 0)
     for symbol in SYMBOLS:
         told = summary["symbols"][symbol]
         if source == "trades":
@@ -130,7 +166,9 @@ def test_what_was_sent_of_a_recording_is_told_by_rest(taped, folder, clients) ->
         for symbol, api in (("BTC-USDT", "linear-swap-ex"), ("BTC-USD", "swap-ex")):
             address = f"{venue.endpoints.rest}/{api}/market/depth?contract_code={symbol}&type=step0"
             book = SIDE.rest.read_snapshot(symbol, requests.get(address, timeout=10).content)
-            assert (Decimal(book.bids[0][0]) + Decimal(book.asks[0][0])) / 2 == taped.mids[symbol][-1]
+            assert (Decimal(book.bids[0][0]) + Decimal(book.asks[0][0])) / 2 == taped.mids[symbol][
+                -1
+            ]
 
 
 # --- pings
@@ -141,8 +179,13 @@ def serve(scene) -> None:
 
     async def play() -> None:
         clock = SystemClock()
-        source = SyntheticVenue(SyntheticMarket("htx_swap", SYMBOLS, SIDE.terms, random.Random(1)), SIDE, clock)
-        async with asyncio.timeout(20), VenueServer(source, SIDE, clock, plan=FaultPlan(), seed=0) as server:
+        source = SyntheticVenue(
+            SyntheticMarket("htx_swap", SYMBOLS, SIDE.terms, random.Random(1)), SIDE, clock
+        )
+        async with (
+            asyncio.timeout(20),
+            VenueServer(source, SIDE, clock, plan=FaultPlan(), seed=0) as server,
+        ):
             await asyncio.to_thread(scene, f"ws://127.0.0.1:{server.port}")
 
     asyncio.run(play())
@@ -161,7 +204,9 @@ def until_closed(socket: websocket.WebSocket):
 
 
 @pytest.mark.parametrize("path", ["/linear-swap-ws", "/swap-ws", "/ws_index", "/swap-notification"])
-def test_a_client_that_leaves_pings_unanswered_is_closed_with_the_venues_code(monkeypatch, clients, path) -> None:
+def test_a_client_that_leaves_pings_unanswered_is_closed_with_the_venues_code(
+    monkeypatch, clients, path
+) -> None:
     monkeypatch.setattr(HtxSession, "ping_every_s", 0.01)
 
     def scene(address: str) -> None:

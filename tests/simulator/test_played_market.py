@@ -17,19 +17,29 @@ PARTIAL = ("partial", [row(1, "Buy", size=10, price=30), row(2, "Sell", size=5, 
 
 def played(tmp_path, *messages):
     """The market of a recording of which all was sent."""
-    lines = [{"dir": "ws", "data": json.dumps({"table": "orderBookL2", "action": action, "data": rows})} for action, rows in messages]
+    lines = [
+        {"dir": "ws", "data": json.dumps({"table": "orderBookL2", "action": action, "data": rows})}
+        for action, rows in messages
+    ]
     (tmp_path / "raw.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     return PlayedMarket(read_recording(tmp_path, "bitmex"), {STREAM: len(messages)})
 
 
 def test_a_book_that_the_stream_begins_follows_its_changes(tmp_path) -> None:
-    market = played(tmp_path, PARTIAL, ("insert", [row(3, "Buy", size=7, price=30.5)]), ("delete", [row(1, "Buy", price=30)]))
+    market = played(
+        tmp_path,
+        PARTIAL,
+        ("insert", [row(3, "Buy", size=7, price=30.5)]),
+        ("delete", [row(1, "Buy", price=30)]),
+    )
     book = market.depth("XBTUSD")
     assert book is not None
     assert (book.bids, book.asks) == ((("30.5", "7"),), (("31", "5"),))
 
 
-def test_a_book_of_which_a_change_cannot_be_read_is_unknown_until_the_stream_tells_it_anew(tmp_path) -> None:
+def test_a_book_of_which_a_change_cannot_be_read_is_unknown_until_the_stream_tells_it_anew(
+    tmp_path,
+) -> None:
     unread = ("update", [row(1, "Buy", size=3)])
     readable = ("update", [row(2, "Sell", size=4, price=31)])
     assert played(tmp_path, PARTIAL, unread).depth("XBTUSD") is None

@@ -20,22 +20,32 @@ def play(folder: Path, speed: float = 0) -> VenueProcess:
 
 
 def address(route: str, symbols, kinds) -> str:
-    return f"/{route}/stream?streams=" + "/".join(f"{symbol.lower()}@{kind}" for symbol in symbols for kind in kinds)
+    return f"/{route}/stream?streams=" + "/".join(
+        f"{symbol.lower()}@{kind}" for symbol in symbols for kind in kinds
+    )
 
 
 def lines_of(folder: Path) -> list[dict]:
-    return [json.loads(line) for line in gzip.decompress((folder / "raw.jsonl.gz").read_bytes()).splitlines()]
+    return [
+        json.loads(line)
+        for line in gzip.decompress((folder / "raw.jsonl.gz").read_bytes()).splitlines()
+    ]
 
 
 def get(venue: VenueProcess, path: str) -> requests.Response:
     return requests.get(venue.endpoints.rest + path, timeout=10)
 
 
-def test_two_connections_get_each_streams_recorded_frames_exactly_and_in_order(real_recording: Path, clients) -> None:
+def test_two_connections_get_each_streams_recorded_frames_exactly_and_in_order(
+    real_recording: Path, clients
+) -> None:
     lines = lines_of(real_recording)
     recorded = [line["data"].encode() for line in lines if line["dir"] == "ws"]
     with play(real_recording) as venue:
-        readers = [clients.reader(venue, address(route, venue.symbols, kinds)) for route, kinds in (("public", PUBLIC), ("market", MARKET))]
+        readers = [
+            clients.reader(venue, address(route, venue.symbols, kinds))
+            for route, kinds in (("public", PUBLIC), ("market", MARKET))
+        ]
         for symbol in venue.symbols:
             get(venue, f"/fapi/v1/depth?symbol={symbol}&limit=1000")
         for reader, kinds in zip(readers, (PUBLIC, MARKET), strict=True):
@@ -44,14 +54,22 @@ def test_two_connections_get_each_streams_recorded_frames_exactly_and_in_order(r
             for symbol in venue.symbols:
                 for kind in kinds:
                     head = f'{{"stream":"{symbol.lower()}@{kind}"'.encode()
-                    assert [f for f in reader.frames if f.startswith(head)] == [f for f in recorded if f.startswith(head)]
-        assert sum(len(reader.frames) for reader in readers) == sum(b"@kline_1m" not in frame[:40] for frame in recorded)
+                    assert [f for f in reader.frames if f.startswith(head)] == [
+                        f for f in recorded if f.startswith(head)
+                    ]
+        assert sum(len(reader.frames) for reader in readers) == sum(
+            b"@kline_1m" not in frame[:40] for frame in recorded
+        )
         assert venue.finished.wait(10)
 
 
 def test_rest_is_answered_with_the_recorded_bytes(real_recording: Path) -> None:
     lines = lines_of(real_recording)
-    recorded = {line["url"].removeprefix("https://fapi.binance.com"): line["data"] for line in lines if line["dir"] == "http"}
+    recorded = {
+        line["url"].removeprefix("https://fapi.binance.com"): line["data"]
+        for line in lines
+        if line["dir"] == "http"
+    }
     assert len(recorded) == 5
     with play(real_recording) as venue:
         for path, body in recorded.items():
@@ -62,7 +80,9 @@ def test_rest_is_answered_with_the_recorded_bytes(real_recording: Path) -> None:
 
 
 @pytest.mark.parametrize("speed", [0, 1000])
-def test_book_frames_behind_a_snapshot_wait_until_it_was_fetched_while_other_streams_go_on(tape, clients, speed: float) -> None:
+def test_book_frames_behind_a_snapshot_wait_until_it_was_fetched_while_other_streams_go_on(
+    tape, clients, speed: float
+) -> None:
     before = tape.depth("AUSDT", 10, t=1.0)
     tape.answer("/fapi/v1/depth?symbol=AUSDT&limit=1000", SNAPSHOT, t=1.1)
     behind = [tape.depth("AUSDT", 11, t=1.2)]
@@ -87,7 +107,9 @@ def test_pace_is_that_of_the_recording_times_the_speed(tape, clients) -> None:
         assert asked_early == 1
 
 
-def test_the_end_is_said_once_and_closes_all_connections_when_every_one_was_served(tape, clients) -> None:
+def test_the_end_is_said_once_and_closes_all_connections_when_every_one_was_served(
+    tape, clients
+) -> None:
     tape.depth("AUSDT", 1)
     tape.answer("/fapi/v1/depth?symbol=AUSDT&limit=1000", SNAPSHOT)
     tape.depth("AUSDT", 2)
@@ -109,7 +131,9 @@ def test_the_end_is_said_once_and_closes_all_connections_when_every_one_was_serv
         assert venue.frames_sent == 3
 
 
-def test_a_connection_with_nothing_to_hear_stays_mute_until_the_others_are_done(tape, clients) -> None:
+def test_a_connection_with_nothing_to_hear_stays_mute_until_the_others_are_done(
+    tape, clients
+) -> None:
     tape.depth("AUSDT", 1)
     tape.answer("/fapi/v1/depth?symbol=AUSDT&limit=1000", SNAPSHOT)
     tape.depth("AUSDT", 2)
@@ -157,26 +181,46 @@ def test_what_the_recording_lacks_is_made_of_meta_and_the_frames_sent(tape, clie
     tape.depth("AUSDT", 5, b=[["1.05", "0"]])
     tape.frame("busdt@bookTicker", b="2.0", B="1", a="2.5", A="3", T=7)
     tape.frame("ausdt@markPrice@1s", E=8, T=9000, p="1.06", i="1.055", r="0.0001")
-    meta = {"venue": "binance_futures", "symbols": ["AUSDT", "BUSDT", "AUSDT_261225"], "perpetuals": ["AUSDT", "BUSDT"]}
+    meta = {
+        "venue": "binance_futures",
+        "symbols": ["AUSDT", "BUSDT", "AUSDT_261225"],
+        "perpetuals": ["AUSDT", "BUSDT"],
+    }
     with play(tape.write(meta)) as venue:
         assert venue.symbols == ("AUSDT", "BUSDT")
         assert get(venue, "/fapi/v1/ticker/bookTicker").json() == []
         assert get(venue, "/fapi/v1/depth?symbol=AUSDT").status_code == 503
         for route, kinds in (("public", PUBLIC), ("market", MARKET)):
             clients.reader(venue, address(route, ("AUSDT", "BUSDT"), kinds)).wait_until_closed()
-        listed = {row["symbol"]: row for row in get(venue, "/fapi/v1/exchangeInfo").json()["symbols"]}
+        listed = {
+            row["symbol"]: row for row in get(venue, "/fapi/v1/exchangeInfo").json()["symbols"]
+        }
         assert {symbol: row["contractType"] for symbol, row in listed.items()} == {
             "AUSDT": "PERPETUAL",
             "BUSDT": "PERPETUAL",
             "AUSDT_261225": "CURRENT_QUARTER",
         }
-        assert [row["tickSize"] for row in listed["AUSDT"]["filters"] if "tickSize" in row] == ["0.01"]
+        assert [row["tickSize"] for row in listed["AUSDT"]["filters"] if "tickSize" in row] == [
+            "0.01"
+        ]
         book = get(venue, "/fapi/v1/depth?symbol=AUSDT").json()
-        assert (book["lastUpdateId"], book["bids"], book["asks"]) == (5, [["1.04", "3"]], [["1.07", "2.5"]])
-        touches = {row["symbol"]: (row["bidPrice"], row["askPrice"]) for row in get(venue, "/fapi/v1/ticker/bookTicker").json()}
+        assert (book["lastUpdateId"], book["bids"], book["asks"]) == (
+            5,
+            [["1.04", "3"]],
+            [["1.07", "2.5"]],
+        )
+        touches = {
+            row["symbol"]: (row["bidPrice"], row["askPrice"])
+            for row in get(venue, "/fapi/v1/ticker/bookTicker").json()
+        }
         assert touches == {"AUSDT": ("1.04", "1.07"), "BUSDT": ("2.0", "2.5")}
         (premium,) = get(venue, "/fapi/v1/premiumIndex").json()
-        assert (premium["symbol"], premium["markPrice"], premium["lastFundingRate"], premium["nextFundingTime"]) == (
+        assert (
+            premium["symbol"],
+            premium["markPrice"],
+            premium["lastFundingRate"],
+            premium["nextFundingTime"],
+        ) == (
             "AUSDT",
             "1.06",
             "0.0001",
@@ -211,25 +255,33 @@ def sent_when_it_stands_still(venue: VenueProcess) -> int:
     return latest
 
 
-def test_a_book_that_is_asked_for_again_in_the_middle_begins_with_what_was_sent_of_it(tape, clients) -> None:
+def test_a_book_that_is_asked_for_again_in_the_middle_begins_with_what_was_sent_of_it(
+    tape, clients
+) -> None:
     def book(kind: str, number: int, t: float, *bids: list[str]) -> None:
         data = {"s": "AUSDT", "b": bids, "a": [["9", "1"]], "u": number, "seq": number}
         frame = {"topic": "orderbook.500.AUSDT", "type": kind, "ts": 1000 + number, "data": data}
-        tape.lines.append({"t": t, "conn": "ws-1", "dir": "ws", "url": "wss://venue", "data": json.dumps(frame)})
+        tape.lines.append(
+            {"t": t, "conn": "ws-1", "dir": "ws", "url": "wss://venue", "data": json.dumps(frame)}
+        )
 
     book("snapshot", 10, 1.0, ["5", "1"])
     book("delta", 11, 1.0, ["6", "1"])
     book("snapshot", 1, 1.0, ["4", "1"])
     book("delta", 2, 1.0, ["3", "7"])
     book("delta", 3, 9999.0, ["2", "1"])
-    with play(tape.write({"venue": "bybit", "symbols": ["AUSDT"], "perpetuals": ["AUSDT"]}), 1.0) as venue:
+    with play(
+        tape.write({"venue": "bybit", "symbols": ["AUSDT"], "perpetuals": ["AUSDT"]}), 1.0
+    ) as venue:
         reader = clients.reader(venue, "/v5/public/linear")
         reader.socket.send('{"op":"subscribe","args":["orderbook.50.AUSDT"]}')
         reader.wait_for(5)
         for op in ("unsubscribe", "subscribe"):
             reader.socket.send(json.dumps({"op": op, "args": ["orderbook.500.AUSDT"]}))
         sent = [frame for frame in map(json.loads, reader.wait_for(8)) if "topic" in frame]
-        quote = get(venue, "/v5/market/tickers?category=linear&symbol=AUSDT").json()["result"]["list"][0]
+        quote = get(venue, "/v5/market/tickers?category=linear&symbol=AUSDT").json()["result"][
+            "list"
+        ][0]
     assert [frame["data"]["u"] for frame in sent] == [10, 11, 1, 2, 2]
     assert sent[4]["type"] == "snapshot"
     assert (sent[4]["data"]["b"], sent[4]["data"]["a"]) == ([["4", "1"], ["3", "7"]], [["9", "1"]])
@@ -237,7 +289,9 @@ def test_a_book_that_is_asked_for_again_in_the_middle_begins_with_what_was_sent_
 
 
 @pytest.mark.parametrize("speed", [0, 20])
-def test_for_a_client_that_only_polls_the_market_moves_on_and_the_recording_ends(tape, speed: float) -> None:
+def test_for_a_client_that_only_polls_the_market_moves_on_and_the_recording_ends(
+    tape, speed: float
+) -> None:
     tape.frame("ausdt@bookTicker", t=100.0, b="1.0", B="5", a="1.2", A="6", T=1)
     tape.frame("ausdt@bookTicker", t=110.0, b="2.0", B="5", a="2.2", A="6", T=2)
     with play(tape.write(), speed) as venue:

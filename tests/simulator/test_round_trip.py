@@ -19,7 +19,7 @@ from perps_actors.simulator.process import VenueProcess
 from perps_actors.simulator.sides import SERVED, side_of
 from perps_actors.simulator.synthetic import first_frames_of, frames_of
 from perps_actors.transport.wire import HttpRequest
-from perps_actors.venues.contract import Complaint
+from perps_actors.venues.contract import InvalidInput
 from perps_actors.venues.registry import venue
 
 START = 1_700_000_000_000_000_000
@@ -27,7 +27,7 @@ STEP = 100_000_000
 
 
 def kept(event):
-    return event if isinstance(event, Complaint) else type(event).__name__
+    return event if isinstance(event, InvalidInput) else type(event).__name__
 
 
 @pytest.mark.parametrize("name", SERVED)
@@ -47,14 +47,24 @@ def test_the_adapter_reads_the_market_that_is_served(name, seed, steps) -> None:
         for happening in market.step(now_ns):
             symbol = happening.depth.symbol
             written = [frame for _, frame in frames_of(happening, side.streams)]
-            outcomes = [outcome for frame in written for outcome in adapter.frame("c", frame, now_ns)]
+            outcomes = [
+                outcome for frame in written for outcome in adapter.frame("c", frame, now_ns)
+            ]
             for request in [outcome for outcome in outcomes if isinstance(outcome, HttpRequest)]:
                 url = urlsplit(request.url)
-                outcomes += adapter.answer(request, 200, side.rest.answer(url.path, url.query, market, now_ns).body, now_ns)
+                outcomes += adapter.answer(
+                    request, 200, side.rest.answer(url.path, url.query, market, now_ns).body, now_ns
+                )
             said += outcomes
-            assert [o for o in outcomes if isinstance(o, Trade)] == [attrs_of(trade, now_ns) for trade in happening.trades]
+            assert [o for o in outcomes if isinstance(o, Trade)] == [
+                attrs_of(trade, now_ns) for trade in happening.trades
+            ]
             (touch,) = [o for o in outcomes if isinstance(o, Touch)]
-            assert (touch.bid, touch.ask, touch.venue_time_ns) == (happening.touch.bid, happening.touch.ask, now_ns)
+            assert (touch.bid, touch.ask, touch.venue_time_ns) == (
+                happening.touch.bid,
+                happening.touch.ask,
+                now_ns,
+            )
             top = [o for o in outcomes if isinstance(o, BookTop)][-1]
             assert (top.bid, top.ask) == (happening.touch.bid, happening.touch.ask)
             bids, asks = adapter.depth(symbol, 100)
@@ -64,13 +74,22 @@ def test_the_adapter_reads_the_market_that_is_served(name, seed, steps) -> None:
             # all, it repeats the mark that was told last.
             marks = [o.mark for o in outcomes if isinstance(o, VenueMark)]
             expected = happening.ticker.mark.mark
-            assert marks[-1:] == [expected] if happening.mark is not None else set(marks) <= {expected}
-    assert [outcome for outcome in said if isinstance(outcome, Complaint)] == []
+            assert (
+                marks[-1:] == [expected] if happening.mark is not None else set(marks) <= {expected}
+            )
+    assert [outcome for outcome in said if isinstance(outcome, InvalidInput)] == []
 
 
 def attrs_of(trade: Trade, received_ns: int) -> Trade:
     return Trade(
-        trade.instrument, trade.side, trade.price, trade.amount, trade.trade_id, trade.venue_time_ns, received_ns, backlog=trade.backlog
+        trade.instrument,
+        trade.side,
+        trade.price,
+        trade.amount,
+        trade.trade_id,
+        trade.venue_time_ns,
+        received_ns,
+        backlog=trade.backlog,
     )
 
 
@@ -91,14 +110,21 @@ def test_a_system_makes_marks_of_every_rung_on_a_served_venue(name) -> None:
     with VenueProcess.start("--venue", name) as served:
         for source in ("book", "touch", "trades", "rest"):
             marked = threading.Event()
-            base = Settings(venue=name, symbols=served.symbols, endpoints=served.endpoints, provenance="synthetic")
-            system = PerpsSystem(attrs.evolve(base, stream=attrs.evolve(base.stream, source=source)))
+            base = Settings(
+                venue=name,
+                symbols=served.symbols,
+                endpoints=served.endpoints,
+                provenance="synthetic",
+            )
+            system = PerpsSystem(
+                attrs.evolve(base, stream=attrs.evolve(base.stream, source=source))
+            )
             system.subscribe(lambda _, marked=marked: marked.set(), instruments=served.symbols[:1])
             with system:
                 assert marked.wait(20), source
                 assert system.mark(served.symbols[0]).source == source
                 assert system.mark(served.symbols[0]).mark > Decimal(0)
-                assert system.stream_statistics().complaints == 0
+                assert system.stream_statistics().invalid_inputs == 0
 
 
 @pytest.mark.parametrize("name", SERVED)
@@ -106,7 +132,11 @@ def test_a_symbol_that_is_not_listed_takes_no_listed_one_along(name) -> None:
     symbols = side_of(name).terms.symbols[:2]
     with VenueProcess.start("--venue", name, "--symbols", symbols[0]) as served:
         marked = threading.Semaphore(0)
-        system = PerpsSystem(Settings(venue=name, symbols=symbols, endpoints=served.endpoints, provenance="synthetic"))
+        system = PerpsSystem(
+            Settings(
+                venue=name, symbols=symbols, endpoints=served.endpoints, provenance="synthetic"
+            )
+        )
         system.subscribe(lambda _: marked.release(), instruments=symbols[:1])
         with system:
             for _ in range(20):

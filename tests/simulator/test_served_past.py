@@ -17,7 +17,7 @@ from perps_actors.market.events import FundingPaid
 from perps_actors.simulator.market import SyntheticMarket
 from perps_actors.simulator.past import FUNDING_NS, MINUTES_BEFORE
 from perps_actors.simulator.sides import SERVED, side_of
-from perps_actors.venues.contract import Complaint
+from perps_actors.venues.contract import InvalidInput
 from perps_actors.venues.registry import venue
 
 S = 1_000_000_000
@@ -28,7 +28,12 @@ STEP = 10 * S
 def market_of(name, seed=1, steps=60):
     side = side_of(name)
     market = SyntheticMarket(name, side.terms.symbols[:1], side.terms, random.Random(seed))
-    trades = [trade for step in range(steps) for happening in market.step(START + step * STEP) for trade in happening.trades]
+    trades = [
+        trade
+        for step in range(steps)
+        for happening in market.step(START + step * STEP)
+        for trade in happening.trades
+    ]
     return side, market, side.terms.symbols[0], trades
 
 
@@ -42,7 +47,10 @@ def read(name, side, market, requests, now_ns):
 
 
 def core(candle):
-    prices = tuple(Decimal(text) for text in (candle.open, candle.high, candle.low, candle.close, candle.volume))
+    prices = tuple(
+        Decimal(text)
+        for text in (candle.open, candle.high, candle.low, candle.close, candle.volume)
+    )
     return candle.instrument, candle.interval_s, candle.open_time_ns, prices
 
 
@@ -73,7 +81,9 @@ def test_past_funding_is_read_as_it_is_served(name) -> None:
     assert all(isinstance(outcome, FundingPaid) for outcome in told), told
     asked = {(paid.time_ns, Decimal(paid.rate)) for paid in told if paid.time_ns >= since_ns}
     assert len(asked) == 20
-    assert asked == {(paid.time_ns, Decimal(paid.rate)) for paid in market.fundings(symbol, since_ns, now_ns)}
+    assert asked == {
+        (paid.time_ns, Decimal(paid.rate)) for paid in market.fundings(symbol, since_ns, now_ns)
+    }
 
 
 @pytest.mark.parametrize("name", SERVED)
@@ -82,16 +92,22 @@ def test_what_nobody_knows_is_refused_and_not_told_as_empty(name) -> None:
     market.candles = market.fundings = lambda *_: None
     rest = venue(name).rest(venue(name).endpoints)
     interval_s = min(rest.intervals)
-    asked = [*rest.candles(symbol, interval_s, START, START + 60 * S), *rest.funding_history(symbol, START, START + S)]
+    asked = [
+        *rest.candles(symbol, interval_s, START, START + 60 * S),
+        *rest.funding_history(symbol, START, START + S),
+    ]
     told = read(name, side, market, asked, START)
-    assert [type(outcome) for outcome in told] == [Complaint, Complaint]
+    assert [type(outcome) for outcome in told] == [InvalidInput, InvalidInput]
 
 
 @pytest.mark.parametrize("name", SERVED)
 def test_parameters_that_are_none_are_answered_all_the_same(name) -> None:
     side, market, symbol, _ = market_of(name, steps=2)
     rest = venue(name).rest(venue(name).endpoints)
-    for request in (*rest.candles(symbol, min(rest.intervals), START, START + 60 * S), *rest.funding_history(symbol, START, START + S)):
+    for request in (
+        *rest.candles(symbol, min(rest.intervals), START, START + 60 * S),
+        *rest.funding_history(symbol, START, START + S),
+    ):
         url = urlsplit(request.url)
         for value in ("x", "-1", "9" * 30, "²"):
             query = "&".join(f"{part.partition('=')[0]}={value}" for part in url.query.split("&"))
@@ -102,7 +118,11 @@ def test_the_minutes_of_a_market_are_those_of_its_trades_and_before_them_it_has_
     _, market, symbol, trades = market_of("binance_futures", steps=90)
     minutes = market.candles(symbol, 60, START - START % (60 * S), START + 10**15)
     assert len(minutes) == 16
-    of_second = [trade for trade in trades if minutes[1].open_time_ns <= trade.venue_time_ns < minutes[2].open_time_ns]
+    of_second = [
+        trade
+        for trade in trades
+        if minutes[1].open_time_ns <= trade.venue_time_ns < minutes[2].open_time_ns
+    ]
     assert Decimal(minutes[1].volume) == sum(Decimal(trade.amount) for trade in of_second)
     assert minutes[1].close == of_second[-1].price
     assert [candle.closed for candle in minutes] == [True] * 15 + [False]

@@ -12,11 +12,11 @@ from perps_actors.market.instrument import InstrumentId
 from perps_actors.simulator.market import LEVELS, SyntheticMarket, contract, split_pair
 from perps_actors.simulator.sides import side_of
 from perps_actors.simulator.synthetic import frames_of
+from perps_actors.simulator.venues.binance_futures.rest import BinanceRestSide
 from perps_actors.venues.binance_futures.dialect import USD_M
 from perps_actors.venues.binance_futures.rest import BinanceFuturesRest
-from perps_actors.venues.binance_futures.serve_rest import BinanceRestSide
 from perps_actors.venues.binance_futures.stream import BinanceFuturesStream
-from perps_actors.venues.contract import Complaint
+from perps_actors.venues.contract import InvalidInput
 
 TERMS = side_of("binance_futures").terms
 
@@ -34,7 +34,12 @@ def market(seed: int) -> SyntheticMarket:
 def frames(seed: int, steps: int) -> list[tuple[str, bytes]]:
     made = market(seed)
     streams = side_of("binance_futures").streams
-    return [frame for n in range(steps) for happening in made.step(START + n * STEP) for frame in frames_of(happening, streams)]
+    return [
+        frame
+        for n in range(steps)
+        for happening in made.step(START + n * STEP)
+        for frame in frames_of(happening, streams)
+    ]
 
 
 @settings(max_examples=30, deadline=None)
@@ -72,7 +77,10 @@ def test_every_book_is_whole_uncrossed_and_on_its_grid(seed: int, steps: int) ->
         book, touch = made.depth(instrument.id.symbol), made.touch(instrument.id.symbol)
         assert (len(book.bids), len(book.asks)) == (LEVELS, LEVELS)
         assert Decimal(0) < Decimal(book.bids[0][0]) < Decimal(book.asks[0][0])
-        assert (touch.bid, touch.bid_size, touch.ask, touch.ask_size) == (*book.bids[0], *book.asks[0])
+        assert (touch.bid, touch.bid_size, touch.ask, touch.ask_size) == (
+            *book.bids[0],
+            *book.asks[0],
+        )
         for price, size in (*book.bids, *book.asks):
             assert Decimal(price) % instrument.tick == 0
             assert Decimal(size) % instrument.lot == 0
@@ -95,18 +103,24 @@ def test_the_adapter_follows_the_market_without_a_complaint() -> None:
                 outcomes = list(adapter.frame("public-0", frame, START))
                 if n == 0:
                     for request in (outcome for outcome in outcomes if hasattr(outcome, "purpose")):
-                        answer = BinanceRestSide(USD_M).answer("/fapi/v1/depth", f"symbol={request.symbol}&limit=1000", made, START)
+                        answer = BinanceRestSide(USD_M).answer(
+                            "/fapi/v1/depth", f"symbol={request.symbol}&limit=1000", made, START
+                        )
                         outcomes += adapter.answer(request, answer.status, answer.body, START)
-                assert not [outcome for outcome in outcomes if isinstance(outcome, Complaint)]
+                assert not [outcome for outcome in outcomes if isinstance(outcome, InvalidInput)]
                 kinds |= {type(outcome).__name__ for outcome in outcomes}
     assert {"BookTop", "Touch", "Trade", "VenueMark", "Funding"} <= kinds
-    assert adapter.depth("BTCUSDT", LEVELS) == tuple(map(list, (made.depth("BTCUSDT").bids, made.depth("BTCUSDT").asks)))
+    assert adapter.depth("BTCUSDT", LEVELS) == tuple(
+        map(list, (made.depth("BTCUSDT").bids, made.depth("BTCUSDT").asks))
+    )
     assert BookTop.__name__ in kinds
 
 
 def test_the_rest_adapter_reads_the_listed_instruments() -> None:
     made = market(1)
-    listed = BinanceFuturesRest().read_instruments(BinanceRestSide(USD_M).answer("/fapi/v1/exchangeInfo", "", made, START).body)
+    listed = BinanceFuturesRest().read_instruments(
+        BinanceRestSide(USD_M).answer("/fapi/v1/exchangeInfo", "", made, START).body
+    )
     assert [(one.id, one.base, one.quote, one.tick, one.lot, one.perpetual) for one in listed] == [
         (one.id, one.base, one.quote, one.tick, one.lot, True) for one in made.instruments()
     ]
@@ -117,10 +131,16 @@ def test_a_mark_comes_once_a_second_and_funding_names_the_next_settlement() -> N
     settlement = 8 * 3600 * 1_000_000_000 * 60_000
     marks = [made.step(settlement - 500_000_000 + n * STEP)[0].mark for n in range(20)]
     assert [n for n, mark in enumerate(marks) if mark is not None] == [0, 5, 15]
-    assert [mark[1].next_time_ns - settlement for mark in marks if mark is not None] == [0, 0, 8 * 3600 * 1_000_000_000]
+    assert [mark[1].next_time_ns - settlement for mark in marks if mark is not None] == [
+        0,
+        0,
+        8 * 3600 * 1_000_000_000,
+    ]
 
 
-def test_a_ticker_tells_the_touch_of_now_the_last_trade_the_mark_of_this_second_and_what_is_held() -> None:
+def test_a_ticker_tells_the_touch_of_now_the_last_trade_the_mark_of_this_second_and_what_is_held() -> (
+    None
+):
     made, told, last, held = market(3), None, None, None
     for n in range(40):
         happening = made.step(START + n * STEP)[0]
@@ -129,7 +149,10 @@ def test_a_ticker_tells_the_touch_of_now_the_last_trade_the_mark_of_this_second_
         ticker, before, held = happening.ticker, held, Decimal(happening.ticker.open_interest)
         assert (ticker.touch, ticker.mark, ticker.funding) == (happening.touch, *told)
         assert last in (None, ticker.touch.last)
-        moved = sum(Decimal(trade.amount) if trade.side == "buy" else -Decimal(trade.amount) for trade in happening.trades)
+        moved = sum(
+            Decimal(trade.amount) if trade.side == "buy" else -Decimal(trade.amount)
+            for trade in happening.trades
+        )
         assert before in (None, held - moved)
     assert last is not None
 
@@ -152,7 +175,9 @@ def test_a_further_symbol_leaves_those_before_it_as_they_were() -> None:
         ("htx_swap", "ETH-USD", ("ETH", "USD", "ETH", False)),
     ],
 )
-def test_a_contract_is_inverse_where_its_symbol_or_its_venue_says_so(venue: str, symbol: str, told: tuple) -> None:
+def test_a_contract_is_inverse_where_its_symbol_or_its_venue_says_so(
+    venue: str, symbol: str, told: tuple
+) -> None:
     made = contract(venue, symbol, side_of(venue).terms, tick=Decimal(1), lot=Decimal(1))
     assert (made.base, made.quote, made.margin, made.linear) == told
 
@@ -166,12 +191,18 @@ def test_a_contract_is_inverse_where_its_symbol_or_its_venue_says_so(venue: str,
         ("deribit", "BTC-PERPETUAL", "1"),
     ],
 )
-def test_inverse_contracts_among_linear_ones_may_be_of_another_size(venue: str, symbol: str, size: str) -> None:
-    assert contract(venue, symbol, side_of(venue).terms, tick=Decimal(1), lot=Decimal(1)).contract_size == Decimal(size)
+def test_inverse_contracts_among_linear_ones_may_be_of_another_size(
+    venue: str, symbol: str, size: str
+) -> None:
+    assert contract(
+        venue, symbol, side_of(venue).terms, tick=Decimal(1), lot=Decimal(1)
+    ).contract_size == Decimal(size)
 
 
 def test_symbols_are_split_into_base_and_quote() -> None:
-    assert [split_pair(symbol, TERMS) for symbol in ("BTCUSDT", "ETHUSDC_261225", "USDT", "ODD")] == [
+    assert [
+        split_pair(symbol, TERMS) for symbol in ("BTCUSDT", "ETHUSDC_261225", "USDT", "ODD")
+    ] == [
         ("BTC", "USDT"),
         ("ETH", "USDC"),
         ("USDT", "USDT"),

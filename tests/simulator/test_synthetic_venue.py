@@ -27,7 +27,11 @@ def venue():
 
 
 def test_it_says_where_it_listens_and_what_it_has(venue: VenueProcess) -> None:
-    assert (venue.venue, venue.symbols, venue.provenance) == ("binance_futures", ("BTCUSDT", "ETHUSDT"), "synthetic")
+    assert (venue.venue, venue.symbols, venue.provenance) == (
+        "binance_futures",
+        ("BTCUSDT", "ETHUSDT"),
+        "synthetic",
+    )
     assert venue.endpoints.stream.startswith("ws://127.0.0.1:")
     assert venue.endpoints.rest.removeprefix("http") == venue.endpoints.stream.removeprefix("ws")
 
@@ -35,16 +39,22 @@ def test_it_says_where_it_listens_and_what_it_has(venue: VenueProcess) -> None:
 def test_book_frames_follow_one_another_from_the_snapshot(venue: VenueProcess, clients) -> None:
     reader = clients.reader(venue, "/public/stream?streams=btcusdt@depth@100ms")
     reader.wait_for(1)
-    snapshot = requests.get(venue.endpoints.rest + "/fapi/v1/depth?symbol=BTCUSDT&limit=1000", timeout=10).json()
+    snapshot = requests.get(
+        venue.endpoints.rest + "/fapi/v1/depth?symbol=BTCUSDT&limit=1000", timeout=10
+    ).json()
     changes = [json.loads(frame)["data"] for frame in reader.wait_for(5)]
     assert all(after["pu"] == before["u"] for before, after in pairwise(changes))
     assert changes[0]["U"] <= snapshot["lastUpdateId"] <= changes[-1]["u"]
     assert len(snapshot["bids"]) == 25
 
 
-def test_a_stream_asked_for_on_the_wrong_path_is_acknowledged_and_stays_mute(venue: VenueProcess, clients) -> None:
+def test_a_stream_asked_for_on_the_wrong_path_is_acknowledged_and_stays_mute(
+    venue: VenueProcess, clients
+) -> None:
     reader = clients.reader(venue, "/public/ws")
-    reader.socket.send('{"method":"SUBSCRIBE","params":["btcusdt@markPrice@1s","ethusdt@bookTicker"],"id":7}')
+    reader.socket.send(
+        '{"method":"SUBSCRIBE","params":["btcusdt@markPrice@1s","ethusdt@bookTicker"],"id":7}'
+    )
     frames = [json.loads(frame) for frame in reader.wait_for(15)]
     assert frames[0] == {"result": None, "id": 7}
     assert {(frame["e"], frame["s"]) for frame in frames[1:]} == {("bookTicker", "ETHUSDT")}
@@ -52,7 +62,10 @@ def test_a_stream_asked_for_on_the_wrong_path_is_acknowledged_and_stays_mute(ven
 
 def test_marks_and_trades_come_on_the_market_path(venue: VenueProcess, clients) -> None:
     reader = clients.reader(venue, "/market/stream?streams=btcusdt@markPrice@1s/btcusdt@aggTrade")
-    while {json.loads(frame)["data"]["e"] for frame in reader.frames} != {"markPriceUpdate", "aggTrade"}:
+    while {json.loads(frame)["data"]["e"] for frame in reader.frames} != {
+        "markPriceUpdate",
+        "aggTrade",
+    }:
         reader.wait_for(len(reader.frames) + 1)
 
 
@@ -64,13 +77,17 @@ def test_a_ping_is_answered_with_its_own_payload(venue: VenueProcess, clients) -
 
 
 @pytest.mark.parametrize("path", ["/private/stream", "/", "/fapi/v1/ping"])
-def test_a_websocket_on_a_path_without_streams_is_refused(venue: VenueProcess, clients, path: str) -> None:
+def test_a_websocket_on_a_path_without_streams_is_refused(
+    venue: VenueProcess, clients, path: str
+) -> None:
     with pytest.raises(websocket.WebSocketBadStatusException, match="404"):
         clients.socket(venue, path)
 
 
 def test_an_unknown_symbol_is_refused_as_the_venue_does(venue: VenueProcess) -> None:
-    answer = requests.get(venue.endpoints.rest + "/fapi/v1/ticker/bookTicker?symbol=NOPE", timeout=10)
+    answer = requests.get(
+        venue.endpoints.rest + "/fapi/v1/ticker/bookTicker?symbol=NOPE", timeout=10
+    )
     assert (answer.status_code, answer.json()) == (400, {"code": -1121, "msg": "Invalid symbol."})
     assert int(answer.headers["X-MBX-USED-WEIGHT-1M"]) >= 2
 
@@ -83,18 +100,29 @@ class Watched(synthetic.SyntheticVenue):
         self.lost.set()
 
 
-def test_a_client_that_does_not_read_is_cut_at_the_limit_of_its_backlog(monkeypatch: pytest.MonkeyPatch, clients) -> None:
+def test_a_client_that_does_not_read_is_cut_at_the_limit_of_its_backlog(
+    monkeypatch: pytest.MonkeyPatch, clients
+) -> None:
     monkeypatch.setattr(synthetic, "BACKLOG_BYTES", 100_000)
     monkeypatch.setattr(synthetic, "STEP_S", 0.0)
     symbols = [f"S{n}USDT" for n in range(200)]
-    address = "/public/stream?streams=" + "/".join(f"{symbol.lower()}@depth@100ms" for symbol in symbols)
+    address = "/public/stream?streams=" + "/".join(
+        f"{symbol.lower()}@depth@100ms" for symbol in symbols
+    )
 
     async def scene() -> None:
         clock, side = SystemClock(), side_of("binance_futures")
-        source = Watched(SyntheticMarket(side.name, symbols, side.terms, random.Random(1)), side, clock)
+        source = Watched(
+            SyntheticMarket(side.name, symbols, side.terms, random.Random(1)), side, clock
+        )
         source.lost = asyncio.Event()
-        async with asyncio.timeout(20), VenueServer(source, side, clock, plan=FaultPlan(), seed=0) as server:
-            deaf = await asyncio.to_thread(clients.connect, f"ws://127.0.0.1:{server.port}{address}")
+        async with (
+            asyncio.timeout(20),
+            VenueServer(source, side, clock, plan=FaultPlan(), seed=0) as server,
+        ):
+            deaf = await asyncio.to_thread(
+                clients.connect, f"ws://127.0.0.1:{server.port}{address}"
+            )
             await source.lost.wait()
             with pytest.raises((OSError, websocket.WebSocketException)):
                 await asyncio.to_thread(read_all, deaf)
@@ -117,7 +145,9 @@ def faulty(tmp_path: Path, *faults: dict[str, object], **options: object) -> Ven
 
 def test_a_gap_leaves_book_frames_out_and_nothing_else(tmp_path: Path, clients) -> None:
     with faulty(tmp_path, {"at_s": 0.0, "do": "gap", "for_s": 0.7}) as venue:
-        reader = clients.reader(venue, "/public/stream?streams=btcusdt@bookTicker/btcusdt@depth@100ms")
+        reader = clients.reader(
+            venue, "/public/stream?streams=btcusdt@bookTicker/btcusdt@depth@100ms"
+        )
         frames = [json.loads(frame)["data"] for frame in reader.wait_for(25)]
     kinds = [frame["e"] for frame in frames]
     assert kinds[:3] == ["bookTicker"] * 3
@@ -127,7 +157,11 @@ def test_a_gap_leaves_book_frames_out_and_nothing_else(tmp_path: Path, clients) 
 def test_garbage_comes_between_frames_that_are_whole(tmp_path: Path, clients) -> None:
     with faulty(tmp_path, {"at_s": 0, "do": "garbage", "for_s": 60}, seed=3) as venue:
         frames = clients.reader(venue, "/public/stream?streams=btcusdt@depth@100ms").wait_for(8)
-    whole = [json.loads(frame)["data"] for frame in frames if frame.startswith(b'{"stream"') and frame.endswith(b"}}")]
+    whole = [
+        json.loads(frame)["data"]
+        for frame in frames
+        if frame.startswith(b'{"stream"') and frame.endswith(b"}}")
+    ]
     assert len(whole) == 4
     assert all(after["pu"] == before["u"] for before, after in pairwise(whole))
 
@@ -139,7 +173,9 @@ def test_refused_requests_say_when_to_come_back(tmp_path: Path) -> None:
     assert 50 <= int(answer.headers["Retry-After"]) <= 60
 
 
-def test_a_dropped_connection_ends_without_a_close_frame_and_comes_back_later(tmp_path: Path, clients) -> None:
+def test_a_dropped_connection_ends_without_a_close_frame_and_comes_back_later(
+    tmp_path: Path, clients
+) -> None:
     with faulty(tmp_path, {"at_s": 0.6, "do": "drop_connection"}) as venue:
         reader = clients.reader(venue, "/public/stream?streams=btcusdt@bookTicker")
         reader.wait_until_closed()
@@ -147,7 +183,9 @@ def test_a_dropped_connection_ends_without_a_close_frame_and_comes_back_later(tm
         clients.reader(venue, "/public/stream?streams=btcusdt@bookTicker").wait_for(1)
 
 
-def test_silence_withholds_frames_and_pongs_and_then_sends_what_was_due(tmp_path: Path, clients) -> None:
+def test_silence_withholds_frames_and_pongs_and_then_sends_what_was_due(
+    tmp_path: Path, clients
+) -> None:
     with faulty(tmp_path, {"at_s": 0, "do": "silence", "for_s": 1.5}) as venue:
         socket = clients.socket(venue, "/public/stream?streams=btcusdt@depth@100ms")
         socket.ping("anybody?")

@@ -42,7 +42,9 @@ def test_an_interrupt_does_not_end_it() -> None:
     with VenueProcess.start() as venue:
         os.kill(venue.pid, signal.SIGINT)
         for _ in range(3):
-            assert requests.get(venue.endpoints.rest + "/fapi/v1/ping", timeout=5).status_code == 200
+            assert (
+                requests.get(venue.endpoints.rest + "/fapi/v1/ping", timeout=5).status_code == 200
+            )
         assert venue.running
         assert os.getpgid(venue.pid) != os.getpgid(0)
 
@@ -56,7 +58,9 @@ def test_a_killed_venue_is_seen_to_be_gone() -> None:
 
 
 def test_it_ends_when_its_parent_is_killed() -> None:
-    with subprocess.Popen([sys.executable, "-c", PARENT], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as parent:
+    with subprocess.Popen(
+        [sys.executable, "-c", PARENT], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as parent:
         assert parent.stdout is not None
         child = os.pidfd_open(int(parent.stdout.readline()))
         try:
@@ -90,7 +94,16 @@ def test_a_venue_that_is_not_ready_in_time_is_ended() -> None:
 
 def test_the_end_of_a_recording_is_one_line_on_standard_output(tape, clients) -> None:
     tape.frame("ausdt@bookTicker", n=1)
-    command = [sys.executable, "-m", "perps_actors.simulator", "--recording", str(tape.write()), "--speed", "0", "--parent-pipe"]
+    command = [
+        sys.executable,
+        "-m",
+        "perps_actors.simulator",
+        "--recording",
+        str(tape.write()),
+        "--speed",
+        "0",
+        "--parent-pipe",
+    ]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
         assert child.stdout is not None
         assert child.stdin is not None
@@ -113,7 +126,9 @@ def test_how_much_was_sent_of_what_is_asked_for_is_told_now_and_then(tape, clien
     for number in range(3):
         tape.frame("ausdt@bookTicker", n=number)
         tape.frame("busdt@bookTicker", n=number)
-    with VenueProcess.start("--recording", str(tape.write()), "--speed", "0", "--progress") as venue:
+    with VenueProcess.start(
+        "--recording", str(tape.write()), "--speed", "0", "--progress"
+    ) as venue:
         assert venue.progress is None
         socket = clients.connect(venue.endpoints.stream + "/public/stream?streams=ausdt@bookTicker")
         while socket.recv_data()[0] != 8:
@@ -130,7 +145,9 @@ def test_how_much_was_sent_of_what_is_asked_for_is_told_now_and_then(tape, clien
         (b'{"dir":"ws","data":"%%%","enc":"base64"}\n', "line 0"),
     ],
 )
-def test_a_damaged_recording_is_refused_with_the_place(tmp_path: Path, raw: bytes, said: str) -> None:
+def test_a_damaged_recording_is_refused_with_the_place(
+    tmp_path: Path, raw: bytes, said: str
+) -> None:
     (tmp_path / "raw.jsonl").write_bytes(raw)
     with pytest.raises(SimulatorError, match=rf"raw\.jsonl: {said}"):
         VenueProcess.start("--recording", str(tmp_path))

@@ -24,6 +24,8 @@ def test_an_age_exactly_at_a_limit_is_within_it(age_ns: int, freshness: Freshnes
 
 
 @given(st.floats(0, 1000), st.floats(0, 1000), st.integers(0, 2000 * S), st.integers(0, 2000 * S))
-def test_an_older_mark_is_never_fresher(soft_s: float, more_s: float, age_ns: int, older_by_ns: int) -> None:
+def test_an_older_mark_is_never_fresher(
+    soft_s: float, more_s: float, age_ns: int, older_by_ns: int
+) -> None:
     limits = StalenessLimits(soft_s=soft_s, hard_s=soft_s + more_s)
     assert limits.judge(age_ns) <= limits.judge(age_ns + older_by_ns)

@@ -25,7 +25,13 @@ GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 def server_frame(opcode: int, payload: bytes, *, fin: bool = True) -> bytes:
     size = len(payload)
-    length = bytes([size]) if size < 126 else b"\x7e" + size.to_bytes(2, "big") if size < 65536 else b"\x7f" + size.to_bytes(8, "big")
+    length = (
+        bytes([size])
+        if size < 126
+        else b"\x7e" + size.to_bytes(2, "big")
+        if size < 65536
+        else b"\x7f" + size.to_bytes(8, "big")
+    )
     return bytes([(0x80 if fin else 0) | opcode]) + length + payload
 
 
@@ -56,10 +62,15 @@ class Peer:
     def accept_handshake(self, extra: bytes = b"", then: bytes = b"") -> None:
         """Answer with a header more, if wanted, and send on in the same packet."""
         key = next(
-            line.split(b":", 1)[1].strip() for line in self.read_head().split(b"\r\n") if line.lower().startswith(b"sec-websocket-key")
+            line.split(b":", 1)[1].strip()
+            for line in self.read_head().split(b"\r\n")
+            if line.lower().startswith(b"sec-websocket-key")
         )
         accept = base64.b64encode(hashlib.sha1(key + GUID).digest())
-        head = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: " + accept
+        head = (
+            b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "
+            + accept
+        )
         self.sock.sendall(head + b"\r\n" + extra + b"\r\n" + then)
 
     def send_frame(self, opcode: int, payload: bytes, *, fin: bool = True) -> None:
@@ -174,7 +185,9 @@ class Hearing:
             self.openings += 1
             self._note("opened")
 
-    def frames(self, _: str, frames: tuple[bytes, ...], received_ns: int, monotonic_ns: int) -> None:
+    def frames(
+        self, _: str, frames: tuple[bytes, ...], received_ns: int, monotonic_ns: int
+    ) -> None:
         with self._news:
             self.frames_heard.extend(frames)
             self.batches.append((frames, received_ns, monotonic_ns))
@@ -187,7 +200,11 @@ class Hearing:
 
     def until(self, condition: Callable[[], object]) -> None:
         with self._news:
-            assert self._news.wait_for(condition, PATIENCE_S), (self.openings, self.frames_heard[-3:], self.endings)
+            assert self._news.wait_for(condition, PATIENCE_S), (
+                self.openings,
+                self.frames_heard[-3:],
+                self.endings,
+            )
 
     def until_open(self) -> None:
         self.until(lambda: self.openings)
@@ -288,10 +305,23 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("tls")
     file, key = folder / "server.pem", folder / "key.pem"
     names = "subjectAltName=IP:127.0.0.1,DNS:localhost"
-    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
+    command = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:prime256v1",
+        "-nodes",
+        "-days",
+        "2",
+    ]
     try:
         subprocess.run(
-            [*command, "-subj", "/CN=127.0.0.1", "-addext", names, "-keyout", key, "-out", file], check=True, capture_output=True
+            [*command, "-subj", "/CN=127.0.0.1", "-addext", names, "-keyout", key, "-out", file],
+            check=True,
+            capture_output=True,
         )
     except FileNotFoundError:
         pytest.skip("openssl is not installed, so there is no certificate to serve with")

@@ -62,13 +62,27 @@ def test_what_is_no_dict_or_cannot_be_encoded_or_is_too_large_becomes_a_text_tha
     assert said([1]) == "Expected a dict, was a list"
     assert said(None) == "Expected a dict, was None"
     assert "RecursionError" in said(circle)
-    assert said({"raw": "\ud800"}).startswith("Expected a dict that can be encoded: UnicodeEncodeError")
+    assert said({"raw": "\ud800"}).startswith(
+        "Expected a dict that can be encoded: UnicodeEncodeError"
+    )
     assert said({"a": "x" * 100}, max_bytes=50) == "Expected a dict of at most 50 bytes, was 108"
 
 
 ANYTHING = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary() | st.decimals() | st.datetimes() | st.builds(Foreign),
-    lambda inner: st.lists(inner) | st.tuples(inner) | st.dictionaries(st.text() | st.integers() | st.binary(), inner),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text()
+    | st.binary()
+    | st.decimals()
+    | st.datetimes()
+    | st.builds(Foreign),
+    lambda inner: (
+        st.lists(inner)
+        | st.tuples(inner)
+        | st.dictionaries(st.text() | st.integers() | st.binary(), inner)
+    ),
     max_leaves=10,
 )
 
@@ -81,11 +95,25 @@ def test_whatever_a_broker_yields_becomes_json_an_object_only_if_it_was_a_dict(i
 
 
 def test_a_quote_may_be_an_object_whose_attributes_are_read() -> None:
-    quote = SimpleNamespace(symbol="BTC", bid=Decimal(1), ask=2.5, last=None, ts=datetime(2026, 1, 1, tzinfo=UTC), secret="x")
-    assert json.loads(quote_body(quote, 1_000)) == {"bid": "1", "ask": 2.5, "ts": "2026-01-01T00:00:00Z"}
+    quote = SimpleNamespace(
+        symbol="BTC",
+        bid=Decimal(1),
+        ask=2.5,
+        last=None,
+        ts=datetime(2026, 1, 1, tzinfo=UTC),
+        secret="x",
+    )
+    assert json.loads(quote_body(quote, 1_000)) == {
+        "bid": "1",
+        "ask": 2.5,
+        "ts": "2026-01-01T00:00:00Z",
+    }
 
 
-@pytest.mark.parametrize(("quote", "kind"), [(None, "None"), (50_000.0, "a float"), (SimpleNamespace(last=None), "a SimpleNamespace")])
+@pytest.mark.parametrize(
+    ("quote", "kind"),
+    [(None, "None"), (50_000.0, "a float"), (SimpleNamespace(last=None), "a SimpleNamespace")],
+)
 def test_what_has_no_attribute_of_a_quote_is_none(quote, kind) -> None:
     with pytest.raises(TransportError, match=f"Expected a quote, was {kind}"):
         quote_body(quote, 1_000)

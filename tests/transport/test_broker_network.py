@@ -33,18 +33,27 @@ class Place:
 
     def broker(self, *, seconds=5.0, max_abandoned=3, name="", **methods) -> BrokerNetwork:
         limits = Limits(request_total_s=seconds, max_message_bytes=1_000)
-        self.network = BrokerNetwork(SimpleNamespace(**methods), SystemClock(), limits, name, max_abandoned=max_abandoned)
+        self.network = BrokerNetwork(
+            SimpleNamespace(**methods), SystemClock(), limits, name, max_abandoned=max_abandoned
+        )
         self._networks.append(self.network)
         return self.network
 
     def open(self, url=ORDERBOOK, symbols=("BTC", "ETH"), silence_s=60.0):
         hearing = self._hearing()
-        plan = ConnectionPlan(name=url.split("_")[-1].split("?")[0], url=url, symbols=symbols, silence_limit_s=silence_s)
+        plan = ConnectionPlan(
+            name=url.split("_")[-1].split("?")[0],
+            url=url,
+            symbols=symbols,
+            silence_limit_s=silence_s,
+        )
         return hearing, self.network.open(plan, hearing)
 
     def ask(self, symbol="BTC", purpose="quote"):
         asked = self._asked()
-        self.network.request(HttpRequest(url="broker:get_quote", purpose=purpose, symbol=symbol), asked)
+        self.network.request(
+            HttpRequest(url="broker:get_quote", purpose=purpose, symbol=symbol), asked
+        )
         return asked
 
     def until_ended(self, prefix="broker-orderbook") -> None:
@@ -59,7 +68,9 @@ class Place:
             network.close(0.0)
         for lock in self.locks:
             lock.set()
-        assert [network.close(PATIENCE_S) for network in self._networks] == [0] * len(self._networks)
+        assert [network.close(PATIENCE_S) for network in self._networks] == [0] * len(
+            self._networks
+        )
 
 
 @pytest.fixture
@@ -105,7 +116,9 @@ def test_a_method_is_called_with_its_symbols_and_level_and_every_item_comes_as_j
     place.broker(stream_orderbook=stream_orderbook, stream_trades=stream_trades)
     book, _ = place.open()
     assert book.ending() == ("the iterator ended", False)
-    assert [json.loads(frame) for frame in book.frames_heard] == [{"bid": number} for number in range(100)]
+    assert [json.loads(frame) for frame in book.frames_heard] == [
+        {"bid": number} for number in range(100)
+    ]
     assert book.openings == 1
     trades, _ = place.open(TRADES)
     assert trades.ending() == ("the iterator ended", False)
@@ -138,7 +151,9 @@ def after_two(*_, **__):
         (None, 0, 0, "TypeError: 'NoneType' object is not callable"),
     ],
 )
-def test_an_iterator_that_fails_at_whatever_moment_ends_its_connection_with_what_it_raised(place, stream, opened, items, reason):
+def test_an_iterator_that_fails_at_whatever_moment_ends_its_connection_with_what_it_raised(
+    place, stream, opened, items, reason
+):
     place.broker(stream_orderbook=stream, stream_trades=lambda _: iter([{}]))
     hearing, _ = place.open()
     assert hearing.ending() == (reason, True)
@@ -146,12 +161,18 @@ def test_an_iterator_that_fails_at_whatever_moment_ends_its_connection_with_what
     assert place.open(TRADES)[0].ending() == ("the iterator ended", False)
 
 
-@pytest.mark.parametrize("url", ["broker:close", "broker:stream_orderbook", "wss://stream_trades", ""])
-def test_an_address_that_names_no_stream_of_a_broker_ends_its_connection_and_calls_nothing(place, url):
+@pytest.mark.parametrize(
+    "url", ["broker:close", "broker:stream_orderbook", "wss://stream_trades", ""]
+)
+def test_an_address_that_names_no_stream_of_a_broker_ends_its_connection_and_calls_nothing(
+    place, url
+):
     place.broker()
     reason, error = place.open(url)[0].ending()
     assert error
-    assert reason.startswith("Expected broker:stream_orderbook?level=1 or broker:stream_trades, was")
+    assert reason.startswith(
+        "Expected broker:stream_orderbook?level=1 or broker:stream_trades, was"
+    )
 
 
 def test_an_item_of_no_use_is_a_frame_like_the_others_and_the_stream_goes_on(place):
@@ -192,7 +213,9 @@ def test_an_iterator_is_taken_from_only_while_the_inside_has_room(place):
     assert taken == [0, 1, 2]
 
 
-def test_a_silent_iterator_is_given_up_and_what_it_yields_later_is_ignored_and_it_is_closed_when_it_comes_back(place):
+def test_a_silent_iterator_is_given_up_and_what_it_yields_later_is_ignored_and_it_is_closed_when_it_comes_back(
+    place,
+):
     closings = []
     place.broker(stream_orderbook=hanging(place, closings=closings))
     hearing, _ = place.open(silence_s=0.05)
@@ -213,7 +236,9 @@ def test_a_method_that_does_not_return_is_given_up_too(place):
 
 
 def test_beyond_the_limit_a_silent_iterator_is_listened_to_for_ever_and_that_is_shown(place):
-    network = place.broker(max_abandoned=2, stream_orderbook=hanging(place), stream_trades=hanging(place))
+    network = place.broker(
+        max_abandoned=2, stream_orderbook=hanging(place), stream_trades=hanging(place)
+    )
     assert place.open(silence_s=0.01)[0].ending() == ("nothing came for 0.01 s", True)
     assert network.suspended() == ()
     reason, error = place.open(silence_s=0.01)[0].ending()
@@ -290,7 +315,9 @@ def test_an_iterator_that_fails_to_clean_up_ends_its_thread_all_the_same(place):
 
 def test_a_listener_that_fails_at_the_end_takes_no_neighbour_along(place, monkeypatch):
     reported = []
-    monkeypatch.setattr(threading, "excepthook", lambda args: reported.append((args.exc_type, args.thread.name)))
+    monkeypatch.setattr(
+        threading, "excepthook", lambda args: reported.append((args.exc_type, args.thread.name))
+    )
     place.broker(name="paper", stream_orderbook=hanging(place))
     failing, link = place.open()
     other, other_link = place.open()
@@ -310,7 +337,11 @@ def test_a_listener_that_fails_at_the_end_takes_no_neighbour_along(place, monkey
 def test_a_quote_is_an_answer_with_its_fields(place):
     place.broker(get_quote=lambda symbol: {"symbol": symbol, "bid": 1.5})
     answer = place.ask("ETH").one()
-    assert (answer.status, json.loads(answer.body), answer.error) == (200, {"symbol": "ETH", "bid": 1.5}, None)
+    assert (answer.status, json.loads(answer.body), answer.error) == (
+        200,
+        {"symbol": "ETH", "bid": 1.5},
+        None,
+    )
 
 
 def raising(error):
@@ -329,7 +360,9 @@ def raising(error):
         (None, "TypeError: 'NoneType' object is not callable"),
     ],
 )
-def test_a_quote_that_cannot_be_had_is_an_error_and_the_next_one_is_asked_for_again(place, get_quote, why):
+def test_a_quote_that_cannot_be_had_is_an_error_and_the_next_one_is_asked_for_again(
+    place, get_quote, why
+):
     place.broker(get_quote=get_quote)
     for _ in range(5):
         answer = place.ask().one()
@@ -338,8 +371,14 @@ def test_a_quote_that_cannot_be_had_is_an_error_and_the_next_one_is_asked_for_ag
 
 def test_only_quotes_of_a_symbol_can_be_asked_for(place):
     place.broker(get_quote=lambda _: {"bid": 1})
-    assert place.ask(purpose="depth").one().error == "a broker is asked for the quote of a symbol, not for depth"
-    assert place.ask(symbol=None).one().error == "a broker is asked for the quote of a symbol, not for quote"
+    assert (
+        place.ask(purpose="depth").one().error
+        == "a broker is asked for the quote of a symbol, not for depth"
+    )
+    assert (
+        place.ask(symbol=None).one().error
+        == "a broker is asked for the quote of a symbol, not for quote"
+    )
 
 
 def test_a_symbol_whose_call_is_under_way_is_not_called_again_and_its_neighbours_are_served(place):
@@ -361,7 +400,9 @@ def test_a_symbol_whose_call_is_under_way_is_not_called_again_and_its_neighbours
     assert sorted(calls) == ["BTC", "BTC", "ETH"]
 
 
-def test_a_call_that_takes_too_long_is_answered_once_by_the_deadline_and_its_symbol_is_free_when_it_comes_back(place):
+def test_a_call_that_takes_too_long_is_answered_once_by_the_deadline_and_its_symbol_is_free_when_it_comes_back(
+    place,
+):
     lock = place.lock()
     place.broker(seconds=0.1, get_quote=lambda _: {"back": lock.wait(PATIENCE_S)})
     late = place.ask("BTC")
@@ -369,7 +410,9 @@ def test_a_call_that_takes_too_long_is_answered_once_by_the_deadline_and_its_sym
     assert place.ask("BTC").one().error == "a call of get_quote for BTC has not come back"
     lock.set()
     answers = iter(lambda: place.ask("BTC").one(), None)
-    assert next(answer for answer in answers if "come back" not in (answer.error or "")).status == 200
+    assert (
+        next(answer for answer in answers if "come back" not in (answer.error or "")).status == 200
+    )
     assert len(late.answers) == 1
 
 
@@ -391,7 +434,9 @@ def test_when_as_many_calls_hang_as_may_be_abandoned_no_more_are_made_until_one_
     assert sorted(calls) == ["A", "B", "C"]
     locks["B"].set()
     answers = iter(lambda: place.ask("F").one(), None)
-    assert next(answer for answer in answers if "suspended" not in (answer.error or "")).status == 200
+    assert (
+        next(answer for answer in answers if "suspended" not in (answer.error or "")).status == 200
+    )
     assert network.suspended() == ()
     assert place.ask("D").one().status == 200
     assert sorted(calls) == ["A", "B", "C", "D", "F"]
@@ -408,7 +453,9 @@ def test_close_counts_the_threads_that_hang_in_the_hosts_code_and_may_be_repeate
         lock.wait(PATIENCE_S)
         yield {}
 
-    network = place.broker(name="paper", stream_orderbook=lambda *_, **__: hang(), get_quote=lambda _: next(hang()))
+    network = place.broker(
+        name="paper", stream_orderbook=lambda *_, **__: hang(), get_quote=lambda _: next(hang())
+    )
     hearing, _ = place.open()
     asked = place.ask()
     assert inside.acquire(timeout=PATIENCE_S)

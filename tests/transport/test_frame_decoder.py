@@ -18,14 +18,22 @@ def encoded(opcode, payload, *, fin=True, reserved=0, mask=None, width=None):
     size = len(payload)
     width = width if width is not None else 0 if size < 126 else 16 if size < 2**16 else 64
     bits = f"{int(fin)}{reserved:03b}{opcode:04b}{int(mask is not None)}"
-    bits += f"{size:07b}" if width == 0 else f"{126:07b}{size:016b}" if width == 16 else f"{127:07b}{size:064b}"
+    bits += (
+        f"{size:07b}"
+        if width == 0
+        else f"{126:07b}{size:016b}"
+        if width == 16
+        else f"{127:07b}{size:064b}"
+    )
     return int(bits, 2).to_bytes(len(bits) // 8, "big") + (mask or b"") + payload
 
 
 def decode(data, cuts=(), **limits):
     decoder = FrameDecoder(limits.pop("max_message_bytes", 2**20), **limits)
     edges = [0, *sorted(cuts), len(data)]
-    messages = [message for start, stop in pairwise(edges) for message in decoder.feed(data[start:stop])]
+    messages = [
+        message for start, stop in pairwise(edges) for message in decoder.feed(data[start:stop])
+    ]
     try:
         decoder.check()
     except TransportError as error:
@@ -33,7 +41,9 @@ def decode(data, cuts=(), **limits):
     return messages, decoder.take_controls(), None
 
 
-payloads = st.one_of(st.binary(max_size=20), st.integers(0, 70_000).map(lambda size: b"\x81" * size))
+payloads = st.one_of(
+    st.binary(max_size=20), st.integers(0, 70_000).map(lambda size: b"\x81" * size)
+)
 controls = st.tuples(st.sampled_from([PING, PONG]), st.binary(max_size=125))
 
 
@@ -49,22 +59,37 @@ def conversations(draw):
             for opcode, payload in draw(st.lists(controls, max_size=2)):
                 data += encoded(opcode, payload)
                 heard.append(Ping(payload) if opcode == PING else Pong(payload))
-            data += encoded(draw(st.sampled_from([TEXT, BINARY])) if i == 0 else CONTINUATION, part, fin=i == len(parts) - 1)
+            data += encoded(
+                draw(st.sampled_from([TEXT, BINARY])) if i == 0 else CONTINUATION,
+                part,
+                fin=i == len(parts) - 1,
+            )
         messages.append(message)
     return data, messages, heard
 
 
 @given(conversations(), st.data())
-def test_messages_and_control_frames_come_whole_and_in_order_wherever_reads_are_cut(conversation, data):
+def test_messages_and_control_frames_come_whole_and_in_order_wherever_reads_are_cut(
+    conversation, data
+):
     stream, messages, heard = conversation
     cuts = data.draw(st.lists(st.integers(0, len(stream)), max_size=12))
     assert decode(stream, cuts) == (messages, heard, None)
 
 
 def test_every_byte_may_be_a_read_of_its_own():
-    stream = encoded(TEXT, b"a" * 200) + encoded(PING, b"p") + encoded(TEXT, b"b" * 66_000, fin=False) + encoded(PONG, b"")
+    stream = (
+        encoded(TEXT, b"a" * 200)
+        + encoded(PING, b"p")
+        + encoded(TEXT, b"b" * 66_000, fin=False)
+        + encoded(PONG, b"")
+    )
     stream += encoded(CONTINUATION, b"c") + encoded(TEXT, b"") + encoded(CLOSE, b"\x03\xe8bye")
-    expected = ([b"a" * 200, b"b" * 66_000 + b"c", b""], [Ping(b"p"), Pong(b""), Close(1000, "bye")], None)
+    expected = (
+        [b"a" * 200, b"b" * 66_000 + b"c", b""],
+        [Ping(b"p"), Pong(b""), Close(1000, "bye")],
+        None,
+    )
     assert decode(stream, range(1, len(stream))) == expected
 
 
@@ -79,13 +104,16 @@ VIOLATIONS = {
     "continuation of no message": encoded(CONTINUATION, b"x"),
     "half a status code": encoded(CLOSE, b"\x03"),
     "more than 1000 bytes": encoded(TEXT, b"x" * 1001),
-    "more than 8 fragments": encoded(TEXT, b"", fin=False) + encoded(CONTINUATION, b"", fin=False) * 8,
+    "more than 8 fragments": encoded(TEXT, b"", fin=False)
+    + encoded(CONTINUATION, b"", fin=False) * 8,
 }
 
 
 @pytest.mark.parametrize(("fault", "stream"), VIOLATIONS.items(), ids=VIOLATIONS)
 @pytest.mark.parametrize("bytewise", [False, True])
-def test_a_violation_is_named_after_all_that_came_before_it_and_nothing_after_it_counts(fault, stream, bytewise):
+def test_a_violation_is_named_after_all_that_came_before_it_and_nothing_after_it_counts(
+    fault, stream, bytewise
+):
     stream = encoded(TEXT, b"before") + stream + encoded(TEXT, b"after")
     cuts = range(1, len(stream)) if bytewise else ()
     messages, _, said = decode(stream, cuts, max_message_bytes=1000, max_fragments=8)
@@ -97,7 +125,12 @@ def test_a_violation_is_named_after_all_that_came_before_it_and_nothing_after_it
 @given(st.binary(max_size=300), st.lists(st.integers(0, 300), max_size=6))
 def test_any_bytes_mean_the_same_however_they_are_cut(stream, cuts):
     whole = decode(stream, max_message_bytes=100, max_fragments=4)
-    assert decode(stream, [min(cut, len(stream)) for cut in cuts], max_message_bytes=100, max_fragments=4) == whole
+    assert (
+        decode(
+            stream, [min(cut, len(stream)) for cut in cuts], max_message_bytes=100, max_fragments=4
+        )
+        == whole
+    )
 
 
 @pytest.mark.parametrize("width", [16, 64])
@@ -111,14 +144,22 @@ def test_a_length_that_no_memory_holds_is_refused():
 
 
 def test_fragments_are_too_long_together_when_each_is_short_enough():
-    parts = encoded(TEXT, b"x" * 600, fin=False) + encoded(PING, b"p" * 125) + encoded(CONTINUATION, b"x" * 401)[:4]
+    parts = (
+        encoded(TEXT, b"x" * 600, fin=False)
+        + encoded(PING, b"p" * 125)
+        + encoded(CONTINUATION, b"x" * 401)[:4]
+    )
     messages, heard, said = decode(parts, max_message_bytes=1000)
     assert (messages, heard) == ([], [Ping(b"p" * 125)])
     assert "more than 1000 bytes" in said
 
 
 def test_a_message_of_exactly_the_limit_passes_with_control_frames_between_its_fragments():
-    stream = encoded(TEXT, b"x" * 999, fin=False) + encoded(PING, b"p" * 125) + encoded(CONTINUATION, b"x")
+    stream = (
+        encoded(TEXT, b"x" * 999, fin=False)
+        + encoded(PING, b"p" * 125)
+        + encoded(CONTINUATION, b"x")
+    )
     assert decode(stream, max_message_bytes=1000) == ([b"x" * 1000], [Ping(b"p" * 125)], None)
 
 
@@ -134,7 +175,11 @@ def test_a_large_message_in_many_small_reads_costs_no_more_than_linear_time():
     decoder = FrameDecoder(8 * 2**20)
     stream = encoded(TEXT, b"x" * (8 * 2**20))
     start = time.thread_time()
-    messages = [message for at in range(0, len(stream), 1000) for message in decoder.feed(stream[at : at + 1000])]
+    messages = [
+        message
+        for at in range(0, len(stream), 1000)
+        for message in decoder.feed(stream[at : at + 1000])
+    ]
     assert [len(message) for message in messages] == [8 * 2**20]
     # Copying the remainder at each of 8,400 reads would move 35 GB.
     assert time.thread_time() - start < 1.0

@@ -31,23 +31,37 @@ def test_an_answer_comes_with_status_body_times_and_its_request(outside):
     before = time.time_ns(), time.monotonic_ns()
     asked = outside.ask(f"http://127.0.0.1:{server.port}/fapi/v1/depth?symbol=BTCUSDT&limit=1000")
     answer = asked.one()
-    assert (answer.status, answer.body, answer.error, answer.retry_after_s) == (200, b"{}", None, None)
+    assert (answer.status, answer.body, answer.error, answer.retry_after_s) == (
+        200,
+        b"{}",
+        None,
+        None,
+    )
     assert answer.request.purpose == "test"
     assert before[0] <= answer.received_ns <= time.time_ns()
     assert before[1] <= answer.monotonic_ns <= time.monotonic_ns()
-    assert server.peers[0].head.startswith(b"GET /fapi/v1/depth?symbol=BTCUSDT&limit=1000 HTTP/1.1\r\n")
+    assert server.peers[0].head.startswith(
+        b"GET /fapi/v1/depth?symbol=BTCUSDT&limit=1000 HTTP/1.1\r\n"
+    )
 
 
 @pytest.mark.parametrize("status", [400, 404, 418, 429, 500, 503])
 def test_an_error_status_is_an_answer_with_its_body_and_what_the_venue_asks_for(outside, status):
     body = f"HTTP/1.1 {status} No\r\nRetry-After: 7\r\nContent-Length: 4\r\n\r\nwhy!".encode()
     answer = outside.ask_at(answering(body)).one()
-    assert (answer.status, answer.body, answer.error, answer.retry_after_s) == (status, b"why!", None, 7.0)
+    assert (answer.status, answer.body, answer.error, answer.retry_after_s) == (
+        status,
+        b"why!",
+        None,
+        7.0,
+    )
 
 
 def test_retry_after_may_be_a_date(outside):
     when = email.utils.formatdate(time.time() + 60, usegmt=True)
-    answer = outside.ask_at(answering(f"HTTP/1.1 429 No\r\nRetry-After: {when}\r\nContent-Length: 0\r\n\r\n".encode())).one()
+    answer = outside.ask_at(
+        answering(f"HTTP/1.1 429 No\r\nRetry-After: {when}\r\nContent-Length: 0\r\n\r\n".encode())
+    ).one()
     assert 55 < answer.retry_after_s <= 60
 
 
@@ -56,7 +70,11 @@ def test_a_redirect_is_not_followed_and_is_an_error(outside, status):
     target = outside.serve(answering(GOOD))
     head = f"HTTP/1.1 {status} Moved\r\nLocation: http://127.0.0.1:{target.port}/\r\nContent-Length: 5\r\n\r\nmoved".encode()
     answer = outside.ask_at(answering(head)).one()
-    assert (answer.status, answer.body, answer.error) == (status, b"", f"status {status} is a redirect, which is not followed")
+    assert (answer.status, answer.body, answer.error) == (
+        status,
+        b"",
+        f"status {status} is a redirect, which is not followed",
+    )
     assert target.peers == []
 
 
@@ -79,7 +97,9 @@ def no_answer(peer):
 def only_padding(peer):
     """A compressed body that goes on for ever and never comes to a byte of content."""
     peer.read_head()
-    peer.sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n" + gzip.compress(b"")[:10])
+    peer.sock.sendall(
+        b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n" + gzip.compress(b"")[:10]
+    )
     while True:
         peer.sock.sendall(b"\x00\x00\x00\xff\xff" * 100)
 
@@ -91,7 +111,9 @@ def only_promises(peer):
 
 
 @pytest.mark.parametrize("script", [slow_head, slow_body, no_answer, only_padding, only_promises])
-def test_an_exchange_that_does_not_end_is_given_up_at_the_deadline_and_frees_its_worker(outside, script):
+def test_an_exchange_that_does_not_end_is_given_up_at_the_deadline_and_frees_its_worker(
+    outside, script
+):
     outside.limits = Limits(request_total_s=0.3, workers=1, max_answer_bytes=2**30)
     start = time.monotonic()
     answer = outside.ask_at(script).one()
@@ -159,19 +181,32 @@ def test_every_request_of_a_crowd_gets_exactly_one_answer_also_while_closing(out
     "answer",
     [
         b"HTTP/1.1 200 OK\r\nContent-Length: 1001\r\n\r\n" + b"x" * 1001,
-        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"100\r\n" + b"x" * 256 + b"\r\n" + b"300\r\n" + b"x" * 768 + b"\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+        + b"100\r\n"
+        + b"x" * 256
+        + b"\r\n"
+        + b"300\r\n"
+        + b"x" * 768
+        + b"\r\n",
     ],
     ids=["declared", "chunked"],
 )
 def test_a_body_that_is_too_long_is_refused_as_soon_as_it_is(outside, answer):
     outside.limits = Limits(max_answer_bytes=1000)
-    got = outside.ask_at(lambda peer: (peer.read_head(), peer.sock.sendall(answer), peer.hang())).one()
+    got = outside.ask_at(
+        lambda peer: (peer.read_head(), peer.sock.sendall(answer), peer.hang())
+    ).one()
     assert (got.status, got.body, got.error) == (None, b"", "the answer is longer than 1000 bytes")
 
 
 def test_a_compressed_body_within_the_limit_is_read(outside):
     body = gzip.compress(b'{"bids":[]}' * 1000)
-    answer = outside.ask_at(answering(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(body) + body)).one()
+    answer = outside.ask_at(
+        answering(
+            b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(body)
+            + body
+        )
+    ).one()
     assert answer.body == b'{"bids":[]}' * 1000
 
 
@@ -189,7 +224,18 @@ def test_a_compressed_body_within_the_limit_is_read(outside):
         b"SSH-2.0-OpenSSH_9.2\r\n",
         bytes(range(256)),
     ],
-    ids=["nothing", "cut", "no gzip", "cut gzip", "not asked for", "no chunk", "headers", "header", "ssh", "noise"],
+    ids=[
+        "nothing",
+        "cut",
+        "no gzip",
+        "cut gzip",
+        "not asked for",
+        "no chunk",
+        "headers",
+        "header",
+        "ssh",
+        "noise",
+    ],
 )
 def test_what_is_no_answer_is_an_error_that_says_nothing_of_the_query(outside, answer):
     def script(peer):
@@ -205,7 +251,14 @@ def test_what_is_no_answer_is_an_error_that_says_nothing_of_the_query(outside, a
 
 
 @pytest.mark.parametrize(
-    "url", ["http://192.0.2.1/?s3cret", "http://example.com/", "ws://127.0.0.1/", "https://user:s3cret@127.0.0.1/", "x"]
+    "url",
+    [
+        "http://192.0.2.1/?s3cret",
+        "http://example.com/",
+        "ws://127.0.0.1/",
+        "https://user:s3cret@127.0.0.1/",
+        "x",
+    ],
 )
 def test_an_address_that_is_neither_encrypted_nor_here_is_an_error(outside, url):
     answer = outside.ask(url).one()
@@ -224,7 +277,9 @@ def test_a_port_where_nobody_listens_is_an_error(outside):
 
 def test_cookies_are_not_kept(outside):
     outside.limits = Limits(workers=1)
-    server = outside.serve(answering(b"HTTP/1.1 200 OK\r\nSet-Cookie: id=1; Path=/\r\nContent-Length: 0\r\n\r\n"))
+    server = outside.serve(
+        answering(b"HTTP/1.1 200 OK\r\nSet-Cookie: id=1; Path=/\r\nContent-Length: 0\r\n\r\n")
+    )
     heads = []
     for _ in range(2):
         outside.ask(f"http://127.0.0.1:{server.port}/").one()
@@ -252,7 +307,9 @@ def test_credentials_in_a_netrc_are_not_sent(outside, tmp_path, monkeypatch):
 
 def test_a_listener_that_raises_is_reported_and_its_worker_lives_on(outside, monkeypatch):
     reported = queue.SimpleQueue()
-    monkeypatch.setattr(threading, "excepthook", lambda args: reported.put((args.exc_type, args.thread.name)))
+    monkeypatch.setattr(
+        threading, "excepthook", lambda args: reported.put((args.exc_type, args.thread.name))
+    )
     outside.limits = Limits(workers=1)
     url = f"http://127.0.0.1:{outside.serve(answering(GOOD)).port}/"
 

@@ -70,7 +70,11 @@ def test_certificates_that_cannot_be_read_are_told_of(outside, tls_server, tmp_p
 def test_a_tls_handshake_that_does_not_end_is_given_up_at_the_deadline(outside, peer_of_tls):
     outside.limits = Limits(handshake_s=0.3, request_total_s=0.3)
     # A record of a server's hello that promises 1,000 bytes.
-    hello = b"\x16\x03\x03\x03\xe8\x02\x00\x03\xe4\x03\x03" + b"x" * 900 if peer_of_tls == "dripping" else b""
+    hello = (
+        b"\x16\x03\x03\x03\xe8\x02\x00\x03\xe4\x03\x03" + b"x" * 900
+        if peer_of_tls == "dripping"
+        else b""
+    )
     port = outside.serve(lambda peer: (peer.drip(hello), peer.hang())).port
     hearing, _ = outside.open(f"wss://127.0.0.1:{port}/")
     asked = outside.ask(f"https://127.0.0.1:{port}/")
@@ -78,7 +82,9 @@ def test_a_tls_handshake_that_does_not_end_is_given_up_at_the_deadline(outside, 
     assert asked.one().error == "no answer within 0.3 s"
 
 
-def test_many_frames_over_tls_come_whole_and_in_order_however_the_records_are_cut(outside, tls_server, certificate):
+def test_many_frames_over_tls_come_whole_and_in_order_however_the_records_are_cut(
+    outside, tls_server, certificate
+):
     outside.limits = Limits(ca_file=certificate)
     frames = [b"%05d" % i + b"z" * (i * 37 % 3000) for i in range(3000)]
 
@@ -94,7 +100,9 @@ def test_many_frames_over_tls_come_whole_and_in_order_however_the_records_are_cu
     assert hearing.frames_heard == frames
 
 
-def test_records_that_arrived_together_come_as_one_batch_and_none_is_left_in_the_tls_layer(outside, tls_server, certificate):
+def test_records_that_arrived_together_come_as_one_batch_and_none_is_left_in_the_tls_layer(
+    outside, tls_server, certificate
+):
     outside.limits = Limits(ca_file=certificate)
     full, arrived = threading.Event(), threading.Event()
     # Together more than one read takes, and the last record (of 16 KiB) is cut by its end.
@@ -141,12 +149,24 @@ def proxy(outside):
     return outside.serve(script), seen
 
 
-def test_the_proxies_of_the_environment_are_not_used(outside, proxy, monkeypatch, tls_server, certificate):
+def test_the_proxies_of_the_environment_are_not_used(
+    outside, proxy, monkeypatch, tls_server, certificate
+):
     server, seen = proxy
-    for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+    for name in (
+        "http_proxy",
+        "https_proxy",
+        "all_proxy",
+        "HTTP_PROXY",
+        "HTTPS_PROXY",
+        "ALL_PROXY",
+    ):
         monkeypatch.setenv(name, f"http://127.0.0.1:{server.port}")
     outside.limits = Limits(ca_file=certificate)
-    plain, encrypted = outside.serve(stream_and_rest).port, outside.serve(stream_and_rest, tls_server).port
+    plain, encrypted = (
+        outside.serve(stream_and_rest).port,
+        outside.serve(stream_and_rest, tls_server).port,
+    )
     for scheme, port in (("", plain), ("s", encrypted)):
         hearing, _ = outside.open(f"ws{scheme}://127.0.0.1:{port}/")
         hearing.until_open()
@@ -154,19 +174,32 @@ def test_the_proxies_of_the_environment_are_not_used(outside, proxy, monkeypatch
     assert seen == []
 
 
-def test_a_given_proxy_leads_out_and_loopback_is_reached_without_it(outside, proxy, tls_server, certificate):
+def test_a_given_proxy_leads_out_and_loopback_is_reached_without_it(
+    outside, proxy, tls_server, certificate
+):
     server, seen = proxy
     outside.limits = Limits(ca_file=certificate, proxy=f"http://127.0.0.1:{server.port}")
-    plain, encrypted = outside.serve(stream_and_rest).port, outside.serve(stream_and_rest, tls_server).port
+    plain, encrypted = (
+        outside.serve(stream_and_rest).port,
+        outside.serve(stream_and_rest, tls_server).port,
+    )
     for scheme, port in (("", plain), ("s", encrypted)):
         hearing, _ = outside.open(f"ws{scheme}://127.0.0.1:{port}/")
         hearing.until(lambda hearing=hearing: len(hearing.frames_heard) == 2)
         assert outside.ask(f"http{scheme}://127.0.0.1:{port}/").one().status == 200
-    assert [line.rsplit(b" ", 1)[0] for line in seen] == [f"CONNECT 127.0.0.1:{encrypted}".encode()] * 2
+    assert [line.rsplit(b" ", 1)[0] for line in seen] == [
+        f"CONNECT 127.0.0.1:{encrypted}".encode()
+    ] * 2
 
 
 def test_a_proxy_that_refuses_is_named_as_the_reason(outside):
-    server = outside.serve(lambda peer: (peer.read_head(), peer.sock.sendall(b"HTTP/1.1 407 Who are you\r\n\r\n"), peer.hang()))
+    server = outside.serve(
+        lambda peer: (
+            peer.read_head(),
+            peer.sock.sendall(b"HTTP/1.1 407 Who are you\r\n\r\n"),
+            peer.hang(),
+        )
+    )
     outside.limits = Limits(proxy=f"http://127.0.0.1:{server.port}")
     hearing, _ = outside.open("wss://venue.example/")
     assert hearing.ending() == ("the proxy answered 'HTTP/1.1 407 Who are you' to CONNECT", True)
@@ -259,11 +292,20 @@ def test_threads_carry_the_name_of_the_system(outside):
     hearing, _ = outside.open(f"ws://127.0.0.1:{server.port}/")
     hearing.until_open()
     outside.ask(f"http://127.0.0.1:{server.port}/").one()
-    assert sorted(own_threads()) == ["paper-perps-http-0", "paper-perps-http-watch", "paper-perps-ws:public-0"]
+    assert sorted(own_threads()) == [
+        "paper-perps-http-0",
+        "paper-perps-http-watch",
+        "paper-perps-ws:public-0",
+    ]
     assert all(thread.daemon for thread in threading.enumerate() if "perps-" in thread.name)
     assert network.close(5) == 0
 
 
 def test_importing_the_package_and_its_wire_loads_neither_requests_nor_websocket_client():
     code = "import sys, perps_actors.transport.wire; print([name for name in ('requests', 'websocket') if name in sys.modules])"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True).stdout == "[]\n"
+    assert (
+        subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, check=True, text=True
+        ).stdout
+        == "[]\n"
+    )

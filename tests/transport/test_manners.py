@@ -9,18 +9,28 @@ from hypothesis import strategies as st
 
 from perps_actors.transport.backoff import Backoff, BackoffPolicy
 from perps_actors.transport.budget import RateBudget
-from perps_actors.transport.etiquette import Etiquette
+from perps_actors.transport.etiquette import RequestPacing
 from perps_actors.transport.wire import HttpAnswer, HttpRequest
 
 S = 1_000_000_000
-DEPTH = HttpRequest(url="https://venue/depth?symbol=BTCUSDT", weight=20, purpose="depth", symbol="BTCUSDT")
+DEPTH = HttpRequest(
+    url="https://venue/depth?symbol=BTCUSDT", weight=20, purpose="depth", symbol="BTCUSDT"
+)
 OTHER = attrs.evolve(DEPTH, url="https://venue/depth?symbol=ETHUSDT", symbol="ETHUSDT")
 
 
-def answer(request=DEPTH, status: int | None = 200, *, at_s: float = 0, retry_after_s: float | None = None) -> HttpAnswer:
+def answer(
+    request=DEPTH, status: int | None = 200, *, at_s: float = 0, retry_after_s: float | None = None
+) -> HttpAnswer:
     at_ns = int(at_s * S)
     return HttpAnswer(
-        request=request, status=status, body=b"", error=None, received_ns=at_ns, monotonic_ns=at_ns, retry_after_s=retry_after_s
+        request=request,
+        status=status,
+        body=b"",
+        error=None,
+        received_ns=at_ns,
+        monotonic_ns=at_ns,
+        retry_after_s=retry_after_s,
     )
 
 
@@ -63,11 +73,13 @@ def test_many_clients_do_not_come_back_at_one_instant() -> None:
 
 
 @pytest.fixture
-def manners() -> Etiquette:
-    return Etiquette(RateBudget(100, 60.0), steady(), Random(0))
+def manners() -> RequestPacing:
+    return RequestPacing(RateBudget(100, 60.0), steady(), Random(0))
 
 
-def test_a_request_is_made_at_once_until_the_budget_is_spent_and_later_when_it_comes_back(manners) -> None:
+def test_a_request_is_made_at_once_until_the_budget_is_spent_and_later_when_it_comes_back(
+    manners,
+) -> None:
     assert [manners.pause_s(DEPTH, 0) for _ in range(5)] == [0.0] * 5
     assert manners.pause_s(DEPTH, 10 * S) == 50.0
     assert manners.pause_s(DEPTH, 60 * S) == 0.0
@@ -93,8 +105,8 @@ def test_an_answer_of_no_use_is_a_failure_and_one_of_use_ends_the_pauses(manners
 @pytest.mark.parametrize("status", [403, 418, 429])
 def test_a_refusal_puts_everything_off_for_as_long_as_the_venue_says(status) -> None:
     other_budget = RateBudget(100, 60.0)
-    manners = Etiquette(RateBudget(100, 60.0), steady(), Random(0), [other_budget])
-    others = Etiquette(other_budget, steady(), Random(0))
+    manners = RequestPacing(RateBudget(100, 60.0), steady(), Random(0), [other_budget])
+    others = RequestPacing(other_budget, steady(), Random(0))
     manners.answered(answer(status=status, at_s=5, retry_after_s=30.0))
     assert manners.pause_s(OTHER, 5 * S) == others.pause_s(OTHER, 5 * S) == 30.0
     assert manners.pause_s(OTHER, 35 * S) == others.pause_s(OTHER, 35 * S) == 0.0
@@ -105,8 +117,10 @@ def test_a_refusal_without_a_time_counts_for_the_longest_pause(manners) -> None:
     assert manners.pause_s(OTHER, 0) == 8.0
 
 
-def test_an_answer_that_did_not_last_puts_the_next_request_off_longer_each_time_and_one_that_lasted_does_not() -> None:
-    manners = Etiquette(RateBudget(1000, 60.0), steady(), Random(0), lasting=True)
+def test_an_answer_that_did_not_last_puts_the_next_request_off_longer_each_time_and_one_that_lasted_does_not() -> (
+    None
+):
+    manners = RequestPacing(RateBudget(1000, 60.0), steady(), Random(0), lasting=True)
     now_s, pauses = 0.0, []
     for _ in range(6):
         assert manners.pause_s(DEPTH, int(now_s * S)) == 0.0
@@ -121,7 +135,7 @@ def test_an_answer_that_did_not_last_puts_the_next_request_off_longer_each_time_
 
 
 def test_who_asks_again_and_again_by_design_is_not_put_off() -> None:
-    manners = Etiquette(RateBudget(1000, 60.0), steady(), Random(0))
+    manners = RequestPacing(RateBudget(1000, 60.0), steady(), Random(0))
     for second in range(5):
         assert manners.pause_s(DEPTH, second * S) == 0.0
         manners.answered(answer(at_s=second))

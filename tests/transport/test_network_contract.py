@@ -9,7 +9,7 @@ import pytest
 from perps_actors.errors import Fenced
 from perps_actors.kernel.clock import ManualClock, SystemClock
 from perps_actors.kernel.simulated import SimulatedRuntime
-from perps_actors.testing import FakeNetwork, Fault, SimulatedVenue
+from perps_actors.testing import FakeNetwork, WireFault, SimulatedVenue
 from perps_actors.transport.broker import BrokerNetwork
 from perps_actors.transport.wire import ConnectionPlan, HttpRequest
 from perps_actors.venues.binance_futures.rest import BinanceFuturesRest
@@ -60,7 +60,9 @@ class Log:
     def kinds(self):
         """Kinds of the news in order, with repeated frames as one."""
         kinds = [news[0] for news in self.news]
-        return [kind for at, kind in enumerate(kinds) if kind != "frames" or kinds[at - 1] != "frames"]
+        return [
+            kind for at, kind in enumerate(kinds) if kind != "frames" or kinds[at - 1] != "frames"
+        ]
 
     def has(self, kind):
         return lambda: any(news[0] == kind for news in self.news)
@@ -175,7 +177,11 @@ class Fake:
         self.network.close(0.0)
 
 
-FAULTS = {"ending": Fault(1.0, "close"), "refused": Fault(0.0, "refuse", 60.0), "failing": Fault(0.0, "rest_fail", 60.0)}
+FAULTS = {
+    "ending": WireFault(1.0, "close"),
+    "refused": WireFault(0.0, "refuse", 60.0),
+    "failing": WireFault(0.0, "rest_fail", 60.0),
+}
 
 
 class Simulated:
@@ -213,7 +219,11 @@ class Simulated:
 
 
 def rig_of(name, request):
-    rig = Live(request.getfixturevalue("outside")) if name == "live" else {"broker": Broker, "fake": Fake, "simulated": Simulated}[name]()
+    rig = (
+        Live(request.getfixturevalue("outside"))
+        if name == "live"
+        else {"broker": Broker, "fake": Fake, "simulated": Simulated}[name]()
+    )
     request.addfinalizer(rig.end)
     return rig
 
@@ -233,7 +243,9 @@ def log():
     return Log()
 
 
-def test_a_connection_is_opened_brings_frames_and_is_closed_once_and_last_when_the_other_side_ends_it(rig, log):
+def test_a_connection_is_opened_brings_frames_and_is_closed_once_and_last_when_the_other_side_ends_it(
+    rig, log
+):
     plan = rig.plan("ending")
     rig.network.open(plan, log)
     rig.run(log, log.has("closed"))
@@ -243,7 +255,9 @@ def test_a_connection_is_opened_brings_frames_and_is_closed_once_and_last_when_t
     assert log.news[-1][3] is False
 
 
-def test_a_connection_that_its_owner_closes_tells_the_owners_reason_once_and_nothing_after(rig, log):
+def test_a_connection_that_its_owner_closes_tells_the_owners_reason_once_and_nothing_after(
+    rig, log
+):
     link = rig.network.open(rig.plan("good"), log)
     rig.run(log, log.has("frames"))
     link.close("enough")
@@ -263,7 +277,9 @@ def test_a_connection_that_cannot_be_had_is_closed_for_a_fault_once_and_was_neve
     assert log.news[0][3] is True
 
 
-def test_while_the_inside_is_full_nothing_is_brought_and_nothing_is_lost_for_the_connection(rig_that_speaks_for_itself, log):
+def test_while_the_inside_is_full_nothing_is_brought_and_nothing_is_lost_for_the_connection(
+    rig_that_speaks_for_itself, log
+):
     rig = rig_that_speaks_for_itself
     log.ready.clear()
     log.wait_until_ready = lambda _: log.ready.is_set() or log._note("asked")
@@ -274,7 +290,9 @@ def test_while_the_inside_is_full_nothing_is_brought_and_nothing_is_lost_for_the
     rig.run(log, log.has("frames"))
 
 
-def test_a_listener_that_is_fenced_ends_its_connection_and_no_other(rig_that_speaks_for_itself, log):
+def test_a_listener_that_is_fenced_ends_its_connection_and_no_other(
+    rig_that_speaks_for_itself, log
+):
     rig, other = rig_that_speaks_for_itself, Log()
     log.fails_at = "frames"
     plan = rig.plan("good")
@@ -309,7 +327,9 @@ def test_a_request_that_fails_gets_one_answer_that_says_so(rig, log):
     assert answer.error
 
 
-def test_closing_the_network_ends_every_connection_and_answers_every_request_and_may_be_repeated(rig, log):
+def test_closing_the_network_ends_every_connection_and_answers_every_request_and_may_be_repeated(
+    rig, log
+):
     plan = rig.plan("good")
     for _ in range(2):
         rig.network.open(plan, log)

@@ -13,7 +13,13 @@ LIMIT = 20
 
 
 def fullest_window(granted):
-    return max((sum(weight for at, weight in granted if start <= at < start + PERIOD_S * S) for start, _ in granted), default=0)
+    return max(
+        (
+            sum(weight for at, weight in granted if start <= at < start + PERIOD_S * S)
+            for start, _ in granted
+        ),
+        default=0,
+    )
 
 
 asks = st.lists(st.tuples(st.integers(0, 4 * S), st.integers(1, LIMIT)), max_size=60)

@@ -41,7 +41,10 @@ def test_all_frames_of_one_read_come_as_one_batch_with_the_time_of_that_read(out
 
 def test_a_ping_is_answered_with_its_own_payload(outside):
     pongs = queue.SimpleQueue()
-    opened(outside, lambda peer: (peer.send_frame(PING, b"t=1700"), pongs.put(peer.read_frame()), peer.hang()))
+    opened(
+        outside,
+        lambda peer: (peer.send_frame(PING, b"t=1700"), pongs.put(peer.read_frame()), peer.hang()),
+    )
     assert pongs.get(timeout=5) == (PONG, b"t=1700")
 
 
@@ -53,7 +56,10 @@ def test_what_is_sent_from_many_threads_arrives_whole_and_each_threads_in_order(
             arrived.put(peer.read_frame())
 
     _, link = opened(outside, script)
-    threads = [threading.Thread(target=lambda t=t: [link.send(f"{t}:{i}:{'x' * i}") for i in range(200)]) for t in range(4)]
+    threads = [
+        threading.Thread(target=lambda t=t: [link.send(f"{t}:{i}:{'x' * i}") for i in range(200)])
+        for t in range(4)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -68,7 +74,14 @@ def test_what_is_sent_from_many_threads_arrives_whole_and_each_threads_in_order(
 def test_what_is_sent_before_the_connection_is_open_is_sent_when_it_is(outside):
     arrived = queue.SimpleQueue()
     go = threading.Event()
-    _, link = outside.open_at(lambda peer: (go.wait(5), peer.accept_handshake(), arrived.put(peer.read_frame()), peer.hang()))
+    _, link = outside.open_at(
+        lambda peer: (
+            go.wait(5),
+            peer.accept_handshake(),
+            arrived.put(peer.read_frame()),
+            peer.hang(),
+        )
+    )
     link.send("subscribe")
     go.set()
     assert arrived.get(timeout=5) == (TEXT, b"subscribe")
@@ -138,7 +151,12 @@ def test_text_that_cannot_be_encoded_ends_the_connection_with_a_reason(outside):
 def test_a_close_frame_is_answered_with_its_code_and_is_no_error(outside, payload, reason):
     answers = queue.SimpleQueue()
     hearing, _ = opened(
-        outside, lambda peer: (peer.send_frame(TEXT, b"last"), peer.send_frame(CLOSE, payload), answers.put(peer.read_frame()))
+        outside,
+        lambda peer: (
+            peer.send_frame(TEXT, b"last"),
+            peer.send_frame(CLOSE, payload),
+            answers.put(peer.read_frame()),
+        ),
     )
     assert hearing.ending() == (reason, False)
     assert hearing.frames_heard == [b"last"]
@@ -152,14 +170,22 @@ def test_an_end_without_a_close_frame_is_an_error_after_all_that_came_before_it(
 
 
 def test_a_reset_is_an_error(outside):
-    hearing, _ = opened(outside, lambda peer: peer.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)))
+    hearing, _ = opened(
+        outside,
+        lambda peer: peer.sock.setsockopt(
+            socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
+        ),
+    )
     reason, error = hearing.ending()
     assert ("reset" in reason, error) == (True, True)
 
 
 def test_a_violation_is_told_to_both_sides_and_what_came_before_it_is_heard(outside):
     answers = queue.SimpleQueue()
-    hearing, _ = opened(outside, lambda peer: (peer.sock.sendall(b"\x81\x02ok\xc1\x01x"), answers.put(peer.read_frame())))
+    hearing, _ = opened(
+        outside,
+        lambda peer: (peer.sock.sendall(b"\x81\x02ok\xc1\x01x"), answers.put(peer.read_frame())),
+    )
     assert hearing.ending() == ("protocol violation: a frame with reserved bits set", True)
     assert hearing.frames_heard == [b"ok"]
     assert answers.get(timeout=5) == (CLOSE, b"\x03\xea")
@@ -167,7 +193,10 @@ def test_a_violation_is_told_to_both_sides_and_what_came_before_it_is_heard(outs
 
 def test_a_message_that_is_too_long_is_refused_by_its_header_alone(outside):
     outside.limits = Limits(max_message_bytes=1000)
-    hearing, _ = opened(outside, lambda peer: (peer.sock.sendall(b"\x81\x7f" + (1001).to_bytes(8, "big")), peer.hang()))
+    hearing, _ = opened(
+        outside,
+        lambda peer: (peer.sock.sendall(b"\x81\x7f" + (1001).to_bytes(8, "big")), peer.hang()),
+    )
     assert hearing.ending() == ("protocol violation: a message of more than 1000 bytes", True)
 
 
@@ -186,7 +215,9 @@ def test_fragments_that_are_too_long_together_are_refused(outside):
 def test_a_silent_peer_is_pinged_after_half_the_limit_and_given_up_after_all_of_it(outside):
     heard = queue.SimpleQueue()
     start = time.monotonic()
-    hearing, _ = opened(outside, lambda peer: (heard.put(peer.read_frame()), peer.stop_dead()), silence_limit_s=0.4)
+    hearing, _ = opened(
+        outside, lambda peer: (heard.put(peer.read_frame()), peer.stop_dead()), silence_limit_s=0.4
+    )
     assert heard.get(timeout=5) == (PING, b"")
     assert time.monotonic() - start > 0.19
     assert hearing.ending() == ("silent for 0.4 s, a ping included", True)
@@ -211,13 +242,19 @@ def test_a_peer_that_only_answers_pings_is_not_silent(outside):
 
 def test_a_venue_hears_the_text_that_keeps_a_connection_alive_again_and_again(outside):
     said = queue.SimpleQueue()
-    opened(outside, lambda peer: ([said.put(peer.read_frame()) for _ in range(3)], peer.hang()), keep_alive=('{"op":"ping"}', 0.02))
+    opened(
+        outside,
+        lambda peer: ([said.put(peer.read_frame()) for _ in range(3)], peer.hang()),
+        keep_alive=('{"op":"ping"}', 0.02),
+    )
     assert [said.get(timeout=5) for _ in range(3)] == [(TEXT, b'{"op":"ping"}')] * 3
 
 
 def test_closing_wakes_a_thread_that_waits_for_bytes_and_says_goodbye(outside):
     answers = queue.SimpleQueue()
-    hearing, link = opened(outside, lambda peer: (answers.put(peer.read_frame()), peer.wait_for_end()))
+    hearing, link = opened(
+        outside, lambda peer: (answers.put(peer.read_frame()), peer.wait_for_end())
+    )
     start = time.monotonic()
     link.close("enough")
     link.close("again")
@@ -238,7 +275,9 @@ def test_closing_does_not_wait_for_a_peer_that_has_stopped(outside):
 
 def test_closing_ends_a_connection_that_waits_for_its_listener(outside):
     full = threading.Event()
-    hearing, link = opened(outside, lambda peer: (full.wait(5), peer.send_frame(TEXT, b"x"), peer.hang()))
+    hearing, link = opened(
+        outside, lambda peer: (full.wait(5), peer.send_frame(TEXT, b"x"), peer.hang())
+    )
     hearing.ready.clear()
     full.set()
     link.close("enough")
@@ -248,13 +287,22 @@ def test_closing_ends_a_connection_that_waits_for_its_listener(outside):
 @pytest.mark.parametrize("callback", ["opened", "frames"])
 def test_a_listener_that_raises_ends_its_connection_with_that_as_the_reason(outside, callback):
     go = threading.Event()
-    hearing, _ = outside.open_at(lambda peer: (go.wait(5), peer.accept_handshake(), peer.send_frame(TEXT, b"x"), peer.wait_for_end()))
+    hearing, _ = outside.open_at(
+        lambda peer: (
+            go.wait(5),
+            peer.accept_handshake(),
+            peer.send_frame(TEXT, b"x"),
+            peer.wait_for_end(),
+        )
+    )
     hearing.fail_in = callback
     go.set()
     assert hearing.ending() == (f"the listener failed: KeyError({callback!r})", True)
 
 
-def test_a_listener_that_raises_when_told_of_the_end_is_reported_and_told_once(outside, monkeypatch):
+def test_a_listener_that_raises_when_told_of_the_end_is_reported_and_told_once(
+    outside, monkeypatch
+):
     reported = queue.SimpleQueue()
     monkeypatch.setattr(threading, "excepthook", lambda args: reported.put(args.exc_type))
     go = threading.Event()
@@ -265,7 +313,9 @@ def test_a_listener_that_raises_when_told_of_the_end_is_reported_and_told_once(o
     assert reported.get(timeout=5) is KeyError
 
 
-def test_a_full_inside_stalls_the_sender_by_tcp_for_longer_than_the_silence_limit_and_loses_nothing(outside):
+def test_a_full_inside_stalls_the_sender_by_tcp_for_longer_than_the_silence_limit_and_loses_nothing(
+    outside,
+):
     stalled = threading.Event()
     sent = []
 

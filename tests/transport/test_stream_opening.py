@@ -20,7 +20,9 @@ def test_a_handshake_opens_the_connection_and_asks_for_what_the_plan_says(outsid
         peer.hang()
 
     server = outside.serve(script)
-    hearing, _ = outside.open(f"ws://127.0.0.1:{server.port}/stream?streams=btcusdt@depth/ethusdt@trade")
+    hearing, _ = outside.open(
+        f"ws://127.0.0.1:{server.port}/stream?streams=btcusdt@depth/ethusdt@trade"
+    )
     hearing.until_open()
     (peer,) = server.peers
     assert peer.head.startswith(b"GET /stream?streams=btcusdt@depth/ethusdt@trade HTTP/1.1\r\n")
@@ -29,12 +31,16 @@ def test_a_handshake_opens_the_connection_and_asks_for_what_the_plan_says(outsid
 
 
 def test_frames_in_the_packet_of_the_handshake_are_not_lost(outside):
-    hearing, _ = outside.open_at(lambda peer: (peer.accept_handshake(then=b"\x81\x02hi\x81\x05there"), peer.hang()))
+    hearing, _ = outside.open_at(
+        lambda peer: (peer.accept_handshake(then=b"\x81\x02hi\x81\x05there"), peer.hang())
+    )
     hearing.until(lambda: len(hearing.frames_heard) == 2)
     assert hearing.frames_heard == [b"hi", b"there"]
 
 
-@pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 101 Switching Protocols\r\nX-Slow: " + b"x" * 400])
+@pytest.mark.parametrize(
+    "answer", [b"", b"HTTP/1.1 101 Switching Protocols\r\nX-Slow: " + b"x" * 400]
+)
 def test_a_handshake_that_never_ends_is_given_up_at_the_deadline(outside, answer):
     outside.limits = Limits(handshake_s=0.3)
     start = time.monotonic()
@@ -59,7 +65,9 @@ def test_a_handshake_with_endless_headers_is_cut_at_the_limit(outside):
 def test_a_redirect_is_not_followed(outside, status):
     target = outside.serve(lambda peer: peer.accept_handshake())
     location = f"HTTP/1.1 {status} Moved\r\nLocation: ws://127.0.0.1:{target.port}/\r\nContent-Length: 0\r\n\r\n".encode()
-    hearing, _ = outside.open_at(lambda peer: (peer.read_head(), peer.sock.sendall(location), peer.hang()))
+    hearing, _ = outside.open_at(
+        lambda peer: (peer.read_head(), peer.sock.sendall(location), peer.hang())
+    )
     reason, error = hearing.ending()
     assert (f"{status} Moved" in reason, error) == (True, True)
     assert target.peers == []
@@ -70,7 +78,10 @@ def test_a_redirect_is_not_followed(outside, status):
     [
         (b"HTTP/1.1 403 Forbidden\r\nContent-Length: 999999999999\r\n\r\nno", "403 Forbidden"),
         (b"HTTP/1.1 200 OK\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n", "200 OK"),
-        (b"HTTP/1.1 101 OK\r\nUpgrade: websocket\r\nConnection: upgrade\r\nSec-WebSocket-Accept: bm8=\r\n\r\n", "Invalid WebSocket Header"),
+        (
+            b"HTTP/1.1 101 OK\r\nUpgrade: websocket\r\nConnection: upgrade\r\nSec-WebSocket-Accept: bm8=\r\n\r\n",
+            "Invalid WebSocket Header",
+        ),
         (b"HTTP/1.1 101 OK\r\n\r\n", "Invalid WebSocket Header"),
         (b"SSH-2.0-OpenSSH_9.2\r\n\r\n", "SSH-2.0-OpenSSH_9.2"),
         (b"\xff\xfe\r\n\r\n", "handshake failed"),
@@ -80,7 +91,12 @@ def test_a_redirect_is_not_followed(outside, status):
 )
 def test_what_is_no_handshake_is_refused_at_once_and_named(outside, answer, said):
     hearing, _ = outside.open_at(
-        lambda peer: (peer.read_head(), peer.sock.sendall(answer), peer.sock.shutdown(socket.SHUT_WR), peer.hang())
+        lambda peer: (
+            peer.read_head(),
+            peer.sock.sendall(answer),
+            peer.sock.shutdown(socket.SHUT_WR),
+            peer.hang(),
+        )
     )
     reason, error = hearing.ending()
     assert said in reason
@@ -90,7 +106,9 @@ def test_what_is_no_handshake_is_refused_at_once_and_named(outside, answer, said
 
 def test_cookies_pass_neither_from_our_handshakes_to_the_hosts_own_nor_back(outside, monkeypatch):
     monkeypatch.setattr(websocket._handshake, "CookieJar", type(websocket._handshake.CookieJar)())
-    server = outside.serve(lambda peer: (peer.accept_handshake(b"Set-Cookie: id=1; Domain=127.0.0.1\r\n"), peer.hang()))
+    server = outside.serve(
+        lambda peer: (peer.accept_handshake(b"Set-Cookie: id=1; Domain=127.0.0.1\r\n"), peer.hang())
+    )
     url = f"ws://127.0.0.1:{server.port}/"
 
     def ours():
@@ -105,7 +123,9 @@ def test_cookies_pass_neither_from_our_handshakes_to_the_hosts_own_nor_back(outs
     assert [b"cookie" in peer.head.lower() for peer in server.peers] == [False, False, True, False]
 
 
-@pytest.mark.parametrize("url", ["ws://192.0.2.1/", "ws://example.com/", "http://127.0.0.1/", "nonsense"])
+@pytest.mark.parametrize(
+    "url", ["ws://192.0.2.1/", "ws://example.com/", "http://127.0.0.1/", "nonsense"]
+)
 def test_an_address_that_is_neither_encrypted_nor_here_is_told_as_the_end(outside, url):
     hearing, _ = outside.open(url)
     reason, error = hearing.ending()
@@ -164,7 +184,9 @@ def connected(hearing, look_up, *, url="wss://venue.example/", handshake_s=10.0,
     limits = Limits(handshake_s=handshake_s)
     dialer = Dialer(limits, resolver or Resolver(look_up))
     plan = ConnectionPlan(name="public-0", url=url)
-    connection = WebSocketConnection(plan, hearing, clock=SystemClock(), limits=limits, dialer=dialer)
+    connection = WebSocketConnection(
+        plan, hearing, clock=SystemClock(), limits=limits, dialer=dialer
+    )
     connection.start()
     return connection
 
@@ -173,7 +195,9 @@ def found(host, port):
     return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
 
 
-def test_when_the_first_address_of_a_name_hangs_the_next_gets_its_share_of_the_time(outside, full_port, hearings):
+def test_when_the_first_address_of_a_name_hangs_the_next_gets_its_share_of_the_time(
+    outside, full_port, hearings
+):
     server = outside.serve(lambda peer: (peer.accept_handshake(), peer.hang()))
     (hearing,) = hearings(1)
     link = connected(
@@ -213,7 +237,9 @@ def hanging_name():
         thread.join(5)
 
 
-def test_a_look_up_that_hangs_keeps_neither_deadline_nor_close_waiting_and_is_not_doubled(hanging_name, hearings):
+def test_a_look_up_that_hangs_keeps_neither_deadline_nor_close_waiting_and_is_not_doubled(
+    hanging_name, hearings
+):
     connect, resolver, release = hanging_name
     late, closed, third = hearings(3)
     connect(late, 0.2)
@@ -224,4 +250,7 @@ def test_a_look_up_that_hangs_keeps_neither_deadline_nor_close_waiting_and_is_no
     connect(third)
     assert len(resolver.threads()) == 1
     release.set()
-    assert third.ending() == ("no address of venue.example: [Errno -3] the name server is gone", True)
+    assert third.ending() == (
+        "no address of venue.example: [Errno -3] the name server is gone",
+        True,
+    )

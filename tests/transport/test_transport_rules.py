@@ -3,11 +3,11 @@ from __future__ import annotations
 import pytest
 
 from perps_actors.errors import TransportError
-from perps_actors.transport.address import Address, checked_address
 from perps_actors.transport.keep_alive import KeepAlive
 from perps_actors.transport.limits import Limits
 from perps_actors.transport.retry_after import retry_after_s
 from perps_actors.transport.silence import Silence
+from perps_actors.transport.urls import ServerAddress, checked_address
 
 S = 1_000_000_000
 
@@ -15,12 +15,12 @@ S = 1_000_000_000
 @pytest.mark.parametrize(
     ("url", "expected"),
     [
-        ("wss://fstream.example.com/ws", Address("fstream.example.com", 443, tls=True)),
-        ("wss://fstream.example.com:9443", Address("fstream.example.com", 9443, tls=True)),
-        ("ws://127.0.0.1:8000/x?a=b", Address("127.0.0.1", 8000, tls=False)),
-        ("ws://127.9.9.9", Address("127.9.9.9", 80, tls=False)),
-        ("ws://[::1]:8000/", Address("::1", 8000, tls=False)),
-        ("ws://localhost:1/", Address("localhost", 1, tls=False)),
+        ("wss://fstream.example.com/ws", ServerAddress("fstream.example.com", 443, tls=True)),
+        ("wss://fstream.example.com:9443", ServerAddress("fstream.example.com", 9443, tls=True)),
+        ("ws://127.0.0.1:8000/x?a=b", ServerAddress("127.0.0.1", 8000, tls=False)),
+        ("ws://127.9.9.9", ServerAddress("127.9.9.9", 80, tls=False)),
+        ("ws://[::1]:8000/", ServerAddress("::1", 8000, tls=False)),
+        ("ws://localhost:1/", ServerAddress("localhost", 1, tls=False)),
     ],
 )
 def test_encrypted_addresses_and_loopback_are_good(url, expected):
@@ -93,7 +93,16 @@ def test_silence_begins_anew_with_anything_heard():
     assert silence.ping_due(14 * S)
 
 
-@pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:1", "https://proxy:1", "http://user:secret@proxy:1", "http://proxy", "proxy:1"])
+@pytest.mark.parametrize(
+    "proxy",
+    [
+        "socks5://127.0.0.1:1",
+        "https://proxy:1",
+        "http://user:secret@proxy:1",
+        "http://proxy",
+        "proxy:1",
+    ],
+)
 def test_a_proxy_is_a_plain_http_one_without_credentials(proxy):
     with pytest.raises(TransportError, match="http://host:port") as refused:
         Limits(proxy=proxy)

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from perps_actors.market.events import BookTop, BookWithdrawn
 from perps_actors.transport.wire import HttpRequest
 from perps_actors.venues.binance_futures.stream import BinanceFuturesStream
-from perps_actors.venues.contract import Complaint
-from perps_actors.venues.synced_book import MAX_WAITING
+from perps_actors.venues.contract import InvalidInput
+from perps_actors.venues.toolkit.rest_snapshot_book import MAX_WAITING
 
 BASE_MS = 1_700_000_000_000
 
@@ -33,7 +33,9 @@ def depth(last, *, previous, first=None, bids=(), asks=(), symbol="BTCUSDT", tim
 
 
 def snapshot(last, bids=(("100", "1"),), asks=(("101", "1"),)):
-    return json.dumps({"lastUpdateId": last, "E": BASE_MS + last, "T": BASE_MS + last, "bids": bids, "asks": asks}).encode()
+    return json.dumps(
+        {"lastUpdateId": last, "E": BASE_MS + last, "T": BASE_MS + last, "bids": bids, "asks": asks}
+    ).encode()
 
 
 def request_for(symbol="BTCUSDT"):
@@ -54,7 +56,9 @@ class Session:
 
     def snapshot(self, *args, symbol="BTCUSDT", **kwargs):
         self.now += 1
-        return list(self.adapter.answer(request_for(symbol), 200, snapshot(*args, **kwargs), self.now))
+        return list(
+            self.adapter.answer(request_for(symbol), 200, snapshot(*args, **kwargs), self.now)
+        )
 
     def answer(self, status, body, symbol="BTCUSDT"):
         return list(self.adapter.answer(request_for(symbol), status, body, self.now))
@@ -91,7 +95,11 @@ def test_the_snapshot_gives_its_top_and_one_for_each_waiting_event_that_still_ap
         ("100", "2", "102", "3"),
     ]
     assert [o.venue_time_ns for o in outcomes] == [(BASE_MS + u) * 1_000_000 for u in (12, 14, 16)]
-    assert (outcomes[-1].bid_levels, outcomes[-1].ask_levels, outcomes[-1].received_ns) == (1, 1, session.now)
+    assert (outcomes[-1].bid_levels, outcomes[-1].ask_levels, outcomes[-1].received_ns) == (
+        1,
+        1,
+        session.now,
+    )
     assert session.adapter.depth("BTCUSDT", 5) == ([("100", "2")], [("102", "3")])
 
 
@@ -106,7 +114,9 @@ def test_the_snapshot_gives_its_top_and_one_for_each_waiting_event_that_still_ap
         (15, 17, 14, False),
     ],
 )
-def test_an_event_joins_the_snapshot_exactly_if_it_spans_or_continues_it(first, last, previous, joins):
+def test_an_event_joins_the_snapshot_exactly_if_it_spans_or_continues_it(
+    first, last, previous, joins
+):
     session = Session()
     session.snapshot(10)
     outcomes = session.depth(last, previous=previous, first=first)
@@ -130,7 +140,7 @@ def test_a_snapshot_older_than_what_waits_is_refused_and_another_one_asked_for()
     session = Session()
     session.depth(20, previous=15)
     refused, again = session.snapshot(12)
-    assert isinstance(refused, Complaint)
+    assert isinstance(refused, InvalidInput)
     assert "16" in refused.what
     assert "12" in refused.what
     assert again == request_for()
@@ -140,7 +150,9 @@ def test_a_snapshot_older_than_what_waits_is_refused_and_another_one_asked_for()
 def test_a_gap_withdraws_the_book_at_once_and_the_event_after_it_waits_for_the_new_snapshot():
     session = Session().good()
     withdrawn, again = session.depth(14, previous=12, bids=[["100.5", "4"]])
-    assert withdrawn == BookWithdrawn(withdrawn.instrument, "gap: update 10 was followed by one after 12", session.now)
+    assert withdrawn == BookWithdrawn(
+        withdrawn.instrument, "gap: update 10 was followed by one after 12", session.now
+    )
     assert withdrawn.instrument == ("binance_futures", "BTCUSDT")
     assert again == request_for()
     assert session.adapter.depth("BTCUSDT", 5) == ([], [])
@@ -156,8 +168,14 @@ def test_a_gap_withdraws_the_book_at_once_and_the_event_after_it_waits_for_the_n
         ({"last": 10, "previous": 10, "first": 10}, "ran backwards"),
         ({"last": 11, "previous": 10, "time": BASE_MS - 5_000}, "time ran backwards by 5010 ms"),
         ({"last": 11, "previous": 10, "bids": [["101", "1"]]}, "crossed"),
-        ({"last": 11, "previous": 10, "asks": [["99.5", "1"]]}, "crossed: bid 100 at or above ask 99.5"),
-        ({"last": 11, "previous": 10, "bids": [[str(n / 1000), "1"] for n in range(1, 5001)]}, None),
+        (
+            {"last": 11, "previous": 10, "asks": [["99.5", "1"]]},
+            "crossed: bid 100 at or above ask 99.5",
+        ),
+        (
+            {"last": 11, "previous": 10, "bids": [[str(n / 1000), "1"] for n in range(1, 5001)]},
+            None,
+        ),
     ],
 )
 def test_a_book_becomes_suspect_for_a_named_cause(frame, cause):
@@ -203,10 +221,10 @@ def test_a_book_that_grows_beyond_twenty_thousand_levels_is_withdrawn():
 def test_a_failed_snapshot_is_a_complaint_and_the_next_event_asks_again(status, body, named):
     session = Session()
     session.depth(10, previous=9)
-    (complaint,) = session.answer(status, body)
-    assert isinstance(complaint, Complaint)
-    assert named in complaint.what
-    assert complaint.symbol == "BTCUSDT"
+    (invalid_input,) = session.answer(status, body)
+    assert isinstance(invalid_input, InvalidInput)
+    assert named in invalid_input.what
+    assert invalid_input.symbol == "BTCUSDT"
     assert session.adapter.depth("BTCUSDT", 1) == ([], [])
     assert session.depth(11, previous=10) == [request_for()]
     assert tops(session.snapshot(11)) == [(True, 11), (False, 11)]
@@ -246,7 +264,7 @@ def test_what_waited_before_its_connection_ended_is_not_applied_to_a_later_snaps
     session.adapter.closed("public-0", 1)
     session.depth(30, previous=20)
     refused, again = session.snapshot(10)
-    assert isinstance(refused, Complaint)
+    assert isinstance(refused, InvalidInput)
     assert again == request_for()
 
 
@@ -271,7 +289,7 @@ def test_waiting_events_are_bounded_and_the_oldest_go_first():
     for last in range(1, MAX_WAITING + 3):
         session.depth(last, previous=last - 1)
     refused, again = session.snapshot(1)
-    assert isinstance(refused, Complaint)
+    assert isinstance(refused, InvalidInput)
     assert again == request_for()
     outcomes = session.snapshot(MAX_WAITING)
     assert tops(outcomes) == [(True, MAX_WAITING), *((False, MAX_WAITING + n) for n in range(3))]
@@ -288,8 +306,8 @@ def test_levels_of_waiting_events_are_bounded_too():
 
 def test_a_frame_that_cannot_be_read_is_found_by_the_next_one_and_repaired_by_the_next_snapshot():
     session = Session().good()
-    (complaint,) = session.depth(11, previous=10, bids=[["100.5", "NaN"]])
-    assert isinstance(complaint, Complaint)
+    (invalid_input,) = session.depth(11, previous=10, bids=[["100.5", "NaN"]])
+    assert isinstance(invalid_input, InvalidInput)
     withdrawn, again = session.depth(12, previous=11)
     assert (type(withdrawn), again) == (BookWithdrawn, request_for())
     assert tops(session.snapshot(11)) == [(True, 11), (False, 12)]
@@ -311,15 +329,30 @@ class Market:
     def remember(self):
         bid = max(self.bids, default=None)
         ask = min(self.asks, default=None)
-        self.history[self.last] = (bid, self.bids.get(bid), ask, self.asks.get(ask), dict(self.bids), dict(self.asks))
+        self.history[self.last] = (
+            bid,
+            self.bids.get(bid),
+            ask,
+            self.asks.get(ask),
+            dict(self.bids),
+            dict(self.asks),
+        )
 
     def move(self):
         """Change some levels in one step of one or more updates, never crossing; return the event that says so."""
         previous, first = self.last, self.last + self.random.randint(1, 3)
         self.last = first + self.random.randint(0, 2)
         middle = self.random.randint(95, 105)
-        bids = {price: self.random.choice([0, 0, 1, 2]) for price in range(middle - 3, middle) if self.random.random() < 0.5}
-        asks = {price: self.random.choice([0, 0, 1, 2]) for price in range(middle, middle + 3) if self.random.random() < 0.5}
+        bids = {
+            price: self.random.choice([0, 0, 1, 2])
+            for price in range(middle - 3, middle)
+            if self.random.random() < 0.5
+        }
+        asks = {
+            price: self.random.choice([0, 0, 1, 2])
+            for price in range(middle, middle + 3)
+            if self.random.random() < 0.5
+        }
         bids |= {price: 0 for price in self.bids if price >= middle}
         asks |= {price: 0 for price in self.asks if price < middle}
         for side, changed in ((self.bids, bids), (self.asks, asks)):
@@ -328,7 +361,13 @@ class Market:
                 del side[price]
         self.remember()
         rows = [[[f"{p / 10:.2f}", str(s)] for p, s in side.items()] for side in (bids, asks)]
-        return {"last": self.last, "previous": previous, "first": first, "bids": rows[0], "asks": rows[1]}
+        return {
+            "last": self.last,
+            "previous": previous,
+            "first": first,
+            "bids": rows[0],
+            "asks": rows[1],
+        }
 
     def some_moment(self):
         return self.random.choice(list(self.history))
@@ -345,13 +384,25 @@ class Market:
 def check_against(market, outcomes):
     for outcome in outcomes:
         if isinstance(outcome, BookTop):
-            said = [None if v is None else Decimal(v) for v in (outcome.bid, outcome.bid_size, outcome.ask, outcome.ask_size)]
+            said = [
+                None if v is None else Decimal(v)
+                for v in (outcome.bid, outcome.bid_size, outcome.ask, outcome.ask_size)
+            ]
             bid, bid_size, ask, ask_size, bids, asks = market.history[outcome.sequence]
-            assert said == [None if bid is None else Decimal(bid) / 10, bid_size, None if ask is None else Decimal(ask) / 10, ask_size]
+            assert said == [
+                None if bid is None else Decimal(bid) / 10,
+                bid_size,
+                None if ask is None else Decimal(ask) / 10,
+                ask_size,
+            ]
             assert (outcome.bid_levels, outcome.ask_levels) == (len(bids), len(asks))
 
 
-faults = st.lists(st.sampled_from(["pass", "pass", "pass", "pass", "drop", "twice", "close", "snapshot"]), min_size=20, max_size=60)
+faults = st.lists(
+    st.sampled_from(["pass", "pass", "pass", "pass", "drop", "twice", "close", "snapshot"]),
+    min_size=20,
+    max_size=60,
+)
 
 
 @settings(max_examples=150, deadline=None)
@@ -375,12 +426,20 @@ def test_whatever_is_lost_doubled_or_late_a_book_called_good_is_the_true_one(pla
             late = session.snapshot(**market.snapshot_at(moment))
             check_against(market, late)
             outcomes += late
-        pending += [(step + lateness, market.last) for outcome in outcomes if isinstance(outcome, HttpRequest)]
+        pending += [
+            (step + lateness, market.last)
+            for outcome in outcomes
+            if isinstance(outcome, HttpRequest)
+        ]
         assert len(pending) <= 1 or "snapshot" in plan
     bids, asks = session.adapter.depth("BTCUSDT", 500)
     *_, true_bids, true_asks = market.history[market.last]
-    assert {Decimal(p): Decimal(s) for p, s in bids} == {Decimal(p) / 10: Decimal(s) for p, s in true_bids.items()}
-    assert {Decimal(p): Decimal(s) for p, s in asks} == {Decimal(p) / 10: Decimal(s) for p, s in true_asks.items()}
+    assert {Decimal(p): Decimal(s) for p, s in bids} == {
+        Decimal(p) / 10: Decimal(s) for p, s in true_bids.items()
+    }
+    assert {Decimal(p): Decimal(s) for p, s in asks} == {
+        Decimal(p) / 10: Decimal(s) for p, s in true_asks.items()
+    }
 
 
 def test_one_instruments_gap_leaves_its_neighbour_alone():

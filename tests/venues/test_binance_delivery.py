@@ -26,7 +26,15 @@ TRADE = {
     "e": "aggTrade", "E": 1591261134288, "a": 424951, "s": "BTCUSD_200626", "p": "9643.5", "q": "2", "f": 606073, "l": 606073,
     "T": 1591261134199, "m": False,
 }  # fmt: skip
-MARK = {"e": "markPriceUpdate", "E": 1596095725000, "s": "BTCUSD_201225", "p": "10934.62615417", "P": "10962.17178236", "r": "", "T": 0}
+MARK = {
+    "e": "markPriceUpdate",
+    "E": 1596095725000,
+    "s": "BTCUSD_201225",
+    "p": "10934.62615417",
+    "P": "10962.17178236",
+    "r": "",
+    "T": 0,
+}
 PERPETUAL = {
     "symbol": "BTCUSD_PERP", "pair": "BTCUSD", "contractType": "PERPETUAL", "deliveryDate": 4133404802000, "onboardDate": 1596006000000,
     "contractStatus": "TRADING", "contractSize": 100, "marginAsset": "BTC", "baseAsset": "BTC", "quoteAsset": "USD",
@@ -38,7 +46,11 @@ PERPETUAL = {
 
 
 def read(data: dict, adapter=None):
-    return list((adapter or VENUE.stream(VENUE.endpoints)).frame("stream-0", json.dumps({"stream": "s", "data": data}).encode(), 7))
+    return list(
+        (adapter or VENUE.stream(VENUE.endpoints)).frame(
+            "stream-0", json.dumps({"stream": "s", "data": data}).encode(), 7
+        )
+    )
 
 
 def test_all_streams_of_a_symbol_go_over_one_connection_on_the_venues_own_host() -> None:
@@ -55,7 +67,16 @@ def test_all_streams_of_a_symbol_go_over_one_connection_on_the_venues_own_host()
     [
         (TICKER, Touch(DATED, "9548.1", "52", "9548.5", "11", None, 1591268628166 * MS, 7)),
         (TRADE, Trade(DATED, "buy", "9643.5", "2", "424951", 1591261134199 * MS, 7)),
-        (MARK, VenueMark(InstrumentId("binance_delivery", "BTCUSD_201225"), "10934.62615417", None, 1596095725000 * MS, 7)),
+        (
+            MARK,
+            VenueMark(
+                InstrumentId("binance_delivery", "BTCUSD_201225"),
+                "10934.62615417",
+                None,
+                1596095725000 * MS,
+                7,
+            ),
+        ),
     ],
     ids=["touch", "trade", "mark of a dated contract"],
 )
@@ -67,24 +88,38 @@ def test_a_perpetuals_mark_comes_with_its_funding() -> None:
     mark, funding = read({**MARK, "s": "BTCUSD_PERP", "r": "0.0001", "T": 1596096000000})
     assert (mark.mark, mark.index) == ("10934.62615417", None)
     perpetual = InstrumentId("binance_delivery", "BTCUSD_PERP")
-    assert funding == Funding(perpetual, "0.0001", None, 1596096000000 * MS, "10934.62615417", 1596095725000 * MS, 7)
+    assert funding == Funding(
+        perpetual, "0.0001", None, 1596096000000 * MS, "10934.62615417", 1596095725000 * MS, 7
+    )
 
 
 def test_a_book_is_synchronised_from_the_venues_own_snapshot() -> None:
     adapter = VENUE.stream(VENUE.endpoints)
     (request,) = read(DEPTH, adapter)
     assert request.url == "https://dapi.binance.com/dapi/v1/depth?symbol=BTCUSD_200626&limit=1000"
-    body = json.dumps({"lastUpdateId": 17285690, "bids": [["9517.0", "3"]], "asks": [["9519.0", "4"]], "E": 1, "T": 1}).encode()
+    body = json.dumps(
+        {
+            "lastUpdateId": 17285690,
+            "bids": [["9517.0", "3"]],
+            "asks": [["9519.0", "4"]],
+            "E": 1,
+            "T": 1,
+        }
+    ).encode()
     snapshot, update = adapter.answer(request, 200, body, 8)
     assert (snapshot.snapshot, snapshot.bid) == (True, "9517.0")
-    assert update == BookTop(DATED, False, "9517.6", "10", "9518.5", "45", 2, 2, 17285702, 1591270260907 * MS, 8)
+    assert update == BookTop(
+        DATED, False, "9517.6", "10", "9518.5", "45", 2, 2, 17285702, 1591270260907 * MS, 8
+    )
 
 
 def test_rest_answers_are_known_by_their_own_addresses() -> None:
     rest = VENUE.rest(VENUE.endpoints)
     request = rest.request_for("https://dapi.binance.com/dapi/v1/openInterest?symbol=BTCUSD_200626")
     body = b'{"symbol":"BTCUSD_200626","pair":"BTCUSD","openInterest":"15004","contractType":"CURRENT_QUARTER","time":1591261042378}'
-    assert list(rest.read(request, 200, body, 7)) == [OpenInterest(DATED, "15004", 1591261042378 * MS, 7)]
+    assert list(rest.read(request, 200, body, 7)) == [
+        OpenInterest(DATED, "15004", 1591261042378 * MS, 7)
+    ]
     assert rest.request_for("https://dapi.binance.com/fapi/v1/depth?symbol=X").purpose == "unknown"
 
 
@@ -96,7 +131,17 @@ def test_contracts_are_inverse_of_so_many_dollars() -> None:
         "deliveryDate": 1624608000000,
         "contractStatus": "SETTLING",
     }
-    perpetual, quarterly = VENUE.rest(VENUE.endpoints).read_instruments(json.dumps({"symbols": [PERPETUAL, dated]}).encode())
-    assert (perpetual.canonical, perpetual.margin, perpetual.contract_size) == ("BTC-USD-PERP", "BTC", Decimal(100))
+    perpetual, quarterly = VENUE.rest(VENUE.endpoints).read_instruments(
+        json.dumps({"symbols": [PERPETUAL, dated]}).encode()
+    )
+    assert (perpetual.canonical, perpetual.margin, perpetual.contract_size) == (
+        "BTC-USD-PERP",
+        "BTC",
+        Decimal(100),
+    )
     assert (perpetual.linear, perpetual.perpetual, perpetual.trading) == (False, True, True)
-    assert (quarterly.canonical, quarterly.perpetual, quarterly.trading) == ("BTC-USD-210625", False, False)
+    assert (quarterly.canonical, quarterly.perpetual, quarterly.trading) == (
+        "BTC-USD-210625",
+        False,
+        False,
+    )

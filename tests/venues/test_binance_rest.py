@@ -12,9 +12,9 @@ from perps_actors.market.events import Funding, OpenInterest, Touch, VenueMark
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.transport.wire import HttpRequest
 from perps_actors.venues.binance_futures.rest import BinanceFuturesRest
-from perps_actors.venues.contract import Complaint, Endpoints
+from perps_actors.venues.contract import Endpoints, InvalidInput
 from perps_actors.venues.registry import VENUES, venue
-from perps_actors.venues.rows import MAX_ROWS
+from perps_actors.venues.toolkit.rest import MAX_ROWS
 
 REST = BinanceFuturesRest()
 BTC = InstrumentId("binance_futures", "BTCUSDT")
@@ -41,7 +41,9 @@ def read(request, answer, status=200):
 def test_quotes_of_many_symbols_are_one_bulk_request_and_of_one_the_cheaper_form():
     base = "https://fapi.binance.com/fapi/v1/ticker/bookTicker"
     assert HttpRequest(url=base, weight=5, purpose="quotes") == ALL
-    assert REST.quotes(["BTCUSDT", "BTCUSDT"]) == (HttpRequest(url=f"{base}?symbol=BTCUSDT", weight=2, purpose="quotes", symbol="BTCUSDT"),)
+    assert REST.quotes(["BTCUSDT", "BTCUSDT"]) == (
+        HttpRequest(url=f"{base}?symbol=BTCUSDT", weight=2, purpose="quotes", symbol="BTCUSDT"),
+    )
     assert REST.quotes([]) == ()
 
 
@@ -82,40 +84,60 @@ def touch_fields(touch):
     ids=lambda row: repr(row)[:50],
 )
 def test_a_bad_row_is_one_complaint_and_its_neighbours_are_read(bad):
-    first, complaint, last = read(ALL, [QUOTE, bad, QUOTE])
-    assert isinstance(complaint, Complaint)
+    first, invalid_input, last = read(ALL, [QUOTE, bad, QUOTE])
+    assert isinstance(invalid_input, InvalidInput)
     assert type(first) is type(last) is Touch
 
 
 @pytest.mark.parametrize(
-    ("status", "named"), [(429, "429"), (418, "banned"), (503, "503"), (400, "400"), (None, "no answer"), (302, "302")]
+    ("status", "named"),
+    [(429, "429"), (418, "banned"), (503, "503"), (400, "400"), (None, "no answer"), (302, "302")],
 )
 def test_any_status_but_200_is_a_complaint_that_names_it(status, named):
-    (complaint,) = read(ALL, [QUOTE], status)
-    assert named in complaint.what
-    assert "quotes" in complaint.what
+    (invalid_input,) = read(ALL, [QUOTE], status)
+    assert named in invalid_input.what
+    assert "quotes" in invalid_input.what
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"<html>", b"[", b"[" * 100_000, b'[{"symbol":' + b"[" * 100_000, b"\xff", b"null", b"{}"], ids=lambda b: repr(b[:20])
+    "body",
+    [
+        b"",
+        b"<html>",
+        b"[",
+        b"[" * 100_000,
+        b'[{"symbol":' + b"[" * 100_000,
+        b"\xff",
+        b"null",
+        b"{}",
+    ],
+    ids=lambda b: repr(b[:20]),
 )
 def test_a_body_that_is_no_answer_is_one_complaint(body):
-    (complaint,) = read(ALL, body)
-    assert isinstance(complaint, Complaint)
+    (invalid_input,) = read(ALL, body)
+    assert isinstance(invalid_input, InvalidInput)
 
 
 @given(
     st.binary(max_size=100),
-    st.sampled_from([ALL, REST.poll("mark", ["A"])[0], REST.poll("open_interest", ["A"])[0], REST.depth("A"), REST.instruments()[0]]),
+    st.sampled_from(
+        [
+            ALL,
+            REST.poll("mark", ["A"])[0],
+            REST.poll("open_interest", ["A"])[0],
+            REST.depth("A"),
+            REST.instruments()[0],
+        ]
+    ),
 )
 def test_any_bytes_are_answered_without_an_exception(body, request):
-    assert all(isinstance(o, Complaint) for o in read(request, body))
+    assert all(isinstance(o, InvalidInput) for o in read(request, body))
 
 
 def test_more_rows_than_any_venue_lists_are_cut_with_a_complaint():
-    *touches, complaint = read(ALL, [QUOTE] * (MAX_ROWS + 1))
+    *touches, invalid_input = read(ALL, [QUOTE] * (MAX_ROWS + 1))
     assert len(touches) == MAX_ROWS
-    assert str(MAX_ROWS + 1) in complaint.what
+    assert str(MAX_ROWS + 1) in invalid_input.what
 
 
 def test_the_premium_index_is_mark_and_funding():
@@ -130,13 +152,18 @@ def test_the_premium_index_is_mark_and_funding():
         "time": 1700000000002,
     }
     (request,) = REST.poll("mark", ["BTCUSDT"])
-    assert (request.url, request.weight) == ("https://fapi.binance.com/fapi/v1/premiumIndex?symbol=BTCUSDT", 1)
+    assert (request.url, request.weight) == (
+        "https://fapi.binance.com/fapi/v1/premiumIndex?symbol=BTCUSDT",
+        1,
+    )
     assert REST.poll("mark", ["A", "B"])[0].weight == 10
     assert read(request, row) == [
         VenueMark(BTC, "64001.5", "64000.9", AT, 7),
         Funding(BTC, "-0.0001", None, 1_700_006_400_000_000_000, "64001.5", AT, 7),
     ]
-    assert read(request, [{**row, "lastFundingRate": "", "nextFundingTime": 0}]) == [VenueMark(BTC, "64001.5", "64000.9", AT, 7)]
+    assert read(request, [{**row, "lastFundingRate": "", "nextFundingTime": 0}]) == [
+        VenueMark(BTC, "64001.5", "64000.9", AT, 7)
+    ]
 
 
 def test_open_interest_is_read_and_below_zero_refused():
@@ -144,13 +171,18 @@ def test_open_interest_is_read_and_below_zero_refused():
     row = {"symbol": "BTCUSDT", "openInterest": "10659.509", "time": 1700000000002}
     assert read(request, row) == [OpenInterest(BTC, "10659.509", AT, 7)]
     assert read(request, {**row, "openInterest": "0"}) == [OpenInterest(BTC, "0", AT, 7)]
-    assert isinstance(read(request, {**row, "openInterest": "-1"})[0], Complaint)
+    assert isinstance(read(request, {**row, "openInterest": "-1"})[0], InvalidInput)
 
 
 @pytest.mark.parametrize(
     ("url", "purpose", "symbol", "weight"),
     [
-        ("https://fapi.binance.com/fapi/v1/depth?symbol=BTCUSDT&limit=1000", "depth", "BTCUSDT", 20),
+        (
+            "https://fapi.binance.com/fapi/v1/depth?symbol=BTCUSDT&limit=1000",
+            "depth",
+            "BTCUSDT",
+            20,
+        ),
         ("http://127.0.0.1:8080/fapi/v1/depth?limit=1000&symbol=BTCUSDT", "depth", "BTCUSDT", 20),
         ("https://fapi.binance.com/fapi/v1/ticker/bookTicker", "quotes", None, 5),
         ("https://fapi.binance.com/fapi/v1/ticker/bookTicker?symbol=A", "quotes", "A", 2),
@@ -163,7 +195,9 @@ def test_open_interest_is_read_and_below_zero_refused():
     ],
 )
 def test_any_address_of_the_venue_says_what_it_is_for(url, purpose, symbol, weight):
-    assert REST.request_for(url) == HttpRequest(url=url, purpose=purpose, symbol=symbol, weight=weight)
+    assert REST.request_for(url) == HttpRequest(
+        url=url, purpose=purpose, symbol=symbol, weight=weight
+    )
 
 
 def listed(symbol, contract_type, delivery=4133404800000, **more):
@@ -198,11 +232,20 @@ def test_instruments_are_listed_with_canonical_names_ticks_and_lots():
         ("TSLA-USDT-PERP", True, False),
     ]
     assert found[0].id == BTC
-    assert (found[0].tick, found[0].lot, found[0].contract_size, found[0].linear) == (Decimal("0.1"), Decimal("0.001"), Decimal(1), True)
+    assert (found[0].tick, found[0].lot, found[0].contract_size, found[0].linear) == (
+        Decimal("0.1"),
+        Decimal("0.001"),
+        Decimal(1),
+        True,
+    )
     assert (found[0].base, found[0].quote, found[0].margin) == ("BTC", "USDT", "USDT")
 
 
-@pytest.mark.parametrize("body", [b"", b"[]", b'{"symbols":3}', b"[" * 100_000, b'{"code":-1}'], ids=lambda b: repr(b[:20]))
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"[]", b'{"symbols":3}', b"[" * 100_000, b'{"code":-1}'],
+    ids=lambda b: repr(b[:20]),
+)
 def test_what_is_no_list_of_instruments_is_refused(body):
     with pytest.raises(VenueError, match="list of instruments"):
         REST.read_instruments(body)
@@ -212,8 +255,17 @@ def test_the_registry_knows_the_venue_and_names_it_when_asked_for_another():
     found = venue("binance_futures")
     assert VENUES[0] == found.name
     assert (found.endpoints.rest, found.weight_per_minute) == ("https://fapi.binance.com", 2_400)
-    assert found.rest(found.endpoints).instruments()[0].url == "https://fapi.binance.com/fapi/v1/exchangeInfo"
-    assert found.stream(found.endpoints).plan(["BTCUSDT"])[0].url.startswith("wss://fstream.binance.com/public/")
-    with pytest.raises(SettingsError, match=r"here: venue = 'binance': .*binance_futures") as caught:
+    assert (
+        found.rest(found.endpoints).instruments()[0].url
+        == "https://fapi.binance.com/fapi/v1/exchangeInfo"
+    )
+    assert (
+        found.stream(found.endpoints)
+        .plan(["BTCUSDT"])[0]
+        .url.startswith("wss://fstream.binance.com/public/")
+    )
+    with pytest.raises(
+        SettingsError, match=r"here: venue = 'binance': .*binance_futures"
+    ) as caught:
         venue("binance", place="here")
     assert caught.value.field == "venue"

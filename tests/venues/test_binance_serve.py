@@ -11,12 +11,12 @@ from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.numbers import DecimalText
 from perps_actors.simulator.market import contract
 from perps_actors.simulator.sides import side_of
+from perps_actors.simulator.venue_contract import Depth
+from perps_actors.simulator.venues.binance_futures.rest import BinanceRestSide
+from perps_actors.simulator.venues.binance_futures.stream import BinanceStreams
 from perps_actors.venues.binance_futures.dialect import USD_M
-from perps_actors.venues.binance_futures.serve import BinanceStreams
-from perps_actors.venues.binance_futures.serve_rest import BinanceRestSide
 from perps_actors.venues.binance_futures.stream import BinanceFuturesStream
-from perps_actors.venues.contract import Complaint
-from perps_actors.venues.serving import Depth
+from perps_actors.venues.contract import InvalidInput
 
 TERMS = side_of("binance_futures").terms
 
@@ -35,7 +35,11 @@ class OneBook:
     """A market of one symbol whose touch and book are known and whose mark and open interest are not yet."""
 
     def instruments(self):
-        return [contract("binance_futures", "BTCUSDT", TERMS, tick=Decimal("0.10"), lot=Decimal("0.001"))]
+        return [
+            contract(
+                "binance_futures", "BTCUSDT", TERMS, tick=Decimal("0.10"), lot=Decimal("0.001")
+            )
+        ]
 
     def depth(self, symbol):
         return Depth(symbol, 77, tuple((str(p), "1") for p in range(30, 0, -1)), (("31", "2"),), AT)
@@ -63,7 +67,9 @@ def ask(path: str, query: str = "") -> tuple[int, object]:
         ("/stream", ("btcusdt@depth@100ms", "btcusdt@bookTicker")),
     ],
 )
-def test_a_stream_is_carried_only_by_the_path_it_lives_on(path: str, carried: tuple[str, ...]) -> None:
+def test_a_stream_is_carried_only_by_the_path_it_lives_on(
+    path: str, carried: tuple[str, ...]
+) -> None:
     asked = "btcusdt@depth@100ms/btcusdt@bookTicker/btcusdt@aggTrade/btcusdt%40markPrice%401s/btcusdt@kline_1m"
     assert carried == StreamSession(path, f"streams={asked}").streams()
 
@@ -73,7 +79,10 @@ def test_a_raw_connection_gets_the_bare_data() -> None:
     session = StreamSession("/public/ws/btcusdt@depth@100ms")
     assert session.streams() == ("btcusdt@depth@100ms",)
     assert json.loads(session.dress(frame)) == json.loads(frame)["data"]
-    assert session.dress(b'{"stream":"btcusdt@depth@100ms","data":{') == b'{"stream":"btcusdt@depth@100ms","data":{'
+    assert (
+        session.dress(b'{"stream":"btcusdt@depth@100ms","data":{')
+        == b'{"stream":"btcusdt@depth@100ms","data":{'
+    )
 
 
 def test_a_path_that_serves_no_streams_is_refused() -> None:
@@ -83,9 +92,16 @@ def test_a_path_that_serves_no_streams_is_refused() -> None:
 
 def test_subscriptions_are_changed_listed_and_acknowledged_by_text() -> None:
     session = StreamSession("/public/stream")
-    assert json.loads(session.receive('{"method":"SUBSCRIBE","params":["a@depth","b@depth"],"id":1}')[0]) == {"result": None, "id": 1}
-    assert json.loads(session.receive('{"method":"UNSUBSCRIBE","params":["a@depth"],"id":2}')[0]) == {"result": None, "id": 2}
-    assert json.loads(session.receive('{"method":"LIST_SUBSCRIPTIONS","id":3}')[0]) == {"result": ["b@depth"], "id": 3}
+    assert json.loads(
+        session.receive('{"method":"SUBSCRIBE","params":["a@depth","b@depth"],"id":1}')[0]
+    ) == {"result": None, "id": 1}
+    assert json.loads(
+        session.receive('{"method":"UNSUBSCRIBE","params":["a@depth"],"id":2}')[0]
+    ) == {"result": None, "id": 2}
+    assert json.loads(session.receive('{"method":"LIST_SUBSCRIPTIONS","id":3}')[0]) == {
+        "result": ["b@depth"],
+        "id": 3,
+    }
     assert session.streams() == ("b@depth",)
 
 
@@ -99,10 +115,17 @@ def test_subscriptions_are_changed_listed_and_acknowledged_by_text() -> None:
         ('{"method":"SUBSCRIBE","params":"a@depth","id":1}', 2),
         ('{"method":"SUBSCRIBE","params":[1],"id":1}', 2),
         ('{"method":"BUY","params":[],"id":1}', 2),
-        (json.dumps({"method": "SUBSCRIBE", "params": [f"{n}@depth" for n in range(1025)], "id": 1}), 2),
+        (
+            json.dumps(
+                {"method": "SUBSCRIBE", "params": [f"{n}@depth" for n in range(1025)], "id": 1}
+            ),
+            2,
+        ),
     ],
 )
-def test_a_malformed_request_is_answered_with_an_error_and_changes_nothing(text: str, code: int) -> None:
+def test_a_malformed_request_is_answered_with_an_error_and_changes_nothing(
+    text: str, code: int
+) -> None:
     session = StreamSession("/public/stream")
     assert json.loads(session.receive(text)[0])["code"] == code
     assert session.streams() == ()
@@ -122,9 +145,15 @@ def test_the_adapter_reads_from_the_frames_what_was_put_into_them() -> None:
 
 def test_the_adapter_builds_the_book_that_was_served() -> None:
     adapter = BinanceFuturesStream()
-    (request,) = adapter.frame("public-0", serve.depth_frames(Depth("BTCUSDT", 80, (("30", "0"),), (), AT, 70, 69))[0][1], AT)
-    outcomes = adapter.answer(request, 200, serve_rest.answer("/fapi/v1/depth", "symbol=BTCUSDT", OneBook(), AT).body, AT)
-    assert not [outcome for outcome in outcomes if isinstance(outcome, Complaint)]
+    (request,) = adapter.frame(
+        "public-0",
+        serve.depth_frames(Depth("BTCUSDT", 80, (("30", "0"),), (), AT, 70, 69))[0][1],
+        AT,
+    )
+    outcomes = adapter.answer(
+        request, 200, serve_rest.answer("/fapi/v1/depth", "symbol=BTCUSDT", OneBook(), AT).body, AT
+    )
+    assert not [outcome for outcome in outcomes if isinstance(outcome, InvalidInput)]
     tops = [outcome for outcome in outcomes if isinstance(outcome, BookTop)]
     assert (tops[-1].bid, tops[-1].ask, tops[-1].sequence) == ("29", "31", 80)
 
@@ -133,7 +162,11 @@ def test_what_serve_writes_it_reads_back() -> None:
     change = Depth("BTCUSDT", 12, (("1.0", "2"),), (("3", "0.000"),), AT, 11, 10)
     ((stream, frame),) = serve.depth_frames(change)
     assert serve.read_depth(frame) == change
-    assert serve.stream_of(frame) == stream == serve.stream_of(b' {"data":{},"stream":"btcusdt@depth@100ms"}')
+    assert (
+        serve.stream_of(frame)
+        == stream
+        == serve.stream_of(b' {"data":{},"stream":"btcusdt@depth@100ms"}')
+    )
     assert serve.stream_of(frame[:-20]) == stream
     assert serve.stream_of(b'{"result":null,"id":1}') is None
 
@@ -151,7 +184,9 @@ def test_what_serve_writes_it_reads_back() -> None:
         ("/fapi/v1/nothing", "", 404, -5000),
     ],
 )
-def test_a_request_that_cannot_be_answered_gets_the_venues_error(path: str, query: str, status: int, code: int) -> None:
+def test_a_request_that_cannot_be_answered_gets_the_venues_error(
+    path: str, query: str, status: int, code: int
+) -> None:
     answered, body = ask(path, query)
     assert (answered, body["code"]) == (status, code)
 
@@ -161,10 +196,21 @@ def test_rest_answers_tell_the_market() -> None:
     assert ask("/fapi/v1/time") == (200, {"serverTime": 1_700_000_000_123})
     assert ask("/fapi/v1/premiumIndex") == (200, [])
     one = ask("/fapi/v1/ticker/bookTicker", "symbol=BTCUSDT")[1]
-    assert one == {"symbol": "BTCUSDT", "bidPrice": "30", "bidQty": "1", "askPrice": "31", "askQty": "2", "time": 1_700_000_000_123}
+    assert one == {
+        "symbol": "BTCUSDT",
+        "bidPrice": "30",
+        "bidQty": "1",
+        "askPrice": "31",
+        "askQty": "2",
+        "time": 1_700_000_000_123,
+    }
     assert ask("/fapi/v1/ticker/bookTicker")[1] == [one]
     book = ask("/fapi/v1/depth", "symbol=btcusdt&limit=5")[1]
-    assert (book["lastUpdateId"], book["bids"], book["asks"]) == (77, [[str(p), "1"] for p in (30, 29, 28, 27, 26)], [["31", "2"]])
+    assert (book["lastUpdateId"], book["bids"], book["asks"]) == (
+        77,
+        [[str(p), "1"] for p in (30, 29, 28, 27, 26)],
+        [["31", "2"]],
+    )
 
 
 def test_weight_is_counted_by_the_minute_and_refused_beyond_the_limit() -> None:
@@ -175,6 +221,10 @@ def test_weight_is_counted_by_the_minute_and_refused_beyond_the_limit() -> None:
     assert account.headers() == {"X-MBX-USED-WEIGHT-1M": "2400"}
     refusal = account.charge("/fapi/v1/ping", "", minute + 20_000_000_000)
     assert refusal is not None
-    assert (refusal.status, json.loads(refusal.body)["code"], refusal.retry_after_s) == (429, -1003, 41)
+    assert (refusal.status, json.loads(refusal.body)["code"], refusal.retry_after_s) == (
+        429,
+        -1003,
+        41,
+    )
     assert account.charge("/fapi/v1/ticker/bookTicker", "", minute + 60_000_000_000) is None
     assert account.headers() == {"X-MBX-USED-WEIGHT-1M": "5"}

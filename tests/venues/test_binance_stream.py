@@ -10,7 +10,7 @@ from perps_actors.errors import SettingsError
 from perps_actors.market.events import Funding, Liquidation, Touch, Trade, VenueMark
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.venues.binance_futures.stream import BinanceFuturesStream
-from perps_actors.venues.contract import Complaint, Endpoints
+from perps_actors.venues.contract import Endpoints, InvalidInput
 
 BTC = InstrumentId("binance_futures", "BTCUSDT")
 TICKER = {
@@ -62,13 +62,25 @@ ORDER = {
     "T": 1,
 }
 FORCED = {"e": "forceOrder", "E": 1700000000009, "o": ORDER}
-DEPTH = {"e": "depthUpdate", "E": 1700000000000, "T": 1, "s": "BTCUSDT", "U": 1, "u": 2, "pu": 0, "b": [["1", "2"]], "a": [["3", "4"]]}
+DEPTH = {
+    "e": "depthUpdate",
+    "E": 1700000000000,
+    "T": 1,
+    "s": "BTCUSDT",
+    "U": 1,
+    "u": 2,
+    "pu": 0,
+    "b": [["1", "2"]],
+    "a": [["3", "4"]],
+}
 EVENTS = [TICKER, TRADE, MARK, FORCED, DEPTH]
 
 
 def said(data, adapter=None, *, bare=False):
     frame = data if bare else {"stream": "btcusdt@any", "data": data}
-    return list((adapter or BinanceFuturesStream()).frame("public-0", json.dumps(frame).encode(), 7))
+    return list(
+        (adapter or BinanceFuturesStream()).frame("public-0", json.dumps(frame).encode(), 7)
+    )
 
 
 @pytest.mark.parametrize("bare", [False, True])
@@ -80,7 +92,9 @@ def test_a_book_ticker_is_a_touch(bare):
 
 @pytest.mark.parametrize(("buyer_is_maker", "side"), [(True, "sell"), (False, "buy")])
 def test_an_aggregate_trade_is_a_trade_on_the_takers_side_at_trade_time(buyer_is_maker, side):
-    assert said({**TRADE, "m": buyer_is_maker}) == [Trade(BTC, side, "64000.1", "0.010", "42", 1_700_000_000_003_000_000, 7)]
+    assert said({**TRADE, "m": buyer_is_maker}) == [
+        Trade(BTC, side, "64000.1", "0.010", "42", 1_700_000_000_003_000_000, 7)
+    ]
 
 
 def test_a_mark_price_is_the_venues_mark_and_its_funding():
@@ -92,12 +106,18 @@ def test_a_mark_price_is_the_venues_mark_and_its_funding():
 
 
 def test_a_contract_without_funding_gives_a_mark_alone():
-    assert said({**MARK, "r": "", "T": 0, "i": ""}) == [VenueMark(BTC, "64001.5", None, 1_700_000_000_000_000_000, 7)]
+    assert said({**MARK, "r": "", "T": 0, "i": ""}) == [
+        VenueMark(BTC, "64001.5", None, 1_700_000_000_000_000_000, 7)
+    ]
 
 
-@pytest.mark.parametrize(("more", "price"), [({}, "63100.5"), ({"ap": "0"}, "63000"), ({"ap": None}, "63000")])
+@pytest.mark.parametrize(
+    ("more", "price"), [({}, "63100.5"), ({"ap": "0"}, "63000"), ({"ap": None}, "63000")]
+)
 def test_a_forced_order_is_a_liquidation_at_its_average_price_where_it_has_one(more, price):
-    assert said({**FORCED, "o": ORDER | more}) == [Liquidation(BTC, "sell", price, "0.014", 1_700_000_000_009_000_000, 7)]
+    assert said({**FORCED, "o": ORDER | more}) == [
+        Liquidation(BTC, "sell", price, "0.014", 1_700_000_000_009_000_000, 7)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -105,7 +125,10 @@ def test_a_forced_order_is_a_liquidation_at_its_average_price_where_it_has_one(m
     [
         {"result": None, "id": 1},
         {"result": ["btcusdt@depth"], "id": 3},
-        {"stream": "btcusdt@continuousKline", "data": {"e": "continuous_kline", "E": 1, "ps": "BTCUSDT", "k": {"e": "bookTicker"}}},
+        {
+            "stream": "btcusdt@continuousKline",
+            "data": {"e": "continuous_kline", "E": 1, "ps": "BTCUSDT", "k": {"e": "bookTicker"}},
+        },
         {"e": "24hrTicker", "s": "BTCUSDT"},
         {"stream": "btcusdt@new", "data": {"e": "somethingNew"}},
     ],
@@ -114,10 +137,16 @@ def test_acknowledgements_and_streams_we_do_not_read_give_nothing(frame):
     assert said(frame, bare=True) == []
 
 
-@pytest.mark.parametrize("frame", [{"error": {"code": 2, "msg": "Invalid request"}, "id": 1}, {"code": 2, "msg": "Invalid request"}])
+@pytest.mark.parametrize(
+    "frame",
+    [
+        {"error": {"code": 2, "msg": "Invalid request"}, "id": 1},
+        {"code": 2, "msg": "Invalid request"},
+    ],
+)
 def test_a_refusal_is_a_complaint_in_the_venues_words(frame):
-    (complaint,) = said(frame, bare=True)
-    assert "Invalid request" in complaint.what
+    (invalid_input,) = said(frame, bare=True)
+    assert "Invalid request" in invalid_input.what
 
 
 HOSTILE = [
@@ -148,19 +177,21 @@ NUMBERS = [(TICKER, f) for f in "bBaA"] + [(TRADE, f) for f in "pq"] + [(MARK, "
 @pytest.mark.parametrize("value", HOSTILE, ids=repr)
 @pytest.mark.parametrize(("event", "field"), NUMBERS, ids=str)
 def test_a_price_or_quantity_that_is_no_number_above_zero_is_a_complaint(event, field, value):
-    (complaint,) = said({**event, field: value})
-    assert isinstance(complaint, Complaint)
-    assert "\n" not in complaint.what
-    assert len(complaint.what) <= 200
+    (invalid_input,) = said({**event, field: value})
+    assert isinstance(invalid_input, InvalidInput)
+    assert "\n" not in invalid_input.what
+    assert len(invalid_input.what) <= 200
 
 
-@pytest.mark.parametrize("value", ["-1", "NaN", "1_0", "1e999999", "\uff11", "", None, 2, "1 2"], ids=repr)
+@pytest.mark.parametrize(
+    "value", ["-1", "NaN", "1_0", "1e999999", "\uff11", "", None, 2, "1 2"], ids=repr
+)
 @pytest.mark.parametrize("place", [0, 1])
 @pytest.mark.parametrize("side", ["a", "b"])
 def test_a_level_that_is_no_level_refuses_the_whole_event(side, place, value):
     row = ["1", "2"]
     row[place] = value
-    assert [type(o) for o in said({**DEPTH, side: [["1", "2"], row]})] == [Complaint]
+    assert [type(o) for o in said({**DEPTH, side: [["1", "2"], row]})] == [InvalidInput]
 
 
 @pytest.mark.parametrize(
@@ -188,21 +219,21 @@ def test_a_level_that_is_no_level_refuses_the_whole_event(side, place, value):
     ids=lambda change: repr(change)[:40],
 )
 def test_a_malformed_depth_event_is_a_complaint_and_asks_for_nothing(change):
-    assert [type(o) for o in said({**DEPTH, **change})] == [Complaint]
+    assert [type(o) for o in said({**DEPTH, **change})] == [InvalidInput]
 
 
 @pytest.mark.parametrize("field", ["s", "E", "b", "B", "a", "A"])
 def test_a_missing_field_is_named(field):
-    (complaint,) = said({name: value for name, value in TICKER.items() if name != field})
-    assert f"`{field}`" in complaint.what
+    (invalid_input,) = said({name: value for name, value in TICKER.items() if name != field})
+    assert f"`{field}`" in invalid_input.what
 
 
 @pytest.mark.parametrize(("bid", "ask"), [("64000.3", "64000.2"), ("64000.2", "64000.20")])
 def test_a_crossed_or_locked_touch_is_refused(bid, ask):
-    (complaint,) = said({**TICKER, "b": bid, "a": ask})
-    assert complaint.symbol == "BTCUSDT"
-    assert bid in complaint.what
-    assert ask in complaint.what
+    (invalid_input,) = said({**TICKER, "b": bid, "a": ask})
+    assert invalid_input.symbol == "BTCUSDT"
+    assert bid in invalid_input.what
+    assert ask in invalid_input.what
 
 
 @pytest.mark.parametrize(
@@ -226,10 +257,10 @@ def test_a_crossed_or_locked_touch_is_refused(bid, ask):
     ids=lambda data: repr(data[:24]),
 )
 def test_text_that_is_no_message_is_one_complaint(data):
-    (complaint,) = BinanceFuturesStream().frame("public-0", data, 1)
-    assert isinstance(complaint, Complaint)
-    assert len(complaint.what) <= 200
-    assert complaint.what.isprintable()
+    (invalid_input,) = BinanceFuturesStream().frame("public-0", data, 1)
+    assert isinstance(invalid_input, InvalidInput)
+    assert len(invalid_input.what) <= 200
+    assert invalid_input.what.isprintable()
 
 
 @given(st.binary(max_size=200))
@@ -244,7 +275,10 @@ json_values = st.recursive(
     | st.floats(allow_nan=False)
     | st.text(max_size=8)
     | st.sampled_from(["1", "-1", "1e5", "BTCUSDT"]),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from([*"eEsbBaAuUTpqmoS", "pu", "data"]), inner, max_size=4),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from([*"eEsbBaAuUTpqmoS", "pu", "data"]), inner, max_size=4)
+    ),
     max_leaves=8,
 )
 
@@ -257,7 +291,9 @@ def test_a_message_with_any_field_replaced_is_read_or_refused_and_the_adapter_go
     said(mutant, adapter)
     cut = json.dumps({"stream": "x", "data": event})
     adapter.frame("public-0", cut[: data.draw(st.integers(0, len(cut)))].encode(), 1)
-    assert said(TICKER, adapter) == [Touch(BTC, "64000.10", "2", "64000.20", "0.5", None, 1_700_000_000_002_000_000, 7)]
+    assert said(TICKER, adapter) == [
+        Touch(BTC, "64000.10", "2", "64000.20", "0.5", None, 1_700_000_000_002_000_000, 7)
+    ]
 
 
 def test_a_plan_names_todays_addresses_and_replaces_connections_before_the_venue_cuts_them():
@@ -281,14 +317,20 @@ def test_no_connection_carries_more_than_two_hundred_streams_and_none_is_left_ou
     streams = [plan.url.partition("streams=")[2].split("/") for plan in plans]
     assert max(map(len, streams)) <= 200
     assert sorted(stream for shard in streams for stream in shard) == sorted(
-        f"{s.lower()}@{c}" for s in symbols for c in ("depth@100ms", "bookTicker", "aggTrade", "markPrice@1s", "forceOrder")
+        f"{s.lower()}@{c}"
+        for s in symbols
+        for c in ("depth@100ms", "bookTicker", "aggTrade", "markPrice@1s", "forceOrder")
     )
     assert len({plan.name for plan in plans}) == len(plans)
 
 
 def test_only_the_wanted_channels_are_planned_at_the_given_address():
-    adapter = BinanceFuturesStream(Endpoints(stream="ws://127.0.0.1:9", rest="http://127.0.0.1:9"), frozenset({"touch"}))
-    assert [plan.url for plan in adapter.plan(["BTCUSDT"])] == ["ws://127.0.0.1:9/public/stream?streams=btcusdt@bookTicker"]
+    adapter = BinanceFuturesStream(
+        Endpoints(stream="ws://127.0.0.1:9", rest="http://127.0.0.1:9"), frozenset({"touch"})
+    )
+    assert [plan.url for plan in adapter.plan(["BTCUSDT"])] == [
+        "ws://127.0.0.1:9/public/stream?streams=btcusdt@bookTicker"
+    ]
 
 
 def test_a_symbol_cannot_smuggle_another_stream_into_the_address():
@@ -303,7 +345,10 @@ def test_a_plan_of_an_impossible_symbol_names_the_setting(symbol):
 
 
 def test_an_unknown_channel_names_the_setting_and_the_known_ones():
-    with pytest.raises(SettingsError, match=r"channels = 'books'.*book, candles, liquidations, marks, touch, trades"):
+    with pytest.raises(
+        SettingsError,
+        match=r"channels = 'books'.*book, candles, liquidations, marks, touch, trades",
+    ):
         BinanceFuturesStream(channels=frozenset({"books"}))
 
 
@@ -311,18 +356,18 @@ def test_an_unknown_channel_names_the_setting_and_the_known_ones():
 def test_after_a_plan_other_symbols_are_complained_of(event):
     adapter = BinanceFuturesStream()
     adapter.plan(["ETHUSDT"])
-    (complaint,) = said(event, adapter)
-    assert "'BTCUSDT': not subscribed" in complaint.what
+    (invalid_input,) = said(event, adapter)
+    assert "'BTCUSDT': not subscribed" in invalid_input.what
     adapter.plan(["BTCUSDT"])
-    assert not any(isinstance(o, Complaint) for o in said(event, adapter))
+    assert not any(isinstance(o, InvalidInput) for o in said(event, adapter))
 
 
 def test_symbols_that_nobody_planned_are_bounded():
     adapter = BinanceFuturesStream()
     for n in range(5_000):
         assert isinstance(said({**TICKER, "s": f"S{n}"}, adapter)[0], Touch)
-    (complaint,) = said(TICKER, adapter)
-    assert "5000" in complaint.what
+    (invalid_input,) = said(TICKER, adapter)
+    assert "5000" in invalid_input.what
 
 
 def test_opening_a_connection_sends_nothing_because_its_address_subscribes():

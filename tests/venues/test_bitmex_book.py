@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from perps_actors.market.events import BookTop, BookWithdrawn
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.venues.bitmex.stream import BitmexStream
-from perps_actors.venues.contract import Complaint, SendFrame
+from perps_actors.venues.contract import InvalidInput, SendFrame
 
 XBT = InstrumentId("bitmex", "XBTUSD")
 AT = 1_700_000_000_000_000_000
@@ -20,7 +20,12 @@ def row(level, side="Buy", size=None, price=None, symbol="XBTUSD", **more):
     return {name: value for name, value in told.items() if value is not None}
 
 
-PARTIAL = (row(1, "Buy", 10, 99.5), row(2, "Buy", 20, 99), row(3, "Sell", 30, 100), row(4, "Sell", 40, 100.5))
+PARTIAL = (
+    row(1, "Buy", 10, 99.5),
+    row(2, "Buy", 20, 99),
+    row(3, "Sell", 30, 100),
+    row(4, "Sell", 40, 100.5),
+)
 
 
 class Session:
@@ -45,7 +50,10 @@ class Session:
 
 def renewal(symbol="XBTUSD"):
     topic = f"orderBookL2:{symbol}"
-    return [SendFrame("ws", json.dumps({"op": op, "args": [topic]}, separators=(",", ":"))) for op in ("unsubscribe", "subscribe")]
+    return [
+        SendFrame("ws", json.dumps({"op": op, "args": [topic]}, separators=(",", ":")))
+        for op in ("unsubscribe", "subscribe")
+    ]
 
 
 def test_whatever_comes_before_the_partial_is_dropped():
@@ -61,7 +69,13 @@ def test_a_partial_is_the_whole_book_and_a_later_one_replaces_it():
     (top,) = session.say("partial", *PARTIAL)
     assert top == BookTop(XBT, True, "99.5", "10", "100", "30", 2, 2, None, None, session.now)
     (top,) = session.say("partial", row(7, "Buy", 1, 98))
-    assert (top.snapshot, top.bid, top.ask, top.bid_levels, top.ask_levels) == (True, "98", None, 1, 0)
+    assert (top.snapshot, top.bid, top.ask, top.bid_levels, top.ask_levels) == (
+        True,
+        "98",
+        None,
+        1,
+        0,
+    )
     assert isinstance(session.say("update", row(1, "Buy", 11))[1], BookWithdrawn)
 
 
@@ -70,11 +84,15 @@ def test_a_row_that_a_partial_has_twice_stands_where_it_was_told_last():
     assert (top.bid, top.bid_size, top.bid_levels) == ("99", "20", 2)
 
 
-@pytest.mark.parametrize("spoilt", [{"price": "x"}, {"price": -1}, {"size": [1]}, {"size": None}], ids=repr)
+@pytest.mark.parametrize(
+    "spoilt", [{"price": "x"}, {"price": -1}, {"size": [1]}, {"size": None}], ids=repr
+)
 def test_a_partial_with_a_row_that_cannot_be_is_a_complaint_and_no_book(spoilt):
     session = Session()
-    complaint, *renewed = session.say("partial", *PARTIAL, {**row(5, "Sell", 50, 101), **spoilt})
-    assert isinstance(complaint, Complaint)
+    invalid_input, *renewed = session.say(
+        "partial", *PARTIAL, {**row(5, "Sell", 50, 101), **spoilt}
+    )
+    assert isinstance(invalid_input, InvalidInput)
     assert (renewed, session.depth()) == ([], ([], []))
 
 
@@ -127,7 +145,9 @@ def test_a_price_that_comes_along_moves_the_level():
         ("update", [row(1, "Buy", 5, timestamp="1960-01-01T00:00:00Z")], "1970"),
     ],
 )
-def test_a_book_that_cannot_be_right_is_withdrawn_and_its_stream_alone_subscribed_anew(action, rows, cause):
+def test_a_book_that_cannot_be_right_is_withdrawn_and_its_stream_alone_subscribed_anew(
+    action, rows, cause
+):
     session = Session().good()
     *_, withdrawn, end, again = session.say(action, *rows)
     assert isinstance(withdrawn, BookWithdrawn)
@@ -142,9 +162,17 @@ def test_a_book_that_cannot_be_right_is_withdrawn_and_its_stream_alone_subscribe
 
 def test_a_neighbour_is_untouched_even_if_one_message_speaks_of_both():
     session = Session().good()
-    session.say("partial", row(1, "Buy", 10, 2, symbol="ETHUSD"), row(2, "Sell", 10, 3, symbol="ETHUSD"))
+    session.say(
+        "partial", row(1, "Buy", 10, 2, symbol="ETHUSD"), row(2, "Sell", 10, 3, symbol="ETHUSD")
+    )
     said = session.say("update", row(9, "Buy", 5), row(1, "Buy", 7, symbol="ETHUSD"))
-    assert [type(outcome) for outcome in said] == [Complaint, BookWithdrawn, SendFrame, SendFrame, BookTop]
+    assert [type(outcome) for outcome in said] == [
+        InvalidInput,
+        BookWithdrawn,
+        SendFrame,
+        SendFrame,
+        BookTop,
+    ]
     assert session.depth() == ([], [])
     assert session.depth("ETHUSD") == ([("2", "7")], [("3", "10")])
 
@@ -160,10 +188,19 @@ def test_venue_time_may_not_run_back():
 @pytest.mark.parametrize(
     ("text", "doubted"),
     [
-        ('{"table":"orderBookL2","action":"update","data":[{"symbol":"XBTUSD","id":1,"side":"Buy","si', {"XBTUSD"}),
-        ('{"table":"orderBookL2","action":"update","data":[{"symbol":"XBTUSD","id":"x","side":"Buy"}]}', {"XBTUSD"}),
+        (
+            '{"table":"orderBookL2","action":"update","data":[{"symbol":"XBTUSD","id":1,"side":"Buy","si',
+            {"XBTUSD"},
+        ),
+        (
+            '{"table":"orderBookL2","action":"update","data":[{"symbol":"XBTUSD","id":"x","side":"Buy"}]}',
+            {"XBTUSD"},
+        ),
         ('{"table":"orderBookL2","action":"update","da', {"XBTUSD", "ETHUSD"}),
-        ('{"table":"orderBookL2","action":"replace","data":[{"symbol":"NEVER"}]}', {"XBTUSD", "ETHUSD"}),
+        (
+            '{"table":"orderBookL2","action":"replace","data":[{"symbol":"NEVER"}]}',
+            {"XBTUSD", "ETHUSD"},
+        ),
         ('{"table":"quote","action":"insert","data":[{"symbol":"XBTUSD",', set()),
         ('{"success":true,"subscribe":"orderBookL2:XBTUSD"}', set()),
     ],
@@ -172,7 +209,9 @@ def test_a_book_message_that_cannot_be_read_withdraws_the_books_it_may_have_chan
     session = Session().good()
     session.say("partial", row(1, "Buy", 10, 2, symbol="ETHUSD"))
     said = session.adapter.frame("ws", text.encode(), session.now)
-    assert {outcome.instrument.symbol for outcome in said if isinstance(outcome, BookWithdrawn)} == doubted
+    assert {
+        outcome.instrument.symbol for outcome in said if isinstance(outcome, BookWithdrawn)
+    } == doubted
 
 
 def test_the_end_of_its_connection_withdraws_a_book_and_no_other():
@@ -183,18 +222,27 @@ def test_the_end_of_its_connection_withdraws_a_book_and_no_other():
     assert "ws" in withdrawn.cause
     assert list(session.adapter.closed("ws", 78)) == []
     assert session.depth("ETHUSD") == ([("2", "10")], [])
-    assert session.say("update", row(1, "Buy", 5)) == []  # before the partial of the next connection
+    assert (
+        session.say("update", row(1, "Buy", 5)) == []
+    )  # before the partial of the next connection
 
 
 def test_more_ids_than_any_book_has_are_not_remembered():
     session = Session().good()
     for block in range(5):
-        said = session.say("insert", *(row(100 + block * 9_000 + n, "Buy", 1, 1) for n in range(9_000)))
+        said = session.say(
+            "insert", *(row(100 + block * 9_000 + n, "Buy", 1, 1) for n in range(9_000))
+        )
     assert isinstance(said[1], BookWithdrawn)
     assert "40000" in said[1].cause
 
 
-changes = st.lists(st.tuples(st.sampled_from(["Buy", "Sell"]), st.integers(1, 12), st.integers(0, 3), st.booleans()), max_size=40)
+changes = st.lists(
+    st.tuples(
+        st.sampled_from(["Buy", "Sell"]), st.integers(1, 12), st.integers(0, 3), st.booleans()
+    ),
+    max_size=40,
+)
 
 
 @settings(max_examples=60)
@@ -215,4 +263,7 @@ def test_the_book_is_the_sum_of_its_messages(steps):
             del held[key]
     bids = sorted((value for (_, side), value in held.items() if side == "Buy"), reverse=True)
     asks = sorted(value for (_, side), value in held.items() if side == "Sell")
-    assert session.adapter.depth("XBTUSD", 50) == ([(str(p), str(s)) for p, s in bids], [(str(p), str(s)) for p, s in asks])
+    assert session.adapter.depth("XBTUSD", 50) == (
+        [(str(p), str(s)) for p, s in bids],
+        [(str(p), str(s)) for p, s in asks],
+    )

@@ -12,7 +12,7 @@ from perps_actors.market.events import Funding, FundingPaid, OpenInterest, Touch
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.transport.wire import HttpRequest
 from perps_actors.venues.bitmex.rest import BitmexRest
-from perps_actors.venues.contract import Complaint
+from perps_actors.venues.contract import InvalidInput
 from perps_actors.venues.registry import venue
 
 REST = BitmexRest()
@@ -41,40 +41,69 @@ def read(request, answer, status=200):
 
 def test_quotes_of_many_symbols_are_one_request_and_of_one_a_smaller_answer():
     assert HttpRequest(url=f"{BASE}/instrument/active", purpose="quotes") == ALL
-    assert REST.quotes(["A&B"]) == (HttpRequest(url=f"{BASE}/instrument?symbol=A%26B", purpose="quotes", symbol="A&B"),)
+    assert REST.quotes(["A&B"]) == (
+        HttpRequest(url=f"{BASE}/instrument?symbol=A%26B", purpose="quotes", symbol="A&B"),
+    )
     assert REST.quotes([]) == ()
 
 
-@pytest.mark.parametrize("request_", [ALL, REST.instruments()[0]], ids=lambda request: request.purpose)
+@pytest.mark.parametrize(
+    "request_", [ALL, REST.instruments()[0]], ids=lambda request: request.purpose
+)
 def test_the_list_of_contracts_gives_quotes_venue_marks_funding_and_open_interest(request_):
-    assert [type(event) for event in read(request_, [ROW])] == [VenueMark, Touch, Funding, OpenInterest]
-    assert read(request_, [ROW])[1] == Touch(XBT, "2003.75", None, "2003.8", None, "2003.75", 1_626_993_365_000_000_000, 7)
+    assert [type(event) for event in read(request_, [ROW])] == [
+        VenueMark,
+        Touch,
+        Funding,
+        OpenInterest,
+    ]
+    assert read(request_, [ROW])[1] == Touch(
+        XBT, "2003.75", None, "2003.8", None, "2003.75", 1_626_993_365_000_000_000, 7
+    )
 
 
 @pytest.mark.parametrize(
-    "bad", [{**ROW, "bidPrice": "x"}, {**ROW, "symbol": ""}, {"timestamp": 5}, None, 7, [], {**ROW, "openInterest": -1}]
+    "bad",
+    [
+        {**ROW, "bidPrice": "x"},
+        {**ROW, "symbol": ""},
+        {"timestamp": 5},
+        None,
+        7,
+        [],
+        {**ROW, "openInterest": -1},
+    ],
 )
 def test_a_bad_row_is_one_complaint_and_its_neighbours_are_read(bad):
     said = read(ALL, [ROW, bad, ROW])
-    assert [type(outcome) for outcome in said].count(Complaint) == 1
+    assert [type(outcome) for outcome in said].count(InvalidInput) == 1
     assert [type(outcome) for outcome in said].count(VenueMark) == 2
 
 
-@pytest.mark.parametrize(("status", "named"), [(429, "429"), (503, "503"), (401, "401"), (None, "no answer")])
+@pytest.mark.parametrize(
+    ("status", "named"), [(429, "429"), (503, "503"), (401, "401"), (None, "no answer")]
+)
 def test_any_status_but_200_is_a_complaint_that_names_it(status, named):
-    (complaint,) = read(ALL, [ROW], status)
-    assert named in complaint.what
+    (invalid_input,) = read(ALL, [ROW], status)
+    assert named in invalid_input.what
 
 
-@pytest.mark.parametrize("body", [b"", b"<html>", b"[" * 100_000, b"\xff", b"null", b"{}"], ids=lambda b: repr(b[:20]))
+@pytest.mark.parametrize(
+    "body", [b"", b"<html>", b"[" * 100_000, b"\xff", b"null", b"{}"], ids=lambda b: repr(b[:20])
+)
 def test_a_body_that_is_no_answer_is_one_complaint(body):
-    (complaint,) = read(ALL, body)
-    assert isinstance(complaint, Complaint)
+    (invalid_input,) = read(ALL, body)
+    assert isinstance(invalid_input, InvalidInput)
 
 
-@given(st.binary(max_size=100), st.sampled_from([ALL, *REST.funding_history("A", 0, 1), REST.request_for(f"{BASE}/trade?symbol=A")]))
+@given(
+    st.binary(max_size=100),
+    st.sampled_from(
+        [ALL, *REST.funding_history("A", 0, 1), REST.request_for(f"{BASE}/trade?symbol=A")]
+    ),
+)
 def test_any_bytes_are_answered_without_an_exception(body, request):
-    assert all(isinstance(outcome, Complaint) for outcome in read(request, body))
+    assert all(isinstance(outcome, InvalidInput) for outcome in read(request, body))
 
 
 def test_past_fundings_and_trades_are_read():
@@ -85,9 +114,20 @@ def test_past_fundings_and_trades_are_read():
         "fundingRate": -0.0001,
     }
     at = 1_626_984_000_000_000_000
-    assert read(REST.funding_history("XBTUSD", 0, 1)[0], [row]) == [FundingPaid(XBT, "-0.0001", at, None, 7)]
-    trade = {"timestamp": "2021-07-22T20:00:00.000Z", "symbol": "XBTUSD", "side": "Buy", "size": 5, "price": 2000, "trdMatchID": "x"}
-    assert read(REST.request_for(f"{BASE}/trade?symbol=XBTUSD"), [trade]) == [Trade(XBT, "buy", "2000", "5", "x", at, 7, backlog=True)]
+    assert read(REST.funding_history("XBTUSD", 0, 1)[0], [row]) == [
+        FundingPaid(XBT, "-0.0001", at, None, 7)
+    ]
+    trade = {
+        "timestamp": "2021-07-22T20:00:00.000Z",
+        "symbol": "XBTUSD",
+        "side": "Buy",
+        "size": 5,
+        "price": 2000,
+        "trdMatchID": "x",
+    }
+    assert read(REST.request_for(f"{BASE}/trade?symbol=XBTUSD"), [trade]) == [
+        Trade(XBT, "buy", "2000", "5", "x", at, 7, backlog=True)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -122,7 +162,12 @@ def listed(symbol, typ="FFWCSX", **more):
     } | more
 
 
-LINEAR = {"isInverse": False, "underlyingToSettleMultiplier": None, "quoteCurrency": "USDT", "settlCurrency": "USDt"}
+LINEAR = {
+    "isInverse": False,
+    "underlyingToSettleMultiplier": None,
+    "quoteCurrency": "USDT",
+    "settlCurrency": "USDt",
+}
 
 
 def instruments(*rows):
@@ -131,23 +176,49 @@ def instruments(*rows):
 
 def test_an_inverse_perpetual_is_sized_in_quote_currency():
     (found,) = instruments(listed("XBTUSD"))
-    assert (found.id, found.canonical, found.base, found.quote, found.margin) == (XBT, "BTC-USD-PERP", "BTC", "USD", "BTC")
-    assert (found.tick, found.lot, found.contract_size) == (Decimal("0.1"), Decimal(100), Decimal(1))
+    assert (found.id, found.canonical, found.base, found.quote, found.margin) == (
+        XBT,
+        "BTC-USD-PERP",
+        "BTC",
+        "USD",
+        "BTC",
+    )
+    assert (found.tick, found.lot, found.contract_size) == (
+        Decimal("0.1"),
+        Decimal(100),
+        Decimal(1),
+    )
     assert (found.linear, found.perpetual, found.trading) == (False, True, True)
 
 
 def test_a_linear_contract_is_sized_in_its_base_and_a_dated_one_named_after_its_last_day():
     linear, dated = instruments(
-        listed("XBTUSDT", **LINEAR, multiplier=1, quoteToSettleMultiplier=1000000, tickSize=1e-8, state="Settled"),
+        listed(
+            "XBTUSDT",
+            **LINEAR,
+            multiplier=1,
+            quoteToSettleMultiplier=1000000,
+            tickSize=1e-8,
+            state="Settled",
+        ),
         listed("XBTU21", typ="FFCCSX", expiry="2021-09-24T12:00:00.000Z"),
     )
-    assert (linear.canonical, linear.margin, linear.contract_size) == ("BTC-USDT-PERP", "USDT", Decimal("0.000001"))
+    assert (linear.canonical, linear.margin, linear.contract_size) == (
+        "BTC-USDT-PERP",
+        "USDT",
+        Decimal("0.000001"),
+    )
     assert (linear.linear, linear.trading, linear.tick) == (True, False, Decimal("1e-8"))
     assert (dated.canonical, dated.perpetual) == ("BTC-USD-210924", False)
 
 
 def test_a_quanto_contract_is_sized_at_the_present_rate_whatever_decimals_the_host_works_with():
-    row = listed("ETHUSD", **LINEAR | {"quoteCurrency": "USD", "settlCurrency": "XBt"}, multiplier=100, quoteToSettleMultiplier=3108)
+    row = listed(
+        "ETHUSD",
+        **LINEAR | {"quoteCurrency": "USD", "settlCurrency": "XBt"},
+        multiplier=100,
+        quoteToSettleMultiplier=3108,
+    )
     with localcontext(getcontext()) as host:
         host.prec = 3
         (found,) = instruments(row)
@@ -168,10 +239,14 @@ def test_a_quanto_contract_is_sized_at_the_present_rate_whatever_decimals_the_ho
     ids=str,
 )
 def test_what_is_no_contract_or_cannot_be_read_is_left_out(change):
-    assert [found.id.symbol for found in instruments(listed("A"), listed("B") | change, 7, listed("C"))] == ["A", "C"]
+    assert [
+        found.id.symbol for found in instruments(listed("A"), listed("B") | change, 7, listed("C"))
+    ] == ["A", "C"]
 
 
-@pytest.mark.parametrize("body", [b"", b"{}", b"[" * 100_000, b'{"error":{}}'], ids=lambda b: repr(b[:20]))
+@pytest.mark.parametrize(
+    "body", [b"", b"{}", b"[" * 100_000, b'{"error":{}}'], ids=lambda b: repr(b[:20])
+)
 def test_what_is_no_list_of_instruments_is_refused(body):
     with pytest.raises(VenueError, match="list of instruments"):
         REST.read_instruments(body)

@@ -11,12 +11,12 @@ from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.numbers import DecimalText
 from perps_actors.simulator.market import contract
 from perps_actors.simulator.sides import side_of
+from perps_actors.simulator.venue_contract import Depth
+from perps_actors.simulator.venues.bitmex.rest import BitmexRequests, BitmexRestSide
+from perps_actors.simulator.venues.bitmex.session import BitmexSession
+from perps_actors.simulator.venues.bitmex.stream import BitmexStreams
 from perps_actors.venues.bitmex.rest import BitmexRest
-from perps_actors.venues.bitmex.serve import BitmexStreams
-from perps_actors.venues.bitmex.serve_rest import BitmexRequests, BitmexRestSide
-from perps_actors.venues.bitmex.serve_session import BitmexSession
 from perps_actors.venues.bitmex.stream import BitmexStream
-from perps_actors.venues.serving import Depth
 
 TERMS = side_of("bitmex").terms
 XBT = InstrumentId("bitmex", "XBTUSDT")
@@ -65,14 +65,19 @@ def said(session: BitmexSession, **request: object) -> list[dict]:
 def test_every_topic_of_a_request_is_acknowledged_by_itself() -> None:
     session = serve.StreamSession("/realtime")
     answers = said(session, op="subscribe", args=["trade:XBTUSDT", "quote:XBTUSDT"])
-    assert [(answer["success"], answer["subscribe"]) for answer in answers] == [(True, "trade:XBTUSDT"), (True, "quote:XBTUSDT")]
+    assert [(answer["success"], answer["subscribe"]) for answer in answers] == [
+        (True, "trade:XBTUSDT"),
+        (True, "quote:XBTUSDT"),
+    ]
     (gone,) = said(session, op="unsubscribe", args="trade:XBTUSDT")
     assert (gone["success"], gone["unsubscribe"]) == (True, "trade:XBTUSDT")
     assert session.streams() == ("quote:XBTUSDT",)
 
 
 def test_topics_may_be_named_by_the_address() -> None:
-    assert serve.StreamSession("/realtime", "subscribe=trade:XBTUSDT,instrument:XBTUSDT").streams() == (
+    assert serve.StreamSession(
+        "/realtime", "subscribe=trade:XBTUSDT,instrument:XBTUSDT"
+    ).streams() == (
         "trade:XBTUSDT",
         "instrument:XBTUSDT",
     )
@@ -110,21 +115,33 @@ def test_a_malformed_request_is_answered_with_an_error_and_changes_nothing(text:
 
 
 def test_the_adapter_is_told_of_a_refusal() -> None:
-    (answer,) = serve.StreamSession("/realtime").receive('{"op":"subscribe","args":["nothing:XBTUSDT"]}')
-    (complaint,) = BitmexStream().frame("realtime-0", answer.encode(), AT)
-    assert "Unknown table" in complaint.what
+    (answer,) = serve.StreamSession("/realtime").receive(
+        '{"op":"subscribe","args":["nothing:XBTUSDT"]}'
+    )
+    (invalid_input,) = BitmexStream().frame("realtime-0", answer.encode(), AT)
+    assert "Unknown table" in invalid_input.what
 
 
 def test_a_change_is_told_one_message_an_action_so_that_the_book_follows() -> None:
     adapter = BitmexStream()
     adapter.frame("realtime-0", serve.snapshot_frame(BOOK)[1], AT)
-    change = Depth("XBTUSDT", 8, (("30.5", "0"), ("30.0", "5"), ("29.5", "9")), (("31.5", "1"),), AT, added=frozenset({"29.5", "31.5"}))
+    change = Depth(
+        "XBTUSDT",
+        8,
+        (("30.5", "0"), ("30.0", "5"), ("29.5", "9")),
+        (("31.5", "1"),),
+        AT,
+        added=frozenset({"29.5", "31.5"}),
+    )
     told = serve.depth_frames(change)
     assert [stream for stream, _ in told] == ["orderBookL2:XBTUSDT"] * 3
     assert [json.loads(frame)["action"] for _, frame in told] == ["delete", "update", "insert"]
     for _, frame in told:
         adapter.frame("realtime-0", frame, AT)
-    assert adapter.depth("XBTUSDT", 9) == ([("30.0", "5"), ("29.5", "9")], [("31.0", "200"), ("31.5", "1")])
+    assert adapter.depth("XBTUSDT", 9) == (
+        [("30.0", "5"), ("29.5", "9")],
+        [("31.0", "200"), ("31.5", "1")],
+    )
 
 
 def test_the_adapter_reads_from_the_messages_what_was_put_into_them() -> None:
@@ -141,9 +158,17 @@ def test_the_adapter_reads_from_the_messages_what_was_put_into_them() -> None:
 
 def test_what_serve_writes_it_reads_back() -> None:
     snapshot = serve.read_depth(serve.snapshot_frame(BOOK)[1])
-    assert (snapshot.bids, snapshot.asks, snapshot.venue_time_ns, snapshot.whole) == (BOOK.bids, BOOK.asks, AT, True)
+    assert (snapshot.bids, snapshot.asks, snapshot.venue_time_ns, snapshot.whole) == (
+        BOOK.bids,
+        BOOK.asks,
+        AT,
+        True,
+    )
     ((stream, gone),) = serve.depth_frames(Depth("XBTUSDT", 8, (("30.5", "0"),), (), AT))
-    assert (serve.read_depth(gone).symbol, serve.read_depth(gone).bids) == ("XBTUSDT", (("30.5", "0"),))
+    assert (serve.read_depth(gone).symbol, serve.read_depth(gone).bids) == (
+        "XBTUSDT",
+        (("30.5", "0"),),
+    )
     assert serve.stream_of(gone) == stream == serve.stream_of(gone[:-20])
     assert serve.read_touch(serve.touch_frame(TOUCH, 5)[1]) == TOUCH
     assert serve.read_mark(serve.mark_frames(MARK, FUNDING)[0][1]) == (MARK, FUNDING)
@@ -152,20 +177,36 @@ def test_what_serve_writes_it_reads_back() -> None:
 @pytest.mark.parametrize(
     ("frame", "stream"),
     [
-        (b'{"info":"Welcome to the BitMEX Realtime API.","docs":"https://www.bitmex.com/app/wsAPI"}', None),
-        (b'{"success":true,"subscribe":"quote:XBTUSD","request":{"op":"subscribe","args":["quote:XBTUSD"]}}', None),
-        (b'{"table":"trade","action":"partial","types":{"symbol":"symbol"},"filter":{"symbol":"XBTUSD"},"data":[]}', "trade:XBTUSD"),
-        (b'{"table":"trade","action":"partial","types":{"symbol":"symbol"},"data":[{"symbol":"XBTUSD","si', "trade:XBTUSD"),
+        (
+            b'{"info":"Welcome to the BitMEX Realtime API.","docs":"https://www.bitmex.com/app/wsAPI"}',
+            None,
+        ),
+        (
+            b'{"success":true,"subscribe":"quote:XBTUSD","request":{"op":"subscribe","args":["quote:XBTUSD"]}}',
+            None,
+        ),
+        (
+            b'{"table":"trade","action":"partial","types":{"symbol":"symbol"},"filter":{"symbol":"XBTUSD"},"data":[]}',
+            "trade:XBTUSD",
+        ),
+        (
+            b'{"table":"trade","action":"partial","types":{"symbol":"symbol"},"data":[{"symbol":"XBTUSD","si',
+            "trade:XBTUSD",
+        ),
         (b"pong", None),
     ],
 )
-def test_a_recorded_message_is_known_by_its_table_and_symbol(frame: bytes, stream: str | None) -> None:
+def test_a_recorded_message_is_known_by_its_table_and_symbol(
+    frame: bytes, stream: str | None
+) -> None:
     assert serve.stream_of(frame) == stream
 
 
 def test_a_row_without_its_price_tells_nothing_of_the_book() -> None:
     with pytest.raises(Exception, match="Expected price"):
-        serve.read_depth(b'{"table":"orderBookL2","action":"delete","data":[{"symbol":"XBTUSD","id":1,"side":"Buy"}]}')
+        serve.read_depth(
+            b'{"table":"orderBookL2","action":"delete","data":[{"symbol":"XBTUSD","id":1,"side":"Buy"}]}'
+        )
 
 
 def test_rest_answers_are_what_the_adapter_asks_for() -> None:
@@ -174,16 +215,33 @@ def test_rest_answers_are_what_the_adapter_asks_for() -> None:
     answer = serve_rest.answer("/api/v1/instrument", "symbol=XBTUSDT", OneContract(), AT)
     mark, touch, funding, held = rest.read(request, answer.status, answer.body, AT)
     assert (touch.bid, touch.ask, touch.venue_time_ns) == ("30.5", "31.0", AT)
-    assert (mark, funding.rate, funding.next_time_ns, held.open_interest) == (MARK, FUNDING.rate, NEXT, "1000")
-    assert rest.read_instruments(serve_rest.answer("/api/v1/instrument/active", "", OneContract(), AT).body) == OneContract().instruments()
+    assert (mark, funding.rate, funding.next_time_ns, held.open_interest) == (
+        MARK,
+        FUNDING.rate,
+        NEXT,
+        "1000",
+    )
+    assert (
+        rest.read_instruments(
+            serve_rest.answer("/api/v1/instrument/active", "", OneContract(), AT).body
+        )
+        == OneContract().instruments()
+    )
 
 
 def test_a_book_is_told_by_the_level_and_at_most_as_deep_as_was_asked_for() -> None:
     def told(query: str) -> list[tuple]:
         answer = serve_rest.answer("/api/v1/orderBook/L2", query, OneContract(), AT)
-        return [(row["symbol"], row["side"], row["price"], row["size"]) for row in json.loads(answer.body)]
+        return [
+            (row["symbol"], row["side"], row["price"], row["size"])
+            for row in json.loads(answer.body)
+        ]
 
-    whole = [("XBTUSDT", "Buy", 30.5, 100), ("XBTUSDT", "Buy", 30.0, 300), ("XBTUSDT", "Sell", 31.0, 200)]
+    whole = [
+        ("XBTUSDT", "Buy", 30.5, 100),
+        ("XBTUSDT", "Buy", 30.0, 300),
+        ("XBTUSDT", "Sell", 31.0, 200),
+    ]
     assert told("symbol=XBTUSDT") == told("symbol=XBTUSDT&depth=0") == whole
     assert told("symbol=XBTUSDT&depth=1") == [whole[0], whole[2]]
     assert told("symbol=NOPE") == []
@@ -192,13 +250,18 @@ def test_a_book_is_told_by_the_level_and_at_most_as_deep_as_was_asked_for() -> N
 
 
 def test_the_active_and_the_indices_are_the_active_where_there_are_no_indices() -> None:
-    rows, more = (serve_rest.answer(f"/api/v1/instrument/active{also}", "", OneContract(), AT).body for also in ("", "AndIndices"))
+    rows, more = (
+        serve_rest.answer(f"/api/v1/instrument/active{also}", "", OneContract(), AT).body
+        for also in ("", "AndIndices")
+    )
     assert rows == more
     assert json.loads(rows)[0]["underlyingToPositionMultiplier"] == 1_000_000
 
 
 def test_what_is_not_known_yet_is_left_out_of_a_row() -> None:
-    answer = serve_rest.answer("/api/v1/instrument/active", "", OneContract(touch=None, mark=None), AT)
+    answer = serve_rest.answer(
+        "/api/v1/instrument/active", "", OneContract(touch=None, mark=None), AT
+    )
     (row,) = json.loads(answer.body)
     assert row["timestamp"] is None
     assert "markPrice" not in row
@@ -212,16 +275,28 @@ def test_a_path_that_is_not_there_and_a_symbol_that_is_not_listed_give_nothing()
 
 
 def test_requests_are_the_same_if_they_ask_for_the_same_rows() -> None:
-    assert serve_rest.request_key("/api/v1/instrument", "symbol=A&count=5") == serve_rest.request_key("/api/v1/instrument", "symbol=A")
-    assert serve_rest.request_key("/api/v1/instrument", "symbol=A") != serve_rest.request_key("/api/v1/instrument", "symbol=B")
+    assert serve_rest.request_key(
+        "/api/v1/instrument", "symbol=A&count=5"
+    ) == serve_rest.request_key("/api/v1/instrument", "symbol=A")
+    assert serve_rest.request_key("/api/v1/instrument", "symbol=A") != serve_rest.request_key(
+        "/api/v1/instrument", "symbol=B"
+    )
 
 
 def test_requests_are_counted_by_the_minute_and_refused_beyond_the_limit() -> None:
     account, minute = BitmexRequests(), 60_000_000_000 * 1000
     for _ in range(30):
         assert account.charge("/api/v1/instrument/active", "", minute) is None
-    assert account.headers() == {"x-ratelimit-limit": "30", "x-ratelimit-remaining": "0", "x-ratelimit-reset": "60060"}
+    assert account.headers() == {
+        "x-ratelimit-limit": "30",
+        "x-ratelimit-remaining": "0",
+        "x-ratelimit-reset": "60060",
+    }
     refusal = account.charge("/api/v1/instrument/active", "", minute + 20_000_000_000)
     assert refusal is not None
-    assert (refusal.status, json.loads(refusal.body)["error"]["name"], refusal.retry_after_s) == (429, "RateLimitError", 41)
+    assert (refusal.status, json.loads(refusal.body)["error"]["name"], refusal.retry_after_s) == (
+        429,
+        "RateLimitError",
+        41,
+    )
     assert account.charge("/api/v1/instrument/active", "", minute + 60_000_000_000) is None

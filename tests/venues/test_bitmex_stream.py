@@ -7,15 +7,38 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perps_actors.errors import SettingsError
-from perps_actors.market.events import BookTop, Earlier, Funding, Liquidation, OpenInterest, Touch, Trade, VenueMark
+from perps_actors.market.events import (
+    BookTop,
+    Earlier,
+    Funding,
+    Liquidation,
+    OpenInterest,
+    Touch,
+    Trade,
+    VenueMark,
+)
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.venues.bitmex.stream import BitmexStream
-from perps_actors.venues.contract import Complaint, Endpoints, SendFrame
+from perps_actors.venues.contract import Endpoints, InvalidInput, SendFrame
 
 XBT = InstrumentId("bitmex", "XBTUSD")
 TIME, AT = "2024-11-24T23:33:19.034Z", 1_732_491_199_034_000_000
-QUOTE = {"timestamp": TIME, "symbol": "XBTUSD", "bidSize": 300, "bidPrice": 97882.5, "askPrice": 97887.1, "askSize": 200}
-TRADE = {"timestamp": TIME, "symbol": "XBTUSD", "side": "Sell", "size": 100, "price": 97893.7, "trdMatchID": "00000000-006d"}
+QUOTE = {
+    "timestamp": TIME,
+    "symbol": "XBTUSD",
+    "bidSize": 300,
+    "bidPrice": 97882.5,
+    "askPrice": 97887.1,
+    "askSize": 200,
+}
+TRADE = {
+    "timestamp": TIME,
+    "symbol": "XBTUSD",
+    "side": "Sell",
+    "size": 100,
+    "price": 97893.7,
+    "trdMatchID": "00000000-006d",
+}
 CONTRACT = {
     "symbol": "XBTUSD",
     "timestamp": TIME,
@@ -56,25 +79,45 @@ def test_a_quote_is_a_touch(action):
 
 
 def test_a_side_that_is_empty_is_quoted_as_null():
-    assert said("quote", "insert", {**QUOTE, "askPrice": None, "askSize": None}) == [Touch(XBT, "97882.5", "300", None, None, None, AT, 7)]
+    assert said("quote", "insert", {**QUOTE, "askPrice": None, "askSize": None}) == [
+        Touch(XBT, "97882.5", "300", None, None, None, AT, 7)
+    ]
 
 
 def test_a_trade_is_on_the_takers_side_and_history_if_it_comes_with_the_partial():
-    assert said("trade", "insert", TRADE) == [Trade(XBT, "sell", "97893.7", "100", "00000000-006d", AT, 7)]
-    assert said("trade", "partial", {**TRADE, "side": "Buy"}) == [Trade(XBT, "buy", "97893.7", "100", "00000000-006d", AT, 7, backlog=True)]
+    assert said("trade", "insert", TRADE) == [
+        Trade(XBT, "sell", "97893.7", "100", "00000000-006d", AT, 7)
+    ]
+    assert said("trade", "partial", {**TRADE, "side": "Buy"}) == [
+        Trade(XBT, "buy", "97893.7", "100", "00000000-006d", AT, 7, backlog=True)
+    ]
 
 
 def test_the_value_of_an_index_among_the_trades_is_a_complaint_of_its_own():
-    index = {"timestamp": TIME, "symbol": ".BXBT", "side": "", "size": 5, "price": 97000.5, "trdMatchID": None}
-    first, complaint, last = said("trade", "insert", TRADE, index, TRADE)
-    assert (type(first), type(complaint), complaint.symbol, type(last)) == (Trade, Complaint, ".BXBT", Trade)
+    index = {
+        "timestamp": TIME,
+        "symbol": ".BXBT",
+        "side": "",
+        "size": 5,
+        "price": 97000.5,
+        "trdMatchID": None,
+    }
+    first, invalid_input, last = said("trade", "insert", TRADE, index, TRADE)
+    assert (type(first), type(invalid_input), invalid_input.symbol, type(last)) == (
+        Trade,
+        InvalidInput,
+        ".BXBT",
+        Trade,
+    )
 
 
 def test_a_liquidation_is_told_once_when_its_order_is_placed():
     row = {"orderID": "8b4a", "symbol": "XBTUSD", "side": "Buy", "price": 97000, "leavesQty": 4500}
     assert said("liquidation", "insert", row) == [Liquidation(XBT, "buy", "97000", "4500", None, 7)]
     assert said("liquidation", "partial", row) == []
-    assert said("liquidation", "update", {"orderID": "8b4a", "symbol": "XBTUSD", "leavesQty": 1}) == []
+    assert (
+        said("liquidation", "update", {"orderID": "8b4a", "symbol": "XBTUSD", "leavesQty": 1}) == []
+    )
     assert said("liquidation", "delete", {"orderID": "8b4a", "symbol": "XBTUSD"}) == []
 
 
@@ -89,40 +132,79 @@ def test_a_contract_says_mark_touch_funding_and_open_interest():
 
 def test_a_dated_contract_has_no_funding():
     without = {"fundingRate": None, "indicativeFundingRate": None, "fundingTimestamp": None}
-    assert [type(event) for event in said("instrument", "partial", CONTRACT | without)] == [VenueMark, Touch, OpenInterest]
+    assert [type(event) for event in said("instrument", "partial", CONTRACT | without)] == [
+        VenueMark,
+        Touch,
+        OpenInterest,
+    ]
 
 
 @pytest.mark.parametrize(
     ("changed", "event"),
     [
-        ({"markPrice": 97850}, VenueMark(XBT, "97850", "97843.77", LATER_AT, 9, (Earlier("index", AT, 7),))),
-        ({"indicativeSettlePrice": 97850}, VenueMark(XBT, "97849.76", "97850", LATER_AT, 9, (Earlier("mark", AT, 7),))),
+        (
+            {"markPrice": 97850},
+            VenueMark(XBT, "97850", "97843.77", LATER_AT, 9, (Earlier("index", AT, 7),)),
+        ),
+        (
+            {"indicativeSettlePrice": 97850},
+            VenueMark(XBT, "97849.76", "97850", LATER_AT, 9, (Earlier("mark", AT, 7),)),
+        ),
         ({"openInterest": 5}, OpenInterest(XBT, "5", LATER_AT, 9)),
-        ({"indicativeFundingRate": -1e-05}, Funding(XBT, "0.00011", "-1e-05", PAID, None, LATER_AT, 9)),
+        (
+            {"indicativeFundingRate": -1e-05},
+            Funding(XBT, "0.00011", "-1e-05", PAID, None, LATER_AT, 9),
+        ),
         ({"bidPrice": 97883}, Touch(XBT, "97883", None, "97887.1", None, "97893.7", LATER_AT, 9)),
         ({"lastPrice": 97880}, Touch(XBT, "97882.5", None, "97887.1", None, "97880", LATER_AT, 9)),
     ],
 )
 def test_an_update_tells_what_it_carries_and_leaves_the_rest_its_earlier_time(changed, event):
-    (told,) = said("instrument", "update", {"symbol": "XBTUSD", "timestamp": LATER, **changed}, adapter=begun(), received_ns=9)
+    (told,) = said(
+        "instrument",
+        "update",
+        {"symbol": "XBTUSD", "timestamp": LATER, **changed},
+        adapter=begun(),
+        received_ns=9,
+    )
     if isinstance(event, Funding | Touch):
-        carried = {"bidPrice": "bid", "lastPrice": "last", "indicativeFundingRate": "predicted"}[next(iter(changed))]
-        assert {field.field for field in told.earlier} == {"bid", "ask", "last", "rate", "predicted", "next_time_ns"} & set(
-            told.__struct_fields__
-        ) - {carried}
+        carried = {"bidPrice": "bid", "lastPrice": "last", "indicativeFundingRate": "predicted"}[
+            next(iter(changed))
+        ]
+        assert {field.field for field in told.earlier} == {
+            "bid",
+            "ask",
+            "last",
+            "rate",
+            "predicted",
+            "next_time_ns",
+        } & set(told.__struct_fields__) - {carried}
         assert {(field.venue_time_ns, field.received_ns) for field in told.earlier} == {(AT, 7)}
-        told = type(told)(*(getattr(told, name) for name in told.__struct_fields__ if name != "earlier"))
+        told = type(told)(
+            *(getattr(told, name) for name in told.__struct_fields__ if name != "earlier")
+        )
     assert told == event
 
 
 def test_an_update_of_other_fields_says_nothing():
-    assert said("instrument", "update", {"symbol": "XBTUSD", "timestamp": LATER, "openValue": 5, "fairPrice": 6}, adapter=begun()) == []
+    assert (
+        said(
+            "instrument",
+            "update",
+            {"symbol": "XBTUSD", "timestamp": LATER, "openValue": 5, "fairPrice": 6},
+            adapter=begun(),
+        )
+        == []
+    )
 
 
 def test_a_partial_leaves_nothing_of_what_was_known_before():
-    assert said("instrument", "partial", {"symbol": "XBTUSD", "timestamp": LATER, "markPrice": 5}, adapter=begun()) == [
-        VenueMark(XBT, "5", None, LATER_AT, 7)
-    ]
+    assert said(
+        "instrument",
+        "partial",
+        {"symbol": "XBTUSD", "timestamp": LATER, "markPrice": 5},
+        adapter=begun(),
+    ) == [VenueMark(XBT, "5", None, LATER_AT, 7)]
 
 
 def test_an_update_before_the_partial_or_after_the_connection_ended_is_dropped():
@@ -136,23 +218,37 @@ def test_an_update_before_the_partial_or_after_the_connection_ended_is_dropped()
 
 
 def test_a_field_that_is_no_number_refuses_its_row_and_no_other():
-    complaint, *rest = said("instrument", "partial", {**CONTRACT, "markPrice": "x"}, {**CONTRACT, "symbol": "ETHUSD"})
-    assert (type(complaint), complaint.symbol) == (Complaint, "XBTUSD")
+    invalid_input, *rest = said(
+        "instrument", "partial", {**CONTRACT, "markPrice": "x"}, {**CONTRACT, "symbol": "ETHUSD"}
+    )
+    assert (type(invalid_input), invalid_input.symbol) == (InvalidInput, "XBTUSD")
     assert {event.instrument.symbol for event in rest} == {"ETHUSD"}
 
 
 def test_a_bid_that_comes_before_the_ask_it_crosses_is_no_touch_but_costs_nothing_else():
     adapter = begun()
     update = {"symbol": "XBTUSD", "timestamp": LATER, "bidPrice": 97900, "markPrice": 97888}
-    mark, complaint = said("instrument", "update", update, adapter=adapter)
-    assert (mark.mark, type(complaint)) == ("97888", Complaint)
-    (touch,) = said("instrument", "update", {"symbol": "XBTUSD", "timestamp": LATER, "askPrice": 97901}, adapter=adapter)
+    mark, invalid_input = said("instrument", "update", update, adapter=adapter)
+    assert (mark.mark, type(invalid_input)) == ("97888", InvalidInput)
+    (touch,) = said(
+        "instrument",
+        "update",
+        {"symbol": "XBTUSD", "timestamp": LATER, "askPrice": 97901},
+        adapter=adapter,
+    )
     assert (touch.bid, touch.ask) == ("97900", "97901")
 
 
 def test_a_funding_that_was_paid_is_paid_again_one_interval_later():
-    row = {"timestamp": TIME, "symbol": "XBTUSD", "fundingInterval": "2000-01-01T08:00:00.000Z", "fundingRate": 0.0001}
-    assert said("funding", "insert", row) == [Funding(XBT, "0.0001", None, AT + 8 * 3_600 * 1_000_000_000, None, AT, 7)]
+    row = {
+        "timestamp": TIME,
+        "symbol": "XBTUSD",
+        "fundingInterval": "2000-01-01T08:00:00.000Z",
+        "fundingRate": 0.0001,
+    }
+    assert said("funding", "insert", row) == [
+        Funding(XBT, "0.0001", None, AT + 8 * 3_600 * 1_000_000_000, None, AT, 7)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -171,8 +267,8 @@ def test_acknowledgements_and_tables_we_do_not_read_give_nothing(text):
 
 def test_a_refusal_is_a_complaint_in_the_venues_words():
     text = '{"status":400,"error":"Unknown or expired symbol.","meta":{},"request":{"op":"subscribe","args":["quote:NEVER"]}}'
-    (complaint,) = BitmexStream().frame("ws", text.encode(), 7)
-    assert "Unknown or expired symbol" in complaint.what
+    (invalid_input,) = BitmexStream().frame("ws", text.encode(), 7)
+    assert "Unknown or expired symbol" in invalid_input.what
 
 
 NUMBERS = [
@@ -181,31 +277,62 @@ NUMBERS = [
 ]
 
 
-@pytest.mark.parametrize("value", ["NaN", "-1", -1, "1_0", "1e999", "\uff11", [], {}, True, "1" * 31, int("1" * 31)], ids=repr)
+@pytest.mark.parametrize(
+    "value",
+    ["NaN", "-1", -1, "1_0", "1e999", "\uff11", [], {}, True, "1" * 31, int("1" * 31)],
+    ids=repr,
+)
 @pytest.mark.parametrize(("table", "row", "field"), NUMBERS, ids=str)
 def test_a_number_that_no_market_has_is_a_complaint(table, row, field, value):
-    (complaint,) = said(table, "insert", {**row, field: value})
-    assert isinstance(complaint, Complaint)
-    assert complaint.symbol == "XBTUSD"
+    (invalid_input,) = said(table, "insert", {**row, field: value})
+    assert isinstance(invalid_input, InvalidInput)
+    assert invalid_input.symbol == "XBTUSD"
 
 
-@pytest.mark.parametrize("data", [b"", b"[", b"[" * 100_000, b'{"table":' * 100_000, b"\xff", b"null", b"{}", b"7", b'{"table":null}'])
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"[",
+        b"[" * 100_000,
+        b'{"table":' * 100_000,
+        b"\xff",
+        b"null",
+        b"{}",
+        b"7",
+        b'{"table":null}',
+    ],
+)
 def test_text_that_is_no_message_is_one_complaint(data):
-    (complaint,) = BitmexStream().frame("ws", data, 1)
-    assert isinstance(complaint, Complaint)
+    (invalid_input,) = BitmexStream().frame("ws", data, 1)
+    assert isinstance(invalid_input, InvalidInput)
 
 
 values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=6) | st.sampled_from(["XBTUSD", TIME, "Buy"]),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(sorted(CONTRACT)), inner, max_size=3),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False)
+    | st.text(max_size=6)
+    | st.sampled_from(["XBTUSD", TIME, "Buy"]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(sorted(CONTRACT)), inner, max_size=3)
+    ),
     max_leaves=6,
 )
 BOOK = {"symbol": "XBTUSD", "id": 5, "side": "Buy", "size": 1, "price": 90000, "timestamp": TIME}
 ROWS = {"quote": QUOTE, "trade": TRADE, "instrument": CONTRACT, "orderBookL2": BOOK}
 
 
-@given(st.sampled_from(sorted(ROWS)), st.sampled_from(["partial", "insert", "update", "delete", "x"]), st.data())
-def test_a_message_with_any_field_replaced_is_read_or_refused_and_the_next_partial_heals(table, action, data):
+@given(
+    st.sampled_from(sorted(ROWS)),
+    st.sampled_from(["partial", "insert", "update", "delete", "x"]),
+    st.data(),
+)
+def test_a_message_with_any_field_replaced_is_read_or_refused_and_the_next_partial_heals(
+    table, action, data
+):
     adapter = begun()
     said("orderBookL2", "partial", {**BOOK, "id": 1}, adapter=adapter)
     mutant = {**ROWS[table], data.draw(st.sampled_from(sorted(ROWS[table]))): data.draw(values)}
@@ -215,17 +342,29 @@ def test_a_message_with_any_field_replaced_is_read_or_refused_and_the_next_parti
     adapter.frame("ws", data.draw(st.binary(max_size=50)), 1)
     (top,) = said("orderBookL2", "partial", BOOK, adapter=adapter)
     assert (top.bid, top.bid_levels, top.ask_levels) == ("90000", 1, 0)
-    assert [type(event) for event in said("instrument", "partial", CONTRACT, adapter=adapter)] == [VenueMark, Touch, Funding, OpenInterest]
+    assert [type(event) for event in said("instrument", "partial", CONTRACT, adapter=adapter)] == [
+        VenueMark,
+        Touch,
+        Funding,
+        OpenInterest,
+    ]
 
 
 def test_a_plan_is_subscribed_in_requests_of_fifty_topics_and_kept_alive():
     adapter = BitmexStream()
     (plan,) = adapter.plan(["XBTUSD", "ETHUSD", "XBTUSD"])
-    assert (plan.name, plan.url, plan.symbols) == ("realtime-0", "wss://ws.bitmex.com/realtime", ("XBTUSD", "ETHUSD"))
+    assert (plan.name, plan.url, plan.symbols) == (
+        "realtime-0",
+        "wss://ws.bitmex.com/realtime",
+        ("XBTUSD", "ETHUSD"),
+    )
     assert (plan.sources, plan.keep_alive) == (("book", "touch", "trades"), ("ping", 5.0))
     (request,) = adapter.opened("realtime-0")
     tables = ["orderBookL2", "quote", "trade", "instrument", "liquidation"]
-    assert json.loads(request.text) == {"op": "subscribe", "args": [f"{t}:{s}" for s in ("XBTUSD", "ETHUSD") for t in tables]}
+    assert json.loads(request.text) == {
+        "op": "subscribe",
+        "args": [f"{t}:{s}" for s in ("XBTUSD", "ETHUSD") for t in tables],
+    }
     assert list(adapter.opened("realtime-1")) == []
     plans = adapter.plan([f"S{n}" for n in range(250)])
     requests = [frame for plan in plans for frame in adapter.opened(plan.name)]
@@ -244,10 +383,10 @@ def test_a_plan_may_change_on_an_open_connection_and_what_is_still_on_its_way_is
     ]
     assert said("quote", "insert", QUOTE, adapter=adapter) == []
     assert said("orderBookL2", "partial", BOOK, adapter=adapter) == []
-    (complaint,) = said("quote", "insert", {**QUOTE, "symbol": "LTCUSD"}, adapter=adapter)
-    assert "'LTCUSD': not subscribed" in complaint.what
-    (complaint,) = said("orderBookL2", "partial", {**BOOK, "symbol": "LTCUSD"}, adapter=adapter)
-    assert "'LTCUSD': not subscribed" in complaint.what
+    (invalid_input,) = said("quote", "insert", {**QUOTE, "symbol": "LTCUSD"}, adapter=adapter)
+    assert "'LTCUSD': not subscribed" in invalid_input.what
+    (invalid_input,) = said("orderBookL2", "partial", {**BOOK, "symbol": "LTCUSD"}, adapter=adapter)
+    assert "'LTCUSD': not subscribed" in invalid_input.what
 
 
 def test_another_address_needs_another_connection():
@@ -262,7 +401,13 @@ def test_a_book_that_breaks_on_a_planned_connection_is_subscribed_anew_there():
     adapter = BitmexStream()
     adapter.plan(["XBTUSD"])
     adapter.frame("realtime-0", frame("orderBookL2", "partial", BOOK), 1)
-    sent = [told for told in adapter.frame("realtime-0", frame("orderBookL2", "delete", {**BOOK, "id": 9}), 2) if type(told) is SendFrame]
+    sent = [
+        told
+        for told in adapter.frame(
+            "realtime-0", frame("orderBookL2", "delete", {**BOOK, "id": 9}), 2
+        )
+        if type(told) is SendFrame
+    ]
     assert [(told.connection, json.loads(told.text)["op"]) for told in sent] == [
         ("realtime-0", "unsubscribe"),
         ("realtime-0", "subscribe"),
@@ -277,5 +422,8 @@ def test_a_plan_of_an_impossible_symbol_names_the_setting(symbol):
 
 
 def test_an_unknown_channel_names_the_setting_and_the_known_ones():
-    with pytest.raises(SettingsError, match=r"channels = 'books'.*book, candles, liquidations, marks, touch, trades"):
+    with pytest.raises(
+        SettingsError,
+        match=r"channels = 'books'.*book, candles, liquidations, marks, touch, trades",
+    ):
         BitmexStream(channels=frozenset({"books"}))

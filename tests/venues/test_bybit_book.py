@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from perps_actors.market.events import BookTop, BookWithdrawn
 from perps_actors.venues.bybit.stream import BybitStream
-from perps_actors.venues.contract import Complaint, SendFrame
+from perps_actors.venues.contract import InvalidInput, SendFrame
 
 BASE_MS = 1_700_000_000_000
 SECOND_NS = 1_000_000_000
@@ -17,7 +17,9 @@ SECOND_NS = 1_000_000_000
 def message(u, *, kind="delta", bids=(), asks=(), symbol="BTCUSDT", depth=50, time=None):
     data = {"s": symbol, "b": bids, "a": asks, "u": u, "seq": u * 1000}
     topic = f"orderbook.{depth}.{symbol}"
-    return json.dumps({"topic": topic, "type": kind, "ts": time or BASE_MS + u, "data": data, "cts": BASE_MS - 2}).encode()
+    return json.dumps(
+        {"topic": topic, "type": kind, "ts": time or BASE_MS + u, "data": data, "cts": BASE_MS - 2}
+    ).encode()
 
 
 class Session:
@@ -47,7 +49,10 @@ def tops(outcomes):
 
 def anew(symbol="BTCUSDT", connection="linear-0"):
     topic = f"orderbook.50.{symbol}"
-    return [SendFrame(connection, json.dumps({"op": op, "args": [topic]}, separators=(",", ":"))) for op in ("unsubscribe", "subscribe")]
+    return [
+        SendFrame(connection, json.dumps({"op": op, "args": [topic]}, separators=(",", ":")))
+        for op in ("unsubscribe", "subscribe")
+    ]
 
 
 def broken(outcomes, cause, symbol="BTCUSDT"):
@@ -61,8 +66,19 @@ def broken(outcomes, cause, symbol="BTCUSDT"):
 def test_a_snapshot_makes_the_book_and_deltas_that_count_on_by_one_change_it():
     session = Session().good()
     (top,) = session.delta(11, bids=[["100", "2"]], asks=[["101", "0"], ["102", "3"]])
-    assert (top.bid, top.bid_size, top.ask, top.ask_size, top.bid_levels, top.ask_levels) == ("100", "2", "102", "3", 1, 1)
-    assert (top.snapshot, top.sequence, top.venue_time_ns) == (False, 11, (BASE_MS + 11) * 1_000_000)
+    assert (top.bid, top.bid_size, top.ask, top.ask_size, top.bid_levels, top.ask_levels) == (
+        "100",
+        "2",
+        "102",
+        "3",
+        1,
+        1,
+    )
+    assert (top.snapshot, top.sequence, top.venue_time_ns) == (
+        False,
+        11,
+        (BASE_MS + 11) * 1_000_000,
+    )
     assert session.adapter.depth("BTCUSDT", 5) == ([("100", "2")], [("102", "3")])
 
 
@@ -128,9 +144,13 @@ def test_a_book_that_stays_crossed_is_subscribed_anew_but_not_without_end():
     session = Session().good()
     broken(session.delta(12), "gap")
     for _ in range(20):
-        assert [o for o in session.snapshot(20, bids=[["101", "1"]]) if isinstance(o, SendFrame)] == []
+        assert [
+            o for o in session.snapshot(20, bids=[["101", "1"]]) if isinstance(o, SendFrame)
+        ] == []
     session.now += 60 * SECOND_NS
-    assert [o for o in session.snapshot(20, bids=[["101", "1"]]) if isinstance(o, SendFrame)] == anew()
+    assert [
+        o for o in session.snapshot(20, bids=[["101", "1"]]) if isinstance(o, SendFrame)
+    ] == anew()
 
 
 def test_a_connection_that_ended_takes_its_books_with_it_and_no_other():
@@ -146,14 +166,19 @@ def test_a_connection_that_ended_takes_its_books_with_it_and_no_other():
 
 def test_a_malformed_message_changes_nothing_and_its_absence_is_noticed():
     session = Session().good()
-    (complaint,) = session.delta(11, bids=[["100", "-1"]])
-    assert isinstance(complaint, Complaint)
+    (invalid_input,) = session.delta(11, bids=[["100", "-1"]])
+    assert isinstance(invalid_input, InvalidInput)
     assert session.adapter.depth("BTCUSDT", 1)[0] == [("100", "1")]
     broken(session.delta(12), "gap")
 
 
-@given(st.lists(st.tuples(st.sampled_from("ba"), st.integers(0, 5), st.integers(0, 2)), max_size=30), st.data())
-def test_whatever_is_lost_doubled_or_reordered_the_book_is_as_the_venue_had_it_or_not_good(steps, data):
+@given(
+    st.lists(st.tuples(st.sampled_from("ba"), st.integers(0, 5), st.integers(0, 2)), max_size=30),
+    st.data(),
+)
+def test_whatever_is_lost_doubled_or_reordered_the_book_is_as_the_venue_had_it_or_not_good(
+    steps, data
+):
     true, frames, state = {}, [], ({100: 1}, {101: 1})
     frames.append((10, message(10, kind="snapshot", bids=[["100", "1"]], asks=[["101", "1"]])))
     true[10] = ({100: 1}, {101: 1})
@@ -164,7 +189,12 @@ def test_whatever_is_lost_doubled_or_reordered_the_book_is_as_the_venue_had_it_o
         if size:
             levels[price] = size
         row = [[str(price), str(size)]]
-        frames.append((number, message(number, bids=row if side == "b" else [], asks=row if side == "a" else [])))
+        frames.append(
+            (
+                number,
+                message(number, bids=row if side == "b" else [], asks=row if side == "a" else []),
+            )
+        )
         true[number] = (dict(state[0]), dict(state[1]))
     order = data.draw(st.lists(st.sampled_from(frames), max_size=40))
     session = Session()
@@ -172,5 +202,8 @@ def test_whatever_is_lost_doubled_or_reordered_the_book_is_as_the_venue_had_it_o
         for outcome in session.say(frame):
             if isinstance(outcome, BookTop):
                 bids, asks = session.adapter.depth("BTCUSDT", 100)
-                assert ({int(p): int(s) for p, s in bids}, {int(p): int(s) for p, s in asks}) == true[outcome.sequence]
+                assert (
+                    {int(p): int(s) for p, s in bids},
+                    {int(p): int(s) for p, s in asks},
+                ) == true[outcome.sequence]
     assert tops(session.snapshot(999)) == [(True, 999)]

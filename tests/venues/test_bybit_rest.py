@@ -12,7 +12,7 @@ from perps_actors.market.events import Funding, OpenInterest, Touch, VenueMark
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.transport.wire import HttpRequest
 from perps_actors.venues.bybit.rest import BybitRest
-from perps_actors.venues.contract import Complaint, Endpoints
+from perps_actors.venues.contract import Endpoints, InvalidInput
 from perps_actors.venues.registry import venue
 
 REST = BybitRest()
@@ -35,11 +35,21 @@ ROW = {
 
 
 def answer(*rows, **more):
-    return {"retCode": 0, "retMsg": "OK", "result": {"category": "linear", "list": rows}, "time": 1_700_000_000_002, **more}
+    return {
+        "retCode": 0,
+        "retMsg": "OK",
+        "result": {"category": "linear", "list": rows},
+        "time": 1_700_000_000_002,
+        **more,
+    }
 
 
 def read(request, body, status=200):
-    return list(REST.read(request, status, body if isinstance(body, bytes) else json.dumps(body).encode(), 7))
+    return list(
+        REST.read(
+            request, status, body if isinstance(body, bytes) else json.dumps(body).encode(), 7
+        )
+    )
 
 
 (ALL,) = REST.quotes(["BTCUSDT", "ETHUSDT"])
@@ -49,7 +59,9 @@ def test_quotes_are_one_request_a_category_for_all_symbols_or_for_the_only_one()
     assert HttpRequest(url=f"{BASE}/tickers?category=linear", purpose="quotes") == ALL
     assert REST.quotes(["BTCUSD", "BTCUSDT", "BTCUSDT", "ETHUSDT"]) == (
         ALL,
-        HttpRequest(url=f"{BASE}/tickers?category=inverse&symbol=BTCUSD", purpose="quotes", symbol="BTCUSD"),
+        HttpRequest(
+            url=f"{BASE}/tickers?category=inverse&symbol=BTCUSD", purpose="quotes", symbol="BTCUSD"
+        ),
     )
     assert REST.quotes([]) == ()
 
@@ -63,44 +75,75 @@ def test_a_ticker_is_touch_mark_funding_and_open_interest_at_the_answers_time():
     ]
 
 
-@pytest.mark.parametrize("bad", [{**ROW, "bid1Price": "-1"}, {**ROW, "symbol": ""}, {"symbol": "X"}, {**ROW, "lastPrice": 5}, None, 7])
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {**ROW, "bid1Price": "-1"},
+        {**ROW, "symbol": ""},
+        {"symbol": "X"},
+        {**ROW, "lastPrice": 5},
+        None,
+        7,
+    ],
+)
 def test_a_bad_row_is_one_complaint_and_its_neighbours_are_read(bad):
     outcomes = read(ALL, answer(ROW, bad, ROW))
     assert [type(outcome) for outcome in outcomes].count(Touch) == 2
-    assert [type(outcome) for outcome in outcomes].count(Complaint) == 1
+    assert [type(outcome) for outcome in outcomes].count(InvalidInput) == 1
 
 
 def test_a_refusal_is_a_complaint_in_the_venues_words():
-    (complaint,) = read(ALL, {"retCode": 10006, "retMsg": "Too many visits!", "result": {}, "time": 1})
-    assert "10006: Too many visits!" in complaint.what
+    (invalid_input,) = read(
+        ALL, {"retCode": 10006, "retMsg": "Too many visits!", "result": {}, "time": 1}
+    )
+    assert "10006: Too many visits!" in invalid_input.what
 
 
 @pytest.mark.parametrize(("status", "named"), [(403, "403"), (503, "503"), (None, "no answer")])
 def test_any_status_but_200_is_a_complaint_that_names_it(status, named):
-    (complaint,) = read(ALL, answer(ROW), status)
-    assert named in complaint.what
+    (invalid_input,) = read(ALL, answer(ROW), status)
+    assert named in invalid_input.what
 
 
-@given(st.binary(max_size=100), st.sampled_from([ALL, REST.depth("BTCUSDT"), REST.instruments()[0]]))
+@given(
+    st.binary(max_size=100), st.sampled_from([ALL, REST.depth("BTCUSDT"), REST.instruments()[0]])
+)
 def test_any_bytes_are_answered_without_an_exception(body, request):
-    assert all(isinstance(outcome, Complaint) for outcome in read(request, body))
+    assert all(isinstance(outcome, InvalidInput) for outcome in read(request, body))
 
 
 def test_depth_is_asked_for_in_the_symbols_category_and_read_as_a_book():
     request = REST.depth("BTCUSDH26")
     assert request.url == f"{BASE}/orderbook?category=inverse&symbol=BTCUSDH26&limit=500"
-    result = {"s": "BTCUSDH26", "b": [["1", "2"]], "a": [["3", "4"]], "ts": 1_700_000_000_002, "u": 5, "seq": 6}
+    result = {
+        "s": "BTCUSDH26",
+        "b": [["1", "2"]],
+        "a": [["3", "4"]],
+        "ts": 1_700_000_000_002,
+        "u": 5,
+        "seq": 6,
+    }
     body = {"retCode": 0, "retMsg": "OK", "result": result, "time": 5}
     (top,) = read(request, body)
-    assert (top.instrument.symbol, top.bid, top.ask_size, top.sequence, top.venue_time_ns) == ("BTCUSDH26", "1", "4", 5, AT)
-    (complaint,) = read(REST.depth("BTCUSDT"), body)
-    assert "Expected the book of BTCUSDT, was of 'BTCUSDH26'" in complaint.what
+    assert (top.instrument.symbol, top.bid, top.ask_size, top.sequence, top.venue_time_ns) == (
+        "BTCUSDH26",
+        "1",
+        "4",
+        5,
+        AT,
+    )
+    (invalid_input,) = read(REST.depth("BTCUSDT"), body)
+    assert "Expected the book of BTCUSDT, was of 'BTCUSDH26'" in invalid_input.what
 
 
 @pytest.mark.parametrize(
     ("url", "purpose", "symbol"),
     [
-        ("http://127.0.0.1:9/v5/market/tickers?category=linear&symbol=BTCUSDT", "quotes", "BTCUSDT"),
+        (
+            "http://127.0.0.1:9/v5/market/tickers?category=linear&symbol=BTCUSDT",
+            "quotes",
+            "BTCUSDT",
+        ),
         ("https://api.bybit.com/v5/market/orderbook?symbol=A", "depth", "A"),
         ("https://api.bybit.com/v5/market/instruments-info?category=linear", "instruments", None),
         ("https://api.bybit.com/v5/market/recent-trade", "unknown", None),
@@ -129,18 +172,33 @@ INSTRUMENT = {
     ("change", "canonical", "linear", "perpetual"),
     [
         ({}, "BTC-USD-260327", False, False),
-        ({"symbol": "BTCUSD", "contractType": "InversePerpetual", "deliveryTime": "0"}, "BTC-USD-PERP", False, True),
+        (
+            {"symbol": "BTCUSD", "contractType": "InversePerpetual", "deliveryTime": "0"},
+            "BTC-USD-PERP",
+            False,
+            True,
+        ),
         ({"contractType": "LinearFutures", "quoteCoin": "USDC"}, "BTC-USDC-260327", True, False),
     ],
 )
 def test_instruments_are_linear_or_inverse_perpetual_or_dated(change, canonical, linear, perpetual):
     (found,) = REST.read_instruments(json.dumps(answer({**INSTRUMENT, **change})).encode())
     assert (found.canonical, found.linear, found.perpetual) == (canonical, linear, perpetual)
-    assert (found.margin, found.tick, found.contract_size, found.trading) == ("BTC", Decimal("0.5"), Decimal(1), True)
+    assert (found.margin, found.tick, found.contract_size, found.trading) == (
+        "BTC",
+        Decimal("0.5"),
+        Decimal(1),
+        True,
+    )
 
 
 def test_a_row_that_is_no_instrument_is_left_out_and_an_answer_that_is_no_list_raises():
-    rows = [{**INSTRUMENT, "contractType": "Spot"}, {**INSTRUMENT, "priceFilter": {"tickSize": "0"}}, None, INSTRUMENT]
+    rows = [
+        {**INSTRUMENT, "contractType": "Spot"},
+        {**INSTRUMENT, "priceFilter": {"tickSize": "0"}},
+        None,
+        INSTRUMENT,
+    ]
     assert len(REST.read_instruments(json.dumps(answer(*rows)).encode())) == 1
     with pytest.raises(VenueError, match="Expected a list of instruments"):
         REST.read_instruments(b"[]")
@@ -148,6 +206,8 @@ def test_a_row_that_is_no_instrument_is_left_out_and_an_answer_that_is_no_list_r
 
 def test_the_venue_is_registered_with_its_limit_and_todays_addresses():
     entry = venue("bybit")
-    assert entry.endpoints == Endpoints(stream="wss://stream.bybit.com", rest="https://api.bybit.com")
+    assert entry.endpoints == Endpoints(
+        stream="wss://stream.bybit.com", rest="https://api.bybit.com"
+    )
     assert entry.weight_per_minute == 7_200
     assert isinstance(entry.rest(entry.endpoints), BybitRest)

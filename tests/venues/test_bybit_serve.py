@@ -7,18 +7,26 @@ import msgspec
 import pytest
 
 from perps_actors.errors import VenueError
-from perps_actors.market.events import BookTop, Earlier, Funding, OpenInterest, Touch, Trade, VenueMark
+from perps_actors.market.events import (
+    BookTop,
+    Earlier,
+    Funding,
+    OpenInterest,
+    Touch,
+    Trade,
+    VenueMark,
+)
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.numbers import DecimalText
 from perps_actors.simulator.market import contract
 from perps_actors.simulator.sides import side_of
+from perps_actors.simulator.venue_contract import Depth, WholeTicker
+from perps_actors.simulator.venues.bybit.rest import BybitRequests, BybitRestSide
+from perps_actors.simulator.venues.bybit.session import BybitSession
+from perps_actors.simulator.venues.bybit.stream import BybitStreams
 from perps_actors.venues.bybit.rest import BybitRest
-from perps_actors.venues.bybit.serve import BybitStreams
-from perps_actors.venues.bybit.serve_rest import BybitRequests, BybitRestSide
-from perps_actors.venues.bybit.serve_session import BybitSession
 from perps_actors.venues.bybit.stream import BybitStream
-from perps_actors.venues.contract import Complaint
-from perps_actors.venues.serving import Depth, WholeTicker
+from perps_actors.venues.contract import InvalidInput
 
 SERVE, REST = BybitStreams(), BybitRestSide()
 BTC = InstrumentId("bybit", "BTCUSDT")
@@ -30,7 +38,9 @@ def number(text: str) -> DecimalText:
     return DecimalText(text)
 
 
-BOOK = Depth("BTCUSDT", 77, tuple((str(price), "1") for price in range(30, 0, -1)), (("31", "2"),), AT)
+BOOK = Depth(
+    "BTCUSDT", 77, tuple((str(price), "1") for price in range(30, 0, -1)), (("31", "2"),), AT
+)
 TOUCH = Touch(BTC, number("30"), number("1"), number("31"), number("2"), None, AT, AT)
 MARK = VenueMark(BTC, number("30.4"), number("30.3"), AT, AT)
 FUNDING = Funding(BTC, number("-0.0001"), None, AT + S, number("30.4"), AT, AT)
@@ -41,7 +51,15 @@ class OneBook:
     """A market of one symbol whose touch and book are known and whose mark is not yet."""
 
     def instruments(self):
-        return [contract("bybit", "BTCUSDT", side_of("bybit").terms, tick=Decimal("0.10"), lot=Decimal("0.001"))]
+        return [
+            contract(
+                "bybit",
+                "BTCUSDT",
+                side_of("bybit").terms,
+                tick=Decimal("0.10"),
+                lot=Decimal("0.001"),
+            )
+        ]
 
     def depth(self, symbol):  # noqa: ARG002 - there is but one
         return BOOK
@@ -78,7 +96,9 @@ def test_a_path_that_serves_no_streams_is_refused(path: str) -> None:
 
 def test_subscriptions_are_changed_and_acknowledged_with_the_clients_id() -> None:
     session = linear()
-    said = say(session, "subscribe", "orderbook.50.BTCUSDT", "tickers.BTCUSDT", "publicTrade.BTCUSDT")
+    said = say(
+        session, "subscribe", "orderbook.50.BTCUSDT", "tickers.BTCUSDT", "publicTrade.BTCUSDT"
+    )
     assert (said["success"], said["op"], said["req_id"]) == (True, "subscribe", "7")
     assert session.streams() == ("orderbook.BTCUSDT", "tickers.BTCUSDT", "publicTrade.BTCUSDT")
     assert say(session, "unsubscribe", "tickers.BTCUSDT")["success"]
@@ -126,7 +146,11 @@ def test_a_request_that_cannot_be_met_is_refused_as_a_whole_and_changes_nothing(
 
 
 def test_a_book_goes_out_under_the_topic_of_the_depth_that_was_asked_for() -> None:
-    session, made, best = linear(), SERVE.snapshot_frame(BOOK)[1], b'{"topic":"orderbook.1.BTCUSDT","type":"snapshot"}'
+    session, made, best = (
+        linear(),
+        SERVE.snapshot_frame(BOOK)[1],
+        b'{"topic":"orderbook.1.BTCUSDT","type":"snapshot"}',
+    )
     say(session, "subscribe", "orderbook.200.BTCUSDT", "orderbook.1.ETHUSDT")
     assert session.dress(made) == made.replace(b"orderbook.50.", b"orderbook.200.")
     assert session.dress(best) == best
@@ -153,13 +177,28 @@ def test_the_adapter_reads_from_the_frames_what_was_put_into_them() -> None:
     trade = Trade(BTC, "sell", number("30.5"), number("0.2"), "9", AT, AT)
     held = OpenInterest(BTC, number("1000"), AT, AT)
     assert list(adapter.frame("linear-0", SERVE.trade_frame(trade)[1], AT)) == [trade]
-    assert list(adapter.frame("linear-0", SERVE.first_ticker_frame(TICKER)[1], AT)) == [TOUCH, MARK, FUNDING, held]
-    assert list(adapter.frame("linear-0", SERVE.ticker_frame(TICKER, marked=False)[1], AT)) == [TOUCH, held]
-    assert list(adapter.frame("linear-0", SERVE.ticker_frame(TICKER, marked=True)[1], AT)) == [TOUCH, MARK, FUNDING, held]
+    assert list(adapter.frame("linear-0", SERVE.first_ticker_frame(TICKER)[1], AT)) == [
+        TOUCH,
+        MARK,
+        FUNDING,
+        held,
+    ]
+    assert list(adapter.frame("linear-0", SERVE.ticker_frame(TICKER, marked=False)[1], AT)) == [
+        TOUCH,
+        held,
+    ]
+    assert list(adapter.frame("linear-0", SERVE.ticker_frame(TICKER, marked=True)[1], AT)) == [
+        TOUCH,
+        MARK,
+        FUNDING,
+        held,
+    ]
 
 
 def test_a_ticker_says_what_the_open_interest_is_worth_where_it_says_the_mark() -> None:
-    whole, changed = (json.loads(SERVE.ticker_frame(TICKER, marked=marked)[1])["data"] for marked in (True, False))
+    whole, changed = (
+        json.loads(SERVE.ticker_frame(TICKER, marked=marked)[1])["data"] for marked in (True, False)
+    )
     assert (whole["openInterest"], whole["openInterestValue"]) == ("1000", "30400")
     assert (changed["openInterest"], "openInterestValue" in changed) == ("1000", False)
 
@@ -169,7 +208,9 @@ def test_what_is_not_known_of_a_mark_is_left_out_of_its_ticker() -> None:
     list(adapter.frame("linear-0", SERVE.first_ticker_frame(TICKER)[1], AT))
     later = VenueMark(BTC, number("30.6"), None, AT + S, AT + S)
     touch = msgspec.structs.replace(TOUCH, venue_time_ns=AT + S)
-    ticker = WholeTicker(touch, later, Funding(BTC, None, None, None, number("30.6"), AT + S, AT + S), None)
+    ticker = WholeTicker(
+        touch, later, Funding(BTC, None, None, None, number("30.6"), AT + S, AT + S), None
+    )
     _, mark, *_ = adapter.frame("linear-0", SERVE.ticker_frame(ticker, marked=True)[1], AT + S)
     assert (mark.mark, mark.index, mark.earlier) == ("30.6", "30.3", (Earlier("index", AT, AT),))
 
@@ -179,7 +220,11 @@ def test_the_adapter_builds_the_book_that_was_served() -> None:
     change = Depth("BTCUSDT", 78, (("30", "0"), ("29", "5")), (), AT + 1_000_000)
     frames = [SERVE.snapshot_frame(BOOK)[1], SERVE.depth_frames(change)[0][1]]
     tops = [outcome for frame in frames for outcome in adapter.frame("linear-0", frame, AT)]
-    assert [(top.snapshot, top.bid, top.bid_size, top.ask, top.sequence) for top in tops if isinstance(top, BookTop)] == [
+    assert [
+        (top.snapshot, top.bid, top.bid_size, top.ask, top.sequence)
+        for top in tops
+        if isinstance(top, BookTop)
+    ] == [
         (True, "30", "1", "31", 77),
         (False, "29", "5", "31", 78),
     ]
@@ -189,12 +234,22 @@ def test_what_serve_writes_it_reads_back() -> None:
     change = Depth("BTCUSDT", 78, (("30", "0"),), (("31", "2.5"),), AT)
     stream, frame = SERVE.depth_frames(change)[0]
     assert SERVE.read_depth(frame) == change
-    assert SERVE.read_depth(SERVE.snapshot_frame(BOOK)[1]) == msgspec.structs.replace(BOOK, whole=True)
+    assert SERVE.read_depth(SERVE.snapshot_frame(BOOK)[1]) == msgspec.structs.replace(
+        BOOK, whole=True
+    )
     assert SERVE.read_touch(SERVE.first_ticker_frame(TICKER)[1]) == TOUCH
     assert SERVE.read_mark(SERVE.first_ticker_frame(TICKER)[1]) == (MARK, FUNDING)
-    assert SERVE.stream_of(frame) == stream == SERVE.stream_of(b' {"type":"delta","data":{},"topic":"orderbook.50.BTCUSDT"}')
+    assert (
+        SERVE.stream_of(frame)
+        == stream
+        == SERVE.stream_of(b' {"type":"delta","data":{},"topic":"orderbook.50.BTCUSDT"}')
+    )
     assert SERVE.stream_of(frame[:-20]) == stream
-    assert (SERVE.channel_of(stream), SERVE.symbol_of(stream), SERVE.route_of(stream)) == ("book", "BTCUSDT", "linear")
+    assert (SERVE.channel_of(stream), SERVE.symbol_of(stream), SERVE.route_of(stream)) == (
+        "book",
+        "BTCUSDT",
+        "linear",
+    )
     assert SERVE.stream_of(b'{"success":true,"ret_msg":"","op":"subscribe"}') is None
     assert SERVE.stream_of(b"\xff") is None
 
@@ -223,7 +278,9 @@ def test_a_ticker_without_both_sides_or_without_a_mark_tells_nothing_of_them() -
         ("nothing", "", 404, None),
     ],
 )
-def test_a_request_that_cannot_be_answered_gets_the_venues_error(path: str, query: str, status: int, code: int | None) -> None:
+def test_a_request_that_cannot_be_answered_gets_the_venues_error(
+    path: str, query: str, status: int, code: int | None
+) -> None:
     answered, body = ask(path, query)
     assert (answered, body.get("retCode")) == (status, code)
 
@@ -231,10 +288,19 @@ def test_a_request_that_cannot_be_answered_gets_the_venues_error(path: str, quer
 def test_rest_answers_tell_the_market_and_nothing_that_is_not_known() -> None:
     (row,) = ask("tickers", "category=linear")[1]["result"]["list"]
     assert ask("tickers", "category=linear&symbol=BTCUSDT")[1]["result"]["list"] == [row]
-    assert (row["bid1Price"], row["ask1Size"], row["markPrice"], row["lastPrice"]) == ("30", "2", "", "")
+    assert (row["bid1Price"], row["ask1Size"], row["markPrice"], row["lastPrice"]) == (
+        "30",
+        "2",
+        "",
+        "",
+    )
     assert ask("tickers", "category=inverse")[1]["result"]["list"] == []
     book = ask("orderbook", "category=linear&symbol=BTCUSDT&limit=3")[1]["result"]
-    assert (book["u"], book["b"], book["a"]) == (77, [["30", "1"], ["29", "1"], ["28", "1"]], [["31", "2"]])
+    assert (book["u"], book["b"], book["a"]) == (
+        77,
+        [["30", "1"], ["29", "1"], ["28", "1"]],
+        [["31", "2"]],
+    )
     assert ask("time")[1]["result"]["timeNano"] == str(AT)
 
 
@@ -244,15 +310,19 @@ def test_the_adapter_reads_quotes_and_depth_of_the_answers() -> None:
     for request, kind in ((quotes, Touch), (rest.depth("BTCUSDT"), BookTop)):
         path, _, query = request.url.removeprefix("https://api.bybit.com").partition("?")
         outcomes = rest.read(request, 200, REST.answer(path, query, OneBook(), AT).body, AT)
-        assert [(outcome.bid, outcome.ask) for outcome in outcomes if isinstance(outcome, kind)] == [("30", "31")]
-        assert not [outcome for outcome in outcomes if isinstance(outcome, Complaint)]
+        assert [
+            (outcome.bid, outcome.ask) for outcome in outcomes if isinstance(outcome, kind)
+        ] == [("30", "31")]
+        assert not [outcome for outcome in outcomes if isinstance(outcome, InvalidInput)]
 
 
 def test_requests_are_the_same_whatever_the_size_of_the_answer() -> None:
-    assert REST.request_key("/v5/market/orderbook", "category=linear&symbol=A&limit=500") == REST.request_key(
-        "/v5/market/orderbook", "symbol=A&category=linear"
+    assert REST.request_key(
+        "/v5/market/orderbook", "category=linear&symbol=A&limit=500"
+    ) == REST.request_key("/v5/market/orderbook", "symbol=A&category=linear")
+    assert REST.request_key("/v5/market/tickers", "category=linear") != REST.request_key(
+        "/v5/market/tickers", "category=inverse"
     )
-    assert REST.request_key("/v5/market/tickers", "category=linear") != REST.request_key("/v5/market/tickers", "category=inverse")
 
 
 def test_an_address_that_asks_too_often_is_refused_for_ten_minutes() -> None:
@@ -260,7 +330,11 @@ def test_an_address_that_asks_too_often_is_refused_for_ten_minutes() -> None:
     assert [account.charge("/v5/market/time", "", start) for _ in range(600)] == [None] * 600
     refusal = account.charge("/v5/market/time", "", start + 4 * S)
     assert refusal is not None
-    assert (refusal.status, json.loads(refusal.body)["retCode"], refusal.retry_after_s) == (403, 10018, 600)
+    assert (refusal.status, json.loads(refusal.body)["retCode"], refusal.retry_after_s) == (
+        403,
+        10018,
+        600,
+    )
     later = account.charge("/v5/market/time", "", start + 104 * S)
     assert (later.status, later.retry_after_s) == (403, 500)
     assert account.charge("/v5/market/time", "", start + 604 * S) is None

@@ -7,10 +7,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perps_actors.errors import SettingsError
-from perps_actors.market.events import BookTop, Earlier, Funding, Liquidation, OpenInterest, Touch, Trade, VenueMark
+from perps_actors.market.events import (
+    BookTop,
+    Earlier,
+    Funding,
+    Liquidation,
+    OpenInterest,
+    Touch,
+    Trade,
+    VenueMark,
+)
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.venues.bybit.stream import BybitStream
-from perps_actors.venues.contract import Complaint, Endpoints, SendFrame
+from perps_actors.venues.contract import Endpoints, InvalidInput, SendFrame
 
 BTC = InstrumentId("bybit", "BTCUSDT")
 T0, T1, T2 = 1_700_000_000_000, 1_700_000_000_100, 1_700_000_000_200
@@ -32,7 +41,17 @@ TICKER = {
     "ask1Price": "64000.20",
     "ask1Size": "0.5",
 }
-TRADE = {"T": T1, "s": "BTCUSDT", "S": "Buy", "v": "0.001", "p": "64000.1", "L": "PlusTick", "i": "20f43950-d8dd", "BT": False, "RPI": True}
+TRADE = {
+    "T": T1,
+    "s": "BTCUSDT",
+    "S": "Buy",
+    "v": "0.001",
+    "p": "64000.1",
+    "L": "PlusTick",
+    "i": "20f43950-d8dd",
+    "BT": False,
+    "RPI": True,
+}
 LIQUIDATION = {"T": T1, "s": "BTCUSDT", "S": "Sell", "v": "20000", "p": "63000.5"}
 BOOK = {"s": "BTCUSDT", "b": [["100", "1"]], "a": [["101", "2"]], "u": 7, "seq": 9}
 
@@ -55,7 +74,9 @@ def said(data, adapter=None, received_ns=7):
 
 
 def ticker(adapter, at, received_ns=7, **fields):
-    return said(frame("tickers.BTCUSDT", {"symbol": "BTCUSDT", **fields}, "delta", at), adapter, received_ns)
+    return said(
+        frame("tickers.BTCUSDT", {"symbol": "BTCUSDT", **fields}, "delta", at), adapter, received_ns
+    )
 
 
 def test_a_tickers_snapshot_is_touch_mark_funding_and_open_interest():
@@ -71,18 +92,38 @@ def test_a_delta_refreshes_what_it_carries_and_the_rest_keeps_its_own_time():
     adapter = BybitStream()
     said(FRAMES[0], adapter, 7)
     (touch,) = ticker(adapter, T1, 8, bid1Price="64000.15", bid1Size="3")
-    assert (touch.bid, touch.bid_size, touch.ask, touch.last, touch.venue_time_ns) == ("64000.15", "3", "64000.20", "64000.5", T1 * MS)
+    assert (touch.bid, touch.bid_size, touch.ask, touch.last, touch.venue_time_ns) == (
+        "64000.15",
+        "3",
+        "64000.20",
+        "64000.5",
+        T1 * MS,
+    )
     assert touch.earlier == tuple(Earlier(name, T0 * MS, 7) for name in ("ask", "ask_size", "last"))
-    (mark, of_funding), index = ticker(adapter, T2, 9, markPrice="64003"), ticker(adapter, T2 + 1, 10, indexPrice="64002")
+    (mark, of_funding), index = (
+        ticker(adapter, T2, 9, markPrice="64003"),
+        ticker(adapter, T2 + 1, 10, indexPrice="64002"),
+    )
     assert mark == VenueMark(BTC, "64003", "64000.9", T2 * MS, 9, (Earlier("index", T0 * MS, 7),))
-    assert (of_funding.mark, of_funding.earlier) == ("64003", (Earlier("rate", T0 * MS, 7), Earlier("next_time_ns", T0 * MS, 7)))
-    assert index == [VenueMark(BTC, "64003", "64002", (T2 + 1) * MS, 10, (Earlier("mark", T2 * MS, 9),))]
+    assert (of_funding.mark, of_funding.earlier) == (
+        "64003",
+        (Earlier("rate", T0 * MS, 7), Earlier("next_time_ns", T0 * MS, 7)),
+    )
+    assert index == [
+        VenueMark(BTC, "64003", "64002", (T2 + 1) * MS, 10, (Earlier("mark", T2 * MS, 9),))
+    ]
     (funding,) = ticker(adapter, T2 + 2, 11, fundingRate="0.0002")
-    assert (funding.rate, funding.mark, funding.next_time_ns) == ("0.0002", "64003", 1_700_006_400_000 * MS)
+    assert (funding.rate, funding.mark, funding.next_time_ns) == (
+        "0.0002",
+        "64003",
+        1_700_006_400_000 * MS,
+    )
     assert funding.earlier == (Earlier("next_time_ns", T0 * MS, 7), Earlier("mark", T2 * MS, 9))
 
 
-@pytest.mark.parametrize("fields", [{"openInterestValue": "5"}, {"singleOpenInterest": "3"}, {"volume24h": "1"}, {}])
+@pytest.mark.parametrize(
+    "fields", [{"openInterestValue": "5"}, {"singleOpenInterest": "3"}, {"volume24h": "1"}, {}]
+)
 def test_a_delta_that_carries_nothing_we_read_says_nothing(fields):
     adapter = BybitStream()
     said(FRAMES[0], adapter)
@@ -92,11 +133,17 @@ def test_a_delta_that_carries_nothing_we_read_says_nothing(fields):
 def test_a_mark_is_news_of_the_funding_it_belongs_to_and_an_open_interest_none_of_the_touch():
     adapter = BybitStream()
     said(FRAMES[0], adapter)
-    assert [type(outcome) for outcome in ticker(adapter, T1, markPrice="1", openInterest="2")] == [VenueMark, Funding, OpenInterest]
+    assert [type(outcome) for outcome in ticker(adapter, T1, markPrice="1", openInterest="2")] == [
+        VenueMark,
+        Funding,
+        OpenInterest,
+    ]
 
 
 def test_a_delta_before_any_snapshot_says_what_it_carries_and_nothing_else():
-    assert ticker(BybitStream(), T1, lastPrice="5") == [Touch(BTC, None, None, None, None, "5", T1 * MS, 7)]
+    assert ticker(BybitStream(), T1, lastPrice="5") == [
+        Touch(BTC, None, None, None, None, "5", T1 * MS, 7)
+    ]
 
 
 def test_a_later_snapshot_forgets_what_was_said_before():
@@ -116,8 +163,8 @@ def test_a_side_that_became_empty_is_empty():
 def test_a_crossed_touch_is_a_complaint_and_its_neighbours_are_read():
     adapter = BybitStream()
     said(FRAMES[0], adapter)
-    complaint, mark = ticker(adapter, T1, bid1Price="64000.2", bid1Size="1", indexPrice="64003")
-    assert (complaint.symbol, mark.index) == ("BTCUSDT", "64003")
+    invalid_input, mark = ticker(adapter, T1, bid1Price="64000.2", bid1Size="1", indexPrice="64003")
+    assert (invalid_input.symbol, mark.index) == ("BTCUSDT", "64003")
     (touch,) = ticker(adapter, T2, ask1Price="64000.3", ask1Size="1")
     assert (touch.bid, touch.ask) == ("64000.2", "64000.3")
 
@@ -148,7 +195,12 @@ def test_a_liquidated_long_position_is_sold(position, order):
         {"success": True, "ret_msg": "pong", "conn_id": "c", "op": "ping"},
         {"op": "pong", "args": ["1"], "conn_id": "c"},
         {"topic": "kline.1.BTCUSDT", "type": "snapshot", "ts": 1, "data": []},
-        {"topic": "orderbook.rpi.BTCUSDT", "type": "snapshot", "ts": 1, "data": {"s": "BTCUSDT", "b": [["1", "2", "3"]], "a": [], "u": 1}},
+        {
+            "topic": "orderbook.rpi.BTCUSDT",
+            "type": "snapshot",
+            "ts": 1,
+            "data": {"s": "BTCUSDT", "b": [["1", "2", "3"]], "a": [], "u": 1},
+        },
     ],
 )
 def test_answers_and_topics_we_do_not_read_give_nothing(answer):
@@ -156,13 +208,17 @@ def test_answers_and_topics_we_do_not_read_give_nothing(answer):
 
 
 def test_a_refusal_is_a_complaint_in_the_venues_words():
-    (complaint,) = said(b'{"success":false,"ret_msg":"error:handler not found,topic:orderbook.50.X","op":"subscribe"}')
-    assert "handler not found" in complaint.what
+    (invalid_input,) = said(
+        b'{"success":false,"ret_msg":"error:handler not found,topic:orderbook.50.X","op":"subscribe"}'
+    )
+    assert "handler not found" in invalid_input.what
 
 
 def test_a_plan_has_a_connection_for_each_category_with_the_venues_ping():
     adapter = BybitStream()
-    linear, inverse = adapter.plan(["BTCUSDT", "BTCUSD", "BTCPERP", "BTC-26DEC25", "BTCUSDH26", "BTCUSDT-26DEC25"])
+    linear, inverse = adapter.plan(
+        ["BTCUSDT", "BTCUSD", "BTCPERP", "BTC-26DEC25", "BTCUSDH26", "BTCUSDT-26DEC25"]
+    )
     assert (linear.name, linear.url) == ("linear-0", "wss://stream.bybit.com/v5/public/linear")
     assert (inverse.name, inverse.url, inverse.symbols) == (
         "inverse-0",
@@ -190,7 +246,9 @@ def test_no_connection_names_more_topics_than_the_venue_takes():
     plans = adapter.plan([f"{n:036}USDT" for n in range(200)])
     assert [len(plan.symbols) for plan in plans] == [80, 80, 40]
     for plan in plans:
-        args = [topic for sent in adapter.opened(plan.name) for topic in json.loads(sent.text)["args"]]
+        args = [
+            topic for sent in adapter.opened(plan.name) for topic in json.loads(sent.text)["args"]
+        ]
         assert len(json.dumps(args)) <= 21_000
         assert len(args) == 4 * len(plan.symbols)
 
@@ -204,12 +262,14 @@ def test_symbols_that_come_and_go_are_subscribed_on_the_open_connection():
         '{"op":"subscribe","args":["publicTrade.XRPUSDT"]}',
     )
     assert said(FRAMES[1], adapter) == []
-    (complaint,) = said(frame("publicTrade.DOGEUSDT", []), adapter)
-    assert "not subscribed" in complaint.what
+    (invalid_input,) = said(frame("publicTrade.DOGEUSDT", []), adapter)
+    assert "not subscribed" in invalid_input.what
 
 
 def test_only_the_wanted_channels_are_subscribed_at_the_given_address():
-    adapter = BybitStream(Endpoints(stream="ws://127.0.0.1:9", rest="http://127.0.0.1:9"), frozenset({"marks"}))
+    adapter = BybitStream(
+        Endpoints(stream="ws://127.0.0.1:9", rest="http://127.0.0.1:9"), frozenset({"marks"})
+    )
     (plan,) = adapter.plan(["BTCUSDT"])
     assert (plan.url, plan.sources) == ("ws://127.0.0.1:9/v5/public/linear", ("touch",))
     assert adapter.opened("linear-0")[0].text == '{"op":"subscribe","args":["tickers.BTCUSDT"]}'
@@ -221,11 +281,36 @@ def test_a_connection_that_ended_takes_what_tickers_said_with_it():
     adapter = BybitStream()
     said(FRAMES[0], adapter)
     adapter.closed("linear-0", 9)
-    assert ticker(adapter, T1, lastPrice="5") == [Touch(BTC, None, None, None, None, "5", T1 * MS, 7)]
+    assert ticker(adapter, T1, lastPrice="5") == [
+        Touch(BTC, None, None, None, None, "5", T1 * MS, 7)
+    ]
 
 
-HOSTILE = ["-1", "NaN", "Infinity", "1e999999", "1_0", "\uff11", "1" * 31, " 1", "1\n", 1, 1.5, True, [], {}]
-NUMBERS = ["bid1Price", "bid1Size", "ask1Price", "lastPrice", "markPrice", "indexPrice", "openInterest"]
+HOSTILE = [
+    "-1",
+    "NaN",
+    "Infinity",
+    "1e999999",
+    "1_0",
+    "\uff11",
+    "1" * 31,
+    " 1",
+    "1\n",
+    1,
+    1.5,
+    True,
+    [],
+    {},
+]
+NUMBERS = [
+    "bid1Price",
+    "bid1Size",
+    "ask1Price",
+    "lastPrice",
+    "markPrice",
+    "indexPrice",
+    "openInterest",
+]
 
 
 @pytest.mark.parametrize("value", HOSTILE, ids=repr)
@@ -233,8 +318,8 @@ NUMBERS = ["bid1Price", "bid1Size", "ask1Price", "lastPrice", "markPrice", "inde
 def test_a_ticker_with_a_number_that_is_none_is_one_complaint_and_changes_nothing(field, value):
     adapter = BybitStream()
     said(FRAMES[0], adapter)
-    (complaint,) = ticker(adapter, T1, **{field: value, "ask1Size": "9"})
-    assert isinstance(complaint, Complaint)
+    (invalid_input,) = ticker(adapter, T1, **{field: value, "ask1Size": "9"})
+    assert isinstance(invalid_input, InvalidInput)
     (touch,) = ticker(adapter, T2, lastPrice="5")
     assert touch.ask_size == "0.5"
 
@@ -259,18 +344,18 @@ def test_a_ticker_with_a_number_that_is_none_is_one_complaint_and_changes_nothin
     ids=lambda data: repr(data[:24]),
 )
 def test_text_that_is_no_message_is_one_complaint(data):
-    (complaint,) = said(data)
-    assert isinstance(complaint, Complaint)
-    assert len(complaint.what) <= 200
-    assert complaint.what.isprintable()
+    (invalid_input,) = said(data)
+    assert isinstance(invalid_input, InvalidInput)
+    assert len(invalid_input.what) <= 200
+    assert invalid_input.what.isprintable()
 
 
 def test_symbols_that_nobody_planned_are_bounded():
     adapter = BybitStream()
     for n in range(5_000):
         said(frame(f"publicTrade.S{n}USDT", []), adapter)
-    (complaint,) = said(FRAMES[1], adapter)
-    assert "5000" in complaint.what
+    (invalid_input,) = said(FRAMES[1], adapter)
+    assert "5000" in invalid_input.what
 
 
 @given(st.binary(max_size=200))
@@ -285,7 +370,16 @@ def test_frames_mutated_cut_and_reordered_raise_nothing_and_the_next_snapshots_h
         mutant = bytearray(original)
         for _ in range(data.draw(st.integers(0, 3))):
             mutant[data.draw(st.integers(0, len(mutant) - 1))] = data.draw(st.integers(0, 255))
-        said(bytes(mutant[: data.draw(st.integers(0, len(mutant)))] if data.draw(st.booleans()) else mutant), adapter)
+        said(
+            bytes(
+                mutant[: data.draw(st.integers(0, len(mutant)))]
+                if data.draw(st.booleans())
+                else mutant
+            ),
+            adapter,
+        )
     (top,) = [outcome for outcome in said(FRAMES[3], adapter) if isinstance(outcome, BookTop)]
     assert (top.bid, top.ask, top.bid_levels, top.ask_levels) == ("100", "101", 1, 1)
-    assert said(FRAMES[0], adapter)[0] == Touch(BTC, "64000.10", "2", "64000.20", "0.5", "64000.5", T0 * MS, 7)
+    assert said(FRAMES[0], adapter)[0] == Touch(
+        BTC, "64000.10", "2", "64000.20", "0.5", "64000.5", T0 * MS, 7
+    )

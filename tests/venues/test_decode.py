@@ -11,7 +11,13 @@ SYMBOL = "BTC-PERPETUAL"
 def decoded(*messages):
     lines = [
         json.dumps(
-            {"t": 1.5, "conn": "ws-1", "dir": "ws", "url": "wss://x", "data": json.dumps({"method": "subscription", "params": params})}
+            {
+                "t": 1.5,
+                "conn": "ws-1",
+                "dir": "ws",
+                "url": "wss://x",
+                "data": json.dumps({"method": "subscription", "params": params}),
+            }
         )
         for params in messages
     ]
@@ -19,8 +25,16 @@ def decoded(*messages):
 
 
 def book(change_id, previous=None, asks=()):
-    data = {"type": "snapshot" if previous is None else "change", "instrument_name": SYMBOL, "timestamp": 1_000, "change_id": change_id}
-    return {"channel": f"book.{SYMBOL}.100ms", "data": {**data, "prev_change_id": previous, "bids": [], "asks": asks}}
+    data = {
+        "type": "snapshot" if previous is None else "change",
+        "instrument_name": SYMBOL,
+        "timestamp": 1_000,
+        "change_id": change_id,
+    }
+    return {
+        "channel": f"book.{SYMBOL}.100ms",
+        "data": {**data, "prev_change_id": previous, "bids": [], "asks": asks},
+    }
 
 
 def test_the_depth_of_a_book_that_is_good_and_empty_is_told():
@@ -32,7 +46,11 @@ def test_the_depth_of_a_book_that_is_good_and_empty_is_told():
 def test_a_book_that_was_withdrawn_has_no_depth_until_it_is_good_again():
     assert [event["kind"] for event in decoded(book(1), book(9, 8))] == ["bbo"]
     healed = decoded(book(1), book(9, 8), book(20, None, [["new", 7, 1]]))
-    assert [(event["kind"], event["line"]) for event in healed] == [("bbo", 0), ("bbo", 2), ("depth", 2)]
+    assert [(event["kind"], event["line"]) for event in healed] == [
+        ("bbo", 0),
+        ("bbo", 2),
+        ("depth", 2),
+    ]
     assert healed[-1]["asks"] == [["7", "1"]]
 
 

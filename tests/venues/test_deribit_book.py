@@ -9,21 +9,28 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from perps_actors.market.events import BookTop, BookWithdrawn
-from perps_actors.venues.contract import Complaint, SendFrame
+from perps_actors.venues.contract import InvalidInput, SendFrame
 from perps_actors.venues.deribit.stream import DeribitStream
-from perps_actors.venues.renewed_book import PATIENCE_NS
+from perps_actors.venues.toolkit.stream_book import PATIENCE_NS
 
 BASE_MS = 1_700_000_000_000
 SYMBOL = "BTC-PERPETUAL"
 
 
 def notice(channel, data):
-    return json.dumps({"jsonrpc": "2.0", "method": "subscription", "params": {"channel": channel, "data": data}}).encode()
+    return json.dumps(
+        {"jsonrpc": "2.0", "method": "subscription", "params": {"channel": channel, "data": data}}
+    ).encode()
 
 
 def book(change_id, previous=None, bids=(), asks=(), *, symbol=SYMBOL, time=None, **more):
     kind = "snapshot" if previous is None else "change"
-    data = {"type": kind, "instrument_name": symbol, "timestamp": BASE_MS + change_id if time is None else time, "change_id": change_id}
+    data = {
+        "type": kind,
+        "instrument_name": symbol,
+        "timestamp": BASE_MS + change_id if time is None else time,
+        "change_id": change_id,
+    }
     if previous is not None:
         data["prev_change_id"] = previous
     return notice(f"book.{symbol}.100ms", {**data, "bids": bids, "asks": asks, **more})
@@ -42,7 +49,9 @@ class Session:
 
     def good(self, symbol=SYMBOL, connection="public-0"):
         """A session whose book stands at change 10."""
-        (top,) = self.book(10, None, [["new", 100, 1]], [["new", 101, 1]], symbol=symbol, connection=connection)
+        (top,) = self.book(
+            10, None, [["new", 100, 1]], [["new", 101, 1]], symbol=symbol, connection=connection
+        )
         assert top.snapshot
         return self
 
@@ -53,22 +62,47 @@ def renewal(outcomes):
     return [(request["method"], request["params"]["channels"]) for request in sent]
 
 
-RENEWED = [("public/unsubscribe", ["book.BTC-PERPETUAL.100ms"]), ("public/subscribe", ["book.BTC-PERPETUAL.100ms"])]
+RENEWED = [
+    ("public/unsubscribe", ["book.BTC-PERPETUAL.100ms"]),
+    ("public/subscribe", ["book.BTC-PERPETUAL.100ms"]),
+]
 
 
 def test_a_snapshot_makes_a_book_and_a_change_that_names_it_is_applied():
     session = Session()
-    (whole,) = session.book(10, None, [["new", 100.5, 10], ["new", 99, 8.7e3]], [["new", 101, 1e-06]])
-    assert (whole.snapshot, whole.bid, whole.bid_size, whole.ask, whole.ask_size) == (True, "100.5", "10", "101", "1e-06")
+    (whole,) = session.book(
+        10, None, [["new", 100.5, 10], ["new", 99, 8.7e3]], [["new", 101, 1e-06]]
+    )
+    assert (whole.snapshot, whole.bid, whole.bid_size, whole.ask, whole.ask_size) == (
+        True,
+        "100.5",
+        "10",
+        "101",
+        "1e-06",
+    )
     (top,) = session.book(14, 10, [["delete", 100.5, 0.0], ["change", 99, 2]], [["new", 100.9, 3]])
-    assert top == BookTop(top.instrument, False, "99", "2", "100.9", "3", 1, 2, 14, (BASE_MS + 14) * 1_000_000, session.now)
+    assert top == BookTop(
+        top.instrument,
+        False,
+        "99",
+        "2",
+        "100.9",
+        "3",
+        1,
+        2,
+        14,
+        (BASE_MS + 14) * 1_000_000,
+        session.now,
+    )
     assert session.adapter.depth(SYMBOL, 1) == ([("99", "2")], [("100.9", "3")])
 
 
 def test_a_gap_withdraws_the_book_at_once_and_subscribes_it_alone_anew():
     session = Session().good()
     withdrawn, *asked = session.book(13, 12, [["new", 100.5, 1]])
-    assert withdrawn == BookWithdrawn(withdrawn.instrument, "gap: change 10 was followed by one after 12", session.now)
+    assert withdrawn == BookWithdrawn(
+        withdrawn.instrument, "gap: change 10 was followed by one after 12", session.now
+    )
     assert renewal(asked) == RENEWED
     assert {frame.connection for frame in asked} == {"public-0"}
     assert session.adapter.depth(SYMBOL, 5) == ([], [])
@@ -118,7 +152,13 @@ def test_a_snapshot_that_does_not_come_is_asked_for_again_but_not_with_every_cha
 def test_deleting_a_level_that_never_was_changes_nothing_and_sides_may_be_empty():
     session = Session().good()
     (top,) = session.book(11, 10, [["delete", 55, 0]], [["delete", 101, 0]])
-    assert (top.bid, top.ask, top.ask_size, top.bid_levels, top.ask_levels) == ("100", None, None, 1, 0)
+    assert (top.bid, top.ask, top.ask_size, top.bid_levels, top.ask_levels) == (
+        "100",
+        None,
+        None,
+        1,
+        0,
+    )
     (empty,) = session.book(12, 11, [["delete", 100, 0]])
     assert (empty.bid, empty.bid_levels) == (None, 0)
 
@@ -145,9 +185,9 @@ def test_the_end_of_its_connection_withdraws_a_book_and_no_other():
 
 def test_a_change_that_cannot_be_read_is_found_by_the_next_one():
     session = Session().good()
-    (complaint,) = session.book(11, 10, [["new", "x", 1]])
-    assert isinstance(complaint, Complaint)
-    assert complaint.symbol == SYMBOL
+    (invalid_input,) = session.book(11, 10, [["new", "x", 1]])
+    assert isinstance(invalid_input, InvalidInput)
+    assert invalid_input.symbol == SYMBOL
     withdrawn, *_ = session.book(12, 11)
     assert isinstance(withdrawn, BookWithdrawn)
 
@@ -172,18 +212,28 @@ def test_a_change_that_cannot_be_read_is_found_by_the_next_one():
     ids=repr,
 )
 def test_a_malformed_change_is_one_complaint(change):
-    assert [type(outcome) for outcome in Session().good().book(11, 10, **change)] == [Complaint]
+    assert [type(outcome) for outcome in Session().good().book(11, 10, **change)] == [InvalidInput]
 
 
 def test_a_grouped_book_is_a_snapshot_each_time():
     adapter = DeribitStream()
     for change_id in (7, 5):
-        data = {"timestamp": BASE_MS, "instrument_name": SYMBOL, "change_id": change_id, "bids": [[99, 1]], "asks": [[100, 2]]}
+        data = {
+            "timestamp": BASE_MS,
+            "instrument_name": SYMBOL,
+            "change_id": change_id,
+            "bids": [[99, 1]],
+            "asks": [[100, 2]],
+        }
         (top,) = adapter.frame("public-0", notice(f"book.{SYMBOL}.none.10.100ms", data), 1)
         assert (top.snapshot, top.sequence, top.bid, top.ask_size) == (True, change_id, "99", "2")
 
 
-faults = st.lists(st.sampled_from(["pass", "pass", "pass", "drop", "twice", "close", "spoil"]), min_size=10, max_size=50)
+faults = st.lists(
+    st.sampled_from(["pass", "pass", "pass", "drop", "twice", "close", "spoil"]),
+    min_size=10,
+    max_size=50,
+)
 
 
 @settings(max_examples=100, deadline=None)
@@ -198,14 +248,25 @@ def test_whatever_is_lost_doubled_or_spoilt_a_book_called_good_is_the_true_one(p
         rows = []
         for side, prices in zip(true, (range(95, 105), range(106, 115)), strict=True):
             changed = {price: chance.choice([0, 1, 2]) for price in prices if chance.random() < 0.3}
-            rows.append([["delete" if not size else "change", price, size] for price, size in changed.items()])
+            rows.append(
+                [
+                    ["delete" if not size else "change", price, size]
+                    for price, size in changed.items()
+                ]
+            )
             side.update(changed)
             for price in [price for price, size in side.items() if not size]:
                 del side[price]
         outcomes = []
         for _ in range({"drop": 0, "twice": 2}.get(fault, 1)):
-            outcomes += session.book(change_id, previous, *rows, **({"timestamp": "x"} if fault == "spoil" else {}))
-        for top in (outcome for outcome in outcomes if isinstance(outcome, BookTop) and outcome.sequence == change_id):
+            outcomes += session.book(
+                change_id, previous, *rows, **({"timestamp": "x"} if fault == "spoil" else {})
+            )
+        for top in (
+            outcome
+            for outcome in outcomes
+            if isinstance(outcome, BookTop) and outcome.sequence == change_id
+        ):
             assert (top.bid_levels, top.ask_levels) == (len(true[0]), len(true[1]))
             assert top.bid is None or Decimal(top.bid) == max(true[0])
             assert top.ask is None or Decimal(top.ask) == min(true[1])

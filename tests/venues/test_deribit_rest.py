@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from perps_actors.errors import VenueError
 from perps_actors.market.events import Funding, OpenInterest, Touch, VenueMark
 from perps_actors.market.instrument import InstrumentId
-from perps_actors.venues.contract import Complaint
+from perps_actors.venues.contract import InvalidInput
 from perps_actors.venues.deribit.rest import DeribitRest
 from perps_actors.venues.registry import venue
 
@@ -29,11 +29,17 @@ ROW = {
 
 
 def answered(request, result, status=200, **more):
-    return list(REST.read(request, status, json.dumps({"jsonrpc": "2.0", "result": result, **more}).encode(), 7))
+    return list(
+        REST.read(
+            request, status, json.dumps({"jsonrpc": "2.0", "result": result, **more}).encode(), 7
+        )
+    )
 
 
 def test_one_request_a_currency_fetches_the_quotes_of_all_symbols():
-    found = REST.quotes(["BTC-PERPETUAL", "SOL_USDC-PERPETUAL", "ETH_USDC-PERPETUAL", "SOL_USDC-PERPETUAL"])
+    found = REST.quotes(
+        ["BTC-PERPETUAL", "SOL_USDC-PERPETUAL", "ETH_USDC-PERPETUAL", "SOL_USDC-PERPETUAL"]
+    )
     assert [request.url for request in found] == [
         "https://www.deribit.com/api/v2/public/ticker?instrument_name=BTC-PERPETUAL",
         "https://www.deribit.com/api/v2/public/get_book_summary_by_currency?currency=USDC&kind=future",
@@ -46,7 +52,10 @@ def test_one_request_a_currency_fetches_the_quotes_of_all_symbols():
 def test_the_gateway_is_asked_at_its_own_address():
     known = venue("coinbase_international")
     (request,) = known.rest(known.endpoints).quotes(["BTC_USDC-PERPETUAL"])
-    assert request.url == "https://drb.coinbase.com/api/v2/public/ticker?instrument_name=BTC_USDC-PERPETUAL"
+    assert (
+        request.url
+        == "https://drb.coinbase.com/api/v2/public/ticker?instrument_name=BTC_USDC-PERPETUAL"
+    )
 
 
 def test_a_bulk_row_is_touch_mark_funding_and_open_interest():
@@ -62,8 +71,10 @@ def test_a_bulk_row_is_touch_mark_funding_and_open_interest():
 
 def test_a_bad_row_is_a_complaint_of_its_own_and_an_empty_side_is_none():
     request = REST.quotes(["SOL_USDC-PERPETUAL", "ETH_USDC-PERPETUAL"])[0]
-    complaint, touch, *_ = answered(request, [{**ROW, "bid_price": "150"}, {**ROW, "bid_price": None, "last": None}])
-    assert complaint.symbol == "SOL_USDC-PERPETUAL"
+    invalid_input, touch, *_ = answered(
+        request, [{**ROW, "bid_price": "150"}, {**ROW, "bid_price": None, "last": None}]
+    )
+    assert invalid_input.symbol == "SOL_USDC-PERPETUAL"
     assert (touch.bid, touch.bid_size, touch.ask, touch.last) == (None, "0", "150.2", None)
 
 
@@ -81,9 +92,9 @@ def test_a_bad_row_is_a_complaint_of_its_own_and_an_empty_side_is_none():
 )
 def test_an_answer_that_cannot_be_used_is_one_complaint(status, body, named):
     request = REST.quotes(["SOL_USDC-PERPETUAL", "ETH_USDC-PERPETUAL"])[0]
-    (complaint,) = REST.read(request, status, body, 7)
-    assert isinstance(complaint, Complaint)
-    assert named in complaint.what
+    (invalid_input,) = REST.read(request, status, body, 7)
+    assert isinstance(invalid_input, InvalidInput)
+    assert named in invalid_input.what
 
 
 def test_answers_of_other_methods_are_not_read():
@@ -95,7 +106,10 @@ def test_answers_of_other_methods_are_not_read():
 
 def test_the_list_of_futures_is_asked_for_at_its_weight():
     request = REST.instruments()[0]
-    assert request.url == "https://www.deribit.com/api/v2/public/get_instruments?currency=any&kind=future"
+    assert (
+        request.url
+        == "https://www.deribit.com/api/v2/public/get_instruments?currency=any&kind=future"
+    )
     assert request.weight == 20
 
 
@@ -117,9 +131,23 @@ LINEAR = {
 
 
 def test_a_linear_perpetual_is_margined_in_its_quote_currency():
-    (found,) = REST.read_instruments(json.dumps({"result": [LINEAR, {**LINEAR, "kind": "option"}, {**LINEAR, "tick_size": 0}, 5]}).encode())
-    assert (found.canonical, found.margin, found.linear, found.perpetual, found.trading) == ("SOL-USDC-PERP", "USDC", True, True, False)
-    assert (found.tick, found.lot, found.contract_size) == (Decimal("0.01"), Decimal("0.1"), Decimal("0.1"))
+    (found,) = REST.read_instruments(
+        json.dumps(
+            {"result": [LINEAR, {**LINEAR, "kind": "option"}, {**LINEAR, "tick_size": 0}, 5]}
+        ).encode()
+    )
+    assert (found.canonical, found.margin, found.linear, found.perpetual, found.trading) == (
+        "SOL-USDC-PERP",
+        "USDC",
+        True,
+        True,
+        False,
+    )
+    assert (found.tick, found.lot, found.contract_size) == (
+        Decimal("0.01"),
+        Decimal("0.1"),
+        Decimal("0.1"),
+    )
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"result":5}', b"[" * 100_000])
@@ -129,7 +157,14 @@ def test_an_answer_that_is_no_list_of_instruments_is_an_error(body):
 
 
 @given(
-    st.sampled_from(["ticker?instrument_name=A", "get_book_summary_by_currency?currency=A", "get_last_trades_by_instrument"]), st.binary()
+    st.sampled_from(
+        [
+            "ticker?instrument_name=A",
+            "get_book_summary_by_currency?currency=A",
+            "get_last_trades_by_instrument",
+        ]
+    ),
+    st.binary(),
 )
 def test_any_answer_is_read_without_an_exception(method, body):
     REST.read(REST.request_for(f"https://h/api/v2/public/{method}"), 200, body, 1)

@@ -12,13 +12,13 @@ from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.numbers import DecimalText
 from perps_actors.simulator.market import contract
 from perps_actors.simulator.sides import side_of
-from perps_actors.venues.contract import Complaint
+from perps_actors.simulator.venue_contract import Depth, WholeTicker
+from perps_actors.simulator.venues.deribit.rest import DeribitCredits, DeribitRestSide
+from perps_actors.simulator.venues.deribit.session import DeribitSession
+from perps_actors.simulator.venues.deribit.stream import DeribitStreams
+from perps_actors.venues.contract import InvalidInput
 from perps_actors.venues.deribit.rest import DeribitRest
-from perps_actors.venues.deribit.serve import DeribitStreams
-from perps_actors.venues.deribit.serve_rest import DeribitCredits, DeribitRestSide
-from perps_actors.venues.deribit.serve_session import DeribitSession
 from perps_actors.venues.deribit.stream import DeribitStream
-from perps_actors.venues.serving import Depth, WholeTicker
 
 TERMS = side_of("deribit").terms
 BTC = InstrumentId("deribit", "BTC-PERPETUAL")
@@ -40,14 +40,27 @@ class Some:
 
     def instruments(self):
         steps = {"tick": Decimal("0.5"), "lot": Decimal(10)}
-        return [contract("deribit", symbol, TERMS, **steps, perpetual=symbol.endswith("PERPETUAL")) for symbol in self._symbols]
+        return [
+            contract("deribit", symbol, TERMS, **steps, perpetual=symbol.endswith("PERPETUAL"))
+            for symbol in self._symbols
+        ]
 
     def touch(self, symbol):
         instrument = InstrumentId("deribit", symbol)
-        return None if self._silent else Touch(instrument, number("30"), number("1"), number("31.5"), number("2"), None, AT, AT)
+        return (
+            None
+            if self._silent
+            else Touch(
+                instrument, number("30"), number("1"), number("31.5"), number("2"), None, AT, AT
+            )
+        )
 
     def depth(self, symbol):
-        return None if self._silent else Depth(symbol, 7, (("30", "1"), ("29", "4")), (("31.5", "2"), ("32", "3")), AT)
+        return (
+            None
+            if self._silent
+            else Depth(symbol, 7, (("30", "1"), ("29", "4")), (("31.5", "2"), ("32", "3")), AT)
+        )
 
     def venue_mark(self, symbol):  # noqa: ARG002 - of none of them
         return None
@@ -62,23 +75,40 @@ def ask(method: str, query: str = "", *symbols: str, silent: bool = False) -> tu
 
 
 def said(session: DeribitSession, method: str, **params) -> dict:
-    (answer,) = session.receive(json.dumps({"jsonrpc": "2.0", "id": 7, "method": method, "params": params}))
+    (answer,) = session.receive(
+        json.dumps({"jsonrpc": "2.0", "id": 7, "method": method, "params": params})
+    )
     return json.loads(answer)
 
 
 def test_the_answer_to_a_subscription_lists_the_channels_that_are_there() -> None:
     session = DeribitSession("/ws/api/v2")
-    channels = ["book.BTC-PERPETUAL.100ms", "book.BTC-PERPETUAL.none.10.100ms", "weather.BTC.100ms", "trades.BTC-PERPETUAL.agg2", "book"]
+    channels = [
+        "book.BTC-PERPETUAL.100ms",
+        "book.BTC-PERPETUAL.none.10.100ms",
+        "weather.BTC.100ms",
+        "trades.BTC-PERPETUAL.agg2",
+        "book",
+    ]
     answer = said(session, "public/subscribe", channels=channels)
-    assert answer == {"jsonrpc": "2.0", "id": 7, "result": ["book.BTC-PERPETUAL.100ms", "trades.BTC-PERPETUAL.agg2"]}
+    assert answer == {
+        "jsonrpc": "2.0",
+        "id": 7,
+        "result": ["book.BTC-PERPETUAL.100ms", "trades.BTC-PERPETUAL.agg2"],
+    }
     assert session.streams() == ("book.BTC-PERPETUAL", "trades.BTC-PERPETUAL")
-    assert said(session, "public/unsubscribe", channels=["book.BTC-PERPETUAL.100ms"])["result"] == ["book.BTC-PERPETUAL.100ms"]
+    assert said(session, "public/unsubscribe", channels=["book.BTC-PERPETUAL.100ms"])["result"] == [
+        "book.BTC-PERPETUAL.100ms"
+    ]
     assert session.streams() == ("trades.BTC-PERPETUAL",)
 
 
 def test_raw_channels_are_for_those_who_log_in() -> None:
     session = DeribitSession("/ws/api/v2")
-    assert said(session, "public/subscribe", channels=["book.BTC-PERPETUAL.raw"])["error"]["code"] == 13778
+    assert (
+        said(session, "public/subscribe", channels=["book.BTC-PERPETUAL.raw"])["error"]["code"]
+        == 13778
+    )
     assert session.streams() == ()
 
 
@@ -98,25 +128,47 @@ def test_a_path_that_serves_no_streams_is_refused() -> None:
         ('{"id":1,"method":"public/subscribe","params":[]}', -32602),
         ('{"id":1,"method":"public/subscribe","params":{"channels":[]}}', -32602),
         ('{"id":1,"method":"public/subscribe","params":{"channels":["a",1]}}', -32602),
-        (json.dumps({"id": 1, "method": "public/subscribe", "params": {"channels": ["book.A.100ms"] * 501}}), -32602),
+        (
+            json.dumps(
+                {
+                    "id": 1,
+                    "method": "public/subscribe",
+                    "params": {"channels": ["book.A.100ms"] * 501},
+                }
+            ),
+            -32602,
+        ),
         ('{"id":1,"method":"public/set_heartbeat","params":{"interval":9}}', -32602),
     ],
 )
-def test_a_malformed_request_is_answered_with_an_error_and_changes_nothing(text: str, code: int) -> None:
+def test_a_malformed_request_is_answered_with_an_error_and_changes_nothing(
+    text: str, code: int
+) -> None:
     session = DeribitSession("/ws/api/v2")
     (answer,) = session.receive(text)
     assert json.loads(answer)["error"]["code"] == code
     assert session.streams() == ()
-    assert any(isinstance(outcome, Complaint) for outcome in DeribitStream().frame("c", answer.encode(), AT))
+    assert any(
+        isinstance(outcome, InvalidInput)
+        for outcome in DeribitStream().frame("c", answer.encode(), AT)
+    )
 
 
 def test_what_the_adapter_sends_is_answered_without_a_complaint() -> None:
     adapter, session = DeribitStream(), DeribitSession("/ws/api/v2")
     (plan,) = adapter.plan(["BTC-PERPETUAL"])
-    answers = [answer for frame in adapter.opened(plan.name) for answer in session.receive(frame.text)]
+    answers = [
+        answer for frame in adapter.opened(plan.name) for answer in session.receive(frame.text)
+    ]
     answers += session.receive(plan.keep_alive[0])
-    assert [outcome for answer in answers for outcome in adapter.frame(plan.name, answer.encode(), AT)] == []
-    assert session.streams() == ("book.BTC-PERPETUAL", "ticker.BTC-PERPETUAL", "trades.BTC-PERPETUAL")
+    assert [
+        outcome for answer in answers for outcome in adapter.frame(plan.name, answer.encode(), AT)
+    ] == []
+    assert session.streams() == (
+        "book.BTC-PERPETUAL",
+        "ticker.BTC-PERPETUAL",
+        "trades.BTC-PERPETUAL",
+    )
 
 
 def test_a_frame_goes_out_under_the_name_of_the_channel_that_was_asked_for() -> None:
@@ -136,44 +188,92 @@ def test_the_adapter_reads_from_the_frames_what_was_put_into_them() -> None:
     funding = Funding(BTC, number("-0.00010000"), None, None, number("30.4"), AT, AT)
     assert list(adapter.frame("c", serve.trade_frame(trade)[1], AT)) == [trade]
     _, frame = serve.ticker_frame(WholeTicker(touch, mark, funding, number("1000")), marked=False)
-    assert list(adapter.frame("c", frame, AT)) == [touch, mark, funding, OpenInterest(BTC, number("1000"), AT, AT)]
+    assert list(adapter.frame("c", frame, AT)) == [
+        touch,
+        mark,
+        funding,
+        OpenInterest(BTC, number("1000"), AT, AT),
+    ]
     assert serve.read_touch(frame) == touch
     assert serve.read_mark(frame) == (mark, funding)
 
 
 def test_the_adapter_builds_the_book_that_was_served() -> None:
     adapter = DeribitStream()
-    outcomes = list(adapter.frame("c", serve.snapshot_frame(Depth("BTC-PERPETUAL", 70, (("30", "1"),), (("31", "2"),), AT))[1], AT))
-    change = Depth("BTC-PERPETUAL", 80, (("30", "0"), ("29", "4")), (("31", "3"),), AT, 71, 70, frozenset({"29"}))
+    outcomes = list(
+        adapter.frame(
+            "c",
+            serve.snapshot_frame(Depth("BTC-PERPETUAL", 70, (("30", "1"),), (("31", "2"),), AT))[1],
+            AT,
+        )
+    )
+    change = Depth(
+        "BTC-PERPETUAL",
+        80,
+        (("30", "0"), ("29", "4")),
+        (("31", "3"),),
+        AT,
+        71,
+        70,
+        frozenset({"29"}),
+    )
     ((_, frame),) = serve.depth_frames(change)
     outcomes += adapter.frame("c", frame, AT)
-    assert not [outcome for outcome in outcomes if isinstance(outcome, Complaint)]
+    assert not [outcome for outcome in outcomes if isinstance(outcome, InvalidInput)]
     top = [outcome for outcome in outcomes if isinstance(outcome, BookTop)][-1]
-    assert (top.bid, top.bid_size, top.ask, top.ask_size, top.sequence) == ("29", "4", "31", "3", 80)
+    assert (top.bid, top.bid_size, top.ask, top.ask_size, top.sequence) == (
+        "29",
+        "4",
+        "31",
+        "3",
+        80,
+    )
     assert json.loads(frame)["params"]["data"]["bids"] == [["delete", 30, 0], ["new", 29, 4]]
     assert json.loads(frame)["params"]["data"]["asks"] == [["change", 31, 3]]
 
 
 def test_what_serve_writes_it_reads_back() -> None:
     whole = Depth("BTC-PERPETUAL", 7, (("30.0", "1"),), (), AT, whole=True)
-    assert msgspec.structs.replace(serve.read_depth(serve.snapshot_frame(whole)[1]), added=frozenset()) == whole
-    change = Depth("BTC-PERPETUAL", 80, (("30", "0"),), (("31", "3"),), AT, 71, 70, frozenset({"31"}))
+    assert (
+        msgspec.structs.replace(serve.read_depth(serve.snapshot_frame(whole)[1]), added=frozenset())
+        == whole
+    )
+    change = Depth(
+        "BTC-PERPETUAL", 80, (("30", "0"),), (("31", "3"),), AT, 71, 70, frozenset({"31"})
+    )
     assert serve.read_depth(serve.depth_frames(change)[0][1]) == change
 
 
-def test_frames_are_of_the_stream_of_their_channel_whatever_its_interval_also_when_damaged() -> None:
+def test_frames_are_of_the_stream_of_their_channel_whatever_its_interval_also_when_damaged() -> (
+    None
+):
     stream, frame = serve.snapshot_frame(Depth("BTC-PERPETUAL", 7, (("30", "1"),), (), AT))
-    assert serve.stream_of(frame) == serve.stream_of(frame[:-20]) == serve.stream_of(frame.replace(b"100ms", b"raw")) == stream
+    assert (
+        serve.stream_of(frame)
+        == serve.stream_of(frame[:-20])
+        == serve.stream_of(frame.replace(b"100ms", b"raw"))
+        == stream
+    )
     assert serve.stream_of(b'{"jsonrpc":"2.0","id":0,"result":["book.BTC-PERPETUAL.raw"]}') is None
-    assert serve.stream_of(b'{"jsonrpc":"2.0","method":"heartbeat","params":{"type":"test_request"}}') is None
+    assert (
+        serve.stream_of(b'{"jsonrpc":"2.0","method":"heartbeat","params":{"type":"test_request"}}')
+        is None
+    )
 
 
 def test_a_ticker_without_mark_is_no_mark_and_one_without_best_prices_no_touch() -> None:
     touch = Touch(BTC, number("30"), number("1"), number("31.5"), number("2"), None, AT, AT)
     nothing = Funding(BTC, None, None, None, None, AT, AT)
-    _, unmarked = serve.first_ticker_frame(WholeTicker(touch, VenueMark(BTC, None, None, AT, AT), nothing, None))
+    _, unmarked = serve.first_ticker_frame(
+        WholeTicker(touch, VenueMark(BTC, None, None, AT, AT), nothing, None)
+    )
     _, sideless = serve.first_ticker_frame(
-        WholeTicker(Touch(BTC, None, None, None, None, None, AT, AT), VenueMark(BTC, number("30.4"), None, AT, AT), nothing, None)
+        WholeTicker(
+            Touch(BTC, None, None, None, None, None, AT, AT),
+            VenueMark(BTC, number("30.4"), None, AT, AT),
+            nothing,
+            None,
+        )
     )
     with pytest.raises(msgspec.DecodeError):
         serve.read_mark(unmarked)
@@ -183,18 +283,39 @@ def test_a_ticker_without_mark_is_no_mark_and_one_without_best_prices_no_touch()
 
 def test_quotes_by_currency_are_of_the_futures_settled_in_it() -> None:
     (row,) = ask("get_book_summary_by_currency", "currency=USDC&kind=future")[1]["result"]
-    assert (row["instrument_name"], row["bid_price"], row["ask_price"]) == ("SOL_USDC-PERPETUAL", 30, 31.5)
-    assert ask("get_book_summary_by_instrument", "instrument_name=SOL_USDC-PERPETUAL")[1]["result"] == [row]
-    assert ask("get_book_summary_by_instrument", "instrument_name=SOL_USDC-PERPETUAL", silent=True)[1]["result"] == []
+    assert (row["instrument_name"], row["bid_price"], row["ask_price"]) == (
+        "SOL_USDC-PERPETUAL",
+        30,
+        31.5,
+    )
+    assert ask("get_book_summary_by_instrument", "instrument_name=SOL_USDC-PERPETUAL")[1][
+        "result"
+    ] == [row]
+    assert (
+        ask("get_book_summary_by_instrument", "instrument_name=SOL_USDC-PERPETUAL", silent=True)[1][
+            "result"
+        ]
+        == []
+    )
     assert ask("get_book_summary_by_currency", "currency=BTC&kind=option")[1]["result"] == []
     assert ask("get_book_summary_by_currency", "currency=BTC", silent=True)[1]["result"] == []
 
 
 def test_other_answers_tell_the_market() -> None:
     one = ask("ticker", "instrument_name=BTC-PERPETUAL")[1]["result"]
-    assert (one["best_bid_price"], one["best_bid_amount"], one["best_ask_price"], one["best_ask_amount"]) == (30, 1, 31.5, 2)
+    assert (
+        one["best_bid_price"],
+        one["best_bid_amount"],
+        one["best_ask_price"],
+        one["best_ask_amount"],
+    ) == (30, 1, 31.5, 2)
     book = ask("get_order_book", "instrument_name=BTC-PERPETUAL&depth=1")[1]["result"]
-    assert (book["change_id"], book["bids"], book["asks"], book["best_ask_price"]) == (7, [[30, 1]], [[31.5, 2]], 31.5)
+    assert (book["change_id"], book["bids"], book["asks"], book["best_ask_price"]) == (
+        7,
+        [[30, 1]],
+        [[31.5, 2]],
+        31.5,
+    )
     assert len(ask("get_order_book", "instrument_name=BTC-PERPETUAL")[1]["result"]["bids"]) == 2
     assert ask("get_time")[1]["result"] == 1_700_000_000_123
     assert "version" in ask("test")[1]["result"]
@@ -202,13 +323,17 @@ def test_other_answers_tell_the_market() -> None:
 
 def test_dated_futures_are_listed_with_their_day_and_options_as_options() -> None:
     symbols = ("BTC-PERPETUAL", "BTC-24SEP21", "BTC-24SEP21-40000-P")
-    body = serve_rest.answer("/api/v2/public/get_instruments", "currency=any&kind=future", Some(*symbols), AT).body
+    body = serve_rest.answer(
+        "/api/v2/public/get_instruments", "currency=any&kind=future", Some(*symbols), AT
+    ).body
     read = DeribitRest().read_instruments(body)
     assert [(one.id.symbol, one.perpetual, one.canonical.rpartition("-")[2]) for one in read] == [
         ("BTC-PERPETUAL", True, "PERP"),
         ("BTC-24SEP21", False, "210924"),
     ]
-    assert [row["kind"] for row in ask("get_instruments", "currency=any", *symbols)[1]["result"]] == ["future", "future", "option"]
+    assert [
+        row["kind"] for row in ask("get_instruments", "currency=any", *symbols)[1]["result"]
+    ] == ["future", "future", "option"]
 
 
 @pytest.mark.parametrize(
@@ -239,7 +364,11 @@ def test_credits_come_back_by_the_second_and_requests_beyond_them_are_refused() 
     assert [account.charge(path, "", AT) for _ in range(5)] == [None] * 5
     refusal = account.charge("/api/v2/public/ticker", "", AT)
     assert refusal is not None
-    assert (refusal.status, json.loads(refusal.body)["error"]["code"], refusal.retry_after_s) == (429, 10028, 1)
+    assert (refusal.status, json.loads(refusal.body)["error"]["code"], refusal.retry_after_s) == (
+        429,
+        10028,
+        1,
+    )
     assert account.charge("/api/v2/public/ticker", "", AT + 50_000_000) is None
     assert account.charge(path, "", AT + 1_000_000_000) is not None
     assert account.charge(path, "", AT + 1_050_000_000) is None

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from perps_actors.errors import SettingsError
 from perps_actors.market.events import Funding, Liquidation, OpenInterest, Touch, Trade, VenueMark
 from perps_actors.market.instrument import InstrumentId
-from perps_actors.venues.contract import Complaint, Endpoints
+from perps_actors.venues.contract import Endpoints, InvalidInput
 from perps_actors.venues.deribit.stream import DeribitStream
 from perps_actors.venues.registry import venue
 
@@ -43,7 +43,9 @@ TRADE = {
 
 
 def notice(channel, data):
-    return json.dumps({"jsonrpc": "2.0", "method": "subscription", "params": {"channel": channel, "data": data}}).encode()
+    return json.dumps(
+        {"jsonrpc": "2.0", "method": "subscription", "params": {"channel": channel, "data": data}}
+    ).encode()
 
 
 def said(channel, data, adapter=None):
@@ -61,24 +63,40 @@ def test_a_ticker_is_touch_mark_funding_and_open_interest_at_its_own_time():
 
 def test_an_instrument_that_is_no_perpetual_has_no_funding():
     dated = {name: value for name, value in TICKER.items() if "funding" not in name}
-    assert [type(event) for event in said(f"ticker.{SYMBOL}.100ms", dated)] == [Touch, VenueMark, OpenInterest]
+    assert [type(event) for event in said(f"ticker.{SYMBOL}.100ms", dated)] == [
+        Touch,
+        VenueMark,
+        OpenInterest,
+    ]
 
 
-@pytest.mark.parametrize(("absent", "event"), [("open_interest", OpenInterest), ("mark_price", None), ("last_price", None)])
+@pytest.mark.parametrize(
+    ("absent", "event"),
+    [("open_interest", OpenInterest), ("mark_price", None), ("last_price", None)],
+)
 def test_what_a_ticker_does_not_say_is_not_told(absent, event):
-    told = said(f"ticker.{SYMBOL}.100ms", {name: value for name, value in TICKER.items() if name != absent})
-    assert [type(one) for one in told] == [one for one in (Touch, VenueMark, Funding, OpenInterest) if one is not event]
+    told = said(
+        f"ticker.{SYMBOL}.100ms", {name: value for name, value in TICKER.items() if name != absent}
+    )
+    assert [type(one) for one in told] == [
+        one for one in (Touch, VenueMark, Funding, OpenInterest) if one is not event
+    ]
     assert "" not in [getattr(one, name) for one in told for name in one.__struct_fields__]
 
 
 @pytest.mark.parametrize("none", [0.0, None])
 def test_a_best_price_of_nothing_is_an_empty_side(none):
-    touch, *_ = said(f"ticker.{SYMBOL}.100ms", {**TICKER, "best_bid_price": none, "best_bid_amount": 0.0, "last_price": None})
+    touch, *_ = said(
+        f"ticker.{SYMBOL}.100ms",
+        {**TICKER, "best_bid_price": none, "best_bid_amount": 0.0, "last_price": None},
+    )
     assert touch == Touch(BTC, None, "0", "8700.5", "20.0", None, AT, 7)
 
 
 def test_a_quote_is_a_touch_and_nothing_else():
-    quote = {name: value for name, value in TICKER.items() if name.startswith(("best", "time", "inst"))}
+    quote = {
+        name: value for name, value in TICKER.items() if name.startswith(("best", "time", "inst"))
+    }
     assert [type(event) for event in said(f"quote.{SYMBOL}", quote)] == [Touch]
 
 
@@ -86,15 +104,26 @@ def test_open_interest_is_told_with_every_grouped_ticker_and_of_ungrouped_ones_w
     adapter = DeribitStream()
 
     def told(channel, **more):
-        return [event.open_interest for event in said(channel, {**TICKER, **more}, adapter) if isinstance(event, OpenInterest)]
+        return [
+            event.open_interest
+            for event in said(channel, {**TICKER, **more}, adapter)
+            if isinstance(event, OpenInterest)
+        ]
 
     grouped, raw = f"ticker.{SYMBOL}.100ms", f"ticker.{SYMBOL}.raw"
     assert [told(grouped), told(grouped)] == [["1000"], ["1000"]]
-    assert [told(raw), told(raw), told(raw, open_interest=1001), told(raw)] == [["1000"], [], ["1001"], ["1000"]]
+    assert [told(raw), told(raw), told(raw, open_interest=1001), told(raw)] == [
+        ["1000"],
+        [],
+        ["1001"],
+        ["1000"],
+    ]
 
 
 @pytest.mark.parametrize(
-    ("mark", "sides"), [(None, []), ("T", ["buy"]), ("M", ["sell"]), ("MT", ["buy", "sell"])], ids=["none", "taker", "maker", "both"]
+    ("mark", "sides"),
+    [(None, []), ("T", ["buy"]), ("M", ["sell"]), ("MT", ["buy", "sell"])],
+    ids=["none", "taker", "maker", "both"],
 )
 def test_a_trade_tells_who_was_liquidated_by_it(mark, sides):
     row = TRADE if mark is None else {**TRADE, "liquidation": mark}
@@ -105,7 +134,9 @@ def test_a_trade_tells_who_was_liquidated_by_it(mark, sides):
 
 def test_trades_of_a_whole_kind_are_told_of_the_instrument_of_each():
     rows = [TRADE, {**TRADE, "instrument_name": "ETH-PERPETUAL", "direction": "sell"}]
-    assert [(event.instrument.symbol, event.side) for event in said("trades.future.any.100ms", rows)] == [
+    assert [
+        (event.instrument.symbol, event.side) for event in said("trades.future.any.100ms", rows)
+    ] == [
         (SYMBOL, "buy"),
         ("ETH-PERPETUAL", "sell"),
     ]
@@ -115,27 +146,33 @@ HOSTILE = ["1", "NaN", True, [], {}, -1, 10**31, "8700\n", "\uff11"]
 
 
 @pytest.mark.parametrize("value", HOSTILE, ids=repr)
-@pytest.mark.parametrize("field", ["best_bid_price", "best_ask_amount", "mark_price", "index_price", "open_interest"])
+@pytest.mark.parametrize(
+    "field", ["best_bid_price", "best_ask_amount", "mark_price", "index_price", "open_interest"]
+)
 def test_a_ticker_with_a_number_that_is_none_is_one_complaint(field, value):
-    (complaint,) = said(f"ticker.{SYMBOL}.100ms", {**TICKER, field: value})
-    assert isinstance(complaint, Complaint)
-    assert complaint.symbol == SYMBOL
-    assert len(complaint.what) <= 200
+    (invalid_input,) = said(f"ticker.{SYMBOL}.100ms", {**TICKER, field: value})
+    assert isinstance(invalid_input, InvalidInput)
+    assert invalid_input.symbol == SYMBOL
+    assert len(invalid_input.what) <= 200
 
 
 @pytest.mark.parametrize("field", ["price", "amount"])
 @pytest.mark.parametrize("value", [*HOSTILE, 0], ids=repr)
 def test_a_trade_with_a_number_that_is_none_is_one_complaint(field, value):
-    assert [type(outcome) for outcome in said(f"trades.{SYMBOL}.100ms", [{**TRADE, field: value}])] == [Complaint]
+    assert [
+        type(outcome) for outcome in said(f"trades.{SYMBOL}.100ms", [{**TRADE, field: value}])
+    ] == [InvalidInput]
 
 
 def test_a_crossed_touch_is_refused():
-    (complaint,) = said(f"ticker.{SYMBOL}.100ms", {**TICKER, "best_ask_price": 8699})
-    assert "below the ask" in complaint.what
+    (invalid_input,) = said(f"ticker.{SYMBOL}.100ms", {**TICKER, "best_ask_price": 8699})
+    assert "below the ask" in invalid_input.what
 
 
 def test_a_test_request_is_answered_at_once_on_its_connection():
-    frame = json.dumps({"jsonrpc": "2.0", "method": "heartbeat", "params": {"type": "test_request"}}).encode()
+    frame = json.dumps(
+        {"jsonrpc": "2.0", "method": "heartbeat", "params": {"type": "test_request"}}
+    ).encode()
     (answer,) = DeribitStream().frame("public-3", frame, 1)
     assert answer.connection == "public-3"
     assert json.loads(answer.text)["method"] == "public/test"
@@ -147,19 +184,28 @@ def test_a_test_request_is_answered_at_once_on_its_connection():
         {"method": "heartbeat", "params": {"type": "heartbeat"}},
         {"id": 0, "result": {"version": "1.2.26"}},
         {"id": 5, "result": "ok"},
-        {"method": "subscription", "params": {"channel": "perpetual.BTC-PERPETUAL.100ms", "data": {"interest": 0.1}}},
-        {"method": "subscription", "params": {"channel": "platform_state", "data": {"locked": True}}},
+        {
+            "method": "subscription",
+            "params": {"channel": "perpetual.BTC-PERPETUAL.100ms", "data": {"interest": 0.1}},
+        },
+        {
+            "method": "subscription",
+            "params": {"channel": "platform_state", "data": {"locked": True}},
+        },
     ],
     ids=lambda frame: str(frame)[:40],
 )
 def test_answers_and_channels_we_do_not_read_give_nothing(frame):
-    assert list(DeribitStream().frame("public-0", json.dumps({"jsonrpc": "2.0", **frame}).encode(), 1)) == []
+    assert (
+        list(DeribitStream().frame("public-0", json.dumps({"jsonrpc": "2.0", **frame}).encode(), 1))
+        == []
+    )
 
 
 def test_a_refusal_is_a_complaint_in_the_venues_words():
     frame = b'{"jsonrpc":"2.0","id":1,"error":{"message":"raw_subscriptions_not_available_for_unauthorized","code":13778}}'
-    (complaint,) = DeribitStream().frame("public-0", frame, 1)
-    assert "raw_subscriptions_not_available_for_unauthorized" in complaint.what
+    (invalid_input,) = DeribitStream().frame("public-0", frame, 1)
+    assert "raw_subscriptions_not_available_for_unauthorized" in invalid_input.what
 
 
 def test_channels_that_the_venue_left_out_of_its_answer_are_complained_of():
@@ -168,15 +214,18 @@ def test_channels_that_the_venue_left_out_of_its_answer_are_complained_of():
     subscribe = json.loads(adapter.opened("public-0")[-1].text)
     granted = [channel for channel in subscribe["params"]["channels"] if "NOPE" not in channel]
     frame = json.dumps({"jsonrpc": "2.0", "id": subscribe["id"], "result": granted}).encode()
-    (complaint,) = adapter.frame("public-0", frame, 1)
-    assert "book.NOPE-PERPETUAL.100ms" in complaint.what
-    assert SYMBOL not in complaint.what
+    (invalid_input,) = adapter.frame("public-0", frame, 1)
+    assert "book.NOPE-PERPETUAL.100ms" in invalid_input.what
+    assert SYMBOL not in invalid_input.what
     assert list(adapter.frame("public-0", frame, 1)) == []
 
 
 @pytest.mark.parametrize(
     ("name", "url"),
-    [("deribit", "wss://www.deribit.com/ws/api/v2"), ("coinbase_international", "wss://streams.drb.coinbase.com/ws/api/v2")],
+    [
+        ("deribit", "wss://www.deribit.com/ws/api/v2"),
+        ("coinbase_international", "wss://streams.drb.coinbase.com/ws/api/v2"),
+    ],
 )
 def test_a_plan_names_todays_address_and_keeps_the_connection_alive_with_a_message(name, url):
     known = venue(name)
@@ -190,7 +239,11 @@ def test_a_plan_names_todays_address_and_keeps_the_connection_alive_with_a_messa
 def test_what_the_gateway_says_is_told_in_its_own_name():
     known = venue("coinbase_international")
     adapter = known.stream(known.endpoints)
-    touch, *_ = said("ticker.BTC_USDC-PERPETUAL.100ms", {**TICKER, "instrument_name": "BTC_USDC-PERPETUAL"}, adapter)
+    touch, *_ = said(
+        "ticker.BTC_USDC-PERPETUAL.100ms",
+        {**TICKER, "instrument_name": "BTC_USDC-PERPETUAL"},
+        adapter,
+    )
     assert touch.instrument == ("coinbase_international", "BTC_USDC-PERPETUAL")
 
 
@@ -208,7 +261,9 @@ def test_every_channel_is_subscribed_once_in_requests_of_at_most_a_hundred(count
         assert {request["method"] for request in requests} == {"public/subscribe"}
         assert max(len(request["params"]["channels"]) for request in requests) <= 100
         asked += [channel for request in requests for channel in request["params"]["channels"]]
-    assert sorted(asked) == sorted(f"{kind}.{symbol}.100ms" for symbol in symbols for kind in ("book", "ticker", "trades"))
+    assert sorted(asked) == sorted(
+        f"{kind}.{symbol}.100ms" for symbol in symbols for kind in ("book", "ticker", "trades")
+    )
 
 
 def test_another_plan_amends_an_open_connection_by_what_is_gone_and_what_is_new():
@@ -219,15 +274,18 @@ def test_another_plan_amends_an_open_connection_by_what_is_gone_and_what_is_new(
     assert (gone["method"], new["method"]) == ("public/unsubscribe", "public/subscribe")
     assert all(".A-PERPETUAL." in channel for channel in gone["params"]["channels"])
     assert all(".C-PERPETUAL." in channel for channel in new["params"]["channels"])
-    assert said("ticker.A-PERPETUAL.100ms", {**TICKER, "instrument_name": "A-PERPETUAL"}, adapter) == []
+    assert (
+        said("ticker.A-PERPETUAL.100ms", {**TICKER, "instrument_name": "A-PERPETUAL"}, adapter)
+        == []
+    )
 
 
 def test_after_a_plan_other_symbols_are_complained_of():
     adapter = DeribitStream()
     adapter.plan(["ETH-PERPETUAL"])
     for channel, data in ((f"ticker.{SYMBOL}.100ms", TICKER), (f"trades.{SYMBOL}.100ms", [TRADE])):
-        (complaint,) = said(channel, data, adapter)
-        assert "not subscribed" in complaint.what
+        (invalid_input,) = said(channel, data, adapter)
+        assert "not subscribed" in invalid_input.what
 
 
 def test_a_plan_of_an_impossible_symbol_names_the_setting():
@@ -251,9 +309,9 @@ def test_a_plan_of_an_impossible_symbol_names_the_setting():
     ids=lambda data: repr(data[:24]),
 )
 def test_text_that_is_no_message_is_one_complaint(data):
-    (complaint,) = DeribitStream().frame("public-0", data, 1)
-    assert isinstance(complaint, Complaint)
-    assert complaint.what.isprintable()
+    (invalid_input,) = DeribitStream().frame("public-0", data, 1)
+    assert isinstance(invalid_input, InvalidInput)
+    assert invalid_input.what.isprintable()
 
 
 @given(st.binary(max_size=200))

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from perps_actors.errors import SettingsError, VenueError
 from perps_actors.market.mark import RUNGS
-from perps_actors.transport.address import checked_address
+from perps_actors.transport.urls import checked_address
 from perps_actors.transport.wire import HttpRequest
-from perps_actors.venues.contract import Complaint, Polled, SendFrame
+from perps_actors.venues.contract import InvalidInput, Polled, SendFrame
 from perps_actors.venues.registry import VENUES, venue
 
 SYMBOLS = {
@@ -34,10 +34,14 @@ SYMBOLS = {
 }
 NO_ANSWERS = (b"", b"{}", b"[]", b"null", b"<html>", b"\xff\xfe", b"[" * 50_000, b'{"result":7}')
 ENDLESS = (b"[" * 200_000, b'{"a":' * 100_000, b'"' + b"x" * 10**6, b"9" * 10**5)
-DATA = Path(os.environ.get("PERPS_ACTORS_DATA", Path(__file__).resolve().parents[3] / "shared" / "data"))
+DATA = Path(
+    os.environ.get("PERPS_ACTORS_DATA", Path(__file__).resolve().parents[3] / "shared" / "data")
+)
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=6), inner, max_size=4),
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=6), inner, max_size=4)
+    ),
     max_leaves=12,
 )
 
@@ -49,7 +53,12 @@ def known(request):
 
 def all_requests(known):
     rest, symbols = known.rest(known.endpoints), SYMBOLS[known.name]
-    asked = [*rest.quotes(symbols), *rest.instruments(), rest.depth(symbols[0]), *rest.funding_history(symbols[0], 0, 1)]
+    asked = [
+        *rest.quotes(symbols),
+        *rest.instruments(),
+        rest.depth(symbols[0]),
+        *rest.funding_history(symbols[0], 0, 1),
+    ]
     asked += rest.candles(symbols[0], next(iter(rest.intervals)), 0, 60 * 10**9)
     return asked + [request for what in get_args(Polled) for request in rest.poll(what, symbols)]
 
@@ -78,7 +87,9 @@ def test_what_is_sent_on_a_connection_is_text_for_that_connection(known) -> None
             assert json.loads(outcome.text)
 
 
-def test_a_plan_is_amended_to_itself_by_nothing_and_to_fewer_symbols_on_the_open_connection_or_anew(known) -> None:
+def test_a_plan_is_amended_to_itself_by_nothing_and_to_fewer_symbols_on_the_open_connection_or_anew(
+    known,
+) -> None:
     adapter, before = adapter_of(known, SYMBOLS[known.name])
     assert all(adapter.amend(plan, plan) == () for plan in before)
     after = {plan.name: plan for plan in adapter.plan(SYMBOLS[known.name][:1])}
@@ -112,7 +123,10 @@ def test_all_that_is_asked_for_is_asked_over_https_and_understood_by_its_address
 
 
 @pytest.mark.parametrize("name", VENUES)
-@given(data=st.data(), body=st.binary(max_size=200) | JSON.map(lambda value: json.dumps(value).encode()))
+@given(
+    data=st.data(),
+    body=st.binary(max_size=200) | JSON.map(lambda value: json.dumps(value).encode()),
+)
 @settings(max_examples=60, deadline=None)
 def test_answers_of_any_kind_raise_nothing(name, data, body) -> None:
     known = venue(name)
@@ -121,15 +135,20 @@ def test_answers_of_any_kind_raise_nothing(name, data, body) -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"{}", b"[]", b"null", b"<html>", b"\xff\xfe", b"[" * 50_000, b'{"result":7}'], ids=lambda b: repr(b[:8])
+    "body",
+    [b"", b"{}", b"[]", b"null", b"<html>", b"\xff\xfe", b"[" * 50_000, b'{"result":7}'],
+    ids=lambda b: repr(b[:8]),
 )
 def test_an_answer_that_is_none_gives_complaints_and_no_list_is_read_from_it(known, body) -> None:
     rest = known.rest(known.endpoints)
     adapter, _ = adapter_of(known, SYMBOLS[known.name])
     for request in all_requests(known):
         for status in (200, 404, 429, 500, None):
-            outcomes = [*rest.read(request, status, body, 1), *adapter.answer(request, status, body, 1)]
-            assert all(isinstance(outcome, Complaint) for outcome in outcomes)
+            outcomes = [
+                *rest.read(request, status, body, 1),
+                *adapter.answer(request, status, body, 1),
+            ]
+            assert all(isinstance(outcome, InvalidInput) for outcome in outcomes)
     with suppress(VenueError):
         assert rest.read_instruments(body) == ()
     with pytest.raises(VenueError, match="Expected a book"):
@@ -142,18 +161,26 @@ def read(known, frames) -> list[object]:
 
 
 @pytest.mark.parametrize("name", VENUES)
-@given(frames=st.lists(st.binary(max_size=200) | JSON.map(lambda value: json.dumps(value).encode()), max_size=5))
+@given(
+    frames=st.lists(
+        st.binary(max_size=200) | JSON.map(lambda value: json.dumps(value).encode()), max_size=5
+    )
+)
 @settings(max_examples=60, deadline=None)
 def test_bytes_of_any_kind_raise_nothing(name, frames) -> None:
-    assert all(isinstance(outcome, Complaint | SendFrame) for outcome in read(venue(name), frames))
+    assert all(
+        isinstance(outcome, InvalidInput | SendFrame) for outcome in read(venue(name), frames)
+    )
 
 
 @pytest.mark.parametrize(
-    "frame", [b"[" * 200_000, b'{"a":' * 100_000, b'"' + b"x" * 10**6, b"9" * 10**5], ids=["nested", "deep", "long", "number"]
+    "frame",
+    [b"[" * 200_000, b'{"a":' * 100_000, b'"' + b"x" * 10**6, b"9" * 10**5],
+    ids=["nested", "deep", "long", "number"],
 )
 def test_frames_without_end_are_complained_of_in_one_line(known, frame) -> None:
     for outcome in read(known, [frame]):
-        assert isinstance(outcome, Complaint)
+        assert isinstance(outcome, InvalidInput)
         assert len(outcome.what) <= 200
 
 

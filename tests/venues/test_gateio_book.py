@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from perps_actors.market.events import BookTop, BookWithdrawn
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.transport.wire import HttpRequest
-from perps_actors.venues.contract import Complaint, SendFrame
+from perps_actors.venues.contract import InvalidInput, SendFrame
 from perps_actors.venues.gateio_futures.rest import GateioFuturesRest
 from perps_actors.venues.gateio_futures.stream import GateioFuturesStream
-from perps_actors.venues.renewed_book import PATIENCE_NS
+from perps_actors.venues.toolkit.stream_book import PATIENCE_NS
 
 BTC = InstrumentId("gateio_futures", "BTC_USDT")
 T = 1_789_455_580_261
@@ -20,10 +20,24 @@ AT = T * 1_000_000
 
 
 def frame(channel, result, event="update", **more):
-    return json.dumps({"time": 1789455580, "time_ms": T + 19, "channel": channel, "event": event, "result": result, **more}).encode()
+    return json.dumps(
+        {
+            "time": 1789455580,
+            "time_ms": T + 19,
+            "channel": channel,
+            "event": event,
+            "result": result,
+            **more,
+        }
+    ).encode()
 
 
-def full(last=10, bids=(("77222.9", "600"), ("77222.5", "10")), asks=(("77235", "40"), ("77235.2", "7")), stream="ob.BTC_USDT.50"):
+def full(
+    last=10,
+    bids=(("77222.9", "600"), ("77222.5", "10")),
+    asks=(("77235", "40"), ("77235.2", "7")),
+    stream="ob.BTC_USDT.50",
+):
     return {"t": T, "full": True, "s": stream, "u": last, "b": bids, "a": asks}
 
 
@@ -44,21 +58,35 @@ class Session:
 
     def change(self, first, last, *, bids=(), asks=(), size=str):
         self.now += 1
-        sides = {"b": [{"p": p, "s": size(s)} for p, s in bids], "a": [{"p": p, "s": size(s)} for p, s in asks]}
+        sides = {
+            "b": [{"p": p, "s": size(s)} for p, s in bids],
+            "a": [{"p": p, "s": size(s)} for p, s in asks],
+        }
         result = {"t": T + last, "s": "BTC_USDT", "U": first, "u": last, **sides, "l": "100"}
-        return list(self.adapter.frame("usdt-0", frame("futures.order_book_update", result), self.now))
+        return list(
+            self.adapter.frame("usdt-0", frame("futures.order_book_update", result), self.now)
+        )
 
     def whole(self, last, bids=(("200", "1"),), asks=(("201", "1"),)):
         self.now += 1
         sides = {"b": [{"p": p, "s": s} for p, s in bids], "a": [{"p": p, "s": s} for p, s in asks]}
         result = {"t": T + last, "full": True, "s": "BTC_USDT", "u": last, **sides, "l": "100"}
-        return list(self.adapter.frame("usdt-0", frame("futures.order_book_update", result), self.now))
+        return list(
+            self.adapter.frame("usdt-0", frame("futures.order_book_update", result), self.now)
+        )
 
     def answer(self, last, bids=(("100", 1),), asks=(("101", 1),), status=200, body=None):
         self.now += 1
-        sides = {"bids": [{"p": p, "s": s} for p, s in bids], "asks": [{"p": p, "s": s} for p, s in asks]}
-        answer = json.dumps({"id": last, "current": T / 1000 + 1, "update": T / 1000, **sides}).encode()
-        return list(self.adapter.answer(request(), status, answer if body is None else body, self.now))
+        sides = {
+            "bids": [{"p": p, "s": s} for p, s in bids],
+            "asks": [{"p": p, "s": s} for p, s in asks],
+        }
+        answer = json.dumps(
+            {"id": last, "current": T / 1000 + 1, "update": T / 1000, **sides}
+        ).encode()
+        return list(
+            self.adapter.answer(request(), status, answer if body is None else body, self.now)
+        )
 
     def depth(self, symbol="BTC_USDT"):
         return self.adapter.depth(symbol, 10)
@@ -84,15 +112,27 @@ def types(outcomes):
 
 def test_a_full_push_is_the_book_and_has_no_first_number():
     session = Session()
-    assert session.push(full()) == [BookTop(BTC, True, "77222.9", "600", "77235", "40", 2, 2, 10, AT, session.now)]
-    assert session.depth() == ([("77222.9", "600"), ("77222.5", "10")], [("77235", "40"), ("77235.2", "7")])
+    assert session.push(full()) == [
+        BookTop(BTC, True, "77222.9", "600", "77235", "40", 2, 2, 10, AT, session.now)
+    ]
+    assert session.depth() == (
+        [("77222.9", "600"), ("77222.5", "10")],
+        [("77235", "40"), ("77235.2", "7")],
+    )
 
 
 def test_a_delta_that_continues_the_book_changes_it_and_zero_removes_a_level_that_may_not_be_there():
     session = Session()
     session.push(full())
     (top,) = session.push(delta(11, 14, b=[["77222.9", "648"], ["70000", "0"]], a=[["77235", "0"]]))
-    assert (top.snapshot, top.bid_size, top.ask, top.bid_levels, top.ask_levels, top.sequence) == (False, "648", "77235.2", 2, 1, 14)
+    assert (top.snapshot, top.bid_size, top.ask, top.bid_levels, top.ask_levels, top.sequence) == (
+        False,
+        "648",
+        "77235.2",
+        2,
+        1,
+        14,
+    )
 
 
 def test_a_delta_without_levels_moves_the_number_on_and_says_that_the_top_still_stands():
@@ -116,7 +156,9 @@ def test_a_delta_without_levels_moves_the_number_on_and_says_that_the_top_still_
     ],
     ids=str,
 )
-def test_a_book_that_cannot_be_right_is_withdrawn_and_its_stream_alone_subscribed_anew(result, cause):
+def test_a_book_that_cannot_be_right_is_withdrawn_and_its_stream_alone_subscribed_anew(
+    result, cause
+):
     session = Session()
     session.push(full())
     session.push(full(stream="ob.ETH_USDT.50"))
@@ -148,7 +190,7 @@ def test_a_delta_before_the_full_push_says_nothing_and_asks_only_if_none_comes()
 def test_a_message_with_a_level_that_no_book_has_is_a_complaint_and_found_missing_by_the_next_one():
     session = Session()
     session.push(full())
-    assert types(session.push(delta(11, 12, b=[["77222", "NaN"]]))) == [Complaint]
+    assert types(session.push(delta(11, 12, b=[["77222", "NaN"]]))) == [InvalidInput]
     assert types(session.push(delta(13, 14))) == [BookWithdrawn, SendFrame, SendFrame]
 
 
@@ -178,17 +220,26 @@ def test_changes_wait_for_a_snapshot_and_those_that_it_has_are_dropped(size):
     assert session.change(5, 8, bids=[("100", 9)], size=size) == [request()]
     assert session.change(9, 12, bids=[("100", 7)], size=size) == []
     snapshot, after = session.answer(9)
-    assert (snapshot.snapshot, snapshot.sequence, snapshot.bid_size, snapshot.venue_time_ns) == (True, 9, "1", AT)
+    assert (snapshot.snapshot, snapshot.sequence, snapshot.bid_size, snapshot.venue_time_ns) == (
+        True,
+        9,
+        "1",
+        AT,
+    )
     assert (after.sequence, after.bid_size) == (12, "7")
     (top,) = session.change(13, 13, asks=[("101", 0), ("102", 5)], size=size)
     assert (top.ask, top.ask_size, top.sequence) == ("102", "5", 13)
 
 
-@pytest.mark.parametrize(("first", "last", "joins"), [(11, 12, True), (9, 11, True), (12, 14, False)])
+@pytest.mark.parametrize(
+    ("first", "last", "joins"), [(11, 12, True), (9, 11, True), (12, 14, False)]
+)
 def test_a_change_joins_a_snapshot_exactly_if_it_has_the_number_after_it(first, last, joins):
     session = Session()
     session.answer(10)
-    assert types(session.change(first, last)) == ([BookTop] if joins else [BookWithdrawn, HttpRequest])
+    assert types(session.change(first, last)) == (
+        [BookTop] if joins else [BookWithdrawn, HttpRequest]
+    )
 
 
 def test_a_gap_between_changes_withdraws_the_book_and_asks_for_a_snapshot():
@@ -216,7 +267,11 @@ def test_a_full_message_among_changes_replaces_the_book_and_needs_no_snapshot():
 def test_a_full_message_that_no_market_can_have_withdraws_the_book_and_asks_for_a_snapshot():
     session = Session()
     session.whole(7)
-    assert types(session.whole(8, bids=[("300", "1")])) == [BookWithdrawn, Complaint, HttpRequest]
+    assert types(session.whole(8, bids=[("300", "1")])) == [
+        BookWithdrawn,
+        InvalidInput,
+        HttpRequest,
+    ]
     assert session.depth() == ([], [])
     assert types(session.answer(9)) == [BookTop]
 
@@ -225,8 +280,10 @@ def test_a_change_without_its_first_number_is_a_complaint():
     session = Session()
     session.whole(7)
     result = {"t": T, "s": "BTC_USDT", "u": 8, "b": [], "a": []}
-    (complaint,) = session.adapter.frame("usdt-0", frame("futures.order_book_update", result), 1)
-    assert isinstance(complaint, Complaint)
+    (invalid_input,) = session.adapter.frame(
+        "usdt-0", frame("futures.order_book_update", result), 1
+    )
+    assert isinstance(invalid_input, InvalidInput)
 
 
 def test_a_push_may_lack_its_event_as_in_the_documentation():
@@ -247,16 +304,16 @@ def test_a_push_may_lack_its_event_as_in_the_documentation():
 def test_a_failed_snapshot_is_a_complaint_and_the_next_change_asks_again(status, body, named):
     session = Session()
     session.change(1, 5)
-    (complaint,) = session.answer(5, status=status, body=body)
-    assert named in complaint.what
+    (invalid_input,) = session.answer(5, status=status, body=body)
+    assert named in invalid_input.what
     assert session.change(6, 7) == [request()]
 
 
 def test_a_snapshot_with_an_impossible_level_is_refused():
     session = Session()
     session.change(1, 5)
-    (complaint,) = session.answer(5, bids=[("-1", 1)])
-    assert isinstance(complaint, Complaint)
+    (invalid_input,) = session.answer(5, bids=[("-1", 1)])
+    assert isinstance(invalid_input, InvalidInput)
     assert session.depth() == ([], [])
 
 
@@ -268,7 +325,9 @@ def test_the_end_of_its_connection_withdraws_a_book_kept_with_snapshots_too():
     assert types(session.push(full())) == [BookTop]  # another channel may feed it from here on
 
 
-changes = st.lists(st.tuples(st.booleans(), st.integers(1, 9), st.integers(0, 3), st.integers(1, 4)), max_size=40)
+changes = st.lists(
+    st.tuples(st.booleans(), st.integers(1, 9), st.integers(0, 3), st.integers(1, 4)), max_size=40
+)
 
 
 @given(changes)
@@ -277,7 +336,9 @@ def test_the_book_is_the_sum_of_its_messages(steps):
     session.push(full(last, bids=[], asks=[]))
     for bid, price, size, numbers in steps:
         level = [[str(price if bid else price + 100), str(size)]]
-        assert types(session.push(delta(last + 1, last + numbers, **{"b" if bid else "a": level}))) == [BookTop]
+        assert types(
+            session.push(delta(last + 1, last + numbers, **{"b" if bid else "a": level}))
+        ) == [BookTop]
         last += numbers
         side = sides[not bid]
         side.pop(level[0][0], None)

@@ -11,7 +11,7 @@ from perps_actors.errors import VenueError
 from perps_actors.market.events import Funding, OpenInterest, Touch, VenueMark
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.transport.wire import HttpRequest
-from perps_actors.venues.contract import Complaint
+from perps_actors.venues.contract import InvalidInput
 from perps_actors.venues.gateio_futures.rest import GateioFuturesRest
 from perps_actors.venues.registry import venue
 
@@ -56,7 +56,9 @@ def read(request, answer, status=200):
 
 def test_quotes_of_many_symbols_are_one_request_and_of_one_a_smaller_answer():
     assert HttpRequest(url=f"{BASE}/tickers", purpose="quotes") == ALL
-    assert REST.quotes(["A&B"]) == (HttpRequest(url=f"{BASE}/tickers?contract=A%26B", purpose="quotes", symbol="A&B"),)
+    assert REST.quotes(["A&B"]) == (
+        HttpRequest(url=f"{BASE}/tickers?contract=A%26B", purpose="quotes", symbol="A&B"),
+    )
     assert REST.quotes([]) == ()
 
 
@@ -78,29 +80,42 @@ def test_the_list_of_contracts_says_when_funding_is_next_paid():
 
 
 @pytest.mark.parametrize(
-    "bad", [{**QUOTE, "lowest_ask": "x"}, {**QUOTE, "contract": ""}, {}, None, 7, {**QUOTE, "total_size": "-1"}], ids=str
+    "bad",
+    [
+        {**QUOTE, "lowest_ask": "x"},
+        {**QUOTE, "contract": ""},
+        {},
+        None,
+        7,
+        {**QUOTE, "total_size": "-1"},
+    ],
+    ids=str,
 )
 def test_a_bad_row_is_one_complaint_and_its_neighbours_are_read(bad):
     said = read(ALL, [QUOTE, bad, QUOTE])
-    assert [type(outcome) for outcome in said].count(Complaint) == 1
+    assert [type(outcome) for outcome in said].count(InvalidInput) == 1
     assert [type(outcome) for outcome in said].count(Touch) == 2
 
 
 @pytest.mark.parametrize(("status", "named"), [(429, "429"), (503, "503"), (None, "no answer")])
 def test_any_status_but_200_is_a_complaint_that_names_it(status, named):
-    (complaint,) = read(ALL, [QUOTE], status)
-    assert named in complaint.what
+    (invalid_input,) = read(ALL, [QUOTE], status)
+    assert named in invalid_input.what
 
 
-@pytest.mark.parametrize("body", [b"", b"<html>", b"[" * 100_000, b"\xff", b"null", b'{"label":"INVALID"}'], ids=lambda b: repr(b[:20]))
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"<html>", b"[" * 100_000, b"\xff", b"null", b'{"label":"INVALID"}'],
+    ids=lambda b: repr(b[:20]),
+)
 def test_a_body_that_is_no_answer_is_one_complaint(body):
-    (complaint,) = read(ALL, body)
-    assert isinstance(complaint, Complaint)
+    (invalid_input,) = read(ALL, body)
+    assert isinstance(invalid_input, InvalidInput)
 
 
 @given(st.binary(max_size=100), st.sampled_from([ALL, REST.instruments()[0], REST.depth("A")]))
 def test_any_bytes_are_answered_without_an_exception(body, request):
-    assert all(isinstance(outcome, Complaint) for outcome in read(request, body))
+    assert all(isinstance(outcome, InvalidInput) for outcome in read(request, body))
 
 
 @pytest.mark.parametrize(
@@ -127,7 +142,13 @@ def test_contracts_are_listed_with_canonical_names_ticks_lots_and_sizes():
         {**CONTRACT, "name": "OLD_USDT", "status": "delisted"},
     ]
     btc, sol, old = REST.read_instruments(json.dumps(rows).encode())
-    assert (btc.id, btc.canonical, btc.base, btc.quote, btc.margin) == (BTC, "BTC-USDT-PERP", "BTC", "USDT", "USDT")
+    assert (btc.id, btc.canonical, btc.base, btc.quote, btc.margin) == (
+        BTC,
+        "BTC-USDT-PERP",
+        "BTC",
+        "USDT",
+        "USDT",
+    )
     assert (btc.tick, btc.lot, btc.contract_size) == (Decimal("0.1"), Decimal(1), Decimal("0.0001"))
     assert (btc.linear, btc.perpetual) == (True, True)
     assert (sol.lot, btc.trading, sol.trading, old.trading) == (Decimal("0.1"), True, False, False)
@@ -142,5 +163,8 @@ def test_what_is_no_list_of_contracts_is_refused(body):
 def test_the_registry_knows_the_venue():
     found = venue("gateio_futures")
     assert found.rest(found.endpoints).instruments()[0].url == f"{BASE}/contracts"
-    assert found.stream(found.endpoints).plan(["BTC_USDT"])[0].url == "wss://fx-ws.gateio.ws/v4/ws/usdt"
+    assert (
+        found.stream(found.endpoints).plan(["BTC_USDT"])[0].url
+        == "wss://fx-ws.gateio.ws/v4/ws/usdt"
+    )
     assert found.weight_per_minute == 1_200

@@ -11,14 +11,14 @@ from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.numbers import DecimalText
 from perps_actors.simulator.market import SyntheticMarket
 from perps_actors.simulator.sides import side_of
+from perps_actors.simulator.venue_contract import Depth
+from perps_actors.simulator.venues.gateio_futures.rest import GateioRequests, GateioRestSide
+from perps_actors.simulator.venues.gateio_futures.session import GateioSession
+from perps_actors.simulator.venues.gateio_futures.stream import GateioStreams
 from perps_actors.transport.wire import HttpRequest
-from perps_actors.venues.contract import Complaint
+from perps_actors.venues.contract import InvalidInput
 from perps_actors.venues.gateio_futures.rest import GateioFuturesRest
-from perps_actors.venues.gateio_futures.serve import GateioStreams
-from perps_actors.venues.gateio_futures.serve_rest import GateioRequests, GateioRestSide
-from perps_actors.venues.gateio_futures.serve_session import GateioSession
 from perps_actors.venues.gateio_futures.stream import GateioFuturesStream
-from perps_actors.venues.serving import Depth
 
 TERMS = side_of("gateio_futures").terms
 BTC = InstrumentId("gateio_futures", "BTC_USDT")
@@ -44,8 +44,12 @@ def market(seed: int = 1) -> SyntheticMarket:
     return made
 
 
-def asked(session: GateioSession, channel: str, payload: list[str], event: str = "subscribe") -> dict:
-    (answer,) = session.receive(json.dumps({"time": 5, "channel": channel, "event": event, "payload": payload}))
+def asked(
+    session: GateioSession, channel: str, payload: list[str], event: str = "subscribe"
+) -> dict:
+    (answer,) = session.receive(
+        json.dumps({"time": 5, "channel": channel, "event": event, "payload": payload})
+    )
     return json.loads(answer)
 
 
@@ -57,8 +61,12 @@ def test_a_client_gets_what_its_adapter_subscribes_and_no_longer_what_it_ends() 
         assert json.loads(answer)["result"] == {"status": "success"}
         assert list(adapter.frame(plan.name, answer.encode(), AT)) == []
     kinds = ("obu", "book_ticker", "trades", "tickers", "public_liquidates")
-    assert session.streams() == tuple(f"futures.{kind}:{symbol}" for kind in kinds for symbol in ("BTC_USDT", "ETH_USDT"))
-    assert asked(session, "futures.obu", ["ob.BTC_USDT.50"], "unsubscribe")["result"] == {"status": "success"}
+    assert session.streams() == tuple(
+        f"futures.{kind}:{symbol}" for kind in kinds for symbol in ("BTC_USDT", "ETH_USDT")
+    )
+    assert asked(session, "futures.obu", ["ob.BTC_USDT.50"], "unsubscribe")["result"] == {
+        "status": "success"
+    }
     assert "futures.obu:BTC_USDT" not in session.streams()
 
 
@@ -70,7 +78,10 @@ def test_a_book_kept_with_snapshots_is_a_stream_of_its_own() -> None:
 
 def test_an_answer_has_the_number_of_its_request_if_it_has_one() -> None:
     asking = '{"channel":"futures.trades","event":"subscribe","payload":["BTC_USDT"]%s}'
-    told = [json.loads(*GateioSession("/v4/ws/usdt").receive(asking % number)) for number in (',"id":7', "")]
+    told = [
+        json.loads(*GateioSession("/v4/ws/usdt").receive(asking % number))
+        for number in (',"id":7', "")
+    ]
     assert [answer.get("id") for answer in told] == [7, None]
 
 
@@ -95,16 +106,21 @@ def test_another_path_has_no_streams() -> None:
         ('{"time":1,"channel":"futures.trades","event":"subscribe","payload":[]}', 2),
         ('{"time":1,"channel":"futures.obu","event":"subscribe","payload":["BTC_USDT"]}', 2),
         ('{"time":1,"channel":"futures.obu","event":"subscribe","payload":["ob.BTC_USDT.7"]}', 2),
-        ('{"time":1,"channel":"futures.order_book_update","event":"subscribe","payload":["BTC_USDT","5s"]}', 2),
+        (
+            '{"time":1,"channel":"futures.order_book_update","event":"subscribe","payload":["BTC_USDT","5s"]}',
+            2,
+        ),
     ],
 )
-def test_a_malformed_request_is_answered_with_an_error_and_changes_nothing(text: str, code: int) -> None:
+def test_a_malformed_request_is_answered_with_an_error_and_changes_nothing(
+    text: str, code: int
+) -> None:
     session = GateioSession("/v4/ws/usdt")
     (answer,) = session.receive(text)
     assert json.loads(answer)["error"]["code"] == code
     assert session.streams() == ()
-    (complaint,) = GateioFuturesStream().frame("usdt-0", answer.encode(), AT)
-    assert isinstance(complaint, Complaint)
+    (invalid_input,) = GateioFuturesStream().frame("usdt-0", answer.encode(), AT)
+    assert isinstance(invalid_input, InvalidInput)
 
 
 def test_the_adapter_reads_from_the_messages_what_was_put_into_them() -> None:
@@ -121,12 +137,25 @@ def test_a_book_kept_with_snapshots_follows_the_market() -> None:
     for step in range(1, 30):
         now_ns = AT + step * 100_000_000
         for happening in made.step(now_ns):
-            ((_, frame),) = [told for told in serve.depth_frames(happening.depth) if told[0].startswith("futures.order_book_update")]
-            for request in [outcome for outcome in adapter.frame("c", frame, now_ns) if isinstance(outcome, HttpRequest)]:
+            ((_, frame),) = [
+                told
+                for told in serve.depth_frames(happening.depth)
+                if told[0].startswith("futures.order_book_update")
+            ]
+            for request in [
+                outcome
+                for outcome in adapter.frame("c", frame, now_ns)
+                if isinstance(outcome, HttpRequest)
+            ]:
                 path, _, query = request.url.removeprefix("https://api.gateio.ws").partition("?")
-                adapter.answer(request, 200, serve_rest.answer(path, query, made, now_ns).body, now_ns)
+                adapter.answer(
+                    request, 200, serve_rest.answer(path, query, made, now_ns).body, now_ns
+                )
             symbol = happening.depth.symbol
-            assert tuple(map(tuple, adapter.depth(symbol, 100))) == (made.depth(symbol).bids, made.depth(symbol).asks)
+            assert tuple(map(tuple, adapter.depth(symbol, 100))) == (
+                made.depth(symbol).bids,
+                made.depth(symbol).asks,
+            )
 
 
 def test_what_serve_writes_it_reads_back() -> None:
@@ -140,7 +169,9 @@ def test_what_serve_writes_it_reads_back() -> None:
 
 
 def test_answers_to_requests_belong_to_no_stream() -> None:
-    (answer,) = GateioSession("/v4/ws/usdt").receive('{"time":1,"channel":"futures.trades","event":"subscribe","payload":["BTC_USDT"]}')
+    (answer,) = GateioSession("/v4/ws/usdt").receive(
+        '{"time":1,"channel":"futures.trades","event":"subscribe","payload":["BTC_USDT"]}'
+    )
     assert serve.stream_of(answer.encode()) is None
 
 
@@ -150,32 +181,53 @@ def test_rest_answers_are_what_the_adapter_asks_for() -> None:
     answer = serve_rest.answer(f"{PREFIX}/tickers", "contract=BTC_USDT", made, AT)
     touch, mark, funding, held = rest.read(request, answer.status, answer.body, AT)
     served, (known, rate) = made.touch("BTC_USDT"), made.venue_mark("BTC_USDT")
-    assert (touch.bid, touch.bid_size, touch.ask, touch.ask_size) == (served.bid, served.bid_size, served.ask, served.ask_size)
+    assert (touch.bid, touch.bid_size, touch.ask, touch.ask_size) == (
+        served.bid,
+        served.bid_size,
+        served.ask,
+        served.ask_size,
+    )
     assert (touch.last, held.open_interest) == (served.last, made.open_interest("BTC_USDT"))
     assert (mark.mark, mark.index, funding.rate) == (known.mark, known.index, rate.rate)
-    assert len(json.loads(serve_rest.answer(f"{PREFIX}/tickers", "", made, AT).body)) == len(TERMS.symbols)
+    assert len(json.loads(serve_rest.answer(f"{PREFIX}/tickers", "", made, AT).body)) == len(
+        TERMS.symbols
+    )
 
 
 def test_a_listed_contract_says_when_funding_is_next_paid() -> None:
     made, rest = market(), GateioFuturesRest()
-    told = rest.read(rest.instruments()[0], 200, serve_rest.answer(f"{PREFIX}/contracts", "", made, AT).body, AT)
+    told = rest.read(
+        rest.instruments()[0], 200, serve_rest.answer(f"{PREFIX}/contracts", "", made, AT).body, AT
+    )
     (funding,) = [event for event in told if isinstance(event, Funding) and event.instrument == BTC]
     assert funding.next_time_ns == made.venue_mark("BTC_USDT")[1].next_time_ns
 
 
 def test_a_listed_contract_is_also_asked_for_by_itself() -> None:
     made = market()
-    one, all_of_them = (json.loads(serve_rest.answer(f"{PREFIX}/contracts{name}", "", made, AT).body) for name in ("/ETH_USDT", ""))
+    one, all_of_them = (
+        json.loads(serve_rest.answer(f"{PREFIX}/contracts{name}", "", made, AT).body)
+        for name in ("/ETH_USDT", "")
+    )
     assert one in all_of_them
     assert one["name"] == "ETH_USDT"
 
 
 def test_a_snapshot_has_its_number_only_if_asked_for() -> None:
     made = market()
-    body = serve_rest.answer(f"{PREFIX}/order_book", "contract=BTC_USDT&limit=5&with_id=true", made, AT).body
+    body = serve_rest.answer(
+        f"{PREFIX}/order_book", "contract=BTC_USDT&limit=5&with_id=true", made, AT
+    ).body
     book, whole = serve_rest.read_snapshot("BTC_USDT", body), made.depth("BTC_USDT")
-    assert (book.last, book.bids, book.asks, book.venue_time_ns) == (whole.last, whole.bids[:5], whole.asks[:5], AT)
-    assert "id" not in json.loads(serve_rest.answer(f"{PREFIX}/order_book", "contract=BTC_USDT", made, AT).body)
+    assert (book.last, book.bids, book.asks, book.venue_time_ns) == (
+        whole.last,
+        whole.bids[:5],
+        whole.asks[:5],
+        AT,
+    )
+    assert "id" not in json.loads(
+        serve_rest.answer(f"{PREFIX}/order_book", "contract=BTC_USDT", made, AT).body
+    )
     assert serve_rest.snapshot_symbol(f"{PREFIX}/order_book", "contract=BTC_USDT") == "BTC_USDT"
     assert serve_rest.snapshot_symbol(f"{PREFIX}/tickers", "contract=BTC_USDT") is None
 
@@ -191,7 +243,9 @@ def test_a_snapshot_has_its_number_only_if_asked_for() -> None:
         ("/nothing", "", 404, "NOT_FOUND"),
     ],
 )
-def test_a_request_that_cannot_be_answered_gets_the_venues_error(path: str, query: str, status: int, label: str) -> None:
+def test_a_request_that_cannot_be_answered_gets_the_venues_error(
+    path: str, query: str, status: int, label: str
+) -> None:
     answer = serve_rest.answer(f"{PREFIX}{path}", query, market(), AT)
     assert (answer.status, json.loads(answer.body)["label"]) == (status, label)
 
@@ -203,14 +257,22 @@ def test_requests_are_counted_by_path_and_refused_beyond_the_limit() -> None:
     assert account.charge("/contracts", "", window) is None
     refusal = account.charge("/tickers", "", window + 3_000_000_000)
     assert refusal is not None
-    assert (refusal.status, json.loads(refusal.body)["label"], refusal.retry_after_s) == (429, "TOO_MANY_REQUESTS", 7)
+    assert (refusal.status, json.loads(refusal.body)["label"], refusal.retry_after_s) == (
+        429,
+        "TOO_MANY_REQUESTS",
+        7,
+    )
     assert account.headers()["X-Gate-RateLimit-Requests-Remain"] == "0"
     assert account.charge("/tickers", "", window + 10_000_000_000) is None
 
 
-def test_requests_are_the_same_whatever_the_size_of_the_answer_but_not_of_candles_or_merged_prices() -> None:
+def test_requests_are_the_same_whatever_the_size_of_the_answer_but_not_of_candles_or_merged_prices() -> (
+    None
+):
     book, candles = f"{PREFIX}/order_book", f"{PREFIX}/candlesticks"
     whole = serve_rest.request_key(book, "contract=A")
     assert serve_rest.request_key(book, "contract=A&interval=0&limit=100&with_id=true") == whole
     assert serve_rest.request_key(book, "contract=A&interval=0.1") != whole
-    assert serve_rest.request_key(candles, "contract=A&interval=1m") != serve_rest.request_key(candles, "contract=A&interval=1h")
+    assert serve_rest.request_key(candles, "contract=A&interval=1m") != serve_rest.request_key(
+        candles, "contract=A&interval=1h"
+    )

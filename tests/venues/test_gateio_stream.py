@@ -7,15 +7,38 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perps_actors.errors import SettingsError
-from perps_actors.market.events import BookTop, Funding, Liquidation, OpenInterest, Touch, Trade, VenueMark
+from perps_actors.market.events import (
+    BookTop,
+    Funding,
+    Liquidation,
+    OpenInterest,
+    Touch,
+    Trade,
+    VenueMark,
+)
 from perps_actors.market.instrument import InstrumentId
-from perps_actors.venues.contract import Complaint, Endpoints
+from perps_actors.venues.contract import Endpoints, InvalidInput
 from perps_actors.venues.gateio_futures.stream import GateioFuturesStream
 
 BTC = InstrumentId("gateio_futures", "BTC_USDT")
 AT = 1_615_366_379_123_000_000
-TOUCH = {"t": 1615366379123, "u": 2517661076, "s": "BTC_USDT", "b": "54696.6", "B": 37000, "a": "54696.7", "A": "47061"}
-TRADE = {"size": -108, "id": 27753479, "create_time": 1615366379, "create_time_ms": 1615366379123, "price": "96.4", "contract": "BTC_USDT"}
+TOUCH = {
+    "t": 1615366379123,
+    "u": 2517661076,
+    "s": "BTC_USDT",
+    "b": "54696.6",
+    "B": 37000,
+    "a": "54696.7",
+    "A": "47061",
+}
+TRADE = {
+    "size": -108,
+    "id": 27753479,
+    "create_time": 1615366379,
+    "create_time_ms": 1615366379123,
+    "price": "96.4",
+    "contract": "BTC_USDT",
+}
 TICKER = {
     "contract": "BTC_USDT",
     "last": "118.4",
@@ -27,42 +50,66 @@ TICKER = {
     "total_size": "73648",
 }
 FORCED = {"price": "215.1", "size": "-124.5", "time": 1615366379123, "contract": "BTC_USDT"}
-FULL = {"t": 1615366379123, "full": True, "s": "ob.BTC_USDT.50", "u": 10, "b": [["9", "1"]], "a": [["11", "2"]]}
+FULL = {
+    "t": 1615366379123,
+    "full": True,
+    "s": "ob.BTC_USDT.50",
+    "u": 10,
+    "b": [["9", "1"]],
+    "a": [["11", "2"]],
+}
 
 
 def frame(channel, result, event="update", **more):
-    told = {"time": 1615366379, "time_ms": 1615366379123, "channel": f"futures.{channel}", "event": event, "result": result}
+    told = {
+        "time": 1615366379,
+        "time_ms": 1615366379123,
+        "channel": f"futures.{channel}",
+        "event": event,
+        "result": result,
+    }
     return json.dumps(told | more).encode()
 
 
 def said(channel, result, adapter=None, **more):
-    return list((adapter or GateioFuturesStream()).frame("usdt-0", frame(channel, result, **more), 7))
+    return list(
+        (adapter or GateioFuturesStream()).frame("usdt-0", frame(channel, result, **more), 7)
+    )
 
 
 def test_a_book_ticker_is_a_touch_however_its_sizes_are_spelled():
-    assert said("book_ticker", TOUCH) == [Touch(BTC, "54696.6", "37000", "54696.7", "47061", None, AT, 7)]
+    assert said("book_ticker", TOUCH) == [
+        Touch(BTC, "54696.6", "37000", "54696.7", "47061", None, AT, 7)
+    ]
 
 
 def test_a_side_without_orders_has_no_price():
-    assert said("book_ticker", {**TOUCH, "a": "", "A": 0}) == [Touch(BTC, "54696.6", "37000", None, None, None, AT, 7)]
+    assert said("book_ticker", {**TOUCH, "a": "", "A": 0}) == [
+        Touch(BTC, "54696.6", "37000", None, None, None, AT, 7)
+    ]
 
 
 @pytest.mark.parametrize("ask", ["54696.6", "54696.60", "1"])
 def test_a_crossed_or_locked_touch_is_refused(ask):
-    (complaint,) = said("book_ticker", {**TOUCH, "a": ask})
-    assert (type(complaint), complaint.symbol) == (Complaint, "BTC_USDT")
+    (invalid_input,) = said("book_ticker", {**TOUCH, "a": ask})
+    assert (type(invalid_input), invalid_input.symbol) == (InvalidInput, "BTC_USDT")
 
 
 @pytest.mark.parametrize(
-    ("size", "side", "amount"), [(-108, "sell", "108"), (5, "buy", "5"), ("-0.5", "sell", "0.5"), ("2.5", "buy", "2.5")]
+    ("size", "side", "amount"),
+    [(-108, "sell", "108"), (5, "buy", "5"), ("-0.5", "sell", "0.5"), ("2.5", "buy", "2.5")],
 )
 def test_the_sign_of_a_trades_size_is_the_takers_side(size, side, amount):
-    assert said("trades", [{**TRADE, "size": size}]) == [Trade(BTC, side, "96.4", amount, "27753479", AT, 7)]
+    assert said("trades", [{**TRADE, "size": size}]) == [
+        Trade(BTC, side, "96.4", amount, "27753479", AT, 7)
+    ]
 
 
 def test_an_internal_trade_is_none_of_the_markets():
     assert said("trades", [{**TRADE, "is_internal": True}]) == []
-    assert len(said("trades", [{**TRADE, "is_internal": True}, {**TRADE, "is_internal": False}])) == 1
+    assert (
+        len(said("trades", [{**TRADE, "is_internal": True}, {**TRADE, "is_internal": False}])) == 1
+    )
 
 
 def test_a_ticker_is_venue_mark_funding_and_open_interest_at_the_time_of_its_message():
@@ -75,30 +122,53 @@ def test_a_ticker_is_venue_mark_funding_and_open_interest_at_the_time_of_its_mes
 
 def test_a_ticker_says_what_it_carries_and_no_more():
     assert said("tickers", [{"contract": "BTC_USDT", "last": "5"}]) == []
-    assert said("tickers", [{"contract": "BTC_USDT", "index_price": "5", "funding_rate": ""}]) == [VenueMark(BTC, None, "5", AT, 7)]
+    assert said("tickers", [{"contract": "BTC_USDT", "index_price": "5", "funding_rate": ""}]) == [
+        VenueMark(BTC, None, "5", AT, 7)
+    ]
 
 
 @pytest.mark.parametrize(
-    "time", [{"time": 1615366379123}, {"time": 1615366379.123}, {"time_ms": 1615366379123, "time": 1615366379}], ids=str
+    "time",
+    [
+        {"time": 1615366379123},
+        {"time": 1615366379.123},
+        {"time_ms": 1615366379123, "time": 1615366379},
+    ],
+    ids=str,
 )
-@pytest.mark.parametrize(("price", "size", "side"), [("215.1", "-124.5", "sell"), (215.1, 124.5, "buy")])
-def test_a_liquidation_is_on_its_orders_side_whichever_way_its_time_and_numbers_are_spelled(time, price, size, side):
+@pytest.mark.parametrize(
+    ("price", "size", "side"), [("215.1", "-124.5", "sell"), (215.1, 124.5, "buy")]
+)
+def test_a_liquidation_is_on_its_orders_side_whichever_way_its_time_and_numbers_are_spelled(
+    time, price, size, side
+):
     row = {"price": price, "size": size, "contract": "BTC_USDT", **time}
     assert said("public_liquidates", [row]) == [Liquidation(BTC, side, "215.1", "124.5", AT, 7)]
 
 
 def test_liquidations_of_one_second_come_together():
-    assert [event.price for event in said("public_liquidates", [FORCED, {**FORCED, "price": "215.2"}])] == ["215.1", "215.2"]
+    assert [
+        event.price for event in said("public_liquidates", [FORCED, {**FORCED, "price": "215.2"}])
+    ] == ["215.1", "215.2"]
 
 
 @pytest.mark.parametrize(
     "text",
     [
         frame("pong", None, event=""),
-        frame("obu", {"status": "success"}, event="subscribe", payload=["ob.BTC_USDT.50"], conn_id="c5"),
+        frame(
+            "obu",
+            {"status": "success"},
+            event="subscribe",
+            payload=["ob.BTC_USDT.50"],
+            conn_id="c5",
+        ),
         frame("tickers", {"status": "success"}, event="unsubscribe", error=None),
         frame("contract_info", {"contract": "BTC_USDT"}, event="all"),
-        frame("candlesticks", [{"n": "7d_BTC_USDT", "t": 1, "o": "1", "h": "1", "l": "1", "c": "1", "v": 1}]),
+        frame(
+            "candlesticks",
+            [{"n": "7d_BTC_USDT", "t": 1, "o": "1", "h": "1", "l": "1", "c": "1", "v": 1}],
+        ),
     ],
 )
 def test_acknowledgements_and_channels_we_do_not_read_give_nothing(text):
@@ -107,17 +177,26 @@ def test_acknowledgements_and_channels_we_do_not_read_give_nothing(text):
 
 def test_a_refusal_is_a_complaint_in_the_venues_words():
     refused = {"error": {"code": 2, "message": "Alert sub ob.BTC_USDT.50"}}
-    (complaint,) = said("obu", {"status": "fail"}, event="subscribe", **refused)
-    assert complaint.what == "The venue refused futures.obu subscribe: 2, Alert sub ob.BTC_USDT.50"
+    (invalid_input,) = said("obu", {"status": "fail"}, event="subscribe", **refused)
+    assert (
+        invalid_input.what == "The venue refused futures.obu subscribe: 2, Alert sub ob.BTC_USDT.50"
+    )
 
 
 def test_a_bad_row_is_one_complaint_and_its_neighbours_are_read():
-    first, complaint, last = said("trades", [TRADE, {**TRADE, "price": "NaN"}, TRADE])
-    assert (type(first), type(complaint), type(last)) == (Trade, Complaint, Trade)
-    assert [type(told) for told in said("trades", [{"contract": 5}, TRADE, 7])] == [Complaint, Trade, Complaint]
+    first, invalid_input, last = said("trades", [TRADE, {**TRADE, "price": "NaN"}, TRADE])
+    assert (type(first), type(invalid_input), type(last)) == (Trade, InvalidInput, Trade)
+    assert [type(told) for told in said("trades", [{"contract": 5}, TRADE, 7])] == [
+        InvalidInput,
+        Trade,
+        InvalidInput,
+    ]
 
 
-NUMBERS = [*(("book_ticker", TOUCH, f) for f in "bBaA"), *(("trades", TRADE, f) for f in ("price", "size"))]
+NUMBERS = [
+    *(("book_ticker", TOUCH, f) for f in "bBaA"),
+    *(("trades", TRADE, f) for f in ("price", "size")),
+]
 HOSTILE = ["NaN", "-", "--1", "1_0", "1e999", "\uff11", [], {}, True, "1" * 31, " 1"]
 
 
@@ -125,14 +204,27 @@ HOSTILE = ["NaN", "-", "--1", "1_0", "1e999", "\uff11", [], {}, True, "1" * 31, 
 @pytest.mark.parametrize(("channel", "row", "field"), NUMBERS, ids=str)
 def test_a_number_that_no_market_has_is_a_complaint(channel, row, field, value):
     changed = {**row, field: value}
-    (complaint,) = said(channel, [changed] if channel == "trades" else changed)
-    assert isinstance(complaint, Complaint)
+    (invalid_input,) = said(channel, [changed] if channel == "trades" else changed)
+    assert isinstance(invalid_input, InvalidInput)
 
 
-@pytest.mark.parametrize("data", [b"", b"[", b"[" * 100_000, b'{"channel":' * 100_000, b"\xff", b"null", b"{}", b"7", b'{"channel":null}'])
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"[",
+        b"[" * 100_000,
+        b'{"channel":' * 100_000,
+        b"\xff",
+        b"null",
+        b"{}",
+        b"7",
+        b'{"channel":null}',
+    ],
+)
 def test_text_that_is_no_message_is_one_complaint(data):
-    (complaint,) = GateioFuturesStream().frame("usdt-0", data, 1)
-    assert isinstance(complaint, Complaint)
+    (invalid_input,) = GateioFuturesStream().frame("usdt-0", data, 1)
+    assert isinstance(invalid_input, InvalidInput)
 
 
 values = st.recursive(
@@ -142,20 +234,43 @@ values = st.recursive(
     | st.floats(allow_nan=False)
     | st.text(max_size=6)
     | st.sampled_from(["BTC_USDT", "-1", "1e5"]),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["p", "s", "contract", "U"]), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["p", "s", "contract", "U"]), inner, max_size=3)
+    ),
     max_leaves=6,
 )
-CHANGE = {"t": 1615366379123, "s": "BTC_USDT", "U": 1, "u": 2, "b": [{"p": "9", "s": 1}], "a": [{"p": "11", "s": "0"}]}
-EVENTS = {"book_ticker": TOUCH, "obu": FULL, "order_book_update": CHANGE, "trades": TRADE, "tickers": TICKER, "public_liquidates": FORCED}
+CHANGE = {
+    "t": 1615366379123,
+    "s": "BTC_USDT",
+    "U": 1,
+    "u": 2,
+    "b": [{"p": "9", "s": 1}],
+    "a": [{"p": "11", "s": "0"}],
+}
+EVENTS = {
+    "book_ticker": TOUCH,
+    "obu": FULL,
+    "order_book_update": CHANGE,
+    "trades": TRADE,
+    "tickers": TICKER,
+    "public_liquidates": FORCED,
+}
 
 
 @given(st.sampled_from(sorted(EVENTS)), st.data())
-def test_a_message_with_any_field_replaced_is_read_or_refused_and_the_next_full_push_heals(channel, data):
+def test_a_message_with_any_field_replaced_is_read_or_refused_and_the_next_full_push_heals(
+    channel, data
+):
     adapter = GateioFuturesStream()
     said("obu", FULL, adapter)
     event = EVENTS[channel]
     mutant = {**event, data.draw(st.sampled_from(sorted(event))): data.draw(values)}
-    said(channel, [mutant] if channel in ("trades", "tickers", "public_liquidates") else mutant, adapter)
+    said(
+        channel,
+        [mutant] if channel in ("trades", "tickers", "public_liquidates") else mutant,
+        adapter,
+    )
     cut = frame(channel, data.draw(values))
     adapter.frame("usdt-0", cut[: data.draw(st.integers(0, len(cut)))], 1)
     adapter.frame("usdt-0", data.draw(st.binary(max_size=50)), 1)
@@ -170,7 +285,11 @@ def requests(adapter, connection):
 def test_a_plan_is_subscribed_one_channel_a_request_and_kept_alive():
     adapter = GateioFuturesStream()
     (plan,) = adapter.plan(["BTC_USDT", "ETH_USDT", "BTC_USDT"])
-    assert (plan.name, plan.url, plan.symbols) == ("usdt-0", "wss://fx-ws.gateio.ws/v4/ws/usdt", ("BTC_USDT", "ETH_USDT"))
+    assert (plan.name, plan.url, plan.symbols) == (
+        "usdt-0",
+        "wss://fx-ws.gateio.ws/v4/ws/usdt",
+        ("BTC_USDT", "ETH_USDT"),
+    )
     assert plan.sources == ("book", "touch", "trades")
     text, every_s = plan.keep_alive
     assert (json.loads(text)["channel"], every_s) == ("futures.ping", 15.0)
@@ -218,8 +337,8 @@ def test_a_plan_may_change_on_an_open_connection_and_what_is_still_on_its_way_is
     }
     assert said("obu", FULL, adapter) == []
     assert said("trades", [TRADE], adapter) == []
-    (complaint,) = said("book_ticker", {**TOUCH, "s": "LTC_USDT"}, adapter)
-    assert "'LTC_USDT': not subscribed" in complaint.what
+    (invalid_input,) = said("book_ticker", {**TOUCH, "s": "LTC_USDT"}, adapter)
+    assert "'LTC_USDT': not subscribed" in invalid_input.what
 
 
 def test_another_address_needs_another_connection():
@@ -241,5 +360,8 @@ def test_a_plan_of_an_impossible_symbol_names_the_setting(symbol):
 
 
 def test_an_unknown_channel_names_the_setting_and_the_known_ones():
-    with pytest.raises(SettingsError, match=r"channels = 'books'.*book, candles, liquidations, marks, touch, trades"):
+    with pytest.raises(
+        SettingsError,
+        match=r"channels = 'books'.*book, candles, liquidations, marks, touch, trades",
+    ):
         GateioFuturesStream(channels=frozenset({"books"}))

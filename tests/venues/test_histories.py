@@ -14,9 +14,9 @@ from perps_actors.errors import SettingsError
 from perps_actors.market.candle import Candle
 from perps_actors.market.events import FundingPaid
 from perps_actors.market.instrument import InstrumentId
-from perps_actors.venues.contract import Complaint
-from perps_actors.venues.histories import funding_pages, moments, pages
+from perps_actors.venues.contract import InvalidInput
 from perps_actors.venues.registry import VENUES, venue
+from perps_actors.venues.toolkit.rest import funding_pages, moments, pages
 
 S = 1_000_000_000
 T0 = 1_700_000_040
@@ -57,48 +57,150 @@ def bybit(*rows):
 
 
 def kline(open_time_ms):
-    return [open_time_ms, "10", "12", "9.5", "11.5", "7", open_time_ms + 59_999, "80", 3, "4", "40", "0"]
+    return [
+        open_time_ms,
+        "10",
+        "12",
+        "9.5",
+        "11.5",
+        "7",
+        open_time_ms + 59_999,
+        "80",
+        3,
+        "4",
+        "40",
+        "0",
+    ]
 
 
-HTX_CANDLE = {"id": T0, "open": 10, "close": 11.5, "high": 12, "low": 9.5, "amount": 0.007, "vol": 7, "count": 3}
-BITMEX_BIN = {"timestamp": "2023-11-14T22:15:00.000Z", "symbol": "XBTUSD", "open": 10, "high": 12, "low": 9.5, "close": 11.5, "volume": 7}
+HTX_CANDLE = {
+    "id": T0,
+    "open": 10,
+    "close": 11.5,
+    "high": 12,
+    "low": 9.5,
+    "amount": 0.007,
+    "vol": 7,
+    "count": 3,
+}
+BITMEX_BIN = {
+    "timestamp": "2023-11-14T22:15:00.000Z",
+    "symbol": "XBTUSD",
+    "open": 10,
+    "high": 12,
+    "low": 9.5,
+    "close": 11.5,
+    "volume": 7,
+}
 CANDLES = {
     "binance_futures": [kline(T0 * 1000)],
     "binance_delivery": [kline(T0 * 1000)],
     "bybit": bybit([str(T0 * 1000), "10", "12", "9.5", "11.5", "7", "80"]),
     "okx": okx([str(T0 * 1000), "10", "12", "9.5", "11.5", "7", "0.07", "80", "1"]),
-    "deribit": {"jsonrpc": "2.0", "result": {name: column if name == "status" else column[:1] for name, column in DERIBIT_CHART.items()}},
-    "coinbase_international": {"result": {**{k: v if k == "status" else v[:1] for k, v in DERIBIT_CHART.items()}, "volume": [7]}},
-    "kraken_futures": {"candles": [{"time": T0 * 1000, "open": "10", "high": "12", "low": "9.5", "close": "11.5", "volume": 7}]},
+    "deribit": {
+        "jsonrpc": "2.0",
+        "result": {
+            name: column if name == "status" else column[:1]
+            for name, column in DERIBIT_CHART.items()
+        },
+    },
+    "coinbase_international": {
+        "result": {
+            **{k: v if k == "status" else v[:1] for k, v in DERIBIT_CHART.items()},
+            "volume": [7],
+        }
+    },
+    "kraken_futures": {
+        "candles": [
+            {
+                "time": T0 * 1000,
+                "open": "10",
+                "high": "12",
+                "low": "9.5",
+                "close": "11.5",
+                "volume": 7,
+            }
+        ]
+    },
     "bitmex": [BITMEX_BIN],
-    "gateio_futures": [{"t": T0, "v": 7, "c": "11.5", "h": "12", "l": "9.5", "o": "10", "sum": "80"}],
+    "gateio_futures": [
+        {"t": T0, "v": 7, "c": "11.5", "h": "12", "l": "9.5", "o": "10", "sum": "80"}
+    ],
     "htx_swap": {"ch": "market.BTC-USDT.kline.1min", "data": [HTX_CANDLE], "status": "ok", "ts": 5},
 }
 """Answers with one candle."""
 BINANCE_KLINE = {
     "e": "kline",
     "E": (T0 + 5) * 1000,
-    "k": {"t": T0 * 1000, "i": "1m", "o": "10", "c": "11.5", "h": "12", "l": "9.5", "v": "7", "x": False},
+    "k": {
+        "t": T0 * 1000,
+        "i": "1m",
+        "o": "10",
+        "c": "11.5",
+        "h": "12",
+        "l": "9.5",
+        "v": "7",
+        "x": False,
+    },
 }
-BYBIT_KLINE = {"start": T0 * 1000, "open": "10", "close": "11.5", "high": "12", "low": "9.5", "volume": "7", "confirm": False}
-CHART = {"tick": T0 * 1000, "open": 10, "high": 12, "low": 9.5, "close": 11.5, "volume": 7, "cost": 7}
+BYBIT_KLINE = {
+    "start": T0 * 1000,
+    "open": "10",
+    "close": "11.5",
+    "high": "12",
+    "low": "9.5",
+    "volume": "7",
+    "confirm": False,
+}
+CHART = {
+    "tick": T0 * 1000,
+    "open": 10,
+    "high": 12,
+    "low": 9.5,
+    "close": 11.5,
+    "volume": 7,
+    "cost": 7,
+}
 STREAMED = {
     "binance_futures": {**BINANCE_KLINE, "s": "BTCUSDT"},
     "binance_delivery": {**BINANCE_KLINE, "s": "BTCUSD_PERP"},
-    "bybit": {"topic": "kline.1.BTCUSDT", "type": "snapshot", "ts": (T0 + 5) * 1000, "data": [BYBIT_KLINE]},
+    "bybit": {
+        "topic": "kline.1.BTCUSDT",
+        "type": "snapshot",
+        "ts": (T0 + 5) * 1000,
+        "data": [BYBIT_KLINE],
+    },
     "okx": {
         "arg": {"channel": "candle1m", "instId": "BTC-USDT-SWAP"},
         "data": [[str(T0 * 1000), "10", "12", "9.5", "11.5", "7", "0.07", "80", "0"]],
     },
-    "deribit": {"jsonrpc": "2.0", "method": "subscription", "params": {"channel": "chart.trades.BTC-PERPETUAL.1", "data": CHART}},
-    "coinbase_international": {"method": "subscription", "params": {"channel": "chart.trades.BTC_USDC-PERPETUAL.1", "data": CHART}},
+    "deribit": {
+        "jsonrpc": "2.0",
+        "method": "subscription",
+        "params": {"channel": "chart.trades.BTC-PERPETUAL.1", "data": CHART},
+    },
+    "coinbase_international": {
+        "method": "subscription",
+        "params": {"channel": "chart.trades.BTC_USDC-PERPETUAL.1", "data": CHART},
+    },
     "bitmex": {"table": "tradeBin1m", "action": "insert", "data": [BITMEX_BIN]},
     "gateio_futures": {
         "time": T0 + 5,
         "time_ms": (T0 + 5) * 1000,
         "channel": "futures.candlesticks",
         "event": "update",
-        "result": [{"t": T0, "v": 7, "c": "11.5", "h": "12", "l": "9.5", "o": "10", "n": "1m_BTC_USDT", "w": False}],
+        "result": [
+            {
+                "t": T0,
+                "v": 7,
+                "c": "11.5",
+                "h": "12",
+                "l": "9.5",
+                "o": "10",
+                "n": "1m_BTC_USDT",
+                "w": False,
+            }
+        ],
     },
     "htx_swap": {"ch": "market.BTC-USDT.kline.1min", "ts": (T0 + 5) * 1000, "tick": HTX_CANDLE},
 }
@@ -106,20 +208,66 @@ STREAMED = {
 SAYS_NOT = {"deribit", "coinbase_international", "htx_swap"}
 """Venues whose stream does not say whether a candle is over."""
 PAID = {
-    "binance_futures": [{"symbol": "BTCUSDT", "fundingRate": "-0.0001", "fundingTime": T0 * 1000, "markPrice": "34287.5"}],
-    "binance_delivery": [{"symbol": "BTCUSD_PERP", "fundingRate": "-0.0001", "fundingTime": T0 * 1000, "markPrice": "34287.5"}],
-    "bybit": bybit({"symbol": "BTCUSDT", "fundingRate": "-0.0001", "fundingRateTimestamp": str(T0 * 1000)}),
-    "okx": okx({"instId": "BTC-USDT-SWAP", "fundingRate": "0.2", "realizedRate": "-0.0001", "fundingTime": str(T0 * 1000)}),
-    "deribit": {"result": [{"timestamp": T0 * 1000, "interest_1h": -0.0001, "interest_8h": 0.2, "index_price": 5}]},
-    "coinbase_international": {"result": [{"timestamp": T0 * 1000, "interest_1h": -0.0001, "interest_8h": 0.2}]},
-    "kraken_futures": {"result": "success", "rates": [{"timestamp": DATE, "fundingRate": -9.1, "relativeFundingRate": -0.0001}]},
-    "bitmex": [{"timestamp": DATE, "symbol": "XBTUSD", "fundingInterval": "2000-01-01T08:00:00.000Z", "fundingRate": -0.0001}],
+    "binance_futures": [
+        {
+            "symbol": "BTCUSDT",
+            "fundingRate": "-0.0001",
+            "fundingTime": T0 * 1000,
+            "markPrice": "34287.5",
+        }
+    ],
+    "binance_delivery": [
+        {
+            "symbol": "BTCUSD_PERP",
+            "fundingRate": "-0.0001",
+            "fundingTime": T0 * 1000,
+            "markPrice": "34287.5",
+        }
+    ],
+    "bybit": bybit(
+        {"symbol": "BTCUSDT", "fundingRate": "-0.0001", "fundingRateTimestamp": str(T0 * 1000)}
+    ),
+    "okx": okx(
+        {
+            "instId": "BTC-USDT-SWAP",
+            "fundingRate": "0.2",
+            "realizedRate": "-0.0001",
+            "fundingTime": str(T0 * 1000),
+        }
+    ),
+    "deribit": {
+        "result": [
+            {"timestamp": T0 * 1000, "interest_1h": -0.0001, "interest_8h": 0.2, "index_price": 5}
+        ]
+    },
+    "coinbase_international": {
+        "result": [{"timestamp": T0 * 1000, "interest_1h": -0.0001, "interest_8h": 0.2}]
+    },
+    "kraken_futures": {
+        "result": "success",
+        "rates": [{"timestamp": DATE, "fundingRate": -9.1, "relativeFundingRate": -0.0001}],
+    },
+    "bitmex": [
+        {
+            "timestamp": DATE,
+            "symbol": "XBTUSD",
+            "fundingInterval": "2000-01-01T08:00:00.000Z",
+            "fundingRate": -0.0001,
+        }
+    ],
     "gateio_futures": [{"t": T0, "r": "-0.0001"}],
     "htx_swap": {
         "status": "ok",
         "data": {
             "total_page": 1,
-            "data": [{"contract_code": "BTC-USDT", "funding_time": str(T0 * 1000), "funding_rate": "0.2", "realized_rate": "-0.0001"}],
+            "data": [
+                {
+                    "contract_code": "BTC-USDT",
+                    "funding_time": str(T0 * 1000),
+                    "funding_rate": "0.2",
+                    "realized_rate": "-0.0001",
+                }
+            ],
         },
         "ts": 5,
     },
@@ -148,24 +296,42 @@ def fundings_of(name, since_s=T0, until_s=T0 + 60):
 @pytest.mark.parametrize("name", VENUES)
 def test_a_candle_of_an_answer_has_its_beginning_its_prices_and_its_volume(name):
     (candle,) = read(name, candles_of(name), CANDLES[name])
-    assert (candle.instrument, candle.interval_s, candle.open_time_ns) == (InstrumentId(name, SYMBOLS[name]), 60, T0 * S)
-    assert tuple(map(float, (candle.open, candle.high, candle.low, candle.close, candle.volume))) == (10, 12, 9.5, 11.5, 7)
+    assert (candle.instrument, candle.interval_s, candle.open_time_ns) == (
+        InstrumentId(name, SYMBOLS[name]),
+        60,
+        T0 * S,
+    )
+    assert tuple(
+        map(float, (candle.open, candle.high, candle.low, candle.close, candle.volume))
+    ) == (10, 12, 9.5, 11.5, 7)
     assert candle.closed is (True if name in {"okx", "bitmex"} else None)
 
 
 @pytest.mark.parametrize("name", VENUES)
 def test_a_funding_of_the_past_is_the_rate_that_was_settled_and_when(name):
     (paid,) = read(name, fundings_of(name), PAID[name])
-    assert (paid.instrument, float(paid.rate), paid.time_ns) == (InstrumentId(name, SYMBOLS[name]), -0.0001, T0 * S)
+    assert (paid.instrument, float(paid.rate), paid.time_ns) == (
+        InstrumentId(name, SYMBOLS[name]),
+        -0.0001,
+        T0 * S,
+    )
     assert paid.mark == ("34287.5" if name.startswith("binance") else None)
 
 
 @pytest.mark.parametrize("name", sorted(STREAMED))
 def test_a_streamed_candle_is_the_same_and_says_whether_it_lasts(name):
     known, data = venue(name), json.dumps(STREAMED[name]).encode()
-    (candle,) = known.stream(known.endpoints).frame("c", gzip.compress(data) if name == "htx_swap" else data, 7)
-    assert (candle.instrument, candle.interval_s, candle.open_time_ns) == (InstrumentId(name, SYMBOLS[name]), 60, T0 * S)
-    assert tuple(map(float, (candle.open, candle.high, candle.low, candle.close, candle.volume))) == (10, 12, 9.5, 11.5, 7)
+    (candle,) = known.stream(known.endpoints).frame(
+        "c", gzip.compress(data) if name == "htx_swap" else data, 7
+    )
+    assert (candle.instrument, candle.interval_s, candle.open_time_ns) == (
+        InstrumentId(name, SYMBOLS[name]),
+        60,
+        T0 * S,
+    )
+    assert tuple(
+        map(float, (candle.open, candle.high, candle.low, candle.close, candle.volume))
+    ) == (10, 12, 9.5, 11.5, 7)
     assert candle.closed is (None if name in SAYS_NOT else name == "bitmex")
 
 
@@ -179,11 +345,17 @@ def test_candles_are_subscribed_by_who_names_them_and_by_nobody_else(name):
     asking = known.stream(known.endpoints, frozenset({"candles"}))
     words = ("kline", "candle", "chart", "Bin1m")
     assert not any(word in text for text in before for word in words)
-    assert any(word in text for text in _asked(asking, asking.plan([SYMBOLS[name]])) for word in words)
+    assert any(
+        word in text for text in _asked(asking, asking.plan([SYMBOLS[name]])) for word in words
+    )
 
 
 def _asked(adapter, plans):
-    return [text for plan in plans for text in (plan.url, *(frame.text for frame in adapter.opened(plan.name)))]
+    return [
+        text
+        for plan in plans
+        for text in (plan.url, *(frame.text for frame in adapter.opened(plan.name)))
+    ]
 
 
 @pytest.mark.parametrize("name", VENUES)
@@ -196,7 +368,9 @@ def test_a_length_that_the_venue_does_not_have_is_refused_by_name(name):
 def test_every_length_is_asked_for_and_its_address_says_which_it_was(name):
     for interval_s in rest_of(name).intervals:
         requests = candles_of(name, T0, T0 + 3 * 86_400, interval_s)
-        assert {(request.purpose, request.symbol, request.interval_s) for request in requests} == {("candles", SYMBOLS[name], interval_s)}
+        assert {(request.purpose, request.symbol, request.interval_s) for request in requests} == {
+            ("candles", SYMBOLS[name], interval_s)
+        }
         assert [rest_of(name).request_for(request.url) for request in requests] == list(requests)
     assert {request.purpose for request in fundings_of(name)} == {"funding_history"}
 
@@ -207,20 +381,28 @@ def test_a_long_span_is_asked_for_in_pages_and_an_empty_one_not_at_all(name):
     assert candles_of(name, T0, T0) == ()
 
 
-BAD = [("open", 0), ("high", 9), ("low", 12), ("close", -1), ("volume", -7), ("open", "NaN"), ("close", None)]
+BAD = [
+    ("open", 0),
+    ("high", 9),
+    ("low", 12),
+    ("close", -1),
+    ("volume", -7),
+    ("open", "NaN"),
+    ("close", None),
+]
 
 
 @pytest.mark.parametrize(("field", "value"), BAD)
 def test_a_candle_that_contradicts_itself_is_a_complaint_and_its_neighbour_is_read(field, value):
     good = CANDLES["bitmex"][0]
     outcomes = read("bitmex", candles_of("bitmex"), [{**good, field: value}, good])
-    assert [type(outcome) for outcome in outcomes] == [Complaint, Candle]
+    assert [type(outcome) for outcome in outcomes] == [InvalidInput, Candle]
 
 
 def test_columns_that_are_not_equally_long_are_no_candles():
     chart = {**DERIBIT_CHART, "close": [11.5]}
-    (complaint,) = read("deribit", candles_of("deribit"), {"result": chart})
-    assert "Expected columns of one length" in complaint.what
+    (invalid_input,) = read("deribit", candles_of("deribit"), {"result": chart})
+    assert "Expected columns of one length" in invalid_input.what
 
 
 def test_columns_are_candles_one_beside_the_other():
@@ -230,18 +412,25 @@ def test_columns_are_candles_one_beside_the_other():
 
 def test_fundings_of_kraken_are_rates_and_never_money():
     (paid,) = read("kraken_futures", fundings_of("kraken_futures"), PAID["kraken_futures"])
-    assert paid == FundingPaid(InstrumentId("kraken_futures", "PF_XBTUSD"), "-0.0001", T0 * S, None, 7)
+    assert paid == FundingPaid(
+        InstrumentId("kraken_futures", "PF_XBTUSD"), "-0.0001", T0 * S, None, 7
+    )
 
 
 def test_candles_without_a_known_length_are_complained_of():
     known = venue("bybit")
     rest = known.rest(known.endpoints)
     request = rest.request_for("https://api.bybit.com/v5/market/kline?symbol=BTCUSDT&interval=W")
-    (complaint,) = rest.read(request, 200, json.dumps(CANDLES["bybit"]).encode(), 7)
-    assert "known length" in complaint.what
+    (invalid_input,) = rest.read(request, 200, json.dumps(CANDLES["bybit"]).encode(), 7)
+    assert "known length" in invalid_input.what
 
 
-SPANS = st.tuples(st.integers(0, 10**7), st.integers(0, 10**7), st.sampled_from([60, 300, 3_600]), st.integers(1, 100))
+SPANS = st.tuples(
+    st.integers(0, 10**7),
+    st.integers(0, 10**7),
+    st.sampled_from([60, 300, 3_600]),
+    st.integers(1, 100),
+)
 
 
 @given(SPANS)

@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from perps_actors.market.events import BookTop, BookWithdrawn
-from perps_actors.venues.contract import Complaint, SendFrame
+from perps_actors.venues.contract import InvalidInput, SendFrame
 from perps_actors.venues.htx_swap.stream import HtxSwapStream
-from perps_actors.venues.renewed_book import PATIENCE_NS
+from perps_actors.venues.toolkit.stream_book import PATIENCE_NS
 from tests.venues.htx_frames import DELISTED, PUSHES, SNAPSHOT, STEP, packed
 
 BASE_MS = 1_790_000_000_000
@@ -23,7 +23,16 @@ RENEWED = [
 
 def depth(version, event="update", *, bids=(), asks=(), symbol="BTC-USDT", ms=None, topic=TOPIC):
     channel = f"market.{symbol}.{topic}"
-    tick = {"event": event, "version": version, "bids": bids, "asks": asks, "ch": channel, "ts": 1, "id": 1, "mrid": 1}
+    tick = {
+        "event": event,
+        "version": version,
+        "bids": bids,
+        "asks": asks,
+        "ch": channel,
+        "ts": 1,
+        "id": 1,
+        "mrid": 1,
+    }
     return {"ch": channel, "ts": BASE_MS + version if ms is None else ms, "tick": tick}
 
 
@@ -32,7 +41,11 @@ def snapshot(version, bids=((100, 1),), asks=((101, 1),), **more):
 
 
 def step(ms=BASE_MS, **sides):
-    return {"ch": "market.BTC-USD.depth.step0", "ts": ms, "tick": {"bids": [[100, 1]], "asks": [[101, 1]], "version": 1, **sides}}
+    return {
+        "ch": "market.BTC-USD.depth.step0",
+        "ts": ms,
+        "tick": {"bids": [[100, 1]], "asks": [[101, 1]], "version": 1, **sides},
+    }
 
 
 class Session:
@@ -50,7 +63,10 @@ class Session:
 
 
 def facts(outcomes):
-    return [(o.snapshot, o.bid, o.bid_size, o.ask, o.ask_size, o.bid_levels, o.ask_levels, o.sequence) for o in outcomes]
+    return [
+        (o.snapshot, o.bid, o.bid_size, o.ask, o.ask_size, o.bid_levels, o.ask_levels, o.sequence)
+        for o in outcomes
+    ]
 
 
 def is_withdrawn(outcomes, symbol="BTC-USDT"):
@@ -73,7 +89,9 @@ def test_a_snapshot_and_its_updates_make_the_book():
 def test_an_update_that_changes_nothing_moves_the_version_on():
     session = Session(snapshot(7))
     assert facts(session.hear(depth(8)))[0][-1] == 8
-    assert facts(session.hear(depth(9, bids=[[99, 0]]))) == [(False, "100", "1", "101", "1", 1, 1, 9)]
+    assert facts(session.hear(depth(9, bids=[[99, 0]]))) == [
+        (False, "100", "1", "101", "1", 1, 1, 9)
+    ]
 
 
 @pytest.mark.parametrize("version", [7, 9, 6, 1_000_000])
@@ -88,7 +106,9 @@ def test_a_version_that_is_not_the_next_withdraws_the_book_until_a_snapshot_rest
 
 def test_a_later_snapshot_replaces_the_book_whatever_its_version():
     session = Session(snapshot(7, bids=[[99, 1], [98, 1]]))
-    assert facts(session.hear(snapshot(3, bids=[[90, 2]]))) == [(True, "90", "2", "101", "1", 1, 1, 3)]
+    assert facts(session.hear(snapshot(3, bids=[[90, 2]]))) == [
+        (True, "90", "2", "101", "1", 1, 1, 3)
+    ]
 
 
 def test_updates_before_any_snapshot_are_not_a_book_and_ask_for_one_when_it_does_not_come():
@@ -104,7 +124,10 @@ def test_updates_before_any_snapshot_are_not_a_book_and_ask_for_one_when_it_does
     [
         (depth(8, bids=[[101, 1]]), "crossed"),
         (depth(8, ms=BASE_MS - 5_000), "venue time ran back"),
-        ({**depth(8, "snapshot"), "tick": {"event": "snapshot", "version": 8, "bids": [[1, 1]]}}, "without its sides"),
+        (
+            {**depth(8, "snapshot"), "tick": {"event": "snapshot", "version": 8, "bids": [[1, 1]]}},
+            "without its sides",
+        ),
         (snapshot(8, bids=[[102, 1]]), "crossed"),
     ],
     ids=["crossed", "backwards", "one side", "crossed snapshot"],
@@ -119,14 +142,18 @@ def test_a_suspect_book_is_withdrawn_at_once_and_its_stream_alone_subscribed_ane
 
 def test_a_side_may_be_empty():
     session = Session(snapshot(7))
-    assert facts(session.hear(depth(8, asks=[[101, 0]]))) == [(False, "100", "1", None, None, 1, 0, 8)]
+    assert facts(session.hear(depth(8, asks=[[101, 0]]))) == [
+        (False, "100", "1", None, None, 1, 0, 8)
+    ]
 
 
 def test_a_fault_of_one_book_leaves_its_neighbour_alone():
     session = Session(snapshot(7), snapshot(7, symbol="ETH-USDT"))
     session.hear(depth(9))
     assert session.adapter.depth("BTC-USDT", 1) == ([], [])
-    assert facts(session.hear(depth(8, symbol="ETH-USDT"))) == [(False, "100", "1", "101", "1", 1, 1, 8)]
+    assert facts(session.hear(depth(8, symbol="ETH-USDT"))) == [
+        (False, "100", "1", "101", "1", 1, 1, 8)
+    ]
 
 
 def test_the_end_of_a_connection_withdraws_the_books_that_it_fed_and_no_other():
@@ -134,7 +161,10 @@ def test_the_end_of_a_connection_withdraws_the_books_that_it_fed_and_no_other():
     session.hear(snapshot(7), "market-linear-0")
     session.hear(snapshot(7, symbol="ETH-USDT"), "market-linear-1")
     (withdrawn,) = session.adapter.closed("market-linear-0", 9)
-    assert (withdrawn.instrument.symbol, withdrawn.cause) == ("BTC-USDT", "connection market-linear-0 ended")
+    assert (withdrawn.instrument.symbol, withdrawn.cause) == (
+        "BTC-USDT",
+        "connection market-linear-0 ended",
+    )
     assert session.adapter.depth("ETH-USDT", 1) == ([("100", "1")], [("101", "1")])
     assert facts(session.hear(snapshot(1), "market-linear-0"))[0][-1] == 1
 
@@ -142,9 +172,13 @@ def test_the_end_of_a_connection_withdraws_the_books_that_it_fed_and_no_other():
 def test_a_frame_of_whole_books_replaces_the_book_each_time_and_has_no_version():
     session = Session()
     (first,) = session.hear(STEP)
-    assert first == BookTop(first.instrument, True, "13071.9", "38", "13081.9", "197", 2, 2, None, STEP["ts"] * MS, 1)
+    assert first == BookTop(
+        first.instrument, True, "13071.9", "38", "13081.9", "197", 2, 2, None, STEP["ts"] * MS, 1
+    )
     assert first.instrument == ("htx_swap", "BTC-USD")
-    assert facts(session.hear(step(STEP["ts"], bids=[]))) == [(True, None, None, "101", "1", 0, 1, None)]
+    assert facts(session.hear(step(STEP["ts"], bids=[]))) == [
+        (True, None, None, "101", "1", 0, 1, None)
+    ]
 
 
 def test_a_delisted_contracts_frames_say_nothing_and_take_away_a_book_that_was():
@@ -174,10 +208,14 @@ def test_two_depths_of_one_contract_are_two_books():
     session = Session(snapshot(7), snapshot(70, bids=[[50, 1]], topic="depth.size_20.high_freq"))
     assert session.adapter.depth("BTC-USDT", 1)[0] == [("50", "1")]
     assert facts(session.hear(depth(8))) == [(False, "100", "1", "101", "1", 1, 1, 8)]
-    assert facts(session.hear(depth(71, topic="depth.size_20.high_freq"))) == [(False, "50", "1", "101", "1", 1, 1, 71)]
+    assert facts(session.hear(depth(71, topic="depth.size_20.high_freq"))) == [
+        (False, "50", "1", "101", "1", 1, 1, 71)
+    ]
 
 
-CHANGES = st.lists(st.tuples(st.booleans(), st.integers(1, 40), st.integers(0, 3)), min_size=1, max_size=40)
+CHANGES = st.lists(
+    st.tuples(st.booleans(), st.integers(1, 40), st.integers(0, 3)), min_size=1, max_size=40
+)
 
 
 def applied(changes):
@@ -197,12 +235,15 @@ def applied(changes):
 
 def tops_of(session, frames):
     outcomes = [outcome for frame in frames for outcome in session.hear(frame)]
-    return [(o.bid and int(o.bid), o.ask and int(o.ask)) for o in outcomes if isinstance(o, BookTop)]
+    return [
+        (o.bid and int(o.bid), o.ask and int(o.ask)) for o in outcomes if isinstance(o, BookTop)
+    ]
 
 
 def frames_of(changes):
     updates = [
-        depth(version, **{"bids" if is_bid else "asks": [[price, size]]}) for version, (is_bid, price, size) in enumerate(changes, 2)
+        depth(version, **{"bids" if is_bid else "asks": [[price, size]]})
+        for version, (is_bid, price, size) in enumerate(changes, 2)
     ]
     return [snapshot(1, bids=[[20, 1]], asks=[[21, 1]]), *updates]
 
@@ -215,11 +256,19 @@ def test_the_book_is_the_sum_of_its_changes_until_it_crosses(changes):
 
 @given(CHANGES, st.data())
 @settings(deadline=None)
-def test_any_update_that_is_lost_doubled_or_late_makes_no_top_that_the_venue_did_not_have(changes, data):
+def test_any_update_that_is_lost_doubled_or_late_makes_no_top_that_the_venue_did_not_have(
+    changes, data
+):
     frames = frames_of(changes)
     at = data.draw(st.integers(1, len(frames) - 1))
     spoiled = data.draw(
-        st.sampled_from([frames[:at] + frames[at + 1 :], frames[:at] + frames[at - 1 :], [*frames[:at], *frames[at + 1 :], frames[at]]])
+        st.sampled_from(
+            [
+                frames[:at] + frames[at + 1 :],
+                frames[:at] + frames[at - 1 :],
+                [*frames[:at], *frames[at + 1 :], frames[at]],
+            ]
+        )
     )
     true = applied(changes)
     seen = tops_of(Session(), spoiled)
@@ -237,11 +286,20 @@ def test_frames_that_are_torn_mixed_up_or_changed_raise_nothing_and_the_next_sna
         for _ in range(data.draw(st.integers(0, 3))):
             at = data.draw(st.integers(0, len(text) - 1))
             text[at : at + data.draw(st.integers(0, 9))] = data.draw(
-                st.binary(max_size=4) | st.sampled_from([b"0", b"null", b"[", b"-", b'"', b"9" * 20])
+                st.binary(max_size=4)
+                | st.sampled_from([b"0", b"null", b"[", b"-", b'"', b"9" * 20])
             )
         whole = packed(text.decode("latin-1")) if data.draw(st.booleans()) else bytes(text)
-        adapter.frame("c", whole[: data.draw(st.integers(0, len(whole)))] if data.draw(st.booleans()) else whole, 1)
+        adapter.frame(
+            "c",
+            whole[: data.draw(st.integers(0, len(whole)))] if data.draw(st.booleans()) else whole,
+            1,
+        )
     later = {**SNAPSHOT, "ts": SNAPSHOT["ts"] + 10**12}
-    outcomes = [o for o in adapter.frame("c", packed(later), 2) if not isinstance(o, SendFrame | Complaint)]
+    outcomes = [
+        o
+        for o in adapter.frame("c", packed(later), 2)
+        if not isinstance(o, SendFrame | InvalidInput)
+    ]
     assert [(type(o), o.bid, o.ask) for o in outcomes] == [(BookTop, "86859.8", "86859.9")]
     assert adapter.depth("BTC-USDT", 1) == ([("86859.8", "6172")], [("86859.9", "817")])

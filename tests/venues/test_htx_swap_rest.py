@@ -13,7 +13,7 @@ from perps_actors.errors import VenueError
 from perps_actors.market.events import BookTop, Funding, OpenInterest, Touch, VenueMark
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.transport.wire import HttpRequest
-from perps_actors.venues.contract import Complaint, Endpoints
+from perps_actors.venues.contract import Endpoints, InvalidInput
 from perps_actors.venues.htx_swap.rest import HtxSwapRest
 
 REST = HtxSwapRest()
@@ -30,7 +30,13 @@ RATE = {
     "estimated_rate": None, "funding_rate": "-0.000017417222787085", "contract_code": "BTC-USDT", "symbol": "BTC", "fee_asset": "USDT",
     "funding_time": "1787184000000", "next_funding_time": None, "trade_partition": "USDT",
 }  # fmt: skip
-INDEX = {"status": "ok", "ts": 9, "data": [{"index_price": 86812.90428571429, "index_ts": 1790134800000, "contract_code": "BTC-USDT"}]}
+INDEX = {
+    "status": "ok",
+    "ts": 9,
+    "data": [
+        {"index_price": 86812.90428571429, "index_ts": 1790134800000, "contract_code": "BTC-USDT"}
+    ],
+}
 INTEREST = {
     "status": "ok", "ts": 1790134800000,
     "data": [{"volume": 31034739, "amount": 31034.739, "value": 2104319788.3167, "contract_code": "BTC-USDT", "trade_volume": 5}],
@@ -70,42 +76,72 @@ def test_quotes_are_one_request_a_family_for_one_symbol_or_for_all():
     base = "https://api.hbdm.com"
     assert REST.quotes(["BTC-USDT", "BTC-USD", "ETH-USDT", "BTC-USDT"]) == (
         HttpRequest(url=f"{base}/linear-swap-ex/market/bbo", purpose="quotes"),
-        HttpRequest(url=f"{base}/swap-ex/market/bbo?contract_code=BTC-USD", purpose="quotes", symbol="BTC-USD"),
+        HttpRequest(
+            url=f"{base}/swap-ex/market/bbo?contract_code=BTC-USD",
+            purpose="quotes",
+            symbol="BTC-USD",
+        ),
     )
 
 
 def test_each_row_of_quotes_is_a_touch_at_its_own_time_and_may_lack_a_side():
     assert read(asked(), BBO) == [
         Touch(BTC, "48508.9", "95", "48511.6", "91", None, 1638754361719 * MS, 7),
-        Touch(InstrumentId("htx_swap", "ETH-USDT"), "4000.1", "5", None, None, None, 1638754361720 * MS, 7),
+        Touch(
+            InstrumentId("htx_swap", "ETH-USDT"),
+            "4000.1",
+            "5",
+            None,
+            None,
+            None,
+            1638754361720 * MS,
+            7,
+        ),
     ]
 
 
 @pytest.mark.parametrize(
-    "bad", [{**BBO["ticks"][0], "ask": [1, 1]}, {**BBO["ticks"][0], "bid": ["x", 1]}, {"contract_code": ""}, None, 7, []]
+    "bad",
+    [
+        {**BBO["ticks"][0], "ask": [1, 1]},
+        {**BBO["ticks"][0], "bid": ["x", 1]},
+        {"contract_code": ""},
+        None,
+        7,
+        [],
+    ],
 )
 def test_one_bad_row_is_a_complaint_and_its_neighbour_is_read(bad):
-    complaint, touch = read(asked(), {**BBO, "ticks": [bad, BBO["ticks"][1]]})
-    assert isinstance(complaint, Complaint)
+    invalid_input, touch = read(asked(), {**BBO, "ticks": [bad, BBO["ticks"][1]]})
+    assert isinstance(invalid_input, InvalidInput)
     assert touch.bid == "4000.1"
 
 
 @pytest.mark.parametrize("data", [RATE, [RATE]], ids=["of one", "of all"])
 def test_a_rate_over_rest_is_paid_at_its_funding_time(data):
     (request,) = REST.poll("funding", ["BTC-USDT"])
-    assert request.url.endswith("/linear-swap-api/v1/swap_batch_funding_rate?contract_code=BTC-USDT")
+    assert request.url.endswith(
+        "/linear-swap-api/v1/swap_batch_funding_rate?contract_code=BTC-USDT"
+    )
     assert read(request, {"status": "ok", "data": data, "ts": 1787180000000}) == [
         Funding(BTC, "-0.000017417222787085", None, 1787184000000 * MS, None, 1787180000000 * MS, 7)
     ]
 
 
 def test_the_address_of_one_rate_is_known_too():
-    assert REST.request_for("https://api.hbdm.com/swap-api/v1/swap_funding_rate?contract_code=BTC-USD").purpose == "funding"
+    assert (
+        REST.request_for(
+            "https://api.hbdm.com/swap-api/v1/swap_funding_rate?contract_code=BTC-USD"
+        ).purpose
+        == "funding"
+    )
 
 
 def test_an_index_price_has_the_time_at_which_it_was_computed():
     (request,) = REST.poll("index", ["BTC-USDT", "ETH-USDT"])
-    assert read(request, INDEX) == [VenueMark(BTC, None, "86812.90428571429", 1790134800000 * MS, 7)]
+    assert read(request, INDEX) == [
+        VenueMark(BTC, None, "86812.90428571429", 1790134800000 * MS, 7)
+    ]
 
 
 def test_open_interest_counts_contracts():
@@ -115,13 +151,21 @@ def test_open_interest_counts_contracts():
 
 def test_a_mark_is_the_close_of_the_latest_candle():
     request = REST.poll("mark", ["BTC-USD"])[0]
-    assert request.url == "https://api.hbdm.com/index/market/history/swap_mark_price_kline?contract_code=BTC-USD&period=1min&size=1"
-    assert read(REST.poll("mark", ["BTC-USDT"])[0], KLINE) == [VenueMark(BTC, "31078.68", None, 1611106791703 * MS, 7)]
+    assert (
+        request.url
+        == "https://api.hbdm.com/index/market/history/swap_mark_price_kline?contract_code=BTC-USD&period=1min&size=1"
+    )
+    assert read(REST.poll("mark", ["BTC-USDT"])[0], KLINE) == [
+        VenueMark(BTC, "31078.68", None, 1611106791703 * MS, 7)
+    ]
 
 
 def test_a_depth_answer_is_a_book():
     request = REST.depth("BTC-USDT")
-    assert request.url == "https://api.hbdm.com/linear-swap-ex/market/depth?contract_code=BTC-USDT&type=step0"
+    assert (
+        request.url
+        == "https://api.hbdm.com/linear-swap-ex/market/depth?contract_code=BTC-USDT&type=step0"
+    )
     assert read(request, DEPTH) == [
         BookTop(BTC, True, "1668.67", "3046", "1668.7", "12", 2, 1, None, 1686922525400 * MS, 7),
     ]
@@ -132,7 +176,11 @@ def test_every_address_that_is_asked_is_recognised_on_whatever_host():
     symbols = ["BTC-USDT", "BTC-USD"]
     requests = [
         *rest.quotes(symbols),
-        *(request for what in ("mark", "index", "funding", "open_interest") for request in rest.poll(what, symbols)),
+        *(
+            request
+            for what in ("mark", "index", "funding", "open_interest")
+            for request in rest.poll(what, symbols)
+        ),
     ]
     requests += [rest.depth(symbol) for symbol in symbols]
     for request in (*requests, *rest.instruments()):
@@ -144,19 +192,24 @@ def test_every_address_that_is_asked_is_recognised_on_whatever_host():
 @pytest.mark.parametrize(
     "refusal",
     [
-        {"ts": 1, "status": "error", "err-code": "invalid-parameter", "err-msg": "contract_code data error or empty"},
+        {
+            "ts": 1,
+            "status": "error",
+            "err-code": "invalid-parameter",
+            "err-msg": "contract_code data error or empty",
+        },
         {"status": "error", "err_code": 1014, "err_msg": "This contract doesnt exist.", "ts": 1},
     ],
 )
 def test_a_refusal_with_status_200_is_a_complaint_in_the_venues_words(refusal):
-    (complaint,) = read(asked(), refusal)
-    assert (refusal.get("err-msg") or refusal["err_msg"])[:20] in complaint.what
+    (invalid_input,) = read(asked(), refusal)
+    assert (refusal.get("err-msg") or refusal["err_msg"])[:20] in invalid_input.what
 
 
 @pytest.mark.parametrize("status", [None, 404, 429, 503])
 def test_an_answer_that_failed_is_a_complaint(status):
-    (complaint,) = read(asked(), BBO, status)
-    assert isinstance(complaint, Complaint)
+    (invalid_input,) = read(asked(), BBO, status)
+    assert isinstance(invalid_input, InvalidInput)
 
 
 ALL = [
@@ -172,24 +225,49 @@ ALL = [
 
 @given(
     st.sampled_from(ALL),
-    st.binary(max_size=60) | st.sampled_from([BBO, INDEX, INTEREST, DEPTH, KLINE]).map(lambda a: json.dumps(a).encode()),
+    st.binary(max_size=60)
+    | st.sampled_from([BBO, INDEX, INTEREST, DEPTH, KLINE]).map(lambda a: json.dumps(a).encode()),
 )
 def test_an_answer_to_another_question_or_to_none_is_read_or_complained_of(request, body):
     for outcome in read(request, body):
-        assert isinstance(outcome, Complaint | Touch | VenueMark | OpenInterest | BookTop)
+        assert isinstance(outcome, InvalidInput | Touch | VenueMark | OpenInterest | BookTop)
 
 
 def test_a_linear_swap_is_so_much_of_its_base_coin_and_a_coin_margined_one_so_many_dollars():
-    linear, inverse = REST.read_instruments(json.dumps({"status": "ok", "data": [LINEAR_ROW, INVERSE_ROW], "ts": 1}).encode())
-    assert (linear.canonical, linear.base, linear.quote, linear.margin) == ("BTC-USDT-PERP", "BTC", "USDT", "USDT")
-    assert (linear.tick, linear.lot, linear.contract_size) == (Decimal("0.1"), Decimal(1), Decimal("0.001"))
+    linear, inverse = REST.read_instruments(
+        json.dumps({"status": "ok", "data": [LINEAR_ROW, INVERSE_ROW], "ts": 1}).encode()
+    )
+    assert (linear.canonical, linear.base, linear.quote, linear.margin) == (
+        "BTC-USDT-PERP",
+        "BTC",
+        "USDT",
+        "USDT",
+    )
+    assert (linear.tick, linear.lot, linear.contract_size) == (
+        Decimal("0.1"),
+        Decimal(1),
+        Decimal("0.001"),
+    )
     assert (linear.linear, linear.perpetual, linear.trading) == (True, True, True)
-    assert (inverse.canonical, inverse.margin, inverse.contract_size, inverse.linear) == ("BTC-USD-PERP", "BTC", Decimal(100), False)
+    assert (inverse.canonical, inverse.margin, inverse.contract_size, inverse.linear) == (
+        "BTC-USD-PERP",
+        "BTC",
+        Decimal(100),
+        False,
+    )
 
 
 def test_a_dated_contract_is_named_by_its_day_a_suspended_one_does_not_trade_and_a_bad_row_is_left_out():
-    rows = [{**LINEAR_ROW, "contract_code": "BTC-USDT-261225"}, {**LINEAR_ROW, "contract_status": 3}]
-    bad = [None, {**LINEAR_ROW, "price_tick": 0}, {**LINEAR_ROW, "contract_size": "x"}, {**LINEAR_ROW, "contract_code": "BTC"}]
+    rows = [
+        {**LINEAR_ROW, "contract_code": "BTC-USDT-261225"},
+        {**LINEAR_ROW, "contract_status": 3},
+    ]
+    bad = [
+        None,
+        {**LINEAR_ROW, "price_tick": 0},
+        {**LINEAR_ROW, "contract_size": "x"},
+        {**LINEAR_ROW, "contract_code": "BTC"},
+    ]
     found = REST.read_instruments(json.dumps({"status": "ok", "data": rows + bad}).encode())
     assert [(one.canonical, one.perpetual, one.trading) for one in found] == [
         ("BTC-USDT-261225", False, True),
@@ -197,7 +275,9 @@ def test_a_dated_contract_is_named_by_its_day_a_suspended_one_does_not_trade_and
     ]
 
 
-@pytest.mark.parametrize("body", [b"", b"[]", b'{"status":"error","err_code":1}', b'{"status":"ok","data":7}'])
+@pytest.mark.parametrize(
+    "body", [b"", b"[]", b'{"status":"error","err_code":1}', b'{"status":"ok","data":7}']
+)
 def test_an_answer_that_is_no_list_of_instruments_is_refused(body):
     with pytest.raises(VenueError, match="Expected a list of instruments"):
         REST.read_instruments(body)

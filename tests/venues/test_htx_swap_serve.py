@@ -13,14 +13,14 @@ from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.numbers import DecimalText
 from perps_actors.simulator.market import contract
 from perps_actors.simulator.sides import side_of
-from perps_actors.venues.contract import Complaint, SendFrame
+from perps_actors.simulator.venue_contract import Depth
+from perps_actors.simulator.venues.htx_swap.rest import HtxRequests, HtxRestSide
+from perps_actors.simulator.venues.htx_swap.session import HtxSession
+from perps_actors.simulator.venues.htx_swap.stream import HtxStreams
+from perps_actors.venues.contract import InvalidInput, SendFrame
 from perps_actors.venues.htx_swap.families import INVERSE, LINEAR
 from perps_actors.venues.htx_swap.rest import HtxSwapRest
-from perps_actors.venues.htx_swap.serve import HtxStreams
-from perps_actors.venues.htx_swap.serve_rest import HtxRequests, HtxRestSide
-from perps_actors.venues.htx_swap.serve_session import HtxSession
 from perps_actors.venues.htx_swap.stream import HtxSwapStream
-from perps_actors.venues.serving import Depth
 from tests.venues.htx_frames import BBO, DELISTED, MARK, PUSHES, SNAPSHOT, STEP, TRADES, packed
 
 SERVE, REST = HtxStreams(), HtxRestSide()
@@ -36,7 +36,13 @@ def number(text: str) -> DecimalText:
     return DecimalText(text)
 
 
-BOOK = Depth("BTC-USDT", 77, tuple((f"{price}.0", "1") for price in range(240, 40, -1)), (("241.50", "2"),), AT)
+BOOK = Depth(
+    "BTC-USDT",
+    77,
+    tuple((f"{price}.0", "1") for price in range(240, 40, -1)),
+    (("241.50", "2"),),
+    AT,
+)
 TOUCH = Touch(BTC, number("240.0"), number("1"), number("241.50"), number("2"), None, AT, AT)
 MARK_OF_BTC = VenueMark(BTC, number("240.4"), number("240.30"), AT, AT)
 FUNDING_OF_BTC = Funding(BTC, number("-0.00010"), None, AT + S - AT % S, None, AT, AT)
@@ -51,7 +57,10 @@ class TwoContracts:
 
     def instruments(self):
         terms = side_of("htx_swap").terms
-        return [contract("htx_swap", each.symbol, terms, tick=Decimal("0.1"), lot=Decimal(1)) for each in (BTC, COIN)]
+        return [
+            contract("htx_swap", each.symbol, terms, tick=Decimal("0.1"), lot=Decimal(1))
+            for each in (BTC, COIN)
+        ]
 
     def depth(self, symbol):
         return self._book if symbol == BTC.symbol else None
@@ -76,9 +85,15 @@ def say(session: HtxSession, **request) -> list[dict]:
 
 
 def topics(symbol: str) -> dict[str, tuple[str, ...]]:
-    market, notification = (COIN_MARKET, COIN_NOTIFICATIONS) if symbol == COIN.symbol else (MARKET, NOTIFICATIONS)
+    market, notification = (
+        (COIN_MARKET, COIN_NOTIFICATIONS) if symbol == COIN.symbol else (MARKET, NOTIFICATIONS)
+    )
     return {
-        market: (f"market.{symbol}.depth.size_150.high_freq", f"market.{symbol}.bbo", f"market.{symbol}.trade.detail"),
+        market: (
+            f"market.{symbol}.depth.size_150.high_freq",
+            f"market.{symbol}.bbo",
+            f"market.{symbol}.trade.detail",
+        ),
         INDICES: (f"market.{symbol}.mark_price.1min", f"market.{symbol}.index.1min"),
         notification: (f"public.{symbol}.funding_rate", f"public.{symbol}.liquidation_orders"),
     }
@@ -102,7 +117,9 @@ def test_a_path_that_serves_no_streams_is_refused(path: str) -> None:
 
 
 @pytest.mark.parametrize("symbol", ["BTC-USDT", "BTC-USD"])
-def test_a_topic_is_granted_on_the_path_of_its_kind_and_family_and_refused_on_every_other(symbol: str) -> None:
+def test_a_topic_is_granted_on_the_path_of_its_kind_and_family_and_refused_on_every_other(
+    symbol: str,
+) -> None:
     granted = {
         (path, topic)
         for path in PATHS
@@ -110,21 +127,31 @@ def test_a_topic_is_granted_on_the_path_of_its_kind_and_family_and_refused_on_ev
         for topic in several
         if not refused(say(HtxSession(path), **asked(path, topic))[0])
     }
-    assert granted == {(path, topic) for path, several in topics(symbol).items() for topic in several}
+    assert granted == {
+        (path, topic) for path, several in topics(symbol).items() for topic in several
+    }
 
 
 def test_a_topic_of_a_market_is_acknowledged_under_the_clients_id_and_can_be_left() -> None:
     session, topic = HtxSession(MARKET), "market.BTC-USDT.bbo"
-    assert say(session, sub="market.btc-usdt.bbo", id="id1") == [{"id": "id1", "status": "ok", "subbed": topic}]
+    assert say(session, sub="market.btc-usdt.bbo", id="id1") == [
+        {"id": "id1", "status": "ok", "subbed": topic}
+    ]
     assert session.streams() == ("bbo:BTC-USDT",)
     assert say(session, sub=topic, id="id2")[0]["status"] == "ok"
     assert say(session, unsub=topic, id="id3") == [{"id": "id3", "status": "ok", "unsubbed": topic}]
     assert session.streams() == ()
     (refusal,) = say(session, unsub=topic)
-    assert (refusal["status"], refusal["err-code"], refusal["err-msg"]) == ("error", "bad-request", f"unsub with not subbed topic {topic}")
+    assert (refusal["status"], refusal["err-code"], refusal["err-msg"]) == (
+        "error",
+        "bad-request",
+        f"unsub with not subbed topic {topic}",
+    )
 
 
-def test_a_book_is_one_stream_whatever_depth_it_is_asked_for_and_is_left_with_the_last_of_them() -> None:
+def test_a_book_is_one_stream_whatever_depth_it_is_asked_for_and_is_left_with_the_last_of_them() -> (
+    None
+):
     session = HtxSession(COIN_MARKET)
     for depth in ("step0", "size_20.high_freq"):
         say(session, sub=f"market.BTC-USD.depth.{depth}")
@@ -178,8 +205,14 @@ def test_notifications_are_acknowledged_under_the_clients_id_and_refused_by_numb
     ("request_", "answer"),
     [
         ({"op": "sub"}, {"op": "sub", "topic": "", "err-code": 2040}),
-        ({"op": "sub", "topic": ["x"], "cid": 7}, {"op": "sub", "cid": "", "topic": "", "err-code": 2040}),
-        ({"op": "sub", "topic": "public.*.funding_rate"}, {"op": "sub", "topic": "public.*.funding_rate", "err-code": 2010}),
+        (
+            {"op": "sub", "topic": ["x"], "cid": 7},
+            {"op": "sub", "cid": "", "topic": "", "err-code": 2040},
+        ),
+        (
+            {"op": "sub", "topic": "public.*.funding_rate"},
+            {"op": "sub", "topic": "public.*.funding_rate", "err-code": 2010},
+        ),
         (
             {"op": "sub", "topic": "public.BTC-USDT.funding_rate.x"},
             {"op": "sub", "topic": "public.BTC-USDT.funding_rate.x", "err-code": 2010},
@@ -189,7 +222,9 @@ def test_notifications_are_acknowledged_under_the_clients_id_and_refused_by_numb
         ({"sub": "market.BTC-USDT.bbo"}, {"op": "error"}),
     ],
 )
-def test_a_malformed_request_for_notifications_is_refused_and_changes_nothing(request_: dict, answer: dict) -> None:
+def test_a_malformed_request_for_notifications_is_refused_and_changes_nothing(
+    request_: dict, answer: dict
+) -> None:
     session = HtxSession(NOTIFICATIONS)
     (said,) = say(session, **request_)
     assert said.items() >= answer.items()
@@ -198,21 +233,31 @@ def test_a_malformed_request_for_notifications_is_refused_and_changes_nothing(re
 
 def test_the_adapter_complains_of_every_refusal_and_of_no_acknowledgement() -> None:
     adapter = HtxSwapStream()
-    for path, topic in ((MARKET, "market.BTC-USDT.bbo"), (NOTIFICATIONS, "public.BTC-USDT.funding_rate")):
+    for path, topic in (
+        (MARKET, "market.BTC-USDT.bbo"),
+        (NOTIFICATIONS, "public.BTC-USDT.funding_rate"),
+    ):
         session = HtxSession(path)
         (granted,) = session.receive(json.dumps(asked(path, topic)))
         assert list(adapter.frame("c", session.packed(granted.encode()), 1)) == []
-        for request in ({"sub": "market.BTC-USD.bbo"}, {"op": "sub", "topic": "x"}, {"op": "auth"}, []):
+        for request in (
+            {"sub": "market.BTC-USD.bbo"},
+            {"op": "sub", "topic": "x"},
+            {"op": "auth"},
+            [],
+        ):
             (refusal,) = session.receive(json.dumps(request))
-            (complaint,) = adapter.frame("c", session.packed(refusal.encode()), 1)
-            assert isinstance(complaint, Complaint), refusal
+            (invalid_input,) = adapter.frame("c", session.packed(refusal.encode()), 1)
+            assert isinstance(invalid_input, InvalidInput), refusal
 
 
 # --- pings
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_a_client_that_answers_is_pinged_on_and_one_that_leaves_four_pings_unanswered_is_given_up(path: str) -> None:
+def test_a_client_that_answers_is_pinged_on_and_one_that_leaves_four_pings_unanswered_is_given_up(
+    path: str,
+) -> None:
     session, adapter = HtxSession(path), HtxSwapStream()
     for second in range(0, 100, 5):
         ping = session.ping(AT + second * S)
@@ -236,7 +281,9 @@ def test_a_pong_with_another_number_answers_no_ping(path: str, pong) -> None:
     session = HtxSession(path)
     for second in range(4):
         session.ping(AT + second * S)
-        assert say(session, **({"pong": pong} if path == MARKET else {"op": "pong", "ts": pong})) == []
+        assert (
+            say(session, **({"pong": pong} if path == MARKET else {"op": "pong", "ts": pong})) == []
+        )
     with pytest.raises(VenueError):
         session.ping(AT + 5 * S)
 
@@ -256,7 +303,9 @@ def test_a_ping_of_the_client_is_not_answered() -> None:
 # --- what is sent
 
 
-def test_all_that_goes_out_is_one_gzip_file_and_what_was_recorded_packed_is_not_packed_again() -> None:
+def test_all_that_goes_out_is_one_gzip_file_and_what_was_recorded_packed_is_not_packed_again() -> (
+    None
+):
     session = HtxSession(MARKET)
     assert gzip.decompress(session.packed(b'{"ping":1}')) == b'{"ping":1}'
     assert session.packed(packed(BBO)) == packed(BBO)
@@ -267,16 +316,32 @@ def test_what_the_adapter_subscribes_is_what_is_sent(instrument: InstrumentId) -
     adapter, symbol, carried = HtxSwapStream(), instrument.symbol, set()
     for plan in adapter.plan([symbol]):
         session = HtxSession(plan.url.removeprefix("wss://api.hbdm.com"))
-        answers = [json.loads(answer) for sent in adapter.opened(plan.name) for answer in session.receive(sent.text)]
+        answers = [
+            json.loads(answer)
+            for sent in adapter.opened(plan.name)
+            for answer in session.receive(sent.text)
+        ]
         assert not any(map(refused, answers))
         carried |= set(session.streams())
-        assert {SERVE.route_of(stream) for stream in session.streams()} == {plan.url.removeprefix("wss://api.hbdm.com")}
+        assert {SERVE.route_of(stream) for stream in session.streams()} == {
+            plan.url.removeprefix("wss://api.hbdm.com")
+        }
     book = msgspec.structs.replace(BOOK, symbol=symbol)
-    touch, trade = msgspec.structs.replace(TOUCH, instrument=instrument), Trade(instrument, "buy", number("31"), number("1"), "9", AT, AT)
-    marked = SERVE.mark_frames(
-        msgspec.structs.replace(MARK_OF_BTC, instrument=instrument), msgspec.structs.replace(FUNDING_OF_BTC, instrument=instrument)
+    touch, trade = (
+        msgspec.structs.replace(TOUCH, instrument=instrument),
+        Trade(instrument, "buy", number("31"), number("1"), "9", AT, AT),
     )
-    sent = [SERVE.snapshot_frame(book), *SERVE.depth_frames(book), SERVE.touch_frame(touch, 1), SERVE.trade_frame(trade), *marked]
+    marked = SERVE.mark_frames(
+        msgspec.structs.replace(MARK_OF_BTC, instrument=instrument),
+        msgspec.structs.replace(FUNDING_OF_BTC, instrument=instrument),
+    )
+    sent = [
+        SERVE.snapshot_frame(book),
+        *SERVE.depth_frames(book),
+        SERVE.touch_frame(touch, 1),
+        SERVE.trade_frame(trade),
+        *marked,
+    ]
     assert {stream for stream, _ in sent} == carried - {f"liquidation_orders:{symbol}"}
     assert [SERVE.stream_of(frame) for _, frame in sent] == [stream for stream, _ in sent]
 
@@ -286,15 +351,28 @@ def test_the_adapter_reads_from_the_frames_what_was_put_into_them() -> None:
     trade = Trade(BTC, "sell", number("30.50"), number("2"), "131602265000", AT, AT)
     assert list(adapter.frame("c", SERVE.trade_frame(trade)[1], AT)) == [trade]
     assert list(adapter.frame("c", SERVE.touch_frame(TOUCH, 5)[1], AT)) == [TOUCH]
-    told = [outcome for _, frame in SERVE.mark_frames(MARK_OF_BTC, FUNDING_OF_BTC) for outcome in adapter.frame("c", frame, AT)]
-    assert [(mark.mark, mark.index) for mark in told if isinstance(mark, VenueMark)] == [(None, "240.30"), ("240.4", "240.30")]
+    told = [
+        outcome
+        for _, frame in SERVE.mark_frames(MARK_OF_BTC, FUNDING_OF_BTC)
+        for outcome in adapter.frame("c", frame, AT)
+    ]
+    assert [(mark.mark, mark.index) for mark in told if isinstance(mark, VenueMark)] == [
+        (None, "240.30"),
+        ("240.4", "240.30"),
+    ]
     assert [funding for funding in told if isinstance(funding, Funding)] == [FUNDING_OF_BTC]
 
 
-def test_a_side_that_is_not_known_is_not_told_and_neither_is_what_is_not_known_of_mark_and_funding() -> None:
-    (touch,) = HtxSwapStream().frame("c", SERVE.touch_frame(msgspec.structs.replace(TOUCH, bid=None, bid_size=None), 1)[1], AT)
+def test_a_side_that_is_not_known_is_not_told_and_neither_is_what_is_not_known_of_mark_and_funding() -> (
+    None
+):
+    (touch,) = HtxSwapStream().frame(
+        "c", SERVE.touch_frame(msgspec.structs.replace(TOUCH, bid=None, bid_size=None), 1)[1], AT
+    )
     assert (touch.bid, touch.ask) == (None, "241.50")
-    frames = SERVE.mark_frames(VenueMark(BTC, number("1"), None, AT, AT), Funding(BTC, None, None, None, None, AT, AT))
+    frames = SERVE.mark_frames(
+        VenueMark(BTC, number("1"), None, AT, AT), Funding(BTC, None, None, None, None, AT, AT)
+    )
     assert [stream for stream, _ in frames] == ["mark_price:BTC-USDT"]
 
 
@@ -303,7 +381,11 @@ def test_the_adapter_builds_the_book_that_was_served() -> None:
     change = Depth("BTC-USDT", 78, (("240.0", "0"), ("239.0", "5")), (), AT + 1_000_000)
     frames = [SERVE.snapshot_frame(BOOK)[1], SERVE.depth_frames(change)[0][1]]
     tops = [outcome for frame in frames for outcome in adapter.frame("c", frame, AT)]
-    assert [(top.snapshot, top.bid, top.bid_size, top.ask, top.sequence) for top in tops if isinstance(top, BookTop)] == [
+    assert [
+        (top.snapshot, top.bid, top.bid_size, top.ask, top.sequence)
+        for top in tops
+        if isinstance(top, BookTop)
+    ] == [
         (True, "240.0", "1", "241.50", 77),
         (False, "239.0", "5", "241.50", 78),
     ]
@@ -316,10 +398,14 @@ def test_what_serve_writes_it_reads_back_packed_or_not() -> None:
     change = Depth("BTC-USDT", 80, (("30.10", "0"),), (("31", "25"),), AT, previous=79)
     ((_, frame),) = SERVE.depth_frames(change)
     assert SERVE.read_depth(frame) == SERVE.read_depth(gzip.compress(frame)) == change
-    assert SERVE.read_depth(SERVE.snapshot_frame(BOOK)[1]) == msgspec.structs.replace(BOOK, whole=True)
+    assert SERVE.read_depth(SERVE.snapshot_frame(BOOK)[1]) == msgspec.structs.replace(
+        BOOK, whole=True
+    )
     assert SERVE.read_touch(gzip.compress(SERVE.touch_frame(TOUCH, 1)[1])) == TOUCH
     _, (_, marked), _ = SERVE.mark_frames(MARK_OF_BTC, FUNDING_OF_BTC)
-    assert SERVE.read_mark(gzip.compress(marked))[0] == VenueMark(BTC, number("240.4"), None, AT, AT)
+    assert SERVE.read_mark(gzip.compress(marked))[0] == VenueMark(
+        BTC, number("240.4"), None, AT, AT
+    )
 
 
 def test_a_captured_frame_belongs_to_the_stream_of_its_topic_also_when_its_end_is_damaged() -> None:
@@ -330,8 +416,20 @@ def test_a_captured_frame_belongs_to_the_stream_of_its_topic_also_when_its_end_i
     assert [SERVE.stream_of(packed(frame)) for frame in PUSHES] == streams
     assert [SERVE.stream_of(packed(frame)[:-12]) for frame in PUSHES] == streams
     assert [SERVE.stream_of(json.dumps(frame).encode()) for frame in PUSHES] == streams
-    assert [SERVE.channel_of(stream) for stream in streams] == [*["book"] * 3, "touch", "trades", "mark", "other", "other", "other"]
-    assert [SERVE.symbol_of(stream) for stream in streams[:3]] == ["BTC-USDT", "BTC-USD", "AKRO-USD"]
+    assert [SERVE.channel_of(stream) for stream in streams] == [
+        *["book"] * 3,
+        "touch",
+        "trades",
+        "mark",
+        "other",
+        "other",
+        "other",
+    ]
+    assert [SERVE.symbol_of(stream) for stream in streams[:3]] == [
+        "BTC-USDT",
+        "BTC-USD",
+        "AKRO-USD",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -339,7 +437,15 @@ def test_a_captured_frame_belongs_to_the_stream_of_its_topic_also_when_its_end_i
     [
         packed({"ping": 1790134831961}),
         packed({"id": "id1", "status": "ok", "subbed": "market.BTC-USDT.bbo", "ts": 1}),
-        packed({"op": "sub", "cid": "f1", "topic": "public.BTC-USDT.funding_rate", "ts": 1, "err-code": 0}),
+        packed(
+            {
+                "op": "sub",
+                "cid": "f1",
+                "topic": "public.BTC-USDT.funding_rate",
+                "ts": 1,
+                "err-code": 0,
+            }
+        ),
         packed({"ch": "market.BTC-USDT.premium_index.1min", "ts": 1, "tick": {}}),
         packed({"ch": "market.overview", "ts": 1}),
         packed(BBO)[:10] + b"damaged" + packed(BBO)[17:],
@@ -354,7 +460,12 @@ def test_answers_pings_and_what_no_adapter_reads_belong_to_no_stream(frame: byte
 
 def test_captured_books_touches_and_marks_are_read() -> None:
     book = SERVE.read_depth(packed(SNAPSHOT))
-    assert (book.whole, book.last, book.bids[0], book.asks[0]) == (True, 1789895280797, ("86859.8", "6172"), ("86859.9", "817"))
+    assert (book.whole, book.last, book.bids[0], book.asks[0]) == (
+        True,
+        1789895280797,
+        ("86859.8", "6172"),
+        ("86859.9", "817"),
+    )
     step = SERVE.read_depth(packed(STEP))
     assert (step.whole, step.last, step.bids, step.venue_time_ns) == (
         True, 1603707576468, (("13071.9", "38"), ("13068", "5")), 1603707576468000000,
@@ -386,9 +497,19 @@ def test_a_book_without_sides_a_touch_without_prices_and_damaged_frames_are_not_
     [
         ("/linear-swap-ex/market/bbo", "contract_code=BTC-USD", 200, "invalid-parameter"),
         ("/linear-swap-ex/market/depth", "type=step0", 200, "invalid-parameter"),
-        ("/linear-swap-ex/market/depth", "contract_code=BTC-USDT&type=step99", 200, "invalid-parameter"),
+        (
+            "/linear-swap-ex/market/depth",
+            "contract_code=BTC-USDT&type=step99",
+            200,
+            "invalid-parameter",
+        ),
         ("/swap-ex/market/depth", "contract_code=BTC-USD&type=step0", 503, 1004),
-        ("/index/market/history/linear_swap_mark_price_kline", "contract_code=NOPE", 200, "invalid-parameter"),
+        (
+            "/index/market/history/linear_swap_mark_price_kline",
+            "contract_code=NOPE",
+            200,
+            "invalid-parameter",
+        ),
         ("/index/market/history/swap_mark_price_kline", "contract_code=BTC-USD", 503, 1004),
         ("/linear-swap-api/v1/swap_index", "contract_code=BTC-USD", 200, 1014),
         ("/swap-api/v1/swap_index", "contract_code=BTC-USD", 503, 1004),
@@ -397,12 +518,20 @@ def test_a_book_without_sides_a_touch_without_prices_and_damaged_frames_are_not_
         ("/swap-ex/market/bbo", "contract_code=BTC-USD", 503, 1004),
     ],
 )
-def test_a_request_that_cannot_be_answered_gets_the_venues_error(path: str, query: str, status: int, code) -> None:
+def test_a_request_that_cannot_be_answered_gets_the_venues_error(
+    path: str, query: str, status: int, code
+) -> None:
     answered, body = ask(path, query)
-    assert (answered, body["status"], body.get("err-code", body.get("err_code"))) == (status, "error", code)
+    assert (answered, body["status"], body.get("err-code", body.get("err_code"))) == (
+        status,
+        "error",
+        code,
+    )
 
 
-@pytest.mark.parametrize("path", ["/", "/linear-swap-api/v1/nope", "/linear-swap-api/v1/swap_open_interest"])
+@pytest.mark.parametrize(
+    "path", ["/", "/linear-swap-api/v1/nope", "/linear-swap-api/v1/swap_open_interest"]
+)
 def test_a_path_that_is_not_there_is_not_found(path: str) -> None:
     assert ask(path) == (404, {"status": 404, "error": "Not Found", "path": path})
 
@@ -410,14 +539,23 @@ def test_a_path_that_is_not_there_is_not_found(path: str) -> None:
 def test_a_book_is_told_in_as_many_levels_as_its_type_has() -> None:
     for kind, levels in (("step0", 150), ("step6", 30)):
         book = ask("/linear-swap-ex/market/depth", f"contract_code=BTC-USDT&type={kind}")[1]
-        assert (book["ch"], len(book["tick"]["bids"]), book["tick"]["bids"][0]) == (f"market.BTC-USDT.depth.{kind}", levels, [240.0, 1])
-    answer = REST.answer("/linear-swap-ex/market/depth", "contract_code=BTC-USDT&type=step0", KNOWN, AT)
+        assert (book["ch"], len(book["tick"]["bids"]), book["tick"]["bids"][0]) == (
+            f"market.BTC-USDT.depth.{kind}",
+            levels,
+            [240.0, 1],
+        )
+    answer = REST.answer(
+        "/linear-swap-ex/market/depth", "contract_code=BTC-USDT&type=step0", KNOWN, AT
+    )
     assert REST.read_snapshot("BTC-USDT", answer.body).bids == BOOK.bids[:150]
 
 
 def test_answers_for_all_leave_out_what_is_not_known() -> None:
     assert ask("/swap-ex/market/bbo")[1]["ticks"] == []
-    unknown = TwoContracts((VenueMark(BTC, number("1"), None, AT, AT), Funding(BTC, None, None, None, None, AT, AT)), book=None)
+    unknown = TwoContracts(
+        (VenueMark(BTC, number("1"), None, AT, AT), Funding(BTC, None, None, None, None, AT, AT)),
+        book=None,
+    )
     assert ask("/linear-swap-ex/market/bbo", market=unknown)[1]["ticks"] == []
     assert ask("/linear-swap-api/v1/swap_index", market=unknown)[1]["data"] == []
     assert ask("/linear-swap-api/v1/swap_batch_funding_rate", market=unknown)[1]["data"] == []
@@ -425,9 +563,21 @@ def test_answers_for_all_leave_out_what_is_not_known() -> None:
 
 def test_the_adapter_reads_the_answers() -> None:
     rest, symbol, read = HtxSwapRest(), BTC.symbol, []
-    one_rate = rest.request_for("https://api.hbdm.com/linear-swap-api/v1/swap_funding_rate?contract_code=BTC-USDT")
-    requests = (*rest.quotes([symbol]), *rest.quotes([symbol, "ETH-USDT"]), rest.depth(symbol), *rest.poll("mark", [symbol]))
-    for request in (*requests, *rest.poll("index", [symbol]), *rest.poll("funding", [symbol]), one_rate):
+    one_rate = rest.request_for(
+        "https://api.hbdm.com/linear-swap-api/v1/swap_funding_rate?contract_code=BTC-USDT"
+    )
+    requests = (
+        *rest.quotes([symbol]),
+        *rest.quotes([symbol, "ETH-USDT"]),
+        rest.depth(symbol),
+        *rest.poll("mark", [symbol]),
+    )
+    for request in (
+        *requests,
+        *rest.poll("index", [symbol]),
+        *rest.poll("funding", [symbol]),
+        one_rate,
+    ):
         path, _, query = request.url.removeprefix("https://api.hbdm.com").partition("?")
         read += rest.read(request, 200, REST.answer(path, query, KNOWN, AT).body, AT)
     touch, listed_touch, top, mark, index, funding, same_funding = read
@@ -437,24 +587,38 @@ def test_the_adapter_reads_the_answers() -> None:
     assert funding == same_funding == FUNDING_OF_BTC
 
 
-@pytest.mark.parametrize(("family", "symbol", "size", "margin"), [(LINEAR, BTC, "0.001", "USDT"), (INVERSE, COIN, "100", "BTC")])
+@pytest.mark.parametrize(
+    ("family", "symbol", "size", "margin"),
+    [(LINEAR, BTC, "0.001", "USDT"), (INVERSE, COIN, "100", "BTC")],
+)
 def test_each_family_lists_its_own_contracts(family, symbol, size: str, margin: str) -> None:
     rest = HtxSwapRest()
     (url,) = (request.url for request in rest.instruments() if f"{family.api}/" in request.url)
     path = url.removeprefix("https://api.hbdm.com")
     (listed,) = rest.read_instruments(REST.answer(path, "", KNOWN, AT).body)
-    assert (listed.id, listed.contract_size, listed.margin, listed.linear) == (symbol, Decimal(size), margin, family is LINEAR)
+    assert (listed.id, listed.contract_size, listed.margin, listed.linear) == (
+        symbol,
+        Decimal(size),
+        margin,
+        family is LINEAR,
+    )
 
 
 def test_requests_are_the_same_whatever_the_size_of_the_answer() -> None:
     path = "/index/market/history/swap_mark_price_kline"
-    assert REST.request_key(path, "contract_code=A&size=1&period=1min") == REST.request_key(path, "period=1min&contract_code=A&size=9")
+    assert REST.request_key(path, "contract_code=A&size=1&period=1min") == REST.request_key(
+        path, "period=1min&contract_code=A&size=9"
+    )
     assert REST.request_key(path, "contract_code=A") != REST.request_key(path, "contract_code=B")
 
 
-def test_what_is_no_market_data_is_counted_in_headers_and_refused_beyond_its_limit_for_the_rest_of_three_seconds() -> None:
+def test_what_is_no_market_data_is_counted_in_headers_and_refused_beyond_its_limit_for_the_rest_of_three_seconds() -> (
+    None
+):
     account, start = HtxRequests(), 3 * S * 1000
-    assert [account.charge("/swap-api/v1/swap_index", "", start) for _ in range(240)] == [None] * 240
+    assert [account.charge("/swap-api/v1/swap_index", "", start) for _ in range(240)] == [
+        None
+    ] * 240
     assert account.headers() == {
         "ratelimit-limit": "240",
         "ratelimit-interval": "3000",
@@ -463,7 +627,11 @@ def test_what_is_no_market_data_is_counted_in_headers_and_refused_beyond_its_lim
     }
     refusal = account.charge("/linear-swap-api/v1/swap_index", "", start + S)
     assert refusal is not None
-    assert (refusal.status, json.loads(refusal.body)["err_code"], refusal.retry_after_s) == (429, 1032, 2)
+    assert (refusal.status, json.loads(refusal.body)["err_code"], refusal.retry_after_s) == (
+        429,
+        1032,
+        2,
+    )
     assert account.charge("/linear-swap-ex/market/bbo", "", start + S) is None
     assert account.headers() == {}
     assert account.charge("/linear-swap-api/v1/swap_index", "", start + 3 * S) is None
@@ -478,4 +646,8 @@ def test_market_data_are_refused_beyond_eight_hundred_requests_in_a_second() -> 
 
 def test_a_venue_that_is_down_says_so() -> None:
     answer = REST.too_many(5, 503)
-    assert (answer.status, json.loads(answer.body)["err_code"], answer.retry_after_s) == (503, 1004, 5)
+    assert (answer.status, json.loads(answer.body)["err_code"], answer.retry_after_s) == (
+        503,
+        1004,
+        5,
+    )

@@ -8,12 +8,30 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perps_actors.errors import SettingsError
-from perps_actors.market.events import BookTop, Earlier, Funding, Liquidation, Touch, Trade, VenueMark
+from perps_actors.market.events import (
+    BookTop,
+    Earlier,
+    Funding,
+    Liquidation,
+    Touch,
+    Trade,
+    VenueMark,
+)
 from perps_actors.market.instrument import InstrumentId
-from perps_actors.venues.contract import Complaint, Endpoints, SendFrame
+from perps_actors.venues.contract import Endpoints, InvalidInput, SendFrame
 from perps_actors.venues.htx_swap.frames import MAX_FRAME_BYTES
 from perps_actors.venues.htx_swap.stream import HtxSwapStream
-from tests.venues.htx_frames import BBO, FUNDING, INDEX, LIQUIDATION, MARK, SNAPSHOT, TRADES, of_symbol, packed
+from tests.venues.htx_frames import (
+    BBO,
+    FUNDING,
+    INDEX,
+    LIQUIDATION,
+    MARK,
+    SNAPSHOT,
+    TRADES,
+    of_symbol,
+    packed,
+)
 
 BTC = InstrumentId("htx_swap", "BTC-USDT")
 MS = 1_000_000
@@ -32,7 +50,9 @@ def first_row(frame, **fields):
 
 
 def test_best_bid_and_ask_are_a_touch_at_the_outer_time():
-    assert said(BBO) == [Touch(BTC, "86859.8", "6172", "86859.9", "817", None, 1790134831587 * MS, 7)]
+    assert said(BBO) == [
+        Touch(BTC, "86859.8", "6172", "86859.9", "817", None, 1790134831587 * MS, 7)
+    ]
 
 
 @pytest.mark.parametrize("none", [None, []])
@@ -53,7 +73,9 @@ def test_mark_and_index_come_apart_and_each_keeps_its_own_time():
     adapter = HtxSwapStream()
     assert said(MARK, adapter) == [VenueMark(BTC, "86826.6", None, 1790135117624 * MS, 7)]
     earlier = (Earlier("mark", 1790135117624 * MS, 7),)
-    assert said(INDEX, adapter) == [VenueMark(BTC, "86826.6", "86842.15", 1790135118624 * MS, 7, earlier)]
+    assert said(INDEX, adapter) == [
+        VenueMark(BTC, "86826.6", "86842.15", 1790135118624 * MS, 7, earlier)
+    ]
     (again,) = said({**MARK, "ts": 1790135119000}, adapter)
     assert again.earlier == (Earlier("index", 1790135118624 * MS, 7),)
 
@@ -67,10 +89,14 @@ def test_the_end_of_the_connection_that_told_the_mark_is_the_end_of_what_is_know
 
 
 def test_a_funding_rate_is_paid_at_the_settlement_not_when_it_was_computed():
-    assert said(FUNDING) == [Funding(BTC, "0.000064355479737646", None, 1790150400000 * MS, None, 1790135117894 * MS, 7)]
+    assert said(FUNDING) == [
+        Funding(BTC, "0.000064355479737646", None, 1790150400000 * MS, None, 1790135117894 * MS, 7)
+    ]
 
 
-@pytest.mark.parametrize(("estimated", "predicted"), [("-0.00004", "-0.00004"), ("null", None), ("", None)])
+@pytest.mark.parametrize(
+    ("estimated", "predicted"), [("-0.00004", "-0.00004"), ("null", None), ("", None)]
+)
 def test_a_prediction_of_the_next_rate_is_told_where_there_is_one(estimated, predicted):
     (funding,) = said(first_row(FUNDING, estimated_rate=estimated))
     assert funding.predicted == predicted
@@ -88,12 +114,21 @@ def test_the_topic_of_all_contracts_gives_the_rate_of_each_and_one_bad_row_harms
         for code, rate in (("A-USDT", "1"), ("B-USDT", "x"), ("C-USDT", "2"))
     ]
     a, b, c = said({**FUNDING, "topic": "public.*.funding_rate", "data": rows})
-    assert (a.instrument.symbol, a.rate, c.instrument.symbol, c.rate) == ("A-USDT", "1", "C-USDT", "2")
-    assert (type(b), b.symbol) == (Complaint, "B-USDT")
+    assert (a.instrument.symbol, a.rate, c.instrument.symbol, c.rate) == (
+        "A-USDT",
+        "1",
+        "C-USDT",
+        "2",
+    )
+    assert (type(b), b.symbol) == (InvalidInput, "B-USDT")
 
 
 def test_a_liquidation_is_on_the_side_of_the_order_in_contracts():
-    assert said(LIQUIDATION) == [Liquidation(InstrumentId("htx_swap", "ETH-USDT"), "buy", "2446.26", "500", 1789670297217 * MS, 7)]
+    assert said(LIQUIDATION) == [
+        Liquidation(
+            InstrumentId("htx_swap", "ETH-USDT"), "buy", "2446.26", "500", 1789670297217 * MS, 7
+        )
+    ]
 
 
 @pytest.mark.parametrize(
@@ -108,10 +143,12 @@ def test_a_ping_is_answered_with_its_own_number_spelled_alike(ping, pong):
     assert said(ping) == [SendFrame("c", pong)]
 
 
-@pytest.mark.parametrize("ping", ['{"ping":"x"}', '{"ping":-1}', '{"op":"ping","ts":"1}"}', '{"ping":1e99}'])
+@pytest.mark.parametrize(
+    "ping", ['{"ping":"x"}', '{"ping":-1}', '{"op":"ping","ts":"1}"}', '{"ping":1e99}']
+)
 def test_a_ping_that_is_no_number_is_not_sent_back(ping):
-    (complaint,) = said(ping)
-    assert isinstance(complaint, Complaint)
+    (invalid_input,) = said(ping)
+    assert isinstance(invalid_input, InvalidInput)
 
 
 @pytest.mark.parametrize(
@@ -119,9 +156,26 @@ def test_a_ping_that_is_no_number_is_not_sent_back(ping):
     [
         {"id": "id1", "status": "ok", "subbed": "market.BTC-USDT.bbo", "ts": 1790134045107},
         {"id": "id1", "status": "ok", "unsubbed": "market.BTC-USDT.bbo", "ts": 1790134045107},
-        {"op": "sub", "cid": "f1", "topic": "public.BTC-USDT.funding_rate", "ts": 1789676350590, "err-code": 0},
-        {"id": "id8", "rep": "market.BTC-USDT.trade.detail", "status": "ok", "data": [], "ts": 1603708046534},
-        {"op": "notify", "topic": "public.BTC-USDT.contract_info", "ts": 1, "data": [{"contract_code": "BTC-USDT"}]},
+        {
+            "op": "sub",
+            "cid": "f1",
+            "topic": "public.BTC-USDT.funding_rate",
+            "ts": 1789676350590,
+            "err-code": 0,
+        },
+        {
+            "id": "id8",
+            "rep": "market.BTC-USDT.trade.detail",
+            "status": "ok",
+            "data": [],
+            "ts": 1603708046534,
+        },
+        {
+            "op": "notify",
+            "topic": "public.BTC-USDT.contract_info",
+            "ts": 1,
+            "data": [{"contract_code": "BTC-USDT"}],
+        },
         {**MARK, "ch": "market.BTC-USDT.premium_index.1min"},
         {**MARK, "ch": "market.BTC-USDT.kline.1week"},
         {**SNAPSHOT, "ch": "market.BTC-USDT.depth.step1"},
@@ -136,16 +190,28 @@ def test_answers_and_topics_that_we_do_not_read_give_nothing(frame):
 @pytest.mark.parametrize(
     "frame",
     [
-        {"status": "error", "ts": 1790134833291, "id": "e", "err-code": "bad-request", "err-msg": "invalid topic"},
-        {"op": "sub", "topic": "public.X.funding_rate", "ts": 1, "err-code": 2014, "err-msg": "invalid topic"},
+        {
+            "status": "error",
+            "ts": 1790134833291,
+            "id": "e",
+            "err-code": "bad-request",
+            "err-msg": "invalid topic",
+        },
+        {
+            "op": "sub",
+            "topic": "public.X.funding_rate",
+            "ts": 1,
+            "err-code": 2014,
+            "err-msg": "invalid topic",
+        },
         {"op": "close", "ts": 1, "err-msg": "invalid topic"},
         {"op": "error", "ts": 1, "err-msg": "invalid topic"},
     ],
 )
 def test_a_refusal_is_a_complaint_in_the_venues_words(frame):
-    (complaint,) = said(frame)
-    assert complaint.what.startswith("The venue refused")
-    assert "invalid topic" in complaint.what
+    (invalid_input,) = said(frame)
+    assert invalid_input.what.startswith("The venue refused")
+    assert "invalid topic" in invalid_input.what
 
 
 def test_recorded_text_that_is_not_packed_is_read_alike():
@@ -165,11 +231,26 @@ def test_recorded_text_that_is_not_packed_is_read_alike():
     ids=["too long", "bomb", "torn", "trailing", "no gzip", "empty"],
 )
 def test_a_frame_that_cannot_be_unpacked_is_a_complaint(data, why):
-    (complaint,) = HtxSwapStream().frame("c", data, 7)
-    assert why in complaint.what
+    (invalid_input,) = HtxSwapStream().frame("c", data, 7)
+    assert why in invalid_input.what
 
 
-HOSTILE = ["", "-1", "0", "NaN", "1e999999", "1_0", "\uff11", "1" * 31, " 1", None, True, [], {}, [1]]
+HOSTILE = [
+    "",
+    "-1",
+    "0",
+    "NaN",
+    "1e999999",
+    "1_0",
+    "\uff11",
+    "1" * 31,
+    " 1",
+    None,
+    True,
+    [],
+    {},
+    [1],
+]
 
 
 @pytest.mark.parametrize("value", HOSTILE, ids=repr)
@@ -185,24 +266,43 @@ HOSTILE = ["", "-1", "0", "NaN", "1e999999", "1_0", "\uff11", "1" * 31, " 1", No
         lambda value: changed(SNAPSHOT, bids=[[value, 1]]),
         lambda value: changed(SNAPSHOT, bids=[[86859.8, value]] if value != "0" else [["x", "0"]]),
     ],
-    ids=["ask", "trade price", "trade amount", "mark", "index", "liquidation", "level price", "level size"],
+    ids=[
+        "ask",
+        "trade price",
+        "trade amount",
+        "mark",
+        "index",
+        "liquidation",
+        "level price",
+        "level size",
+    ],
 )
 def test_a_number_that_no_market_can_have_is_a_complaint_or_not_there(frame, value):
     for outcome in said(frame(value)):
-        assert isinstance(outcome, Complaint) or (isinstance(outcome, Touch) and outcome.ask is None and value in (None, "0", ""))
+        assert isinstance(outcome, InvalidInput) or (
+            isinstance(outcome, Touch) and outcome.ask is None and value in (None, "0", "")
+        )
 
 
 @given(st.decimals(min_value="0.00000001", max_value="10000000", places=8))
 def test_a_price_keeps_every_digit_that_the_venue_spelled(price):
-    text = json.dumps(changed(SNAPSHOT, bids=[], asks=[["PRICE", 1]])).replace('"PRICE"', f"{price:f}")
+    text = json.dumps(changed(SNAPSHOT, bids=[], asks=[["PRICE", 1]])).replace(
+        '"PRICE"', f"{price:f}"
+    )
     (top,) = said(text)
     assert top.ask == f"{price:f}"
 
 
 def test_each_family_has_its_own_streams_with_at_most_forty_topics():
     symbols = [f"C{number}-USDT" for number in range(14)] + ["BTC-USD"]
-    plans = {plan.name: plan for plan in HtxSwapStream(Endpoints(stream="ws://127.0.0.1:1", rest="")).plan(symbols)}
-    assert {name: (plan.url.removeprefix("ws://127.0.0.1:1"), len(plan.symbols)) for name, plan in plans.items()} == {
+    plans = {
+        plan.name: plan
+        for plan in HtxSwapStream(Endpoints(stream="ws://127.0.0.1:1", rest="")).plan(symbols)
+    }
+    assert {
+        name: (plan.url.removeprefix("ws://127.0.0.1:1"), len(plan.symbols))
+        for name, plan in plans.items()
+    } == {
         "market-linear-0": ("/linear-swap-ws", 13),
         "market-linear-1": ("/linear-swap-ws", 1),
         "market-inverse-0": ("/swap-ws", 1),
@@ -238,8 +338,8 @@ def test_other_symbols_are_swapped_on_the_open_connection_and_what_was_on_its_wa
     ]
     assert said(SNAPSHOT, adapter) == said(FUNDING, adapter) == []
     assert isinstance(said(of_symbol(SNAPSHOT, "ETH-USDT"), adapter)[0], BookTop)
-    (complaint,) = said(of_symbol(SNAPSHOT, "XRP-USDT"), adapter)
-    assert "not subscribed" in complaint.what
+    (invalid_input,) = said(of_symbol(SNAPSHOT, "XRP-USDT"), adapter)
+    assert "not subscribed" in invalid_input.what
 
 
 def test_a_channel_that_there_is_not_is_refused():
@@ -249,5 +349,9 @@ def test_a_channel_that_there_is_not_is_refused():
 
 def test_without_a_plan_symbols_are_taken_up_to_a_limit():
     adapter = HtxSwapStream()
-    outcomes = [outcome for number in range(5_001) for outcome in said(of_symbol(BBO, f"A{number}-USDT"), adapter)]
+    outcomes = [
+        outcome
+        for number in range(5_001)
+        for outcome in said(of_symbol(BBO, f"A{number}-USDT"), adapter)
+    ]
     assert [isinstance(outcome, Touch) for outcome in outcomes] == [True] * 5_000 + [False]

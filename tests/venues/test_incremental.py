@@ -2,8 +2,7 @@ from __future__ import annotations
 
 from perps_actors.market.events import Earlier, Touch, VenueMark
 from perps_actors.market.instrument import InstrumentId
-from perps_actors.venues.incremental import completed
-from perps_actors.venues.touches import uncrossed
+from perps_actors.venues.toolkit.fields import completed, uncrossed
 
 BTC = InstrumentId("v", "BTC")
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from perps_actors.errors import VenueError
 from perps_actors.market.events import OpenInterest, Touch, VenueMark
 from perps_actors.market.instrument import InstrumentId
-from perps_actors.venues.contract import Complaint
+from perps_actors.venues.contract import InvalidInput
 from perps_actors.venues.kraken_futures.rest import KrakenFuturesRest
 
 REST = KrakenFuturesRest()
@@ -34,7 +34,10 @@ def answered(rows, url="https://futures.kraken.com/derivatives/api/v3/tickers", 
 
 
 def test_one_request_fetches_the_quotes_of_one_symbol_or_of_all():
-    (one,), (every,) = REST.quotes(["PF_XBTUSD", "PF_XBTUSD"]), REST.quotes(["PF_XBTUSD", "PI_ETHUSD"])
+    (one,), (every,) = (
+        REST.quotes(["PF_XBTUSD", "PF_XBTUSD"]),
+        REST.quotes(["PF_XBTUSD", "PI_ETHUSD"]),
+    )
     assert one.url == "https://futures.kraken.com/derivatives/api/v3/tickers/PF_XBTUSD"
     assert every.url == "https://futures.kraken.com/derivatives/api/v3/tickers"
     assert REST.quotes([]) == ()
@@ -54,8 +57,8 @@ def test_a_ticker_is_touch_mark_and_open_interest_at_the_time_of_the_answer_unde
 
 
 def test_a_bad_row_is_a_complaint_of_its_own():
-    complaint, *rest = answered([{**ROW, "ask": 1}, ROW])
-    assert complaint.symbol == "PF_AAPLXUSD"
+    invalid_input, *rest = answered([{**ROW, "ask": 1}, ROW])
+    assert invalid_input.symbol == "PF_AAPLXUSD"
     assert len(rest) == 3
 
 
@@ -72,46 +75,77 @@ def test_a_bad_row_is_a_complaint_of_its_own():
     ],
 )
 def test_an_answer_that_cannot_be_used_is_one_complaint(status, body, named):
-    (complaint,) = REST.read(REST.quotes(["A", "B"])[0], status, body, 7)
-    assert isinstance(complaint, Complaint)
-    assert named in complaint.what
+    (invalid_input,) = REST.read(REST.quotes(["A", "B"])[0], status, body, 7)
+    assert isinstance(invalid_input, InvalidInput)
+    assert named in invalid_input.what
 
 
 def test_answers_of_other_endpoints_are_not_read():
-    for url in ("https://futures.kraken.com/derivatives/api/v3/history?symbol=PI_XBTUSD", "http://["):
+    for url in (
+        "https://futures.kraken.com/derivatives/api/v3/history?symbol=PI_XBTUSD",
+        "http://[",
+    ):
         assert REST.request_for(url).purpose == "unknown"
     assert list(REST.read(REST.instruments()[0], 200, b"{}", 7)) == []
 
 
-INVERSE = {"symbol": "fi_xbtusd_210924", "type": "futures_inverse", "tickSize": 0.5, "contractSize": 1, "tradeable": True}
+INVERSE = {
+    "symbol": "fi_xbtusd_210924",
+    "type": "futures_inverse",
+    "tickSize": 0.5,
+    "contractSize": 1,
+    "tradeable": True,
+}
 
 
 @pytest.mark.parametrize(
     ("row", "told"),
     [
         ({**INVERSE, "symbol": "pi_xbtusd"}, ("BTC-USD-PERP", "BTC", False, True)),
-        ({**INVERSE, "lastTradingTime": "2021-09-24T15:00:00.000Z"}, ("BTC-USD-210924", "BTC", False, False)),
         (
-            {**INVERSE, "symbol": "PF_SOLEUR", "type": "flexible_futures", "base": "SOL", "quote": "EUR"},
+            {**INVERSE, "lastTradingTime": "2021-09-24T15:00:00.000Z"},
+            ("BTC-USD-210924", "BTC", False, False),
+        ),
+        (
+            {
+                **INVERSE,
+                "symbol": "PF_SOLEUR",
+                "type": "flexible_futures",
+                "base": "SOL",
+                "quote": "EUR",
+            },
             ("SOL-EUR-PERP", "EUR", True, True),
         ),
     ],
 )
 def test_an_instrument_is_told_with_the_currency_it_is_settled_in(row, told):
-    (found,) = REST.read_instruments(json.dumps({"result": "success", "instruments": [row]}).encode())
+    (found,) = REST.read_instruments(
+        json.dumps({"result": "success", "instruments": [row]}).encode()
+    )
     assert (found.canonical, found.margin, found.linear, found.perpetual) == told
     assert found.id.symbol == row["symbol"].upper()
 
 
 @pytest.mark.parametrize(("precision", "lot"), [(3, "0.001"), (0, "1"), (-3, "1000")])
 def test_the_precision_of_quantities_is_a_power_of_ten(precision, lot):
-    row = {**INVERSE, "type": "flexible_futures", "symbol": "PF_XBTUSD", "contractValueTradePrecision": precision}
+    row = {
+        **INVERSE,
+        "type": "flexible_futures",
+        "symbol": "PF_XBTUSD",
+        "contractValueTradePrecision": precision,
+    }
     (found,) = REST.read_instruments(json.dumps({"instruments": [row]}).encode())
     assert found.lot == Decimal(lot)
 
 
 def test_rows_that_are_no_contract_are_left_out():
-    rows = [{**INVERSE, "type": "spot index"}, {**INVERSE, "tickSize": 0}, {**INVERSE, "symbol": "what"}, 5, {"symbol": "rr_xbtusd"}]
+    rows = [
+        {**INVERSE, "type": "spot index"},
+        {**INVERSE, "tickSize": 0},
+        {**INVERSE, "symbol": "what"},
+        5,
+        {"symbol": "rr_xbtusd"},
+    ]
     assert REST.read_instruments(json.dumps({"instruments": rows}).encode()) == ()
 
 

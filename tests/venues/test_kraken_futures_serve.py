@@ -9,17 +9,32 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perps_actors.errors import VenueError
-from perps_actors.market.events import BookTop, BookWithdrawn, Funding, OpenInterest, Touch, Trade, VenueMark
+from perps_actors.market.events import (
+    BookTop,
+    BookWithdrawn,
+    Funding,
+    OpenInterest,
+    Touch,
+    Trade,
+    VenueMark,
+)
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.numbers import DecimalText
 from perps_actors.simulator.market import contract
 from perps_actors.simulator.sides import side_of
-from perps_actors.venues.contract import Complaint
+from perps_actors.simulator.venue_contract import Depth, WholeTicker
+from perps_actors.simulator.venues.kraken_futures.rest import (
+    KrakenFuturesRequests,
+    KrakenFuturesRestSide,
+)
+from perps_actors.simulator.venues.kraken_futures.stream import (
+    KrakenFuturesSession,
+    KrakenFuturesStreams,
+    money_of,
+)
+from perps_actors.venues.contract import InvalidInput
 from perps_actors.venues.kraken_futures.rest import KrakenFuturesRest
-from perps_actors.venues.kraken_futures.serve import KrakenFuturesSession, KrakenFuturesStreams, money_of
-from perps_actors.venues.kraken_futures.serve_rest import KrakenFuturesRequests, KrakenFuturesRestSide
 from perps_actors.venues.kraken_futures.stream import KrakenFuturesStream
-from perps_actors.venues.serving import Depth, WholeTicker
 
 TERMS = side_of("kraken_futures").terms
 BTC = InstrumentId("kraken_futures", "PF_XBTUSD")
@@ -39,13 +54,25 @@ class OneProduct:
         self._silent = silent
 
     def instruments(self):
-        return [contract("kraken_futures", "PF_XBTUSD", TERMS, tick=Decimal("0.5"), lot=Decimal("0.0001"))]
+        return [
+            contract(
+                "kraken_futures", "PF_XBTUSD", TERMS, tick=Decimal("0.5"), lot=Decimal("0.0001")
+            )
+        ]
 
     def touch(self, symbol):  # noqa: ARG002 - there is but one
-        return None if self._silent else Touch(BTC, number("30"), number("1"), number("31.5"), number("2"), None, AT, AT)
+        return (
+            None
+            if self._silent
+            else Touch(BTC, number("30"), number("1"), number("31.5"), number("2"), None, AT, AT)
+        )
 
     def depth(self, symbol):
-        return None if self._silent else Depth(symbol, 7, (("30", "1"), ("29.5", "4.25")), (("31.5", "2"),), AT)
+        return (
+            None
+            if self._silent
+            else Depth(symbol, 7, (("30", "1"), ("29.5", "4.25")), (("31.5", "2"),), AT)
+        )
 
     def venue_mark(self, symbol):  # noqa: ARG002 - there is but one
         return None
@@ -63,9 +90,13 @@ def said(session: KrakenFuturesSession, **request) -> list[dict]:
     return [json.loads(answer) for answer in session.receive(json.dumps(request))]
 
 
-def test_each_product_is_acknowledged_by_itself_in_upper_case_and_under_the_feed_that_was_asked_for() -> None:
+def test_each_product_is_acknowledged_by_itself_in_upper_case_and_under_the_feed_that_was_asked_for() -> (
+    None
+):
     session = KrakenFuturesSession("/ws/v1")
-    assert said(session, event="subscribe", feed="ticker_lite", product_ids=["pf_xbtusd", "PI_XBTUSD"]) == [
+    assert said(
+        session, event="subscribe", feed="ticker_lite", product_ids=["pf_xbtusd", "PI_XBTUSD"]
+    ) == [
         {"event": "subscribed", "feed": "ticker_lite", "product_ids": ["PF_XBTUSD"]},
         {"event": "subscribed", "feed": "ticker_lite", "product_ids": ["PI_XBTUSD"]},
     ]
@@ -88,26 +119,50 @@ def test_a_ping_is_answered_and_a_path_that_serves_no_streams_is_refused() -> No
         ("{", {"event": "error", "message": "Json Error"}),
         ("[]", {"event": "alert", "message": "Bad request"}),
         ('{"event":"buy"}', {"event": "alert", "message": "Bad request"}),
-        ('{"event":"subscribe","feed":"fills","product_ids":["A"]}', {"event": "error", "message": "Invalid feed"}),
-        ('{"event":"subscribe","feed":["book"],"product_ids":["A"]}', {"event": "error", "message": "Invalid feed"}),
-        ('{"event":"subscribe","feed":"book"}', {"event": "error", "message": "Invalid product id"}),
-        ('{"event":"subscribe","feed":"book","product_ids":[]}', {"event": "error", "message": "Invalid product id"}),
-        ('{"event":"subscribe","feed":"book","product_ids":["A",1]}', {"event": "error", "message": "Invalid product id"}),
+        (
+            '{"event":"subscribe","feed":"fills","product_ids":["A"]}',
+            {"event": "error", "message": "Invalid feed"},
+        ),
+        (
+            '{"event":"subscribe","feed":["book"],"product_ids":["A"]}',
+            {"event": "error", "message": "Invalid feed"},
+        ),
+        (
+            '{"event":"subscribe","feed":"book"}',
+            {"event": "error", "message": "Invalid product id"},
+        ),
+        (
+            '{"event":"subscribe","feed":"book","product_ids":[]}',
+            {"event": "error", "message": "Invalid product id"},
+        ),
+        (
+            '{"event":"subscribe","feed":"book","product_ids":["A",1]}',
+            {"event": "error", "message": "Invalid product id"},
+        ),
     ],
 )
-def test_a_malformed_request_is_answered_with_an_error_and_changes_nothing(text: str, answer: dict) -> None:
+def test_a_malformed_request_is_answered_with_an_error_and_changes_nothing(
+    text: str, answer: dict
+) -> None:
     session = KrakenFuturesSession("/ws/v1")
     assert [json.loads(each) for each in session.receive(text)] == [answer]
     assert session.streams() == ()
-    assert any(isinstance(outcome, Complaint) for outcome in KrakenFuturesStream().frame("c", session.receive(text)[0].encode(), AT))
+    assert any(
+        isinstance(outcome, InvalidInput)
+        for outcome in KrakenFuturesStream().frame("c", session.receive(text)[0].encode(), AT)
+    )
 
 
 def test_what_the_adapter_sends_is_acknowledged_without_a_complaint() -> None:
     adapter, session = KrakenFuturesStream(), KrakenFuturesSession("/ws/v1")
     (plan,) = adapter.plan(["PF_XBTUSD"])
-    answers = [answer for frame in adapter.opened(plan.name) for answer in session.receive(frame.text)]
+    answers = [
+        answer for frame in adapter.opened(plan.name) for answer in session.receive(frame.text)
+    ]
     answers += session.receive(plan.keep_alive[0])
-    assert [outcome for answer in answers for outcome in adapter.frame(plan.name, answer.encode(), AT)] == []
+    assert [
+        outcome for answer in answers for outcome in adapter.frame(plan.name, answer.encode(), AT)
+    ] == []
     assert session.streams() == ("book:PF_XBTUSD", "ticker:PF_XBTUSD", "trade:PF_XBTUSD")
 
 
@@ -119,11 +174,21 @@ def test_the_adapter_reads_from_the_frames_what_was_put_into_them() -> None:
     funding = Funding(BTC, number("-0.00010000"), None, AT + 1_000_000_000, number("30.4"), AT, AT)
     assert list(adapter.frame("c", serve.trade_frame(trade)[1], AT)) == [trade]
     _, frame = serve.ticker_frame(WholeTicker(touch, mark, funding, number("1000")), marked=False)
-    assert list(adapter.frame("c", frame, AT)) == [touch, mark, OpenInterest(BTC, number("1000"), AT, AT), funding]
+    assert list(adapter.frame("c", frame, AT)) == [
+        touch,
+        mark,
+        OpenInterest(BTC, number("1000"), AT, AT),
+        funding,
+    ]
 
 
-@pytest.mark.parametrize(("symbol", "money"), [("PF_XBTUSD", "-5"), ("PI_XBTUSD", "-0.000000002"), ("FI_XBTUSD_210924", "-0.000000002")])
-def test_funding_is_told_as_money_a_contract_which_is_one_of_base_asset_or_of_one_dollar(symbol: str, money: str) -> None:
+@pytest.mark.parametrize(
+    ("symbol", "money"),
+    [("PF_XBTUSD", "-5"), ("PI_XBTUSD", "-0.000000002"), ("FI_XBTUSD_210924", "-0.000000002")],
+)
+def test_funding_is_told_as_money_a_contract_which_is_one_of_base_asset_or_of_one_dollar(
+    symbol: str, money: str
+) -> None:
     instrument = InstrumentId("kraken_futures", symbol)
     mark = VenueMark(instrument, number("50001"), number("50000"), AT, AT)
     funding = Funding(instrument, number("-0.0001"), None, None, mark.mark, AT, AT)
@@ -133,17 +198,33 @@ def test_funding_is_told_as_money_a_contract_which_is_one_of_base_asset_or_of_on
 
 
 PRICES = st.integers(1, 60).map(str)
-SIDES = st.dictionaries(PRICES, st.sampled_from(["0", "0.000", "1", "20.50"]), max_size=8).map(lambda side: tuple(side.items()))
+SIDES = st.dictionaries(PRICES, st.sampled_from(["0", "0.000", "1", "20.50"]), max_size=8).map(
+    lambda side: tuple(side.items())
+)
 
 
 @given(SIDES, SIDES)
-def test_a_change_is_told_level_by_level_and_the_last_number_is_its_own(bids: tuple, asks: tuple) -> None:
-    frames = serve.depth_frames(Depth("PF_XBTUSD", 99, bids, asks, AT, 99 - len(bids) - len(asks) + 1, 99 - len(bids) - len(asks)))
+def test_a_change_is_told_level_by_level_and_the_last_number_is_its_own(
+    bids: tuple, asks: tuple
+) -> None:
+    frames = serve.depth_frames(
+        Depth(
+            "PF_XBTUSD",
+            99,
+            bids,
+            asks,
+            AT,
+            99 - len(bids) - len(asks) + 1,
+            99 - len(bids) - len(asks),
+        )
+    )
     changes = [serve.read_depth(frame) for _, frame in frames]
     assert sorted(level for change in changes for level in change.bids) == sorted(bids)
     assert sorted(level for change in changes for level in change.asks) == sorted(asks)
     assert [change.last for change in changes] == list(range(100 - len(changes), 100))
-    assert {(change.venue_time_ns, change.last - change.previous, change.whole) for change in changes} <= {(AT, 1, False)}
+    assert {
+        (change.venue_time_ns, change.last - change.previous, change.whole) for change in changes
+    } <= {(AT, 1, False)}
 
 
 def test_a_book_that_moves_through_its_old_prices_never_crosses_on_the_way() -> None:
@@ -153,7 +234,9 @@ def test_a_book_that_moves_through_its_old_prices_never_crosses_on_the_way() -> 
     up = Depth("PF_XBTUSD", 11, (("31", "2"), ("29", "0")), (("31", "0"), ("33", "1")), AT, 8, 7)
     for _, frame in serve.depth_frames(up):
         outcomes += adapter.frame("c", frame, AT)
-    assert not [outcome for outcome in outcomes if isinstance(outcome, BookWithdrawn | Complaint)]
+    assert not [
+        outcome for outcome in outcomes if isinstance(outcome, BookWithdrawn | InvalidInput)
+    ]
     top = [outcome for outcome in outcomes if isinstance(outcome, BookTop)][-1]
     assert (top.bid, top.ask, top.sequence) == ("31", "32", 11)
 
@@ -166,26 +249,52 @@ def test_a_snapshot_is_read_back_as_the_whole_book() -> None:
 def test_frames_are_of_the_stream_of_their_kind_and_product_also_when_damaged() -> None:
     frame = serve.snapshot_frame(Depth("PF_XBTUSD", 7, (("30", "1"),), (), AT))[1]
     assert serve.stream_of(frame) == serve.stream_of(frame[:-20]) == "book:PF_XBTUSD"
-    assert serve.stream_of(b'{"time":1,"product_id":"PI_XBTUSD","feed":"ticker"}') == "ticker:PI_XBTUSD"
-    assert serve.stream_of(b'{"feed":"ticker_lite","product_id":"PI_XBTUSD","bid":1,"ask":2}') == "ticker:PI_XBTUSD"
-    assert serve.stream_of(b'{"feed":"trade_snapshot","product_id":"PI_XBTUSD","trades":[]}') == "trade:PI_XBTUSD"
-    assert serve.stream_of(b'{"event":"subscribed","feed":"book","product_ids":["PI_XBTUSD"]}') is None
+    assert (
+        serve.stream_of(b'{"time":1,"product_id":"PI_XBTUSD","feed":"ticker"}')
+        == "ticker:PI_XBTUSD"
+    )
+    assert (
+        serve.stream_of(b'{"feed":"ticker_lite","product_id":"PI_XBTUSD","bid":1,"ask":2}')
+        == "ticker:PI_XBTUSD"
+    )
+    assert (
+        serve.stream_of(b'{"feed":"trade_snapshot","product_id":"PI_XBTUSD","trades":[]}')
+        == "trade:PI_XBTUSD"
+    )
+    assert (
+        serve.stream_of(b'{"event":"subscribed","feed":"book","product_ids":["PI_XBTUSD"]}') is None
+    )
     assert serve.stream_of(b"\xff") is None
 
 
 def test_a_light_ticker_tells_a_touch_without_time_and_no_mark() -> None:
     light = b'{"feed":"ticker_lite","product_id":"PF_XBTUSD","bid":30.0,"ask":31.5}'
     touch = serve.read_touch(light)
-    assert (touch.bid, touch.bid_size, touch.ask, touch.ask_size, touch.venue_time_ns) == ("30.0", None, "31.5", None, None)
-    for read, frame in ((serve.read_mark, light), (serve.read_touch, b'{"feed":"ticker","product_id":"PF_XBTUSD","time":1,"markPrice":3}')):
+    assert (touch.bid, touch.bid_size, touch.ask, touch.ask_size, touch.venue_time_ns) == (
+        "30.0",
+        None,
+        "31.5",
+        None,
+        None,
+    )
+    for read, frame in (
+        (serve.read_mark, light),
+        (serve.read_touch, b'{"feed":"ticker","product_id":"PF_XBTUSD","time":1,"markPrice":3}'),
+    ):
         with pytest.raises(msgspec.DecodeError):
             read(frame)
 
 
 def test_rest_answers_tell_the_market() -> None:
     status, one = ask("tickers/pf_xbtusd")
-    assert (status, one["result"], one["serverTime"]) == (200, "success", "2023-11-14T22:13:20.123Z")
-    assert {name: one["ticker"][name] for name in ("symbol", "bid", "bidSize", "ask", "askSize")} == {
+    assert (status, one["result"], one["serverTime"]) == (
+        200,
+        "success",
+        "2023-11-14T22:13:20.123Z",
+    )
+    assert {
+        name: one["ticker"][name] for name in ("symbol", "bid", "bidSize", "ask", "askSize")
+    } == {
         "symbol": "PF_XBTUSD",
         "bid": 30,
         "bidSize": 1,
@@ -193,7 +302,10 @@ def test_rest_answers_tell_the_market() -> None:
         "askSize": 2,
     }
     assert ask("tickers")[1]["tickers"] == [one["ticker"]]
-    assert ask("orderbook", "symbol=pf_xbtusd")[1]["orderBook"] == {"bids": [[30, 1], [29.5, 4.25]], "asks": [[31.5, 2]]}
+    assert ask("orderbook", "symbol=pf_xbtusd")[1]["orderBook"] == {
+        "bids": [[30, 1], [29.5, 4.25]],
+        "asks": [[31.5, 2]],
+    }
     assert ask("tickers", silent=True)[1]["tickers"] == []
 
 
@@ -219,7 +331,14 @@ def test_a_request_that_cannot_be_answered_gets_the_venues_error(
 
 
 def test_a_dated_inverse_contract_is_listed_with_its_last_day() -> None:
-    dated = contract("kraken_futures", "FI_XBTUSD_210924", TERMS, tick=Decimal("0.5"), lot=Decimal(1), perpetual=False)
+    dated = contract(
+        "kraken_futures",
+        "FI_XBTUSD_210924",
+        TERMS,
+        tick=Decimal("0.5"),
+        lot=Decimal(1),
+        perpetual=False,
+    )
 
     class Dated(OneProduct):
         def instruments(self):
@@ -227,7 +346,12 @@ def test_a_dated_inverse_contract_is_listed_with_its_last_day() -> None:
 
     body = serve_rest.answer("/derivatives/api/v3/instruments", "", Dated(), AT).body
     (read,) = KrakenFuturesRest().read_instruments(body)
-    assert (read.canonical, read.perpetual, read.linear, read.margin) == ("BTC-USD-210924", False, False, "BTC")
+    assert (read.canonical, read.perpetual, read.linear, read.margin) == (
+        "BTC-USD-210924",
+        False,
+        False,
+        "BTC",
+    )
 
 
 def test_requests_are_counted_by_ten_seconds_and_refused_beyond_the_limit() -> None:
@@ -235,5 +359,9 @@ def test_requests_are_counted_by_ten_seconds_and_refused_beyond_the_limit() -> N
     assert {account.charge("/derivatives/api/v3/tickers", "", window) for _ in range(500)} == {None}
     refusal = account.charge("/derivatives/api/v3/tickers", "", window + 2_000_000_000)
     assert refusal is not None
-    assert (refusal.status, json.loads(refusal.body)["error"], refusal.retry_after_s) == (429, "apiLimitExceeded", 9)
+    assert (refusal.status, json.loads(refusal.body)["error"], refusal.retry_after_s) == (
+        429,
+        "apiLimitExceeded",
+        9,
+    )
     assert account.charge("/derivatives/api/v3/tickers", "", window + 10_000_000_000) is None

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from perps_actors.errors import SettingsError
 from perps_actors.market.events import Funding, Liquidation, OpenInterest, Touch, Trade, VenueMark
 from perps_actors.market.instrument import InstrumentId
-from perps_actors.venues.contract import Complaint
+from perps_actors.venues.contract import InvalidInput
 from perps_actors.venues.kraken_futures.stream import KrakenFuturesStream
 
 SYMBOL = "PF_ETHUSD"
@@ -65,17 +65,30 @@ def test_a_ticker_is_touch_mark_open_interest_and_funding_as_a_rate():
 
 
 def test_money_a_contract_is_never_taken_for_a_rate():
-    (*_, funding) = said(without(TICKER, "relative_funding_rate", "relative_funding_rate_prediction"))
-    assert (funding.rate, funding.predicted, funding.next_time_ns) == (None, None, 1_770_922_800_000_000_000)
+    (*_, funding) = said(
+        without(TICKER, "relative_funding_rate", "relative_funding_rate_prediction")
+    )
+    assert (funding.rate, funding.predicted, funding.next_time_ns) == (
+        None,
+        None,
+        1_770_922_800_000_000_000,
+    )
 
 
 def test_a_dated_product_has_no_funding():
-    dated = without(TICKER, "relative_funding_rate", "relative_funding_rate_prediction", "next_funding_rate_time")
+    dated = without(
+        TICKER,
+        "relative_funding_rate",
+        "relative_funding_rate_prediction",
+        "next_funding_rate_time",
+    )
     assert [type(event) for event in said(dated)] == [Touch, VenueMark, OpenInterest]
 
 
 def test_a_ticker_tells_of_the_fields_that_it_carries_alone():
-    assert said({"feed": "ticker", "product_id": SYMBOL, "time": 5, "openInterest": 1}) == [OpenInterest(ETH, "1", 5_000_000, 7)]
+    assert said({"feed": "ticker", "product_id": SYMBOL, "time": 5, "openInterest": 1}) == [
+        OpenInterest(ETH, "1", 5_000_000, 7)
+    ]
 
 
 def test_a_best_price_of_zero_is_an_empty_side():
@@ -90,7 +103,9 @@ def test_a_light_ticker_is_a_touch_without_sizes_and_time():
 
 @pytest.mark.parametrize("kind", ["fill", "block", "termination"])
 def test_a_trade_is_told_on_the_takers_side(kind):
-    assert said({**TRADE, "type": kind}) == [Trade(ETH, "sell", "1907.0", "0.0003", "16dc1852", AT, 7)]
+    assert said({**TRADE, "type": kind}) == [
+        Trade(ETH, "sell", "1907.0", "0.0003", "16dc1852", AT, 7)
+    ]
 
 
 def test_a_trade_that_is_a_liquidation_is_told_as_both():
@@ -112,11 +127,13 @@ def test_trades_of_before_the_subscription_are_history_in_the_order_of_the_messa
 
 def test_a_backlog_with_a_long_number_is_read_one_by_one_and_with_none_refused():
     long = "0.12345678901234567890"
-    text = json.dumps({"feed": "trade_snapshot", "product_id": SYMBOL, "trades": [{**TRADE, "qty": 12345}]})
+    text = json.dumps(
+        {"feed": "trade_snapshot", "product_id": SYMBOL, "trades": [{**TRADE, "qty": 12345}]}
+    )
     (trade,) = KrakenFuturesStream().frame("ws", text.replace("12345", long).encode(), 7)
     assert trade.amount == long
-    (complaint,) = KrakenFuturesStream().frame("ws", text.replace("12345", "-1").encode(), 7)
-    assert isinstance(complaint, Complaint)
+    (invalid_input,) = KrakenFuturesStream().frame("ws", text.replace("12345", "-1").encode(), 7)
+    assert isinstance(invalid_input, InvalidInput)
 
 
 HOSTILE = ["1", "NaN", True, [], {}, -1, 10**31, "\uff11"]
@@ -125,15 +142,19 @@ HOSTILE = ["1", "NaN", True, [], {}, -1, 10**31, "\uff11"]
 @pytest.mark.parametrize("value", HOSTILE, ids=repr)
 @pytest.mark.parametrize("field", ["bid", "ask_size", "markPrice", "index", "openInterest"])
 def test_a_ticker_with_a_number_that_is_none_is_one_complaint(field, value):
-    (complaint,) = said({**TICKER, field: value})
-    assert isinstance(complaint, Complaint)
-    assert complaint.symbol == SYMBOL
-    assert len(complaint.what) <= 200
+    (invalid_input,) = said({**TICKER, field: value})
+    assert isinstance(invalid_input, InvalidInput)
+    assert invalid_input.symbol == SYMBOL
+    assert len(invalid_input.what) <= 200
 
 
-@pytest.mark.parametrize("change", [{"price": 0}, {"qty": None}, {"qty": "1"}, {"time": -1}, {"side": "x"}, {"uid": 5}], ids=repr)
+@pytest.mark.parametrize(
+    "change",
+    [{"price": 0}, {"qty": None}, {"qty": "1"}, {"time": -1}, {"side": "x"}, {"uid": 5}],
+    ids=repr,
+)
 def test_a_malformed_trade_is_one_complaint(change):
-    assert [type(outcome) for outcome in said({**TRADE, **change})] == [Complaint]
+    assert [type(outcome) for outcome in said({**TRADE, **change})] == [InvalidInput]
 
 
 @pytest.mark.parametrize(
@@ -154,13 +175,17 @@ def test_acknowledgements_and_feeds_we_do_not_read_give_nothing(frame):
 
 @pytest.mark.parametrize("event", ["error", "alert", "subscribed_failed"])
 def test_a_refusal_is_a_complaint_in_the_venues_words(event):
-    (complaint,) = said({"event": event, "message": "Invalid product id"})
-    assert "Invalid product id" in complaint.what
+    (invalid_input,) = said({"event": event, "message": "Invalid product id"})
+    assert "Invalid product id" in invalid_input.what
 
 
 def test_a_plan_names_todays_address_and_pings_before_the_venue_hangs_up():
     (plan,) = KrakenFuturesStream().plan([SYMBOL, SYMBOL])
-    assert (plan.url, plan.symbols, plan.sources) == ("wss://futures.kraken.com/ws/v1", (SYMBOL,), ("book", "touch", "trades"))
+    assert (plan.url, plan.symbols, plan.sources) == (
+        "wss://futures.kraken.com/ws/v1",
+        (SYMBOL,),
+        ("book", "touch", "trades"),
+    )
     text, every_s = plan.keep_alive
     assert json.loads(text) == {"event": "ping"}
     assert every_s < 60
@@ -170,10 +195,16 @@ def test_a_plan_names_todays_address_and_pings_before_the_venue_hangs_up():
 def test_every_product_is_subscribed_once_in_each_feed(count):
     adapter = KrakenFuturesStream()
     symbols = [f"PF_S{n}USD" for n in range(count)]
-    requests = [json.loads(frame.text) for plan in adapter.plan(symbols) for frame in adapter.opened(plan.name)]
+    requests = [
+        json.loads(frame.text)
+        for plan in adapter.plan(symbols)
+        for frame in adapter.opened(plan.name)
+    ]
     assert max(len(request["product_ids"]) for request in requests) <= 50
     asked = [(request["feed"], symbol) for request in requests for symbol in request["product_ids"]]
-    assert sorted(asked) == sorted((feed, symbol) for feed in ("book", "ticker", "trade") for symbol in symbols)
+    assert sorted(asked) == sorted(
+        (feed, symbol) for feed in ("book", "ticker", "trade") for symbol in symbols
+    )
 
 
 def test_another_plan_amends_an_open_connection_by_what_is_gone_and_what_is_new():
@@ -181,7 +212,10 @@ def test_another_plan_amends_an_open_connection_by_what_is_gone_and_what_is_new(
     (before,) = adapter.plan(["PF_AUSD", "PF_BUSD"])
     (after,) = adapter.plan(["PF_BUSD", "PF_CUSD"])
     requests = [json.loads(text) for text in adapter.amend(before, after)]
-    assert {(request["event"], *request["product_ids"]) for request in requests} == {("unsubscribe", "PF_AUSD"), ("subscribe", "PF_CUSD")}
+    assert {(request["event"], *request["product_ids"]) for request in requests} == {
+        ("unsubscribe", "PF_AUSD"),
+        ("subscribe", "PF_CUSD"),
+    }
     assert len(requests) == 6
     assert said({**TICKER, "product_id": "PF_AUSD"}, adapter) == []
 
@@ -189,8 +223,8 @@ def test_another_plan_amends_an_open_connection_by_what_is_gone_and_what_is_new(
 def test_after_a_plan_other_symbols_are_complained_of():
     adapter = KrakenFuturesStream()
     adapter.plan(["PF_XBTUSD"])
-    (complaint,) = said(TICKER, adapter)
-    assert "not subscribed" in complaint.what
+    (invalid_input,) = said(TICKER, adapter)
+    assert "not subscribed" in invalid_input.what
 
 
 def test_a_plan_of_an_impossible_symbol_names_the_setting():
@@ -200,13 +234,23 @@ def test_a_plan_of_an_impossible_symbol_names_the_setting():
 
 @pytest.mark.parametrize(
     "data",
-    [b"", b"[", b"null", b"{}", b"0", b"\xff\xfe", b"[" * 100_000, b'{"feed":' * 100_000, b'{"feed":"ticker","product_id":"\xff"}'],
+    [
+        b"",
+        b"[",
+        b"null",
+        b"{}",
+        b"0",
+        b"\xff\xfe",
+        b"[" * 100_000,
+        b'{"feed":' * 100_000,
+        b'{"feed":"ticker","product_id":"\xff"}',
+    ],
     ids=lambda data: repr(data[:24]),
 )
 def test_text_that_is_no_message_is_one_complaint(data):
-    (complaint,) = KrakenFuturesStream().frame("public-0", data, 1)
-    assert isinstance(complaint, Complaint)
-    assert complaint.what.isprintable()
+    (invalid_input,) = KrakenFuturesStream().frame("public-0", data, 1)
+    assert isinstance(invalid_input, InvalidInput)
+    assert invalid_input.what.isprintable()
 
 
 @given(st.binary(max_size=200))

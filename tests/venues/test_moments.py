@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from perps_actors.errors import VenueError
-from perps_actors.venues.moments import Moment, nanoseconds
+from perps_actors.venues.toolkit.fields import Moment, nanoseconds
 
 
 def moment(text):
@@ -23,7 +23,15 @@ def test_a_date_is_exact_to_the_microsecond_wherever_its_clock_stands(text, time
     assert moment(text) == time_ns
 
 
-@pytest.mark.parametrize("text", ["1969-12-31T23:59:59Z", "2263-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "0001-01-01T00:00:00+14:00"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1969-12-31T23:59:59Z",
+        "2263-01-01T00:00:00Z",
+        "9999-12-31T23:59:59Z",
+        "0001-01-01T00:00:00+14:00",
+    ],
+)
 def test_a_date_out_of_range_is_refused(text):
     with pytest.raises((VenueError, msgspec.ValidationError)):
         moment(text)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perps_actors.market.events import BookTop, BookWithdrawn
-from perps_actors.venues.contract import Complaint, SendFrame
+from perps_actors.venues.contract import InvalidInput, SendFrame
 from perps_actors.venues.okx.stream import OkxStream
 
 BASE_MS = 1_700_000_000_000
@@ -20,7 +20,9 @@ def message(seq, prev, *, action="update", bids=(), asks=(), symbol=BTC, time=No
     data = {"asks": rows[1], "bids": rows[0], "ts": str(time or BASE_MS + seq), "checksum": 0}
     if numbered:
         data |= {"seqId": seq, "prevSeqId": prev}
-    return json.dumps({"arg": {"channel": "books", "instId": symbol}, "action": action, "data": [data]}).encode()
+    return json.dumps(
+        {"arg": {"channel": "books", "instId": symbol}, "action": action, "data": [data]}
+    ).encode()
 
 
 class Session:
@@ -50,7 +52,10 @@ def tops(outcomes):
 
 def anew(symbol=BTC):
     args = [{"channel": "books", "instId": symbol}]
-    return [SendFrame("public-0", json.dumps({"op": op, "args": args}, separators=(",", ":"))) for op in ("unsubscribe", "subscribe")]
+    return [
+        SendFrame("public-0", json.dumps({"op": op, "args": args}, separators=(",", ":")))
+        for op in ("unsubscribe", "subscribe")
+    ]
 
 
 def broken(outcomes, cause):
@@ -63,8 +68,19 @@ def broken(outcomes, cause):
 def test_a_snapshot_makes_the_book_and_chained_updates_change_it():
     session = Session().good()
     (top,) = session.update(15, 10, bids=[["100", "2"]], asks=[["101", "0"], ["102", "3"]])
-    assert (top.bid, top.bid_size, top.ask, top.ask_size, top.bid_levels, top.ask_levels) == ("100", "2", "102", "3", 1, 1)
-    assert (top.snapshot, top.sequence, top.venue_time_ns) == (False, 15, (BASE_MS + 15) * 1_000_000)
+    assert (top.bid, top.bid_size, top.ask, top.ask_size, top.bid_levels, top.ask_levels) == (
+        "100",
+        "2",
+        "102",
+        "3",
+        1,
+        1,
+    )
+    assert (top.snapshot, top.sequence, top.venue_time_ns) == (
+        False,
+        15,
+        (BASE_MS + 15) * 1_000_000,
+    )
 
 
 def test_a_keep_alive_changes_nothing_and_is_no_gap():
@@ -77,15 +93,26 @@ def test_a_keep_alive_changes_nothing_and_is_no_gap():
 
 def test_numbers_that_start_low_again_after_maintenance_are_no_gap():
     session = Session().good()
-    said = [session.update(seq, prev, time=BASE_MS + at) for at, (seq, prev) in enumerate([(15, 10), (15, 15), (3, 15), (5, 3)])]
-    assert [tops(outcomes) for outcomes in said] == [[(False, 15)], [(False, 15)], [(False, 3)], [(False, 5)]]
+    said = [
+        session.update(seq, prev, time=BASE_MS + at)
+        for at, (seq, prev) in enumerate([(15, 10), (15, 15), (3, 15), (5, 3)])
+    ]
+    assert [tops(outcomes) for outcomes in said] == [
+        [(False, 15)],
+        [(False, 15)],
+        [(False, 3)],
+        [(False, 5)],
+    ]
 
 
 @pytest.mark.parametrize("prev", [9, 11, -1, 0])
 def test_an_update_that_follows_another_one_is_a_gap_that_subscribes_the_book_alone_anew(prev):
     session = Session().good()
     session.good(symbol=ETH)
-    broken(session.update(20, prev, bids=[["100", "2"]]), f"gap: update 10 was followed by one after {prev}")
+    broken(
+        session.update(20, prev, bids=[["100", "2"]]),
+        f"gap: update 10 was followed by one after {prev}",
+    )
     assert session.adapter.depth(BTC, 5) == ([], [])
     assert session.update(21, 20) == []
     assert tops(session.update(11, 10, symbol=ETH)) == [(False, 11)]
@@ -117,7 +144,9 @@ def test_a_side_may_be_empty_and_a_level_may_be_deleted_that_never_was():
 
 
 def test_a_checksum_is_left_alone():
-    frame = message(10, -1, action="snapshot", bids=[["1", "1"]]).replace(b'"checksum": 0', b'"checksum": 12345')
+    frame = message(10, -1, action="snapshot", bids=[["1", "1"]]).replace(
+        b'"checksum": 0', b'"checksum": 12345'
+    )
     assert tops(Session().say(frame)) == [(True, 10)]
 
 
@@ -132,14 +161,19 @@ def test_a_connection_that_ended_takes_its_books_with_it():
 
 def test_a_malformed_message_changes_nothing_and_its_absence_is_noticed():
     session = Session().good()
-    (complaint,) = session.update(11, 10, bids=[["100", "-1"]])
-    assert isinstance(complaint, Complaint)
+    (invalid_input,) = session.update(11, 10, bids=[["100", "-1"]])
+    assert isinstance(invalid_input, InvalidInput)
     assert session.adapter.depth(BTC, 1)[0] == [("100", "1")]
     broken(session.update(12, 11), "gap")
 
 
-@given(st.lists(st.tuples(st.sampled_from("ba"), st.integers(0, 5), st.integers(0, 2)), max_size=30), st.data())
-def test_whatever_is_lost_doubled_or_reordered_the_book_is_as_the_venue_had_it_or_not_good(steps, data):
+@given(
+    st.lists(st.tuples(st.sampled_from("ba"), st.integers(0, 5), st.integers(0, 2)), max_size=30),
+    st.data(),
+)
+def test_whatever_is_lost_doubled_or_reordered_the_book_is_as_the_venue_had_it_or_not_good(
+    steps, data
+):
     state = ({100: 1}, {101: 1})
     true = {10: (dict(state[0]), dict(state[1]))}
     frames = [message(10, -1, action="snapshot", bids=[["100", "1"]], asks=[["101", "1"]])]
@@ -149,12 +183,19 @@ def test_whatever_is_lost_doubled_or_reordered_the_book_is_as_the_venue_had_it_o
         if size:
             levels[price] = size
         row = [[str(price), str(size)]]
-        frames.append(message(number, number - 1, bids=row if side == "b" else [], asks=row if side == "a" else []))
+        frames.append(
+            message(
+                number, number - 1, bids=row if side == "b" else [], asks=row if side == "a" else []
+            )
+        )
         true[number] = (dict(state[0]), dict(state[1]))
     session = Session()
     for frame in frames[:1] + data.draw(st.lists(st.sampled_from(frames), max_size=40)):
         for outcome in session.say(frame):
             if isinstance(outcome, BookTop):
                 bids, asks = session.adapter.depth(BTC, 100)
-                assert ({int(p): int(s) for p, s in bids}, {int(p): int(s) for p, s in asks}) == true[outcome.sequence]
+                assert (
+                    {int(p): int(s) for p, s in bids},
+                    {int(p): int(s) for p, s in asks},
+                ) == true[outcome.sequence]
     assert tops(session.snapshot(999)) == [(True, 999)]

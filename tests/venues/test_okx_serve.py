@@ -12,13 +12,13 @@ from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.numbers import DecimalText
 from perps_actors.simulator.market import contract
 from perps_actors.simulator.sides import side_of
-from perps_actors.venues.contract import Complaint
+from perps_actors.simulator.venue_contract import Depth
+from perps_actors.simulator.venues.okx.rest import OkxRequests, OkxRestSide
+from perps_actors.simulator.venues.okx.session import OkxSession
+from perps_actors.simulator.venues.okx.stream import OkxStreams
+from perps_actors.venues.contract import InvalidInput
 from perps_actors.venues.okx.rest import OkxRest
-from perps_actors.venues.okx.serve import OkxStreams
-from perps_actors.venues.okx.serve_rest import OkxRequests, OkxRestSide
-from perps_actors.venues.okx.serve_session import OkxSession
 from perps_actors.venues.okx.stream import OkxStream
-from perps_actors.venues.serving import Depth
 
 SERVE, REST = OkxStreams(), OkxRestSide()
 SYMBOL = "BTC-USDT-SWAP"
@@ -82,7 +82,9 @@ def test_a_path_that_serves_no_streams_is_refused(path: str) -> None:
 def test_each_channel_of_a_request_is_acknowledged_or_refused_by_itself() -> None:
     session = OkxSession("/ws/v5/public")
     good, bad = topic("books"), topic("cookbooks")
-    said = say(session, "subscribe", good, bad, {"channel": "liquidation-orders", "instType": "SWAP"})
+    said = say(
+        session, "subscribe", good, bad, {"channel": "liquidation-orders", "instType": "SWAP"}
+    )
     assert [(answer["event"], answer.get("arg"), answer.get("code")) for answer in said] == [
         ("subscribe", good, None),
         ("error", None, "60018"),
@@ -110,10 +112,15 @@ def test_the_text_ping_is_answered_with_pong() -> None:
         ('{"op":"subscribe","args":[{"channel":"books"}]}', "60018"),
         ('{"op":"subscribe","args":[{"channel":["books"],"instId":"BTC-USDT-SWAP"}]}', "60018"),
         ('{"op":"subscribe","args":[{"channel":"books","instId":7}]}', "60018"),
-        ('{"op":"subscribe","args":[{"channel":"liquidation-orders","instId":"BTC-USDT-SWAP"}]}', "60018"),
+        (
+            '{"op":"subscribe","args":[{"channel":"liquidation-orders","instId":"BTC-USDT-SWAP"}]}',
+            "60018",
+        ),
     ],
 )
-def test_a_malformed_request_is_answered_with_an_error_and_changes_nothing(text: str, code: str) -> None:
+def test_a_malformed_request_is_answered_with_an_error_and_changes_nothing(
+    text: str, code: str
+) -> None:
     session = OkxSession("/ws/v5/public")
     assert [json.loads(answer)["code"] for answer in session.receive(text)] == [code]
     assert session.streams() == ()
@@ -122,11 +129,22 @@ def test_a_malformed_request_is_answered_with_an_error_and_changes_nothing(text:
 def test_what_the_adapter_subscribes_is_what_is_sent() -> None:
     adapter, session = OkxStream(), OkxSession("/ws/v5/public")
     (plan,) = adapter.plan([SYMBOL])
-    answers = [json.loads(answer) for sent in adapter.opened(plan.name) for answer in session.receive(sent.text)]
+    answers = [
+        json.loads(answer)
+        for sent in adapter.opened(plan.name)
+        for answer in session.receive(sent.text)
+    ]
     assert {answer["event"] for answer in answers} == {"subscribe"}
     trade = Trade(BTC, "buy", number("31"), number("1"), "9", AT, AT)
-    sent = [SERVE.snapshot_frame(BOOK), *SERVE.depth_frames(BOOK), SERVE.touch_frame(TOUCH, 1), SERVE.trade_frame(trade)]
-    assert {stream for stream, _ in [*sent, *SERVE.mark_frames(MARK, FUNDING)]} <= set(session.streams())
+    sent = [
+        SERVE.snapshot_frame(BOOK),
+        *SERVE.depth_frames(BOOK),
+        SERVE.touch_frame(TOUCH, 1),
+        SERVE.trade_frame(trade),
+    ]
+    assert {stream for stream, _ in [*sent, *SERVE.mark_frames(MARK, FUNDING)]} <= set(
+        session.streams()
+    )
 
 
 def test_the_adapter_reads_from_the_frames_what_was_put_into_them() -> None:
@@ -135,8 +153,15 @@ def test_the_adapter_reads_from_the_frames_what_was_put_into_them() -> None:
     trade = Trade(BTC, "sell", number("30.5"), number("0.2"), "9", AT, AT)
     assert list(adapter.frame("public-0", SERVE.trade_frame(trade)[1], AT)) == [trade]
     assert list(adapter.frame("public-0", SERVE.touch_frame(TOUCH, 5)[1], AT)) == [TOUCH]
-    told = [outcome for _, frame in SERVE.mark_frames(MARK, FUNDING) for outcome in adapter.frame("public-0", frame, AT)]
-    assert [(mark.mark, mark.index) for mark in told if isinstance(mark, VenueMark)] == [(None, "30.3"), ("30.4", "30.3")]
+    told = [
+        outcome
+        for _, frame in SERVE.mark_frames(MARK, FUNDING)
+        for outcome in adapter.frame("public-0", frame, AT)
+    ]
+    assert [(mark.mark, mark.index) for mark in told if isinstance(mark, VenueMark)] == [
+        (None, "30.3"),
+        ("30.4", "30.3"),
+    ]
     assert [funding for funding in told if isinstance(funding, Funding)] == [FUNDING]
 
 
@@ -151,7 +176,11 @@ def test_the_adapter_builds_the_book_that_was_served() -> None:
     change = Depth(SYMBOL, 80, (("30", "0"), ("29", "5")), (), AT + 1_000_000, 78, 77)
     frames = [SERVE.snapshot_frame(BOOK)[1], SERVE.depth_frames(change)[0][1]]
     tops = [outcome for frame in frames for outcome in adapter.frame("public-0", frame, AT)]
-    assert [(top.snapshot, top.bid, top.bid_size, top.ask, top.sequence) for top in tops if isinstance(top, BookTop)] == [
+    assert [
+        (top.snapshot, top.bid, top.bid_size, top.ask, top.sequence)
+        for top in tops
+        if isinstance(top, BookTop)
+    ] == [
         (True, "30", "1", "31", 77),
         (False, "29", "5", "31", 80),
     ]
@@ -161,7 +190,9 @@ def test_what_serve_writes_it_reads_back() -> None:
     change = Depth(SYMBOL, 80, (("30", "0"),), (("31", "2.5"),), AT, previous=77)
     stream, frame = SERVE.depth_frames(change)[0]
     assert SERVE.read_depth(frame) == change
-    assert SERVE.read_depth(SERVE.snapshot_frame(BOOK)[1]) == msgspec.structs.replace(BOOK, previous=-1, whole=True)
+    assert SERVE.read_depth(SERVE.snapshot_frame(BOOK)[1]) == msgspec.structs.replace(
+        BOOK, previous=-1, whole=True
+    )
     assert SERVE.read_touch(SERVE.touch_frame(TOUCH, 1)[1]) == TOUCH
     _, (_, marked), _ = SERVE.mark_frames(MARK, FUNDING)
     assert SERVE.read_mark(marked)[0] == VenueMark(BTC, number("30.4"), None, AT, AT)
@@ -169,7 +200,10 @@ def test_what_serve_writes_it_reads_back() -> None:
     assert SERVE.stream_of(frame) == stream == SERVE.stream_of(reordered)
     assert SERVE.stream_of(frame[:-20]) == stream
     assert (SERVE.channel_of(stream), SERVE.symbol_of(stream)) == ("book", SYMBOL)
-    assert SERVE.stream_of(b'{"event":"subscribe","arg":{"channel":"books","instId":"BTC-USDT-SWAP"}}') is None
+    assert (
+        SERVE.stream_of(b'{"event":"subscribe","arg":{"channel":"books","instId":"BTC-USDT-SWAP"}}')
+        is None
+    )
     assert SERVE.stream_of(b"pong") is None
 
 
@@ -178,13 +212,17 @@ def test_a_book_recorded_before_there_were_numbers_is_counted_by_its_times() -> 
         b'{"arg":{"channel":"books","instId":"A-USD-SWAP"},"action":"update",'
         b'"data":[{"asks":[["5","1","0","2"]],"bids":[],"ts":"1652459225464"}]}'
     )
-    assert SERVE.read_depth(frame) == Depth("A-USD-SWAP", 1652459225464, (), (("5", "1"),), 1652459225464000000)
+    assert SERVE.read_depth(frame) == Depth(
+        "A-USD-SWAP", 1652459225464, (), (("5", "1"),), 1652459225464000000
+    )
 
 
 @pytest.mark.parametrize("rows", [b"[]", b"[{},{}]", b"[{}]", b"{}"])
 def test_a_frame_that_has_not_one_book_is_none(rows: bytes) -> None:
     with pytest.raises(msgspec.DecodeError):
-        SERVE.read_depth(b'{"arg":{"channel":"books","instId":"A"},"action":"update","data":' + rows + b"}")
+        SERVE.read_depth(
+            b'{"arg":{"channel":"books","instId":"A"},"action":"update","data":' + rows + b"}"
+        )
 
 
 @pytest.mark.parametrize(
@@ -199,7 +237,9 @@ def test_a_frame_that_has_not_one_book_is_none(rows: bytes) -> None:
         ("public/nothing", "", 404, "404"),
     ],
 )
-def test_a_request_that_cannot_be_answered_gets_the_venues_error(path: str, query: str, status: int, code: str) -> None:
+def test_a_request_that_cannot_be_answered_gets_the_venues_error(
+    path: str, query: str, status: int, code: str
+) -> None:
     answered, body = ask(path, query)
     assert (answered, body["code"], body["data"]) == (status, code, [])
 
@@ -226,27 +266,43 @@ def test_the_adapter_reads_the_answers() -> None:
     rest, known = OkxRest(), (MARK, FUNDING)
     (quotes,) = rest.quotes([SYMBOL])
     read = []
-    polled = (request for what in ("mark", "funding", "open_interest") for request in rest.poll(what, [SYMBOL]))
+    polled = (
+        request
+        for what in ("mark", "funding", "open_interest")
+        for request in rest.poll(what, [SYMBOL])
+    )
     for request in (quotes, rest.depth(SYMBOL), *polled):
         path, _, query = request.url.removeprefix("https://www.okx.com").partition("?")
-        read += rest.read(request, 200, REST.answer(path, query, OneBook(known, "1000"), AT).body, AT)
-    assert not [outcome for outcome in read if isinstance(outcome, Complaint)]
+        read += rest.read(
+            request, 200, REST.answer(path, query, OneBook(known, "1000"), AT).body, AT
+        )
+    assert not [outcome for outcome in read if isinstance(outcome, InvalidInput)]
     touch, top, mark, funding, held = read
     assert (touch, mark.mark, funding, held.open_interest) == (TOUCH, "30.4", FUNDING, "1000")
     assert (top.bid, top.ask, top.bid_levels) == ("30", "31", 30)
 
 
 def test_requests_are_the_same_whatever_the_size_of_the_answer() -> None:
-    assert REST.request_key("/api/v5/market/books", "instId=A&sz=400") == REST.request_key("/api/v5/market/books", "instId=A")
-    assert REST.request_key("/api/v5/market/books", "instId=A") != REST.request_key("/api/v5/market/books", "instId=B")
+    assert REST.request_key("/api/v5/market/books", "instId=A&sz=400") == REST.request_key(
+        "/api/v5/market/books", "instId=A"
+    )
+    assert REST.request_key("/api/v5/market/books", "instId=A") != REST.request_key(
+        "/api/v5/market/books", "instId=B"
+    )
 
 
 def test_each_endpoint_refuses_what_goes_beyond_its_own_limit_in_two_seconds() -> None:
     account, start = OkxRequests(), 2 * S * 1000
-    assert [account.charge("/api/v5/public/mark-price", "", start) for _ in range(10)] == [None] * 10
+    assert [account.charge("/api/v5/public/mark-price", "", start) for _ in range(10)] == [
+        None
+    ] * 10
     refusal = account.charge("/api/v5/public/mark-price", "", start + S // 2)
     assert refusal is not None
-    assert (refusal.status, json.loads(refusal.body)["code"], refusal.retry_after_s) == (429, "50011", 2)
+    assert (refusal.status, json.loads(refusal.body)["code"], refusal.retry_after_s) == (
+        429,
+        "50011",
+        2,
+    )
     assert account.charge("/api/v5/market/tickers", "", start + S // 2) is None
     assert account.charge("/api/v5/public/mark-price", "", start + 2 * S) is None
     assert account.headers() == {}

@@ -7,9 +7,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perps_actors.errors import SettingsError
-from perps_actors.market.events import BookTop, Earlier, Funding, Liquidation, OpenInterest, Touch, Trade, VenueMark
+from perps_actors.market.events import (
+    BookTop,
+    Earlier,
+    Funding,
+    Liquidation,
+    OpenInterest,
+    Touch,
+    Trade,
+    VenueMark,
+)
 from perps_actors.market.instrument import InstrumentId
-from perps_actors.venues.contract import Complaint, Endpoints, SendFrame
+from perps_actors.venues.contract import Endpoints, InvalidInput, SendFrame
 from perps_actors.venues.okx.stream import OkxStream
 
 SYMBOL = "BTC-USDT-SWAP"
@@ -50,10 +59,38 @@ FUNDING = {
     "settState": "settled",
     "ts": str(T0),
 }
-INTEREST = {"instId": SYMBOL, "instType": "SWAP", "oi": "2874486.99000000925", "oiCcy": "28744.86", "oiUsd": "1", "ts": str(T0)}
-DETAIL = {"bkLoss": "0", "bkPx": "0.007831", "ccy": "", "posSide": "short", "side": "buy", "sz": "13", "ts": str(T0)}
-LIQUIDATION = {"details": [DETAIL], "instFamily": "BTC-USDT", "instId": SYMBOL, "instType": "SWAP", "uly": "BTC-USDT"}
-BOOK = {"asks": [["101", "2", "0", "1"]], "bids": [["100", "1", "0", "1"]], "ts": str(T0), "seqId": 7, "prevSeqId": -1, "checksum": 0}
+INTEREST = {
+    "instId": SYMBOL,
+    "instType": "SWAP",
+    "oi": "2874486.99000000925",
+    "oiCcy": "28744.86",
+    "oiUsd": "1",
+    "ts": str(T0),
+}
+DETAIL = {
+    "bkLoss": "0",
+    "bkPx": "0.007831",
+    "ccy": "",
+    "posSide": "short",
+    "side": "buy",
+    "sz": "13",
+    "ts": str(T0),
+}
+LIQUIDATION = {
+    "details": [DETAIL],
+    "instFamily": "BTC-USDT",
+    "instId": SYMBOL,
+    "instType": "SWAP",
+    "uly": "BTC-USDT",
+}
+BOOK = {
+    "asks": [["101", "2", "0", "1"]],
+    "bids": [["100", "1", "0", "1"]],
+    "ts": str(T0),
+    "seqId": 7,
+    "prevSeqId": -1,
+    "checksum": 0,
+}
 
 
 def frame(channel, *rows, name=SYMBOL, **more):
@@ -79,7 +116,9 @@ def said(data, adapter=None, received_ns=7):
 
 
 def test_a_ticker_is_a_touch():
-    assert said(frame("tickers", TICKER)) == [Touch(BTC, "9999.7", "5", "9999.8", "11", "9999.9", AT, 7)]
+    assert said(frame("tickers", TICKER)) == [
+        Touch(BTC, "9999.7", "5", "9999.8", "11", "9999.9", AT, 7)
+    ]
 
 
 def test_an_empty_side_is_none():
@@ -88,8 +127,8 @@ def test_an_empty_side_is_none():
 
 
 def test_a_crossed_touch_is_a_complaint():
-    (complaint,) = said(frame("tickers", {**TICKER, "askPx": "9999.7"}))
-    assert complaint.symbol == SYMBOL
+    (invalid_input,) = said(frame("tickers", {**TICKER, "askPx": "9999.7"}))
+    assert invalid_input.symbol == SYMBOL
 
 
 def test_trades_have_the_takers_side():
@@ -99,13 +138,15 @@ def test_trades_have_the_takers_side():
 
 
 def test_a_push_without_data_is_one_complaint():
-    (complaint,) = OkxStream().frame("ws", json.dumps({"arg": {"channel": "books", "instId": SYMBOL}}).encode(), AT)
-    assert isinstance(complaint, Complaint)
+    (invalid_input,) = OkxStream().frame(
+        "ws", json.dumps({"arg": {"channel": "books", "instId": SYMBOL}}).encode(), AT
+    )
+    assert isinstance(invalid_input, InvalidInput)
 
 
 def test_a_bad_row_is_one_complaint_and_its_neighbours_are_read():
-    first, complaint, last = said(frame("trades", TRADE, {**TRADE, "px": "0"}, TRADE))
-    assert isinstance(complaint, Complaint)
+    first, invalid_input, last = said(frame("trades", TRADE, {**TRADE, "px": "0"}, TRADE))
+    assert isinstance(invalid_input, InvalidInput)
     assert type(first) is type(last) is Trade
 
 
@@ -113,30 +154,44 @@ def test_mark_and_index_come_apart_and_keep_their_own_times():
     adapter = OkxStream()
     assert said(frame("mark-price", MARK), adapter) == [VenueMark(BTC, "64001.5", None, AT, 7)]
     (index,) = said(frame("index-tickers", INDEX, name="BTC-USDT"), adapter, 8)
-    assert index == VenueMark(BTC, "64001.5", "64000.9", AT + 1_000_000, 8, (Earlier("mark", AT, 7),))
+    assert index == VenueMark(
+        BTC, "64001.5", "64000.9", AT + 1_000_000, 8, (Earlier("mark", AT, 7),)
+    )
     (mark,) = said(frame("mark-price", {**MARK, "markPx": "64002", "ts": str(T0 + 5)}), adapter, 9)
-    assert mark == VenueMark(BTC, "64002", "64000.9", AT + 5_000_000, 9, (Earlier("index", AT + 1_000_000, 8),))
+    assert mark == VenueMark(
+        BTC, "64002", "64000.9", AT + 5_000_000, 9, (Earlier("index", AT + 1_000_000, 8),)
+    )
 
 
 def test_an_index_speaks_to_every_contract_on_it_and_to_no_other():
     adapter = OkxStream()
     adapter.plan(["BTC-USD-SWAP", "BTC-USD_UM-SWAP", "BTC-USD-260327", "BTC-USDT-SWAP"])
     told = said(frame("index-tickers", {**INDEX, "instId": "BTC-USD"}, name="BTC-USD"), adapter)
-    assert [mark.instrument.symbol for mark in told] == ["BTC-USD-SWAP", "BTC-USD_UM-SWAP", "BTC-USD-260327"]
+    assert [mark.instrument.symbol for mark in told] == [
+        "BTC-USD-SWAP",
+        "BTC-USD_UM-SWAP",
+        "BTC-USD-260327",
+    ]
 
 
 def test_funding_is_due_at_the_funding_time_and_an_empty_prediction_is_none():
-    assert said(frame("funding-rate", FUNDING)) == [Funding(BTC, "-0.0001515", None, 1_700_006_400_000_000_000, None, AT, 7)]
+    assert said(frame("funding-rate", FUNDING)) == [
+        Funding(BTC, "-0.0001515", None, 1_700_006_400_000_000_000, None, AT, 7)
+    ]
     (funding,) = said(frame("funding-rate", {**FUNDING, "nextFundingRate": "0.0002"}))
     assert funding.predicted == "0.0002"
 
 
 def test_open_interest_is_in_contracts_with_all_its_digits():
-    assert said(frame("open-interest", INTEREST)) == [OpenInterest(BTC, "2874486.99000000925", AT, 7)]
+    assert said(frame("open-interest", INTEREST)) == [
+        OpenInterest(BTC, "2874486.99000000925", AT, 7)
+    ]
 
 
 def test_a_liquidation_has_the_orders_side():
-    assert said(frame("liquidation-orders", LIQUIDATION)) == [Liquidation(BTC, "buy", "0.007831", "13", AT, 7)]
+    assert said(frame("liquidation-orders", LIQUIDATION)) == [
+        Liquidation(BTC, "buy", "0.007831", "13", AT, 7)
+    ]
 
 
 def test_liquidations_of_what_was_not_planned_are_passed_over():
@@ -162,28 +217,44 @@ def test_answers_and_channels_we_do_not_read_give_nothing(data):
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        (b'{"event":"error","code":"60018","msg":"Wrong URL or channel doesn\'t exist","connId":"a"}', "60018"),
-        (b'{"event":"notice","code":"64008","msg":"The connection will soon be closed for a service upgrade."}', "service upgrade"),
+        (
+            b'{"event":"error","code":"60018","msg":"Wrong URL or channel doesn\'t exist","connId":"a"}',
+            "60018",
+        ),
+        (
+            b'{"event":"notice","code":"64008","msg":"The connection will soon be closed for a service upgrade."}',
+            "service upgrade",
+        ),
     ],
 )
 def test_refusals_and_notices_are_complaints_in_the_venues_words(data, words):
-    (complaint,) = said(data)
-    assert words in complaint.what
+    (invalid_input,) = said(data)
+    assert words in invalid_input.what
 
 
 def test_a_plan_has_todays_address_and_the_venues_ping():
     adapter = OkxStream()
     (plan,) = adapter.plan([SYMBOL])
-    assert (plan.name, plan.url, plan.symbols) == ("public-0", "wss://ws.okx.com:8443/ws/v5/public", (SYMBOL,))
+    assert (plan.name, plan.url, plan.symbols) == (
+        "public-0",
+        "wss://ws.okx.com:8443/ws/v5/public",
+        (SYMBOL,),
+    )
     assert (plan.sources, plan.keep_alive) == (("book", "touch", "trades"), ("ping", 20.0))
     (sent,) = adapter.opened("public-0")
     assert isinstance(sent, SendFrame)
     assert json.loads(sent.text) == {
         "op": "subscribe",
         "args": [
-            *({"channel": channel, "instId": SYMBOL} for channel in ("books", "tickers", "trades", "mark-price")),
+            *(
+                {"channel": channel, "instId": SYMBOL}
+                for channel in ("books", "tickers", "trades", "mark-price")
+            ),
             {"channel": "index-tickers", "instId": "BTC-USDT"},
-            *({"channel": channel, "instId": SYMBOL} for channel in ("funding-rate", "open-interest")),
+            *(
+                {"channel": channel, "instId": SYMBOL}
+                for channel in ("funding-rate", "open-interest")
+            ),
             {"channel": "liquidation-orders", "instType": "SWAP"},
         ],
     }
@@ -217,24 +288,50 @@ def test_symbols_that_come_and_go_are_subscribed_on_the_open_connection_and_a_sh
     assert [(arg["channel"], arg["instId"]) for arg in gone["args"]] == [
         (channel, "BTC-USD_UM-SWAP") for channel in ("mark-price", "funding-rate", "open-interest")
     ]
-    assert [(arg["channel"], arg["instId"]) for arg in new["args"]][:2] == [("mark-price", "ETH-USD-SWAP"), ("index-tickers", "ETH-USD")]
-    assert said(frame("mark-price", {**MARK, "instId": "BTC-USD_UM-SWAP"}, name="BTC-USD_UM-SWAP"), adapter) == []
+    assert [(arg["channel"], arg["instId"]) for arg in new["args"]][:2] == [
+        ("mark-price", "ETH-USD-SWAP"),
+        ("index-tickers", "ETH-USD"),
+    ]
+    assert (
+        said(
+            frame("mark-price", {**MARK, "instId": "BTC-USD_UM-SWAP"}, name="BTC-USD_UM-SWAP"),
+            adapter,
+        )
+        == []
+    )
 
 
 def test_after_a_plan_other_symbols_are_complained_of():
     adapter = OkxStream()
     adapter.plan(["ETH-USDT-SWAP"])
     for data in (SNAPSHOT, frame("tickers", TICKER)):
-        (complaint,) = said(data, adapter)
-        assert "not subscribed" in complaint.what
+        (invalid_input,) = said(data, adapter)
+        assert "not subscribed" in invalid_input.what
 
 
 def test_an_unknown_channel_names_the_setting():
     with pytest.raises(SettingsError, match="books"):
-        OkxStream(Endpoints(stream="ws://127.0.0.1:9", rest="http://127.0.0.1:9"), frozenset({"books"}))
+        OkxStream(
+            Endpoints(stream="ws://127.0.0.1:9", rest="http://127.0.0.1:9"), frozenset({"books"})
+        )
 
 
-HOSTILE = ["-1", "NaN", "1e999999", "1_0", "\uff11", "1" * 31, " 1", "1\n", None, 1, 1.5, True, [], {}]
+HOSTILE = [
+    "-1",
+    "NaN",
+    "1e999999",
+    "1_0",
+    "\uff11",
+    "1" * 31,
+    " 1",
+    "1\n",
+    None,
+    1,
+    1.5,
+    True,
+    [],
+    {},
+]
 NUMBERS = [
     ("trades", TRADE, "px"),
     ("trades", TRADE, "sz"),
@@ -247,9 +344,9 @@ NUMBERS = [
 @pytest.mark.parametrize("value", HOSTILE, ids=repr)
 @pytest.mark.parametrize(("channel", "row", "field"), NUMBERS, ids=str)
 def test_a_row_with_a_number_or_time_that_is_none_is_one_complaint(channel, row, field, value):
-    (complaint,) = said(frame(channel, {**row, field: value}))
-    assert isinstance(complaint, Complaint)
-    assert len(complaint.what) <= 200
+    (invalid_input,) = said(frame(channel, {**row, field: value}))
+    assert isinstance(invalid_input, InvalidInput)
+    assert len(invalid_input.what) <= 200
 
 
 @pytest.mark.parametrize(
@@ -271,15 +368,15 @@ def test_a_row_with_a_number_or_time_that_is_none_is_one_complaint(channel, row,
     ids=lambda data: repr(data[:24]),
 )
 def test_text_that_is_no_message_is_one_complaint(data):
-    (complaint,) = said(data)
-    assert isinstance(complaint, Complaint)
-    assert complaint.what.isprintable()
+    (invalid_input,) = said(data)
+    assert isinstance(invalid_input, InvalidInput)
+    assert invalid_input.what.isprintable()
 
 
 def test_more_rows_than_any_frame_has_are_cut_with_a_complaint():
-    *trades, complaint = said(frame("trades", *[TRADE] * 1_001))
+    *trades, invalid_input = said(frame("trades", *[TRADE] * 1_001))
     assert len(trades) == 1_000
-    assert "1001" in complaint.what
+    assert "1001" in invalid_input.what
 
 
 @given(st.binary(max_size=200))
@@ -294,7 +391,14 @@ def test_frames_mutated_cut_and_reordered_raise_nothing_and_the_next_snapshot_he
         mutant = bytearray(original)
         for _ in range(data.draw(st.integers(0, 3))):
             mutant[data.draw(st.integers(0, len(mutant) - 1))] = data.draw(st.integers(0, 255))
-        said(bytes(mutant[: data.draw(st.integers(0, len(mutant)))] if data.draw(st.booleans()) else mutant), adapter)
+        said(
+            bytes(
+                mutant[: data.draw(st.integers(0, len(mutant)))]
+                if data.draw(st.booleans())
+                else mutant
+            ),
+            adapter,
+        )
     (top,) = [outcome for outcome in said(SNAPSHOT, adapter) if isinstance(outcome, BookTop)]
     assert (top.bid, top.ask, top.bid_levels, top.ask_levels) == ("100", "101", 1, 1)
     assert said(frame("trades", TRADE), adapter)[0].price == "42219.9"

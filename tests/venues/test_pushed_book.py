@@ -8,7 +8,7 @@ from perps_actors.errors import MarketError
 from perps_actors.market.events import BookTop, BookWithdrawn
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.texts import Level
-from perps_actors.venues.pushed_book import PushedBook
+from perps_actors.venues.toolkit.stream_book import StreamBook
 
 BTC = InstrumentId("v", "BTC")
 
@@ -17,29 +17,36 @@ def side(levels) -> list[Level]:
     return [Level(*level) for level in levels]
 
 
-def book(bids=(("9", "1"),), asks=(("11", "1"),)) -> PushedBook:
-    made = PushedBook(BTC)
+def book(bids=(("9", "1"),), asks=(("11", "1"),)) -> StreamBook:
+    made = StreamBook(BTC)
     made.snapshot(side(bids), side(asks), "ws", sequence=1, venue_time_ns=10, received_ns=10)
     return made
 
 
-def update(of: PushedBook, bids=(), asks=(), **how):
-    return of.update(side(bids), side(asks), "ws", **{"sequence": 2, "venue_time_ns": 11, "received_ns": 11, **how})
+def update(of: StreamBook, bids=(), asks=(), **how):
+    return of.update(
+        side(bids),
+        side(asks),
+        "ws",
+        **{"sequence": 2, "venue_time_ns": 11, "received_ns": 11, **how},
+    )
 
 
 def test_a_snapshot_makes_a_good_book_and_an_update_changes_it() -> None:
     good = book()
-    assert update(good, bids=(("10", "3"), ("9", "0"))) == (BookTop(BTC, False, "10", "3", "11", "1", 1, 1, 2, 11, 11),)
+    assert update(good, bids=(("10", "3"), ("9", "0"))) == (
+        BookTop(BTC, False, "10", "3", "11", "1", 1, 1, 2, 11, 11),
+    )
     assert good.sequence == 2
 
 
 def test_before_a_snapshot_there_is_nothing() -> None:
-    assert update(PushedBook(BTC), bids=(("10", "3"),)) == ()
+    assert update(StreamBook(BTC), bids=(("10", "3"),)) == ()
 
 
 @pytest.mark.parametrize("levels", [(("x", "1"),), (("0", "1"),), (("9", "-1"),)])
 def test_a_level_that_no_book_can_have_is_an_error_before_a_snapshot_and_after_one(levels) -> None:
-    for told in (PushedBook(BTC), book()):
+    for told in (StreamBook(BTC), book()):
         before = told.depth(10)
         with pytest.raises(MarketError):
             update(told, bids=levels)
@@ -62,12 +69,16 @@ def test_a_suspect_book_is_withdrawn_and_shows_nothing_until_the_next_snapshot(h
     assert update(suspect, **how) == (BookWithdrawn(BTC, cause, 11),)
     assert suspect.depth(10) == ([], [])
     assert update(suspect, bids=(("10", "1"),)) == ()
-    (top,) = suspect.snapshot(side((("1", "1"),)), (), "ws", sequence=None, venue_time_ns=None, received_ns=12)
+    (top,) = suspect.snapshot(
+        side((("1", "1"),)), (), "ws", sequence=None, venue_time_ns=None, received_ns=12
+    )
     assert (top.bid, top.ask, suspect.good) == ("1", None, True)
 
 
 def test_a_snapshot_that_no_market_can_have_withdraws_the_book() -> None:
-    (told,) = PushedBook(BTC).snapshot(side((("5", "1"),)), side((("4", "1"),)), "ws", sequence=1, venue_time_ns=1, received_ns=1)
+    (told,) = StreamBook(BTC).snapshot(
+        side((("5", "1"),)), side((("4", "1"),)), "ws", sequence=1, venue_time_ns=1, received_ns=1
+    )
     assert told == BookWithdrawn(BTC, "crossed: bid 5 at or above ask 4", 1)
 
 

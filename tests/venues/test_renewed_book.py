@@ -4,18 +4,28 @@ from perps_actors.market.events import BookTop, BookWithdrawn
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.texts import Level
 from perps_actors.venues.contract import SendFrame
-from perps_actors.venues.renewed_book import PATIENCE_NS, RenewedBook
+from perps_actors.venues.toolkit.stream_book import PATIENCE_NS, ResubscribingBook
 
 BTC = InstrumentId("v", "BTC")
 AT = 1_700_000_000_000_000_000
 
 
 def book():
-    return RenewedBook(BTC, lambda symbol: (f"-{symbol}", f"+{symbol}"))
+    return ResubscribingBook(BTC, lambda symbol: (f"-{symbol}", f"+{symbol}"))
 
 
 def snapshot(of, at=AT, bid="9"):
-    return [type(told) for told in of.snapshot([Level(bid, "1")], [Level("11", "1")], "ws", sequence=1, venue_time_ns=None, received_ns=at)]
+    return [
+        type(told)
+        for told in of.snapshot(
+            [Level(bid, "1")],
+            [Level("11", "1")],
+            "ws",
+            sequence=1,
+            venue_time_ns=None,
+            received_ns=at,
+        )
+    ]
 
 
 def update(of, at=AT, **how):
@@ -49,7 +59,9 @@ def test_a_snapshot_that_does_not_come_is_asked_for_again_after_a_while_but_not_
 def test_a_venue_that_never_sends_the_snapshot_is_asked_ever_more_rarely():
     broken = book()
     snapshot(broken)
-    asked = sum(bool(update(broken, AT + second * 1_000_000_000, broken="gap")) for second in range(3_600))
+    asked = sum(
+        bool(update(broken, AT + second * 1_000_000_000, broken="gap")) for second in range(3_600)
+    )
     assert 5 < asked < 20
     assert snapshot(broken, AT + 3_600_000_000_000) == [BookTop]
     update(broken, AT + 3_601_000_000_000, broken="gap")
@@ -74,5 +86,5 @@ def test_a_connection_that_ended_takes_its_book_along_and_is_sent_nothing():
     snapshot(ended)
     assert list(ended.closed("gone", AT)) == [BookWithdrawn(BTC, "gone", AT)]
     assert list(ended.closed("gone", AT)) == []
-    assert list(ended.doubt("late", AT + 2 * PATIENCE_NS)) == []
+    assert list(ended.invalidate("late", AT + 2 * PATIENCE_NS)) == []
     assert ended.depth(1) == ([], [])

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perps_actors.errors import MarketError
-from perps_actors.venues.spelling import amount_of, number_of, positive_of, spelled, text_of
+from perps_actors.venues.toolkit.fields import amount_of, number_of, positive_of, spelled, text_of
 
 
 class Row(msgspec.Struct):
@@ -30,13 +30,17 @@ def test_a_field_that_was_not_sent_or_is_null_is_none(read, json):
 
 
 @pytest.mark.parametrize("read", [number_of, positive_of, amount_of])
-@pytest.mark.parametrize("value", ['"1"', "true", "[1]", "{}", '"\uff11"', "1e999999", "1" * 31, '""'])
+@pytest.mark.parametrize(
+    "value", ['"1"', "true", "[1]", "{}", '"\uff11"', "1e999999", "1" * 31, '""']
+)
 def test_what_is_no_number_is_refused(read, value):
     with pytest.raises(MarketError):
         read(raw(f'{{"n":{value}}}'))
 
 
-@pytest.mark.parametrize(("read", "value"), [(positive_of, "0"), (positive_of, "-1"), (amount_of, "-1")])
+@pytest.mark.parametrize(
+    ("read", "value"), [(positive_of, "0"), (positive_of, "-1"), (amount_of, "-1")]
+)
 def test_a_number_of_the_wrong_side_of_zero_is_refused(read, value):
     with pytest.raises(MarketError):
         read(raw(f'{{"n":{value}}}'))
@@ -47,7 +51,16 @@ def test_an_amount_may_be_zero():
 
 
 @pytest.mark.parametrize(
-    ("json", "text"), [(b"1.10", "1.10"), (b"1e-8", "1e-8"), (b'"12"', "12"), (b'""', ""), (b"null", None), (b"", None), (b"-0", "-0")]
+    ("json", "text"),
+    [
+        (b"1.10", "1.10"),
+        (b"1e-8", "1e-8"),
+        (b'"12"', "12"),
+        (b'""', ""),
+        (b"null", None),
+        (b"", None),
+        (b"-0", "-0"),
+    ],
 )
 def test_a_number_stays_as_it_was_spelled_in_a_string_or_not(json, text):
     assert text_of(msgspec.Raw(json)) == text

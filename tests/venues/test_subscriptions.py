@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from perps_actors.transport.wire import ConnectionPlan
 from perps_actors.venues.contract import SendFrame
-from perps_actors.venues.subscriptions import Subscriptions, batches
+from perps_actors.venues.toolkit.subscriptions import Subscriptions, batches
 
 
 def plan(*symbols, name="a", url="wss://x"):
@@ -18,7 +18,9 @@ def subscriptions():
 
     shared = {"B:all": "A:all"}
     return Subscriptions(
-        lambda of: [shared.get(topic, topic) for topic in topics(of)], lambda op, few: f"{op} {' '.join(few)}", per_request=2
+        lambda of: [shared.get(topic, topic) for topic in topics(of)],
+        lambda op, few: f"{op} {' '.join(few)}",
+        per_request=2,
     )
 
 
@@ -34,7 +36,10 @@ def test_a_connection_that_was_opened_subscribes_each_of_its_topics_once_in_requ
 
 
 def test_an_amendment_ends_what_nobody_wants_any_more_and_begins_what_is_new():
-    assert subscriptions().amend(plan("A", "C"), plan("C", "D")) == ("unsubscribe A:book A:all", "subscribe D:book D:all")
+    assert subscriptions().amend(plan("A", "C"), plan("C", "D")) == (
+        "unsubscribe A:book A:all",
+        "subscribe D:book D:all",
+    )
 
 
 def test_a_topic_that_another_symbol_still_needs_is_kept():

@@ -5,7 +5,7 @@ import pytest
 from perps_actors.errors import MarketError
 from perps_actors.market.events import Touch
 from perps_actors.market.instrument import InstrumentId
-from perps_actors.venues.touches import touch_of
+from perps_actors.venues.toolkit.fields import touch_of
 
 BTC = InstrumentId("v", "BTC")
 
@@ -25,7 +25,9 @@ def touch(bid, ask, last=None):
         (("8.7e3", "1"), ("8.8e3", "1"), ("8.7e3", "1", "8.8e3", "1")),
     ],
 )
-def test_an_empty_side_has_no_price_and_a_size_of_zero_and_a_side_not_spoken_of_has_neither(bid, ask, sides):
+def test_an_empty_side_has_no_price_and_a_size_of_zero_and_a_side_not_spoken_of_has_neither(
+    bid, ask, sides
+):
     assert touch(bid, ask) == Touch(BTC, *sides, None, 1, 2)
 
 

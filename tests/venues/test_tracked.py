@@ -3,11 +3,11 @@ from __future__ import annotations
 import pytest
 
 from perps_actors.errors import VenueError
-from perps_actors.venues.tracked import Tracked
+from perps_actors.venues.toolkit.symbols import SymbolStates
 
 
 def test_what_was_planned_before_is_on_its_way_and_what_never_was_is_refused():
-    tracked = Tracked("v", lambda instrument: instrument.symbol)
+    tracked = SymbolStates("v", lambda instrument: instrument.symbol)
     tracked.plan(["BTC", "ETH"])
     assert (tracked.current("BTC"), tracked.current("ETH")) == ("BTC", "ETH")
     tracked.plan(["ETH"])
@@ -17,4 +17,4 @@ def test_what_was_planned_before_is_on_its_way_and_what_never_was_is_refused():
 
 
 def test_whatever_comes_is_tracked_where_nothing_was_planned():
-    assert Tracked("v", lambda instrument: instrument.symbol).current("BTC") == "BTC"
+    assert SymbolStates("v", lambda instrument: instrument.symbol).current("BTC") == "BTC"

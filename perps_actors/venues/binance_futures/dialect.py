@@ -58,11 +58,19 @@ USD_M = Dialect(
     live=Endpoints(stream="wss://fstream.binance.com", rest="https://fapi.binance.com"),
     routes={
         "public": Route(
-            path="/public", streams={"book": "depth@100ms", "touch": "bookTicker"}, sources=("book", "touch"), also=frozenset({"trade"})
+            path="/public",
+            streams={"book": "depth@100ms", "touch": "bookTicker"},
+            sources=("book", "touch"),
+            also=frozenset({"trade"}),
         ),
         "market": Route(
             path="/market",
-            streams={"trades": "aggTrade", "marks": "markPrice@1s", "liquidations": "forceOrder", "candles": "kline_1m"},
+            streams={
+                "trades": "aggTrade",
+                "marks": "markPrice@1s",
+                "liquidations": "forceOrder",
+                "candles": "kline_1m",
+            },
             sources=("trades",),
         ),
     },

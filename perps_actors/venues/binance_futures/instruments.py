@@ -10,7 +10,7 @@ import msgspec
 from perps_actors.market.instrument import Instrument, InstrumentId
 from perps_actors.market.numbers import positive
 from perps_actors.venues.binance_futures.dialect import Dialect
-from perps_actors.venues.binance_futures.messages import ExchangeInfo, SymbolRow
+from perps_actors.venues.binance_futures.schema import ExchangeInfo, SymbolRow
 
 _PERPETUAL = frozenset({"PERPETUAL", "TRADIFI_PERPETUAL"})
 _LIST = msgspec.json.Decoder(ExchangeInfo)
@@ -33,7 +33,9 @@ def instrument_of(dialect: Dialect, raw: msgspec.Raw) -> Instrument:
     tick, lot = positive(steps.get("PRICE_FILTER")), positive(steps.get("LOT_SIZE"))
     perpetual = row.contract_type in _PERPETUAL
     # The last part of a dated contract's name is its day of delivery in UTC, as in the venue's own BTCUSDT_210924.
-    term = "PERP" if perpetual else f"{datetime.fromtimestamp(row.delivery_date // 1000, UTC):%y%m%d}"
+    term = (
+        "PERP" if perpetual else f"{datetime.fromtimestamp(row.delivery_date // 1000, UTC):%y%m%d}"
+    )
     return Instrument(
         id=InstrumentId(dialect.venue, row.symbol),
         canonical=f"{row.base_asset}-{row.quote_asset}-{term}",

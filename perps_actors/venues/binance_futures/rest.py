@@ -14,11 +14,16 @@ from urllib.parse import quote
 import msgspec
 
 from perps_actors.transport.wire import HttpRequest
-from perps_actors.venues.addresses import parts_of
-from perps_actors.venues.answers import Answers, reader_of
 from perps_actors.venues.binance_futures.dialect import USD_M, Dialect
 from perps_actors.venues.binance_futures.instruments import instrument_of, rows_of_listing
-from perps_actors.venues.binance_futures.messages import (
+from perps_actors.venues.binance_futures.parse import (
+    funding_paid_of,
+    kline_of,
+    marks_of,
+    open_interest_of,
+    touch_of,
+)
+from perps_actors.venues.binance_futures.schema import (
     INTERVALS,
     SECONDS,
     DepthAnswer,
@@ -28,12 +33,20 @@ from perps_actors.venues.binance_futures.messages import (
     PremiumRow,
     QuoteRow,
 )
-from perps_actors.venues.binance_futures.readings import funding_paid_of, kline_of, marks_of, open_interest_of, touch_of
 from perps_actors.venues.contract import BookSnapshot, Endpoints, Polled
-from perps_actors.venues.fields import NS_PER_MS
-from perps_actors.venues.histories import funding_pages, history_reader, moments, pages, spelled_interval
+from perps_actors.venues.toolkit.fields import NS_PER_MS
+from perps_actors.venues.toolkit.rest import (
+    Answers,
+    funding_pages,
+    history_reader,
+    moments,
+    pages,
+    parts_of,
+    reader_of,
+    spelled_interval,
+)
 
-VENUE: Final = USD_M.venue
+NAME: Final = USD_M.venue
 LIVE: Final = USD_M.live
 MOST: Final = 1_000
 """Candles or fundings in an answer."""
@@ -60,7 +73,9 @@ class BinanceFuturesRest(Answers):
     def __init__(self, endpoints: Endpoints | None = None, dialect: Dialect = USD_M) -> None:
         self._base = (endpoints if endpoints is not None else dialect.live).rest + dialect.prefix
         self._dialect = dialect
-        self._purposes = {dialect.prefix + path.name: purpose for purpose, path in dialect.rest.items()}
+        self._purposes = {
+            dialect.prefix + path.name: purpose for purpose, path in dialect.rest.items()
+        }
         readers = {
             "quotes": reader_of(dialect.venue, _rows, QuoteRow, touch_of),
             "venue_marks": reader_of(dialect.venue, _rows, PremiumRow, marks_of),
@@ -68,7 +83,12 @@ class BinanceFuturesRest(Answers):
             "candles": history_reader(dialect.venue, _LIST, KlineRow, kline_of),
             "funding_history": reader_of(dialect.venue, _LIST, PaidRow, funding_paid_of),
         }
-        super().__init__(readers=readers, book=_book, listing=rows_of_listing, instrument=lambda row: instrument_of(dialect, row))
+        super().__init__(
+            readers=readers,
+            book=_book,
+            listing=rows_of_listing,
+            instrument=lambda row: instrument_of(dialect, row),
+        )
 
     def quotes(self, symbols: Sequence[str]) -> tuple[HttpRequest, ...]:
         """Return one request: for the one symbol, or for all that the venue lists, which costs as much as any three symbols."""
@@ -77,14 +97,18 @@ class BinanceFuturesRest(Answers):
     def poll(self, what: Polled, symbols: Sequence[str]) -> tuple[HttpRequest, ...]:
         """Return one request for mark, index and funding of the symbols; one a symbol for open interest."""
         if what == "open_interest":
-            return tuple(self._request("open_interest", symbol) for symbol in dict.fromkeys(symbols))
+            return tuple(
+                self._request("open_interest", symbol) for symbol in dict.fromkeys(symbols)
+            )
         return self._one_or_all("venue_marks", symbols)
 
     def depth(self, symbol: str) -> HttpRequest:
         """Return the request for the 1,000 best levels a side."""
         return self._request("depth", symbol, "&limit=1000")
 
-    def candles(self, symbol: str, interval_s: int, since_ns: int, until_ns: int) -> tuple[HttpRequest, ...]:
+    def candles(
+        self, symbol: str, interval_s: int, since_ns: int, until_ns: int
+    ) -> tuple[HttpRequest, ...]:
         """Return a request for each `MOST` candles, or for as long as one may ask.
 
         Raises:
@@ -94,12 +118,16 @@ class BinanceFuturesRest(Answers):
         longest = self._dialect.longest_candles_s
         most = MOST if longest is None else max(1, min(MOST, longest // interval_s))
         return tuple(
-            self._request("candles", symbol, f"&interval={name}{_between(page)}") for page in pages(since_ns, until_ns, interval_s, most)
+            self._request("candles", symbol, f"&interval={name}{_between(page)}")
+            for page in pages(since_ns, until_ns, interval_s, most)
         )
 
     def funding_history(self, symbol: str, since_ns: int, until_ns: int) -> tuple[HttpRequest, ...]:
         """Return a request for each `MOST` hours."""
-        return tuple(self._request("funding_history", symbol, _between(page)) for page in funding_pages(since_ns, until_ns, MOST))
+        return tuple(
+            self._request("funding_history", symbol, _between(page))
+            for page in funding_pages(since_ns, until_ns, MOST)
+        )
 
     def instruments(self) -> tuple[HttpRequest, ...]:
         """Return the request for the list of instruments."""
@@ -113,10 +141,20 @@ class BinanceFuturesRest(Answers):
             return HttpRequest(url=url, purpose="unknown")
         symbol, interval_s = query.get("symbol"), SECONDS.get(query.get("interval", ""))
         _, weight_one, weight_all = self._dialect.rest[purpose]
-        return HttpRequest(url=url, weight=weight_one if symbol else weight_all, purpose=purpose, symbol=symbol, interval_s=interval_s)
+        return HttpRequest(
+            url=url,
+            weight=weight_one if symbol else weight_all,
+            purpose=purpose,
+            symbol=symbol,
+            interval_s=interval_s,
+        )
 
     def _one_or_all(self, purpose: str, symbols: Sequence[str]) -> tuple[HttpRequest, ...]:
-        return (self._request(purpose, symbols[0] if len(set(symbols)) == 1 else None),) if symbols else ()
+        return (
+            (self._request(purpose, symbols[0] if len(set(symbols)) == 1 else None),)
+            if symbols
+            else ()
+        )
 
     def _request(self, purpose: str, symbol: str | None, more: str = "") -> HttpRequest:
         named = f"?symbol={quote(symbol, safe='')}{more}" if symbol is not None else ""
@@ -125,7 +163,12 @@ class BinanceFuturesRest(Answers):
 
 def _book(body: bytes) -> BookSnapshot:
     answer = _DEPTH(body)
-    return BookSnapshot(answer.bids, answer.asks, answer.last_id, answer.time * NS_PER_MS if answer.time is not None else None)
+    return BookSnapshot(
+        answer.bids,
+        answer.asks,
+        answer.last_id,
+        answer.time * NS_PER_MS if answer.time is not None else None,
+    )
 
 
 def _between(page: tuple[int, int]) -> str:

@@ -16,9 +16,16 @@ import msgspec
 from perps_actors.errors import MarketError, VenueError
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.transport.wire import ConnectionPlan, HttpRequest
-from perps_actors.venues.answers import status_trouble
 from perps_actors.venues.binance_futures.dialect import USD_M, Dialect, Route
-from perps_actors.venues.binance_futures.messages import (
+from perps_actors.venues.binance_futures.parse import (
+    candle_of_stream,
+    liquidation_of,
+    marks_of,
+    touch_of,
+    trade_of,
+)
+from perps_actors.venues.binance_futures.rest import BinanceFuturesRest
+from perps_actors.venues.binance_futures.schema import (
     EVENT_NAMES,
     AggTrade,
     BookTicker,
@@ -31,12 +38,11 @@ from perps_actors.venues.binance_futures.messages import (
     MarkPrice,
     Unused,
 )
-from perps_actors.venues.binance_futures.readings import candle_of_stream, liquidation_of, marks_of, touch_of, trade_of
-from perps_actors.venues.binance_futures.rest import BinanceFuturesRest
-from perps_actors.venues.contract import UNASKED, Complaint, Endpoints, Outcome
-from perps_actors.venues.subscriptions import chosen
-from perps_actors.venues.synced_book import SyncedBook
-from perps_actors.venues.tracked import Tracked
+from perps_actors.venues.contract import UNASKED, Endpoints, InvalidInput, Outcome
+from perps_actors.venues.toolkit.rest import status_trouble
+from perps_actors.venues.toolkit.rest_snapshot_book import RestSnapshotBook
+from perps_actors.venues.toolkit.subscriptions import chosen
+from perps_actors.venues.toolkit.symbols import SymbolStates
 
 CHANNELS: Final = frozenset({"book", "touch", "trades", "marks", "liquidations", "candles"})
 """What can be subscribed; candles are those of a minute."""
@@ -66,13 +72,21 @@ class BinanceFuturesStream:
         SettingsError: a channel that is none of `CHANNELS`.
     """
 
-    def __init__(self, endpoints: Endpoints | None = None, channels: frozenset[str] = CHANNELS - UNASKED, dialect: Dialect = USD_M) -> None:
+    def __init__(
+        self,
+        endpoints: Endpoints | None = None,
+        channels: frozenset[str] = CHANNELS - UNASKED,
+        dialect: Dialect = USD_M,
+    ) -> None:
         self._dialect = dialect
         self._base = (endpoints if endpoints is not None else dialect.live).stream
         self._rest = BinanceFuturesRest(endpoints, dialect)
         self._channels = chosen(channels, sorted(CHANNELS), dialect.venue)
         self._request_ids = 0
-        self._books = Tracked(dialect.venue, lambda instrument: SyncedBook(instrument, self._rest.depth(instrument.symbol)))
+        self._books = SymbolStates(
+            dialect.venue,
+            lambda instrument: RestSnapshotBook(instrument, self._rest.depth(instrument.symbol)),
+        )
         self._combined = msgspec.json.Decoder(Combined).decode
         self._single: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
         self._unused = msgspec.json.Decoder(Unused)
@@ -85,7 +99,11 @@ class BinanceFuturesStream:
             SettingsError: a symbol that no venue can have.
         """
         wanted = self._books.plan(symbols)
-        return tuple(plan for name, route in self._dialect.routes.items() for plan in self._route(name, route, wanted))
+        return tuple(
+            plan
+            for name, route in self._dialect.routes.items()
+            for plan in self._route(name, route, wanted)
+        )
 
     def amend(self, before: ConnectionPlan, after: ConnectionPlan) -> tuple[str, ...] | None:
         """Return the requests that subscribe what is new and unsubscribe what is gone, at most `STREAMS_PER_REQUEST` streams each."""
@@ -94,7 +112,10 @@ class BinanceFuturesStream:
         if address != address_after:
             return None
         had, wanted = listed.split("/"), listed_after.split("/")
-        gone, new = [s for s in had if s not in set(wanted)], [s for s in wanted if s not in set(had)]
+        gone, new = (
+            [s for s in had if s not in set(wanted)],
+            [s for s in wanted if s not in set(had)],
+        )
         return (*self._requests("UNSUBSCRIBE", gone), *self._requests("SUBSCRIBE", new))
 
     def _requests(self, method: str, streams: Sequence[str]) -> list[str]:
@@ -102,7 +123,11 @@ class BinanceFuturesStream:
         for at in range(0, len(streams), STREAMS_PER_REQUEST):
             self._request_ids += 1
             params = [unquote(stream) for stream in streams[at : at + STREAMS_PER_REQUEST]]
-            frames.append(msgspec.json.encode({"method": method, "params": params, "id": self._request_ids}).decode())
+            frames.append(
+                msgspec.json.encode(
+                    {"method": method, "params": params, "id": self._request_ids}
+                ).decode()
+            )
         return frames
 
     def opened(self, connection: str) -> Sequence[Outcome]:  # noqa: ARG002 - the address subscribes, nothing is to be sent
@@ -112,7 +137,11 @@ class BinanceFuturesStream:
     def closed(self, connection: str, received_ns: int) -> Sequence[Outcome]:
         """A connection ended: books it fed are withdrawn."""
         fed = [book for book in self._books.all() if book.connection == connection]
-        return [outcome for book in fed for outcome in book.lose(f"connection {connection} ended", received_ns)]
+        return [
+            outcome
+            for book in fed
+            for outcome in book.lose(f"connection {connection} ended", received_ns)
+        ]
 
     def frame(self, connection: str, data: bytes, received_ns: int) -> Sequence[Outcome]:
         """Return what a frame says; combined (`stream`, `data`) or bare."""
@@ -122,43 +151,59 @@ class BinanceFuturesStream:
             return self._not_combined(connection, data, received_ns, error)
         return self._event(event, connection, received_ns)
 
-    def answer(self, request: HttpRequest, status: int | None, body: bytes, received_ns: int) -> Sequence[Outcome]:
+    def answer(
+        self, request: HttpRequest, status: int | None, body: bytes, received_ns: int
+    ) -> Sequence[Outcome]:
         """Take a depth snapshot, asked for or not; any other answer gives nothing."""
         if request.purpose != "depth":
             return ()
         try:
             book = self._books.of(request.symbol or "")
         except VenueError as error:
-            return (Complaint(str(error)),)
+            return (InvalidInput(str(error)),)
         trouble = status_trouble(request, status)
         if trouble is None:
             try:
                 snapshot = self._depth_answer.decode(body)
                 return book.snapshot(snapshot, received_ns)
             except Exception as error:  # noqa: BLE001 - whatever hostile text does to the decoder is a complaint
-                trouble = Complaint(f"Expected a depth snapshot, was {body[:60]!r}: {error}", request.symbol)
+                trouble = InvalidInput(
+                    f"Expected a depth snapshot, was {body[:60]!r}: {error}", request.symbol
+                )
         book.no_snapshot()
         return (trouble,)
 
-    def doubt(self, symbol: str, cause: str, received_ns: int) -> Sequence[Outcome]:
+    def invalidate(self, symbol: str, cause: str, received_ns: int) -> Sequence[Outcome]:
         """Withdraw the book of a symbol, if it is good, and begin it anew."""
         book = self._books.get(symbol)
-        return book.doubt(cause, received_ns) if book is not None else ()
+        return book.invalidate(cause, received_ns) if book is not None else ()
 
-    def depth(self, symbol: str, levels: int) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+    def depth(
+        self, symbol: str, levels: int
+    ) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
         """Return the best `levels` bids and asks as (price, size), best first; empty where there is no good book."""
         book = self._books.get(symbol)
         return book.depth(levels) if book is not None else ([], [])
 
     def _route(self, name: str, route: Route, symbols: Sequence[str]) -> list[ConnectionPlan]:
-        suffixes = [stream for channel, stream in route.streams.items() if channel in self._channels]
+        suffixes = [
+            stream for channel, stream in route.streams.items() if channel in self._channels
+        ]
         per_connection = STREAMS_PER_CONNECTION // max(len(suffixes), 1)
-        shards = [symbols[at : at + per_connection] for at in range(0, len(symbols), per_connection)] if suffixes else []
+        shards = (
+            [symbols[at : at + per_connection] for at in range(0, len(symbols), per_connection)]
+            if suffixes
+            else []
+        )
         return [
             ConnectionPlan(
                 name=f"{name}-{number}",
                 url=f"{self._base}{route.path}/stream?streams="
-                + "/".join(f"{quote(symbol.lower(), safe='')}@{suffix}" for symbol in shard for suffix in suffixes),
+                + "/".join(
+                    f"{quote(symbol.lower(), safe='')}@{suffix}"
+                    for symbol in shard
+                    for suffix in suffixes
+                ),
                 symbols=tuple(shard),
                 sources=route.sources,
                 max_age_s=MAX_AGE_S,
@@ -166,7 +211,9 @@ class BinanceFuturesStream:
             for number, shard in enumerate(shards)
         ]
 
-    def _not_combined(self, connection: str, data: bytes, received_ns: int, error: Exception) -> Sequence[Outcome]:
+    def _not_combined(
+        self, connection: str, data: bytes, received_ns: int, error: Exception
+    ) -> Sequence[Outcome]:
         try:
             event = self._single.decode(data)
         except Exception as bare_error:  # noqa: BLE001 - as in `frame`
@@ -174,16 +221,20 @@ class BinanceFuturesStream:
         return self._event(event, connection, received_ns)
 
     def _no_event(self, data: bytes, error: Exception) -> Sequence[Outcome]:
-        complaint = Complaint(f"{error}: in frame {data[:80]!r}")
+        invalid_input = InvalidInput(f"{error}: in frame {data[:80]!r}")
         try:
             frame = self._unused.decode(data)
         except Exception:  # noqa: BLE001 - the first error says it
-            return (complaint,)
+            return (invalid_input,)
         kind = frame.data.e if frame.data is not None else frame.e
         if bytes(frame.error) not in (b"", b"null") or (bytes(frame.code) and bytes(frame.msg)):
-            return (Complaint(f"The venue refused: {data[:150].decode(errors='replace')}"),)
+            return (InvalidInput(f"The venue refused: {data[:150].decode(errors='replace')}"),)
         acknowledged = bytes(frame.result) != b""
-        return () if acknowledged or (kind is not None and kind not in EVENT_NAMES) else (complaint,)
+        return (
+            ()
+            if acknowledged or (kind is not None and kind not in EVENT_NAMES)
+            else (invalid_input,)
+        )
 
     def _event(self, event: Event, connection: str, received_ns: int) -> Sequence[Outcome]:
         symbol = event.symbol
@@ -195,4 +246,4 @@ class BinanceFuturesStream:
                 return book.update(event, connection, received_ns)
             return _READINGS[type(event)](book.instrument, event, received_ns)
         except (MarketError, VenueError) as error:
-            return (Complaint(str(error), symbol[:50]),)
+            return (InvalidInput(str(error), symbol[:50]),)

@@ -14,13 +14,18 @@ from msgspec import Raw, json
 
 from perps_actors.market.events import Funding, OpenInterest, Touch, VenueMark
 from perps_actors.market.instrument import InstrumentId
-from perps_actors.venues.bitmex.messages import Action, InstrumentRow
+from perps_actors.venues.bitmex.schema import Action, InstrumentRow
 from perps_actors.venues.contract import Outcome
-from perps_actors.venues.fields import amount, price_if_any, rate_if_any
-from perps_actors.venues.incremental import completed
-from perps_actors.venues.moments import Moment, nanoseconds
-from perps_actors.venues.spelling import text_of
-from perps_actors.venues.touches import uncrossed
+from perps_actors.venues.toolkit.fields import (
+    Moment,
+    amount,
+    completed,
+    nanoseconds,
+    price_if_any,
+    rate_if_any,
+    text_of,
+    uncrossed,
+)
 
 _MOMENT: Final = json.Decoder(Moment | None)
 
@@ -68,7 +73,9 @@ class Contract:
             self._touch = completed(said.touch, self._touch, left_alone & {"bid", "ask", "last"})
             outcomes.append(uncrossed(self._touch))
         if said.funding is not None:
-            self._funding = completed(said.funding, self._funding, left_alone & {"rate", "predicted", "next_time_ns"})
+            self._funding = completed(
+                said.funding, self._funding, left_alone & {"rate", "predicted", "next_time_ns"}
+            )
             outcomes.append(self._funding)
         if said.open_interest is not None:
             outcomes.append(said.open_interest)
@@ -96,15 +103,27 @@ def _left_alone(row: InstrumentRow) -> frozenset[str]:
 
 def _said(instrument: InstrumentId, row: InstrumentRow, received_ns: int) -> _Said:
     time_ns = nanoseconds(row.timestamp) if row.timestamp is not None else None
-    mark, index = price_if_any(text_of(row.mark_price)), price_if_any(text_of(row.indicative_settle_price))
-    bid, ask, last = (price_if_any(text_of(raw)) for raw in (row.bid_price, row.ask_price, row.last_price))
-    rate, predicted = rate_if_any(text_of(row.funding_rate)), rate_if_any(text_of(row.indicative_funding_rate))
+    mark, index = (
+        price_if_any(text_of(row.mark_price)),
+        price_if_any(text_of(row.indicative_settle_price)),
+    )
+    bid, ask, last = (
+        price_if_any(text_of(raw)) for raw in (row.bid_price, row.ask_price, row.last_price)
+    )
+    rate, predicted = (
+        rate_if_any(text_of(row.funding_rate)),
+        rate_if_any(text_of(row.indicative_funding_rate)),
+    )
     paid = _MOMENT.decode(row.funding_timestamp) if bytes(row.funding_timestamp) else None
     next_ns = nanoseconds(paid) if paid is not None else None
     held = text_of(row.open_interest)
     return _Said(
         VenueMark(instrument, mark, index, time_ns, received_ns) if mark or index else None,
-        Touch(instrument, bid, None, ask, None, last, time_ns, received_ns) if bid or ask or last else None,
-        Funding(instrument, rate, predicted, next_ns, None, time_ns, received_ns) if rate or predicted or next_ns else None,
+        Touch(instrument, bid, None, ask, None, last, time_ns, received_ns)
+        if bid or ask or last
+        else None,
+        Funding(instrument, rate, predicted, next_ns, None, time_ns, received_ns)
+        if rate or predicted or next_ns
+        else None,
         OpenInterest(instrument, amount(held), time_ns, received_ns) if held is not None else None,
     )

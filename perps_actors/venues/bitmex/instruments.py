@@ -15,8 +15,8 @@ import msgspec
 
 from perps_actors.market.instrument import Instrument, InstrumentId
 from perps_actors.market.numbers import decimal_text, positive
-from perps_actors.venues.bitmex.messages import ContractRow
-from perps_actors.venues.spelling import text_of
+from perps_actors.venues.bitmex.schema import ContractRow
+from perps_actors.venues.toolkit.fields import text_of
 
 _PERPETUAL: Final = frozenset({"FFWCSX", "FFWCSF"})
 _DATED: Final = "FFCCSX"
@@ -33,8 +33,18 @@ def instrument_of(venue: str, raw: msgspec.Raw) -> Instrument | None:
         MarketError, msgspec.MsgspecError, ArithmeticError: the row cannot be read.
     """
     row = _ROW.decode(raw)
-    tick, lot, multiplier = positive(text_of(row.tick_size)), positive(text_of(row.lot_size)), decimal_text(text_of(row.multiplier))
-    to_settle = decimal_text(text_of(row.underlying_to_settle_multiplier if row.is_inverse else row.quote_to_settle_multiplier))
+    tick, lot, multiplier = (
+        positive(text_of(row.tick_size)),
+        positive(text_of(row.lot_size)),
+        decimal_text(text_of(row.multiplier)),
+    )
+    to_settle = decimal_text(
+        text_of(
+            row.underlying_to_settle_multiplier
+            if row.is_inverse
+            else row.quote_to_settle_multiplier
+        )
+    )
     perpetual = row.typ in _PERPETUAL
     if not perpetual and (row.typ != _DATED or row.expiry is None):
         return None

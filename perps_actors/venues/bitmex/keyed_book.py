@@ -14,17 +14,16 @@ from perps_actors.errors import MarketError, VenueError
 from perps_actors.market.book import MAX_LEVELS
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.texts import DecimalText, Level
-from perps_actors.venues.bitmex.messages import Action, BookRow, Side
-from perps_actors.venues.contract import Complaint, Outcome
-from perps_actors.venues.moments import nanoseconds
-from perps_actors.venues.renewed_book import RenewedBook
-from perps_actors.venues.spelling import JsonNumber
+from perps_actors.venues.bitmex.schema import Action, BookRow, Side
+from perps_actors.venues.contract import InvalidInput, Outcome
+from perps_actors.venues.toolkit.fields import JsonNumber, nanoseconds
+from perps_actors.venues.toolkit.stream_book import ResubscribingBook
 
 _Level = BookRow | Level
 _GONE: Final = DecimalText("0")
 
 
-class KeyedBook(RenewedBook):
+class KeyedBook(ResubscribingBook):
     """One instrument's book.
 
     Args:
@@ -36,20 +35,31 @@ class KeyedBook(RenewedBook):
         super().__init__(instrument, renewal)
         self._known: dict[Side, dict[int, _Level]] = {"Buy": {}, "Sell": {}}
 
-    def take(self, connection: str, action: Action, rows: Sequence[BookRow], received_ns: int) -> Sequence[Outcome]:
+    def take(
+        self, connection: str, action: Action, rows: Sequence[BookRow], received_ns: int
+    ) -> Sequence[Outcome]:
         """Take the rows of one message: begin with a partial, change a good book, or withdraw it."""
         begins = action == "partial"
         if not begins and not self.good:
-            return self.doubt("no partial came", received_ns)
+            return self.invalidate("no partial came", received_ns)
         self.connection = connection
         try:
             bids, asks = self._begun(rows) if begins else self._changed(action, rows)
             moment = rows[-1].timestamp if rows else None
             time_ns = nanoseconds(moment) if moment is not None else None
             told = self.snapshot if begins else self.update
-            return told(bids, asks, connection, sequence=None, venue_time_ns=time_ns, received_ns=received_ns)
+            return told(
+                bids,
+                asks,
+                connection,
+                sequence=None,
+                venue_time_ns=time_ns,
+                received_ns=received_ns,
+            )
         except (MarketError, VenueError) as error:
-            return Complaint(str(error), self.instrument.symbol), *self.doubt(str(error), received_ns)
+            return InvalidInput(str(error), self.instrument.symbol), *self.invalidate(
+                str(error), received_ns
+            )
 
     def _begun(self, rows: Sequence[BookRow]) -> tuple[Sequence[_Level], Sequence[_Level]]:
         bids: dict[int, _Level] = {row.id: row for row in rows if row.side == "Buy"}
@@ -58,7 +68,9 @@ class KeyedBook(RenewedBook):
         self._known = {"Buy": bids, "Sell": asks}
         return [*bids.values()], [*asks.values()]
 
-    def _changed(self, action: Action, rows: Sequence[BookRow]) -> tuple[Sequence[_Level], Sequence[_Level]]:
+    def _changed(
+        self, action: Action, rows: Sequence[BookRow]
+    ) -> tuple[Sequence[_Level], Sequence[_Level]]:
         change = self._removed if action == "delete" else self._set
         if len(rows) == 1:  # as most messages
             levels = change(action, rows[0])
@@ -87,7 +99,9 @@ class KeyedBook(RenewedBook):
         if held is None:
             known[row.id] = row
             return (row,)
-        level = known[row.id] = row if row.price is not None else Level(_text(held.price), _text(row.size))
+        level = known[row.id] = (
+            row if row.price is not None else Level(_text(held.price), _text(row.size))
+        )
         return (level,) if _text(held.price) == _text(level.price) else (_gone(held), level)
 
 
@@ -106,4 +120,6 @@ def _check_count(levels: int) -> None:
 
 
 def _unknown(action: Action, row: BookRow) -> VenueError:
-    return VenueError(f"{action} of level {row.id} ({row.side}), which is not in the book: a message was lost")
+    return VenueError(
+        f"{action} of level {row.id} ({row.side}), which is not in the book: a message was lost"
+    )

@@ -17,18 +17,33 @@ from perps_actors.errors import VenueError
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.plain import levels_of
 from perps_actors.transport.wire import HttpRequest
-from perps_actors.venues.addresses import parts_of
-from perps_actors.venues.answers import Answers, book_reader, reader_of
 from perps_actors.venues.bitmex.contract import Contract
 from perps_actors.venues.bitmex.instruments import instrument_of
-from perps_actors.venues.bitmex.messages import INTERVALS, SECONDS, BinRow, BookRow, FundingRow, InstrumentRow, TradeRow
-from perps_actors.venues.bitmex.readings import funding_paid_of, past_candle_of, trade_of
+from perps_actors.venues.bitmex.parse import funding_paid_of, past_candle_of, trade_of
+from perps_actors.venues.bitmex.schema import (
+    INTERVALS,
+    SECONDS,
+    BinRow,
+    BookRow,
+    FundingRow,
+    InstrumentRow,
+    TradeRow,
+)
 from perps_actors.venues.contract import BookSnapshot, Endpoints, Outcome, Polled
-from perps_actors.venues.fields import NS_PER_S
-from perps_actors.venues.histories import funding_pages, history_reader, moments, pages, spelled_interval
-from perps_actors.venues.moments import nanoseconds
+from perps_actors.venues.toolkit.fields import NS_PER_S, nanoseconds
+from perps_actors.venues.toolkit.rest import (
+    Answers,
+    book_reader,
+    funding_pages,
+    history_reader,
+    moments,
+    pages,
+    parts_of,
+    reader_of,
+    spelled_interval,
+)
 
-VENUE: Final = "bitmex"
+NAME: Final = "bitmex"
 LIVE: Final = Endpoints(stream="wss://ws.bitmex.com", rest="https://www.bitmex.com")
 MOST_CANDLES: Final = 1_000
 MOST_FUNDINGS: Final = 500
@@ -60,7 +75,12 @@ class BitmexRest(Answers):
     intervals = INTERVALS.keys()
 
     def __init__(self, endpoints: Endpoints = LIVE) -> None:
-        super().__init__(readers=_READERS, book=_book, listing=_LIST, instrument=lambda row: instrument_of(VENUE, row))
+        super().__init__(
+            readers=_READERS,
+            book=_book,
+            listing=_LIST,
+            instrument=lambda row: instrument_of(NAME, row),
+        )
         self._base = endpoints.rest
 
     def quotes(self, symbols: Sequence[str]) -> tuple[HttpRequest, ...]:
@@ -77,13 +97,15 @@ class BitmexRest(Answers):
         """Return the request for the whole book."""
         return self.request_for(f"{self._base}{_BOOK}?symbol={quote(symbol, safe='')}&depth=0")
 
-    def candles(self, symbol: str, interval_s: int, since_ns: int, until_ns: int) -> tuple[HttpRequest, ...]:
+    def candles(
+        self, symbol: str, interval_s: int, since_ns: int, until_ns: int
+    ) -> tuple[HttpRequest, ...]:
         """Return a request for each `MOST_CANDLES` candles.
 
         Raises:
             SettingsError: no such interval.
         """
-        name, step_ns = spelled_interval(INTERVALS, interval_s, VENUE), interval_s * NS_PER_S
+        name, step_ns = spelled_interval(INTERVALS, interval_s, NAME), interval_s * NS_PER_S
         what = f"{_BUCKETED}?symbol={quote(symbol, safe='')}&binSize={name}&partial=false&count={MOST_CANDLES}"
         return tuple(
             self.request_for(f"{self._base}{what}{_between((start + step_ns, end + step_ns))}")
@@ -93,7 +115,10 @@ class BitmexRest(Answers):
     def funding_history(self, symbol: str, since_ns: int, until_ns: int) -> tuple[HttpRequest, ...]:
         """Return a request for each `MOST_FUNDINGS` hours."""
         what = f"{_FUNDING}?symbol={quote(symbol, safe='')}&count={MOST_FUNDINGS}"
-        return tuple(self.request_for(f"{self._base}{what}{_between(page)}") for page in funding_pages(since_ns, until_ns, MOST_FUNDINGS))
+        return tuple(
+            self.request_for(f"{self._base}{what}{_between(page)}")
+            for page in funding_pages(since_ns, until_ns, MOST_FUNDINGS)
+        )
 
     def instruments(self) -> tuple[HttpRequest, ...]:
         """Return the request for the list of instruments."""
@@ -103,11 +128,19 @@ class BitmexRest(Answers):
         """Return the request that an address stands for, on whatever host; its purpose is `unknown` where we never ask that."""
         path, query = parts_of(url)
         interval_s = SECONDS.get(query.get("binSize", ""))
-        return HttpRequest(url=url, purpose=_PURPOSES.get(path, "unknown"), symbol=query.get("symbol"), interval_s=interval_s)
+        return HttpRequest(
+            url=url,
+            purpose=_PURPOSES.get(path, "unknown"),
+            symbol=query.get("symbol"),
+            interval_s=interval_s,
+        )
 
 
 def _between(page: tuple[int, int]) -> str:
-    first, last = (quote(f"{datetime.fromtimestamp(second, UTC):%Y-%m-%dT%H:%M:%S.000Z}", safe="") for second in moments(page, NS_PER_S))
+    first, last = (
+        quote(f"{datetime.fromtimestamp(second, UTC):%Y-%m-%dT%H:%M:%S.000Z}", safe="")
+        for second in moments(page, NS_PER_S)
+    )
     return f"&startTime={first}&endTime={last}"
 
 
@@ -135,12 +168,12 @@ def _book(body: bytes) -> BookSnapshot:
     return BookSnapshot(bids, asks, None, nanoseconds(max(moments)) if moments else None)
 
 
-_CONTRACTS: Final = reader_of(VENUE, _rows, InstrumentRow, _contract)
+_CONTRACTS: Final = reader_of(NAME, _rows, InstrumentRow, _contract)
 _READERS: Final = {
     "quotes": _CONTRACTS,
     "instruments": _CONTRACTS,
-    "depth": book_reader(VENUE, _book),
-    "candles": history_reader(VENUE, _rows, BinRow, past_candle_of),
-    "funding_history": reader_of(VENUE, _rows, FundingRow, funding_paid_of),
-    "trades": reader_of(VENUE, _rows, TradeRow, _past_trade),
+    "depth": book_reader(NAME, _book),
+    "candles": history_reader(NAME, _rows, BinRow, past_candle_of),
+    "funding_history": reader_of(NAME, _rows, FundingRow, funding_paid_of),
+    "trades": reader_of(NAME, _rows, TradeRow, _past_trade),
 }

@@ -15,13 +15,12 @@ import msgspec
 
 from perps_actors.market.mark import Source
 from perps_actors.transport.wire import ConnectionPlan
-from perps_actors.venues.bitmex.messages import TABLES, Frame, Unused
-from perps_actors.venues.bitmex.rest import LIVE, VENUE
-from perps_actors.venues.bitmex.tables import Followed, outcomes_of
-from perps_actors.venues.contract import UNASKED, Complaint, Endpoints, Outcome
-from perps_actors.venues.following import Following
-from perps_actors.venues.subscriptions import Op, Subscriptions, batches, chosen
-from perps_actors.venues.tracked import Tracked
+from perps_actors.venues.bitmex.rest import LIVE, NAME
+from perps_actors.venues.bitmex.schema import TABLES, Frame, Unused
+from perps_actors.venues.bitmex.tables import SymbolState, outcomes_of
+from perps_actors.venues.contract import UNASKED, Endpoints, InvalidInput, Outcome
+from perps_actors.venues.toolkit.subscriptions import Following, Op, Subscriptions, batches, chosen
+from perps_actors.venues.toolkit.symbols import SymbolStates
 
 CHANNELS: Final = {
     "book": "orderBookL2",
@@ -52,7 +51,7 @@ def _book_renewal(symbol: str) -> tuple[str, str]:
     return _request("unsubscribe", [topic]), _request("subscribe", [topic])
 
 
-class BitmexStream(Following[Followed, str]):
+class BitmexStream(Following[SymbolState, str]):
     """A `StreamAdapter` for BitMEX. Once `plan` was called, other symbols are complained of.
 
     Args:
@@ -63,11 +62,13 @@ class BitmexStream(Following[Followed, str]):
         SettingsError: a channel that is none of `CHANNELS`.
     """
 
-    def __init__(self, endpoints: Endpoints = LIVE, channels: frozenset[str] = frozenset(CHANNELS) - UNASKED) -> None:
-        followed = Tracked(VENUE, lambda instrument: Followed(instrument, _book_renewal))
+    def __init__(
+        self, endpoints: Endpoints = LIVE, channels: frozenset[str] = frozenset(CHANNELS) - UNASKED
+    ) -> None:
+        followed = SymbolStates(NAME, lambda instrument: SymbolState(instrument, _book_renewal))
         super().__init__(followed, Subscriptions(self._topics, _request, TOPICS_PER_REQUEST))
         self._url = f"{endpoints.stream}/realtime"
-        self._channels = chosen(channels, CHANNELS, VENUE)
+        self._channels = chosen(channels, CHANNELS, NAME)
 
     def plan(self, symbols: Sequence[str]) -> tuple[ConnectionPlan, ...]:
         """Return the connections that carry the channels of `symbols`.
@@ -80,10 +81,14 @@ class BitmexStream(Following[Followed, str]):
                 name=f"realtime-{number}",
                 url=self._url,
                 symbols=tuple(shard),
-                sources=tuple(_SOURCES[channel] for channel in self._channels if channel in _SOURCES),
+                sources=tuple(
+                    _SOURCES[channel] for channel in self._channels if channel in _SOURCES
+                ),
                 keep_alive=PING,
             )
-            for number, shard in enumerate(batches(self._followed.plan(symbols), SYMBOLS_PER_CONNECTION))
+            for number, shard in enumerate(
+                batches(self._followed.plan(symbols), SYMBOLS_PER_CONNECTION)
+            )
         )
 
     def frame(self, connection: str, data: bytes, received_ns: int) -> Sequence[Outcome]:
@@ -94,27 +99,43 @@ class BitmexStream(Following[Followed, str]):
             return self._not_read(connection, data, received_ns, error)
 
     def _topics(self, plan: ConnectionPlan) -> list[str]:
-        return [f"{CHANNELS[channel]}:{symbol}" for symbol in plan.symbols for channel in self._channels]
+        return [
+            f"{CHANNELS[channel]}:{symbol}" for symbol in plan.symbols for channel in self._channels
+        ]
 
-    def _not_read(self, connection: str, data: bytes, received_ns: int, error: Exception) -> Sequence[Outcome]:
-        complaint = Complaint(f"{error}: in frame {data[:80]!r}")
+    def _not_read(
+        self, connection: str, data: bytes, received_ns: int, error: Exception
+    ) -> Sequence[Outcome]:
+        invalid_input = InvalidInput(f"{error}: in frame {data[:80]!r}")
         if data.strip() == b"pong":
             return ()
         try:
             frame = _UNUSED(data)
         except Exception:  # noqa: BLE001 - the first error says it
-            return complaint, *self._doubted(connection, data, received_ns)
+            return invalid_input, *self._doubted(connection, data, received_ns)
         if bytes(frame.error) not in (b"", b"null"):
-            return (Complaint(f"The venue refused: {data[:150].decode(errors='replace')}"),)
-        if frame.success is not None or frame.info is not None or (frame.table is not None and frame.table not in TABLES):
+            return (InvalidInput(f"The venue refused: {data[:150].decode(errors='replace')}"),)
+        if (
+            frame.success is not None
+            or frame.info is not None
+            or (frame.table is not None and frame.table not in TABLES)
+        ):
             return ()
-        return complaint, *self._doubted(connection, data, received_ns)
+        return invalid_input, *self._doubted(connection, data, received_ns)
 
     def _doubted(self, connection: str, data: bytes, received_ns: int) -> Sequence[Outcome]:
         """Withdraw the books that a frame which cannot be read may have changed: no sequence number would tell that it is missing."""
         if _BOOK_TABLE not in data:
             return ()
         named = {name.decode(errors="replace") for name in _SYMBOL.findall(data)}
-        fed = [followed.book for followed in self._followed.all() if followed.book.connection == connection]
+        fed = [
+            followed.book
+            for followed in self._followed.all()
+            if followed.book.connection == connection
+        ]
         doubted = [book for book in fed if book.instrument.symbol in named] or fed
-        return [outcome for book in doubted for outcome in book.doubt("a message could not be read", received_ns)]
+        return [
+            outcome
+            for book in doubted
+            for outcome in book.invalidate("a message could not be read", received_ns)
+        ]

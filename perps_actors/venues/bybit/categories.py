@@ -24,5 +24,8 @@ def category_of(symbol: str) -> Category:
 
 def by_category(symbols: Sequence[str]) -> dict[Category, list[str]]:
     """Return the symbols of each category that has some."""
-    found = {category: [symbol for symbol in symbols if category_of(symbol) == category] for category in CATEGORIES}
+    found = {
+        category: [symbol for symbol in symbols if category_of(symbol) == category]
+        for category in CATEGORIES
+    }
     return {category: members for category, members in found.items() if members}

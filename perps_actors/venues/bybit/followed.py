@@ -15,12 +15,20 @@ import msgspec
 
 from perps_actors.errors import VenueError
 from perps_actors.market.instrument import InstrumentId
-from perps_actors.venues.bybit.messages import SECONDS, BookData, Candles, Frame, Liquidations, TickerData, Trades
-from perps_actors.venues.bybit.readings import TickerState, candle_in, liquidation_of, trade_of
+from perps_actors.venues.bybit.parse import TickerState, candle_in, liquidation_of, trade_of
+from perps_actors.venues.bybit.schema import (
+    SECONDS,
+    BookData,
+    Candles,
+    Frame,
+    Liquidations,
+    TickerData,
+    Trades,
+)
 from perps_actors.venues.contract import Outcome
-from perps_actors.venues.fields import NS_PER_MS
-from perps_actors.venues.renewed_book import RenewedBook
-from perps_actors.venues.subscriptions import Op
+from perps_actors.venues.toolkit.fields import NS_PER_MS
+from perps_actors.venues.toolkit.stream_book import ResubscribingBook
+from perps_actors.venues.toolkit.subscriptions import Op
 
 DEPTHS: Final = ("1", "50", "200", "500", "1000")
 
@@ -36,7 +44,7 @@ def request(op: Op, topics: Sequence[str]) -> str:
     return msgspec.json.encode({"op": op, "args": topics}).decode()
 
 
-class Followed:
+class SymbolState:
     """One instrument's books (one, unless a recording has several depths) and ticker.
 
     Its readings take a frame, what stood between channel and symbol in its topic, the connection and the time of receipt. They raise
@@ -48,8 +56,8 @@ class Followed:
 
     def __init__(self, instrument: InstrumentId) -> None:
         self._instrument = instrument
-        self._books: dict[str, RenewedBook] = {}
-        self._told_last: RenewedBook | None = None
+        self._books: dict[str, ResubscribingBook] = {}
+        self._told_last: ResubscribingBook | None = None
         self._ticker = TickerState(instrument)
         self._ticker_connection: str | None = None
 
@@ -57,18 +65,24 @@ class Followed:
         """Return the best levels a side of the book that was told of last; none unless it is good."""
         return self._told_last.depth(levels) if self._told_last is not None else ([], [])
 
-    def doubt(self, cause: str, received_ns: int) -> Sequence[Outcome]:
+    def invalidate(self, cause: str, received_ns: int) -> Sequence[Outcome]:
         """Withdraw the book that was told of last, if it is good, and begin it anew."""
-        return self._told_last.doubt(cause, received_ns) if self._told_last is not None else ()
+        return self._told_last.invalidate(cause, received_ns) if self._told_last is not None else ()
 
     def closed(self, connection: str, received_ns: int) -> list[Outcome]:
         """Withdraw what this connection fed, which ended."""
         if self._ticker_connection == connection:
             self._ticker.forget()
         fed = [book for book in self._books.values() if book.connection == connection]
-        return [outcome for book in fed for outcome in book.closed(f"connection {connection} ended", received_ns)]
+        return [
+            outcome
+            for book in fed
+            for outcome in book.closed(f"connection {connection} ended", received_ns)
+        ]
 
-    def book(self, frame: Frame, depth: str, connection: str, received_ns: int) -> Sequence[Outcome]:
+    def book(
+        self, frame: Frame, depth: str, connection: str, received_ns: int
+    ) -> Sequence[Outcome]:
         """Return what a book message says; other kinds of book (`rpi`, `full`) are none of ours."""
         if depth not in DEPTHS:
             return ()
@@ -76,11 +90,28 @@ class Followed:
         self._check(data.symbol)
         book, time_ns, sequence = self._book_of(depth), _time_ns(frame), data.update_id
         if not delta or sequence == 1:
-            return book.snapshot(data.bids, data.asks, connection, sequence=sequence, venue_time_ns=time_ns, received_ns=received_ns)
+            return book.snapshot(
+                data.bids,
+                data.asks,
+                connection,
+                sequence=sequence,
+                venue_time_ns=time_ns,
+                received_ns=received_ns,
+            )
         last = book.sequence
-        broken = None if last is None or sequence == last + 1 else f"gap: update {last} was followed by {sequence}"
+        broken = (
+            None
+            if last is None or sequence == last + 1
+            else f"gap: update {last} was followed by {sequence}"
+        )
         return book.update(
-            data.bids, data.asks, connection, sequence=sequence, venue_time_ns=time_ns, received_ns=received_ns, broken=broken
+            data.bids,
+            data.asks,
+            connection,
+            sequence=sequence,
+            venue_time_ns=time_ns,
+            received_ns=received_ns,
+            broken=broken,
         )
 
     def ticker(self, frame: Frame, _: str, connection: str, received_ns: int) -> Sequence[Outcome]:
@@ -109,27 +140,33 @@ class Followed:
         interval_s, time_ns = SECONDS.get(interval), _time_ns(frame)
         if interval_s is None:
             return ()
-        return [candle_in(self._instrument, row, interval_s, time_ns, received_ns) for row in _CANDLES(frame.data)]
+        return [
+            candle_in(self._instrument, row, interval_s, time_ns, received_ns)
+            for row in _CANDLES(frame.data)
+        ]
 
     def _check(self, symbol: str) -> None:
         if symbol != self._instrument.symbol:
             msg = f"Expected data of {self._instrument.symbol}, was of {symbol[:50]!r}"
             raise VenueError(msg)
 
-    def _book_of(self, depth: str) -> RenewedBook:
+    def _book_of(self, depth: str) -> ResubscribingBook:
         if depth not in self._books:
             topics = [f"orderbook.{depth}.{self._instrument.symbol}"]
-            self._books[depth] = RenewedBook(self._instrument, lambda _: (request("unsubscribe", topics), request("subscribe", topics)))
+            self._books[depth] = ResubscribingBook(
+                self._instrument,
+                lambda _: (request("unsubscribe", topics), request("subscribe", topics)),
+            )
         self._told_last = self._books[depth]
         return self._told_last
 
 
-READINGS: Final[dict[str, Callable[[Followed, Frame, str, str, int], Sequence[Outcome]]]] = {
-    "orderbook": Followed.book,
-    "tickers": Followed.ticker,
-    "publicTrade": Followed.trades,
-    "allLiquidation": Followed.liquidations,
-    "kline": Followed.candles,
+READINGS: Final[dict[str, Callable[[SymbolState, Frame, str, str, int], Sequence[Outcome]]]] = {
+    "orderbook": SymbolState.book,
+    "tickers": SymbolState.ticker,
+    "publicTrade": SymbolState.trades,
+    "allLiquidation": SymbolState.liquidations,
+    "kline": SymbolState.candles,
 }
 """What reads a topic, by its first part."""
 

@@ -13,8 +13,8 @@ import msgspec
 
 from perps_actors.market.instrument import Instrument, InstrumentId
 from perps_actors.market.numbers import positive
-from perps_actors.venues.bybit.messages import InstrumentRow
-from perps_actors.venues.fields import NS_PER_S, ns_if_any
+from perps_actors.venues.bybit.schema import InstrumentRow
+from perps_actors.venues.toolkit.fields import NS_PER_S, ns_if_any
 
 _ROW = msgspec.json.Decoder(InstrumentRow)
 
@@ -28,7 +28,11 @@ def instrument_of(venue: str, raw: msgspec.Raw) -> Instrument:
     row = _ROW.decode(raw)
     tick, lot = positive(row.price_filter.tick_size), positive(row.lot_size_filter.qty_step)
     perpetual = row.contract_type.endswith("Perpetual")
-    term = "PERP" if perpetual else f"{datetime.fromtimestamp((ns_if_any(row.delivery_time) or 0) // NS_PER_S, UTC):%y%m%d}"
+    term = (
+        "PERP"
+        if perpetual
+        else f"{datetime.fromtimestamp((ns_if_any(row.delivery_time) or 0) // NS_PER_S, UTC):%y%m%d}"
+    )
     return Instrument(
         id=InstrumentId(venue, row.symbol),
         canonical=f"{row.base_coin}-{row.quote_coin}-{term}",

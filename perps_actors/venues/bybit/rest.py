@@ -14,18 +14,35 @@ import msgspec
 
 from perps_actors.errors import VenueError
 from perps_actors.transport.wire import HttpRequest
-from perps_actors.venues.addresses import parts_of
-from perps_actors.venues.answers import Answers, book_reader, reader_of
 from perps_actors.venues.bybit.categories import CATEGORIES, Category, by_category, category_of
 from perps_actors.venues.bybit.instruments import instrument_of
-from perps_actors.venues.bybit.messages import INTERVALS, SECONDS, DepthData, KlineRow, ListAnswer, Listing, PaidRow, TickerData
-from perps_actors.venues.bybit.readings import funding_paid_of, kline_of, quotes_of
+from perps_actors.venues.bybit.parse import funding_paid_of, kline_of, quotes_of
+from perps_actors.venues.bybit.schema import (
+    INTERVALS,
+    SECONDS,
+    DepthData,
+    KlineRow,
+    ListAnswer,
+    Listing,
+    PaidRow,
+    TickerData,
+)
 from perps_actors.venues.contract import BookSnapshot, Endpoints, Outcome, Polled
-from perps_actors.venues.fields import NS_PER_MS
-from perps_actors.venues.histories import funding_pages, history_reader, moments, pages, spelled_interval
-from perps_actors.venues.rows import read_rows
+from perps_actors.venues.toolkit.fields import NS_PER_MS
+from perps_actors.venues.toolkit.rest import (
+    Answers,
+    book_reader,
+    funding_pages,
+    history_reader,
+    moments,
+    pages,
+    parts_of,
+    read_rows,
+    reader_of,
+    spelled_interval,
+)
 
-VENUE: Final = "bybit"
+NAME: Final = "bybit"
 LIVE: Final = Endpoints(stream="wss://stream.bybit.com", rest="https://api.bybit.com")
 WEIGHT_PER_MINUTE: Final = 7_200
 DEPTH: Final = 500
@@ -57,7 +74,12 @@ class BybitRest(Answers):
     intervals = INTERVALS.keys()
 
     def __init__(self, endpoints: Endpoints = LIVE) -> None:
-        super().__init__(readers=_READERS, book=_book, listing=_rows, instrument=lambda row: instrument_of(VENUE, row))
+        super().__init__(
+            readers=_READERS,
+            book=_book,
+            listing=_rows,
+            instrument=lambda row: instrument_of(NAME, row),
+        )
         self._base = endpoints.rest
 
     def quotes(self, symbols: Sequence[str]) -> tuple[HttpRequest, ...]:
@@ -75,13 +97,15 @@ class BybitRest(Answers):
         """Return the request for the `DEPTH` best levels a side."""
         return self._request("depth", category_of(symbol), f"&limit={DEPTH}", symbol=symbol)
 
-    def candles(self, symbol: str, interval_s: int, since_ns: int, until_ns: int) -> tuple[HttpRequest, ...]:
+    def candles(
+        self, symbol: str, interval_s: int, since_ns: int, until_ns: int
+    ) -> tuple[HttpRequest, ...]:
         """Return a request for each `MOST_CANDLES` candles.
 
         Raises:
             SettingsError: no such interval.
         """
-        name = spelled_interval(INTERVALS, interval_s, VENUE)
+        name = spelled_interval(INTERVALS, interval_s, NAME)
         return tuple(
             self._request(
                 "candles",
@@ -89,7 +113,10 @@ class BybitRest(Answers):
                 f"&interval={name}&start={first}&end={last}&limit={MOST_CANDLES}",
                 symbol=symbol,
             )
-            for first, last in (moments(page, NS_PER_MS) for page in pages(since_ns, until_ns, interval_s, MOST_CANDLES))
+            for first, last in (
+                moments(page, NS_PER_MS)
+                for page in pages(since_ns, until_ns, interval_s, MOST_CANDLES)
+            )
         )
 
     def funding_history(self, symbol: str, since_ns: int, until_ns: int) -> tuple[HttpRequest, ...]:
@@ -101,20 +128,32 @@ class BybitRest(Answers):
                 f"&startTime={first}&endTime={last}&limit={MOST_FUNDINGS}",
                 symbol=symbol,
             )
-            for first, last in (moments(page, NS_PER_MS) for page in funding_pages(since_ns, until_ns, MOST_FUNDINGS))
+            for first, last in (
+                moments(page, NS_PER_MS)
+                for page in funding_pages(since_ns, until_ns, MOST_FUNDINGS)
+            )
         )
 
     def instruments(self) -> tuple[HttpRequest, ...]:
         """Return the requests for the instruments of each category, at most 1,000."""
-        return tuple(self._request("instruments", category, "&limit=1000") for category in CATEGORIES)
+        return tuple(
+            self._request("instruments", category, "&limit=1000") for category in CATEGORIES
+        )
 
     def request_for(self, url: str) -> HttpRequest:
         """Return the request that an address stands for, on whatever host; its purpose is `unknown` where we never ask that."""
         path, query = parts_of(url)
         interval_s = SECONDS.get(query.get("interval", ""))
-        return HttpRequest(url=url, purpose=_PURPOSES.get(path, "unknown"), symbol=query.get("symbol"), interval_s=interval_s)
+        return HttpRequest(
+            url=url,
+            purpose=_PURPOSES.get(path, "unknown"),
+            symbol=query.get("symbol"),
+            interval_s=interval_s,
+        )
 
-    def _request(self, purpose: str, category: Category, more: str = "", *, symbol: str | None = None) -> HttpRequest:
+    def _request(
+        self, purpose: str, category: Category, more: str = "", *, symbol: str | None = None
+    ) -> HttpRequest:
         named = f"&symbol={quote(symbol, safe='')}" if symbol is not None else ""
         return self.request_for(f"{self._base}{_PATHS[purpose]}?category={category}{named}{more}")
 
@@ -134,7 +173,12 @@ def _rows(body: bytes) -> list[msgspec.Raw]:
 
 def _quotes(_: HttpRequest, body: bytes, received_ns: int) -> Sequence[Outcome]:
     result, time_ns = _result_of(body)
-    return read_rows(VENUE, _LISTING(result).rows, _TICKER, lambda instrument, row: quotes_of(instrument, row, time_ns, received_ns))
+    return read_rows(
+        NAME,
+        _LISTING(result).rows,
+        _TICKER,
+        lambda instrument, row: quotes_of(instrument, row, time_ns, received_ns),
+    )
 
 
 def _book(body: bytes) -> BookSnapshot:
@@ -144,7 +188,7 @@ def _book(body: bytes) -> BookSnapshot:
 
 _READERS: Final = {
     "quotes": _quotes,
-    "depth": book_reader(VENUE, _book),
-    "candles": history_reader(VENUE, _rows, KlineRow, kline_of),
-    "funding_history": reader_of(VENUE, _rows, PaidRow, funding_paid_of),
+    "depth": book_reader(NAME, _book),
+    "candles": history_reader(NAME, _rows, KlineRow, kline_of),
+    "funding_history": reader_of(NAME, _rows, PaidRow, funding_paid_of),
 }

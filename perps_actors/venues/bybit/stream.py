@@ -15,13 +15,12 @@ import msgspec
 from perps_actors.market.mark import Source
 from perps_actors.transport.wire import ConnectionPlan
 from perps_actors.venues.bybit.categories import by_category
-from perps_actors.venues.bybit.followed import READINGS, Followed, request
-from perps_actors.venues.bybit.messages import Frame
-from perps_actors.venues.bybit.rest import LIVE, VENUE
-from perps_actors.venues.contract import UNASKED, Complaint, Endpoints, Outcome
-from perps_actors.venues.following import Following
-from perps_actors.venues.subscriptions import Subscriptions, batches, chosen
-from perps_actors.venues.tracked import Tracked
+from perps_actors.venues.bybit.followed import READINGS, SymbolState, request
+from perps_actors.venues.bybit.rest import LIVE, NAME
+from perps_actors.venues.bybit.schema import Frame
+from perps_actors.venues.contract import UNASKED, Endpoints, InvalidInput, Outcome
+from perps_actors.venues.toolkit.subscriptions import Following, Subscriptions, batches, chosen
+from perps_actors.venues.toolkit.symbols import SymbolStates
 
 CHANNELS: Final = {
     "book": "orderbook.50",
@@ -41,7 +40,7 @@ _SOURCES: Final[dict[str, Source]] = {"book": "book", "marks": "touch", "trades"
 _FRAME: Final = msgspec.json.Decoder(Frame).decode
 
 
-class BybitStream(Following[Followed, str]):
+class BybitStream(Following[SymbolState, str]):
     """A `StreamAdapter` for Bybit. Once `plan` was called, other symbols are complained of.
 
     Args:
@@ -52,10 +51,15 @@ class BybitStream(Following[Followed, str]):
         SettingsError: a channel that is none of `CHANNELS`.
     """
 
-    def __init__(self, endpoints: Endpoints = LIVE, channels: frozenset[str] = frozenset(CHANNELS) - UNASKED) -> None:
-        super().__init__(Tracked(VENUE, Followed), Subscriptions(self._topics, request, TOPICS_PER_REQUEST))
+    def __init__(
+        self, endpoints: Endpoints = LIVE, channels: frozenset[str] = frozenset(CHANNELS) - UNASKED
+    ) -> None:
+        super().__init__(
+            SymbolStates(NAME, SymbolState),
+            Subscriptions(self._topics, request, TOPICS_PER_REQUEST),
+        )
         self._base = endpoints.stream
-        self._channels = chosen(channels, CHANNELS, VENUE)
+        self._channels = chosen(channels, CHANNELS, NAME)
 
     def plan(self, symbols: Sequence[str]) -> tuple[ConnectionPlan, ...]:
         """Return one connection for each `SYMBOLS_PER_CONNECTION` symbols of a category, linear or inverse.
@@ -68,7 +72,9 @@ class BybitStream(Following[Followed, str]):
                 name=f"{category}-{number}",
                 url=f"{self._base}/v5/public/{category}",
                 symbols=tuple(shard),
-                sources=tuple(_SOURCES[channel] for channel in self._channels if channel in _SOURCES),
+                sources=tuple(
+                    _SOURCES[channel] for channel in self._channels if channel in _SOURCES
+                ),
                 keep_alive=PING,
             )
             for category, members in by_category(self._followed.plan(symbols)).items()
@@ -90,15 +96,17 @@ class BybitStream(Following[Followed, str]):
                 return ()  # on its way when it was unsubscribed
             return reading(followed, frame, depth, connection, received_ns)
         except Exception as error:  # noqa: BLE001 - whatever hostile text does to the decoders is a complaint
-            return (Complaint(f"{error}: in frame {data[:80]!r}", symbol[:50] or None),)
+            return (InvalidInput(f"{error}: in frame {data[:80]!r}", symbol[:50] or None),)
 
     def _topics(self, plan: ConnectionPlan) -> list[str]:
-        return [f"{CHANNELS[channel]}.{symbol}" for symbol in plan.symbols for channel in self._channels]
+        return [
+            f"{CHANNELS[channel]}.{symbol}" for symbol in plan.symbols for channel in self._channels
+        ]
 
 
 def _no_reading(frame: Frame, data: bytes) -> Sequence[Outcome]:
     """Answers to requests and pings, and topics that we do not subscribe."""
     if frame.success is False:
-        return (Complaint(f"The venue refused: {data[:150].decode(errors='replace')}"),)
+        return (InvalidInput(f"The venue refused: {data[:150].decode(errors='replace')}"),)
     known = frame.topic is not None or frame.op is not None
-    return () if known else (Complaint(f"Expected a topic or an answer, was {data[:80]!r}"),)
+    return () if known else (InvalidInput(f"Expected a topic or an answer, was {data[:80]!r}"),)

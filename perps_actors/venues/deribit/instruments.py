@@ -10,8 +10,8 @@ import msgspec
 from perps_actors.market.instrument import Instrument, InstrumentId
 from perps_actors.market.numbers import positive
 from perps_actors.market.plain import spelled
-from perps_actors.venues.deribit.messages import InstrumentRow
-from perps_actors.venues.symbols import check_symbol
+from perps_actors.venues.deribit.schema import InstrumentRow
+from perps_actors.venues.toolkit.symbols import check_symbol
 
 
 class _List(msgspec.Struct, gc=False):
@@ -36,10 +36,17 @@ def instrument_of(venue: str, raw: msgspec.Raw) -> Instrument | None:
     row = _ROW.decode(raw)
     if row.kind != "future":
         return None
-    tick, lot, size = (Decimal(positive(spelled(n))) for n in (row.tick_size, row.min_trade_amount, row.contract_size))
+    tick, lot, size = (
+        Decimal(positive(spelled(n)))
+        for n in (row.tick_size, row.min_trade_amount, row.contract_size)
+    )
     symbol = check_symbol(row.symbol)
     perpetual, linear = row.settlement_period == "perpetual", row.instrument_type == "linear"
-    term = "PERP" if perpetual else f"{datetime.fromtimestamp(row.expiration_timestamp // 1000, UTC):%y%m%d}"
+    term = (
+        "PERP"
+        if perpetual
+        else f"{datetime.fromtimestamp(row.expiration_timestamp // 1000, UTC):%y%m%d}"
+    )
     base, quote = row.base_currency, row.counter_currency or row.quote_currency
     return Instrument(
         id=InstrumentId(venue, symbol),

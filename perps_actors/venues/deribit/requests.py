@@ -17,7 +17,9 @@ MAX_AWAITED: Final = 1_000
 
 def request(number: int, method: str, params: Mapping[str, Any]) -> str:
     """Return the text of a request."""
-    return msgspec.json.encode({"jsonrpc": "2.0", "id": number, "method": method, "params": params}).decode()
+    return msgspec.json.encode(
+        {"jsonrpc": "2.0", "id": number, "method": method, "params": params}
+    ).decode()
 
 
 class Requests:

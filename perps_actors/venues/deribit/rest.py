@@ -18,11 +18,16 @@ from perps_actors.errors import VenueError
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.plain import levels_of
 from perps_actors.transport.wire import HttpRequest
-from perps_actors.venues.addresses import parts_of
-from perps_actors.venues.answers import Answers, book_reader, reader_of
 from perps_actors.venues.contract import BookSnapshot, Endpoints, Outcome, Polled
 from perps_actors.venues.deribit.instruments import instrument_of, rows_of_listing
-from perps_actors.venues.deribit.messages import (
+from perps_actors.venues.deribit.parse import (
+    funding_paid_of,
+    past_candle_of,
+    summary_of,
+    ticker_of,
+    trade_of,
+)
+from perps_actors.venues.deribit.schema import (
     INTERVALS,
     SECONDS,
     Answer,
@@ -34,11 +39,20 @@ from perps_actors.venues.deribit.messages import (
     Ticker,
     TradeRow,
 )
-from perps_actors.venues.deribit.readings import funding_paid_of, past_candle_of, summary_of, ticker_of, trade_of
-from perps_actors.venues.fields import NS_PER_MS
-from perps_actors.venues.histories import funding_pages, history_reader, moments, pages, spelled_interval
+from perps_actors.venues.toolkit.fields import NS_PER_MS
+from perps_actors.venues.toolkit.rest import (
+    Answers,
+    book_reader,
+    funding_pages,
+    history_reader,
+    moments,
+    pages,
+    parts_of,
+    reader_of,
+    spelled_interval,
+)
 
-VENUE: Final = "deribit"
+NAME: Final = "deribit"
 LIVE: Final = Endpoints(stream="wss://www.deribit.com", rest="https://www.deribit.com")
 WEIGHT_PER_MINUTE: Final = 1_200
 MOST_CANDLES: Final = 1_000
@@ -83,19 +97,33 @@ class DeribitRest(Answers):
 
     intervals = INTERVALS.keys()
 
-    def __init__(self, endpoints: Endpoints = LIVE, venue: str = VENUE) -> None:
+    def __init__(self, endpoints: Endpoints = LIVE, venue: str = NAME) -> None:
         self._base = f"{endpoints.rest}{_ROOT}"
         self._venue = venue
         ticker, book = reader_of(venue, _alone, Ticker, ticker_of), book_reader(venue, _book)
         readers = {
-            "quotes": reader_of(venue, lambda body: _ROWS.decode(_result_of(body)), Summary, summary_of),
+            "quotes": reader_of(
+                venue, lambda body: _ROWS.decode(_result_of(body)), Summary, summary_of
+            ),
             "ticker": ticker,
-            "depth": lambda request, body, received_ns: [*book(request, body, received_ns), *ticker(request, body, received_ns)],
+            "depth": lambda request, body, received_ns: [
+                *book(request, body, received_ns),
+                *ticker(request, body, received_ns),
+            ],
             "candles": history_reader(venue, _candle_rows, CandleRow, past_candle_of),
-            "funding_history": history_reader(venue, lambda body: _ROWS.decode(_result_of(body)), PaidRow, funding_paid_of),
-            "trades": reader_of(venue, lambda body: _TRADES.decode(_result_of(body)).trades, TradeRow, _history),
+            "funding_history": history_reader(
+                venue, lambda body: _ROWS.decode(_result_of(body)), PaidRow, funding_paid_of
+            ),
+            "trades": reader_of(
+                venue, lambda body: _TRADES.decode(_result_of(body)).trades, TradeRow, _history
+            ),
         }
-        super().__init__(readers=readers, book=_book, listing=rows_of_listing, instrument=lambda row: instrument_of(venue, row))
+        super().__init__(
+            readers=readers,
+            book=_book,
+            listing=rows_of_listing,
+            instrument=lambda row: instrument_of(venue, row),
+        )
 
     def quotes(self, symbols: Sequence[str]) -> tuple[HttpRequest, ...]:
         """Return one request a currency: for the one symbol settled in it, or for all futures settled in it."""
@@ -105,21 +133,28 @@ class DeribitRest(Answers):
         return tuple(
             self._request(f"ticker?instrument_name={quote(wanted[0], safe='')}")
             if len(wanted) == 1
-            else self._request(f"get_book_summary_by_currency?currency={quote(currency, safe='')}&kind=future")
+            else self._request(
+                f"get_book_summary_by_currency?currency={quote(currency, safe='')}&kind=future"
+            )
             for currency, wanted in by_currency.items()
         )
 
     def poll(self, what: Polled, symbols: Sequence[str]) -> tuple[HttpRequest, ...]:
         """Return the requests for quotes, which bring mark, funding and open interest along; for an index one a symbol."""
         if what == "index":
-            return tuple(self._request(f"ticker?instrument_name={quote(symbol, safe='')}") for symbol in dict.fromkeys(symbols))
+            return tuple(
+                self._request(f"ticker?instrument_name={quote(symbol, safe='')}")
+                for symbol in dict.fromkeys(symbols)
+            )
         return self.quotes(symbols)
 
     def depth(self, symbol: str) -> HttpRequest:
         """Return the request for the 1,000 best levels a side, which tells what a ticker tells as well."""
         return self._request(f"get_order_book?instrument_name={quote(symbol, safe='')}&depth=1000")
 
-    def candles(self, symbol: str, interval_s: int, since_ns: int, until_ns: int) -> tuple[HttpRequest, ...]:
+    def candles(
+        self, symbol: str, interval_s: int, since_ns: int, until_ns: int
+    ) -> tuple[HttpRequest, ...]:
         """Return a request for each `MOST_CANDLES` candles.
 
         Raises:
@@ -134,7 +169,8 @@ class DeribitRest(Answers):
     def funding_history(self, symbol: str, since_ns: int, until_ns: int) -> tuple[HttpRequest, ...]:
         """Return a request for each `MOST_FUNDINGS` hours."""
         return tuple(
-            self._request(f"get_funding_rate_history?{_span(symbol, page)}") for page in funding_pages(since_ns, until_ns, MOST_FUNDINGS)
+            self._request(f"get_funding_rate_history?{_span(symbol, page)}")
+            for page in funding_pages(since_ns, until_ns, MOST_FUNDINGS)
         )
 
     def instruments(self) -> tuple[HttpRequest, ...]:
@@ -177,7 +213,15 @@ def _alone(body: bytes) -> list[msgspec.Raw]:
 def _candle_rows(body: bytes) -> list[msgspec.Raw]:
     """Return the columns of a chart as rows; raises `VenueError` where they are not equally long."""
     chart = _CHART(_result_of(body))
-    columns = (chart.ticks, chart.open, chart.high, chart.low, chart.close, chart.volume, chart.cost)
+    columns = (
+        chart.ticks,
+        chart.open,
+        chart.high,
+        chart.low,
+        chart.close,
+        chart.volume,
+        chart.cost,
+    )
     if len({len(column) for column in columns}) != 1:
         msg = f"Expected columns of one length, was {', '.join(str(len(column)) for column in columns)}"
         raise VenueError(msg)
@@ -186,7 +230,13 @@ def _candle_rows(body: bytes) -> list[msgspec.Raw]:
 
 def _book(body: bytes) -> BookSnapshot:
     book = _BOOK(_result_of(body))
-    return BookSnapshot(levels_of(book.bids), levels_of(book.asks), book.change_id, book.timestamp * NS_PER_MS, book.symbol)
+    return BookSnapshot(
+        levels_of(book.bids),
+        levels_of(book.asks),
+        book.change_id,
+        book.timestamp * NS_PER_MS,
+        book.symbol,
+    )
 
 
 def _history(instrument: InstrumentId, row: TradeRow, received_ns: int) -> Sequence[Outcome]:

@@ -20,18 +20,32 @@ from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.mark import Source
 from perps_actors.market.plain import levels_of
 from perps_actors.transport.wire import ConnectionPlan
-from perps_actors.venues.contract import UNASKED, Complaint, Endpoints, Outcome, SendFrame
-from perps_actors.venues.deribit.messages import SECONDS, BookChange, Candle, Frame, GroupedBook, Params, Push, Ticker, TradeRow
-from perps_actors.venues.deribit.readings import candle_in, changed_levels, ticker_of, trade_of
+from perps_actors.venues.contract import UNASKED, Endpoints, InvalidInput, Outcome, SendFrame
+from perps_actors.venues.deribit.parse import candle_in, changed_levels, ticker_of, trade_of
 from perps_actors.venues.deribit.requests import Requests, request
-from perps_actors.venues.deribit.rest import LIVE, VENUE
-from perps_actors.venues.fields import NS_PER_MS
-from perps_actors.venues.following import Following
-from perps_actors.venues.renewed_book import RenewedBook
-from perps_actors.venues.subscriptions import Op, Subscriptions, batches, chosen
-from perps_actors.venues.tracked import Tracked
+from perps_actors.venues.deribit.rest import LIVE, NAME
+from perps_actors.venues.deribit.schema import (
+    SECONDS,
+    BookChange,
+    Candle,
+    Frame,
+    GroupedBook,
+    Params,
+    Push,
+    Ticker,
+    TradeRow,
+)
+from perps_actors.venues.toolkit.fields import NS_PER_MS
+from perps_actors.venues.toolkit.stream_book import ResubscribingBook
+from perps_actors.venues.toolkit.subscriptions import Following, Op, Subscriptions, batches, chosen
+from perps_actors.venues.toolkit.symbols import SymbolStates
 
-CHANNELS: Final = {"book": "book", "ticker": "ticker", "trades": "trades", "candles": "chart.trades"}
+CHANNELS: Final = {
+    "book": "book",
+    "ticker": "ticker",
+    "trades": "trades",
+    "candles": "chart.trades",
+}
 """What can be subscribed, and the first part of its channel. Touch, marks, funding and open interest come with the ticker."""
 INTERVAL: Final = "100ms"
 SYMBOLS_PER_CONNECTION: Final = 100
@@ -68,7 +82,7 @@ class _Followed:
     """What is kept for an instrument."""
 
     instrument: InstrumentId
-    book: RenewedBook
+    book: ResubscribingBook
     open_interest: str | None = None
 
     def closed(self, connection: str, received_ns: int) -> Sequence[Outcome]:
@@ -78,9 +92,9 @@ class _Followed:
         self.open_interest = None
         return self.book.closed(f"connection {connection} ended", received_ns)
 
-    def doubt(self, cause: str, received_ns: int) -> Sequence[Outcome]:
+    def invalidate(self, cause: str, received_ns: int) -> Sequence[Outcome]:
         """Withdraw the book and begin it anew."""
-        return self.book.doubt(cause, received_ns)
+        return self.book.invalidate(cause, received_ns)
 
     def depth(self, levels: int) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
         """Return the best levels a side; none unless the book is good."""
@@ -104,8 +118,16 @@ class DeribitStream(Following[_Followed, str]):
         SettingsError: a channel that is none of `CHANNELS`.
     """
 
-    def __init__(self, endpoints: Endpoints = LIVE, channels: frozenset[str] = frozenset(CHANNELS) - UNASKED, venue: str = VENUE) -> None:
-        followed = Tracked(venue, lambda instrument: _Followed(instrument, RenewedBook(instrument, self._renewal)))
+    def __init__(
+        self,
+        endpoints: Endpoints = LIVE,
+        channels: frozenset[str] = frozenset(CHANNELS) - UNASKED,
+        venue: str = NAME,
+    ) -> None:
+        followed = SymbolStates(
+            venue,
+            lambda instrument: _Followed(instrument, ResubscribingBook(instrument, self._renewal)),
+        )
         super().__init__(followed, Subscriptions(self._topics, self._request, CHANNELS_PER_REQUEST))
         self._channels = chosen(channels, CHANNELS, venue)
         self._url = f"{endpoints.stream}/ws/api/v2"
@@ -130,7 +152,9 @@ class DeribitStream(Following[_Followed, str]):
                 name=f"public-{number}",
                 url=self._url,
                 symbols=tuple(shard),
-                sources=tuple(source for channel, source in _SOURCES.items() if channel in self._channels),
+                sources=tuple(
+                    source for channel, source in _SOURCES.items() if channel in self._channels
+                ),
                 keep_alive=KEEP_ALIVE,
             )
             for number, shard in enumerate(batches(wanted, SYMBOLS_PER_CONNECTION))
@@ -138,7 +162,9 @@ class DeribitStream(Following[_Followed, str]):
 
     def opened(self, connection: str) -> Sequence[Outcome]:
         """A connection was opened: ask for heartbeats, and subscribe."""
-        heartbeat = SendFrame(connection, self._requests.make("public/set_heartbeat", {"interval": HEARTBEAT_S}))
+        heartbeat = SendFrame(
+            connection, self._requests.make("public/set_heartbeat", {"interval": HEARTBEAT_S})
+        )
         return [heartbeat, *super().opened(connection)]
 
     def frame(self, connection: str, data: bytes, received_ns: int) -> Sequence[Outcome]:
@@ -161,14 +187,16 @@ class DeribitStream(Following[_Followed, str]):
                 return self._heartbeat(connection) if frame.params.type == "test_request" else ()
             return self._answered(frame, data)
         except Exception as error:  # noqa: BLE001 - whatever hostile text does to the decoder is a complaint
-            return (Complaint(f"{error}: in frame {data[:80]!r}"),)
+            return (InvalidInput(f"{error}: in frame {data[:80]!r}"),)
 
     def _topics(self, plan: ConnectionPlan) -> list[str]:
         return [_channel(kind, symbol) for symbol in plan.symbols for kind in self._channels]
 
     def _request(self, op: Op, channels: Sequence[str]) -> str:
         return (
-            self._requests.subscribe(channels) if op == "subscribe" else self._requests.make("public/unsubscribe", {"channels": channels})
+            self._requests.subscribe(channels)
+            if op == "subscribe"
+            else self._requests.make("public/unsubscribe", {"channels": channels})
         )
 
     def _renewal(self, symbol: str) -> list[str]:
@@ -180,12 +208,24 @@ class DeribitStream(Following[_Followed, str]):
 
     def _answered(self, frame: Frame, data: bytes) -> Sequence[Outcome]:
         if bytes(frame.error) not in (b"", b"null"):
-            return (Complaint(f"The venue refused: {data[:150].decode(errors='replace')}"),)
+            return (InvalidInput(f"The venue refused: {data[:150].decode(errors='replace')}"),)
         if frame.method or frame.id is None:
-            return () if frame.method else (Complaint(f"Expected a notification or an answer, was {data[:80]!r}"),)
+            return (
+                ()
+                if frame.method
+                else (InvalidInput(f"Expected a notification or an answer, was {data[:80]!r}"),)
+            )
         granted = bytes(frame.result)
         refused = self._requests.refused(frame.id, _GRANTED(granted) if granted[:1] == b"[" else ())
-        return (Complaint(f"Expected to be subscribed to all channels, was not to {', '.join(refused)}"),) if refused else ()
+        return (
+            (
+                InvalidInput(
+                    f"Expected to be subscribed to all channels, was not to {', '.join(refused)}"
+                ),
+            )
+            if refused
+            else ()
+        )
 
     def _notified(self, params: Params, connection: str, received_ns: int) -> Sequence[Outcome]:
         kind, _, rest = params.channel.partition(".")
@@ -199,25 +239,63 @@ class DeribitStream(Following[_Followed, str]):
             record = decode(params.data)
             return self._readings[type(record)](record, params.channel, connection, received_ns)
         except Exception as error:  # noqa: BLE001 - whatever hostile text does to the decoder is a complaint
-            return (Complaint(f"{error}: in {kind} {bytes(params.data)[:80]!r}", rest.partition(".")[0][:50]),)
+            return (
+                InvalidInput(
+                    f"{error}: in {kind} {bytes(params.data)[:80]!r}", rest.partition(".")[0][:50]
+                ),
+            )
 
-    def _change(self, change: BookChange, _: str, connection: str, received_ns: int) -> Sequence[Outcome]:
+    def _change(
+        self, change: BookChange, _: str, connection: str, received_ns: int
+    ) -> Sequence[Outcome]:
         followed = self._followed.current(change.symbol)
         if followed is None:
             return ()
         book, bids, asks = followed.book, changed_levels(change.bids), changed_levels(change.asks)
         last, sequence, time_ns = book.sequence, change.change_id, change.timestamp * NS_PER_MS
         if change.type == "snapshot":
-            return book.snapshot(bids, asks, connection, sequence=sequence, venue_time_ns=time_ns, received_ns=received_ns)
-        broken = None if change.prev_change_id == last else f"gap: change {last} was followed by one after {change.prev_change_id}"
-        return book.update(bids, asks, connection, sequence=sequence, venue_time_ns=time_ns, received_ns=received_ns, broken=broken)
+            return book.snapshot(
+                bids,
+                asks,
+                connection,
+                sequence=sequence,
+                venue_time_ns=time_ns,
+                received_ns=received_ns,
+            )
+        broken = (
+            None
+            if change.prev_change_id == last
+            else f"gap: change {last} was followed by one after {change.prev_change_id}"
+        )
+        return book.update(
+            bids,
+            asks,
+            connection,
+            sequence=sequence,
+            venue_time_ns=time_ns,
+            received_ns=received_ns,
+            broken=broken,
+        )
 
-    def _grouped(self, whole: GroupedBook, _: str, connection: str, received_ns: int) -> Sequence[Outcome]:
+    def _grouped(
+        self, whole: GroupedBook, _: str, connection: str, received_ns: int
+    ) -> Sequence[Outcome]:
         followed = self._followed.current(whole.symbol)
         if followed is None:
             return ()
-        bids, asks, time_ns = levels_of(whole.bids), levels_of(whole.asks), whole.timestamp * NS_PER_MS
-        return followed.book.snapshot(bids, asks, connection, sequence=whole.change_id, venue_time_ns=time_ns, received_ns=received_ns)
+        bids, asks, time_ns = (
+            levels_of(whole.bids),
+            levels_of(whole.asks),
+            whole.timestamp * NS_PER_MS,
+        )
+        return followed.book.snapshot(
+            bids,
+            asks,
+            connection,
+            sequence=whole.change_id,
+            venue_time_ns=time_ns,
+            received_ns=received_ns,
+        )
 
     def _ticker(self, row: Ticker, channel: str, _: str, received_ns: int) -> Sequence[Outcome]:
         followed = self._followed.current(row.symbol)
@@ -225,7 +303,11 @@ class DeribitStream(Following[_Followed, str]):
             return ()
         events = ticker_of(followed.instrument, row, received_ns)
         last = events[-1] if events else None
-        if isinstance(last, OpenInterest) and channel.endswith(".raw") and not followed.is_news(last):
+        if (
+            isinstance(last, OpenInterest)
+            and channel.endswith(".raw")
+            and not followed.is_news(last)
+        ):
             return events[:-1]
         return events
 

@@ -4,7 +4,7 @@ Source: gate.com/docs/developers/futures/ws/en, read 2026-11; frames of 2026-09.
 `futures.obu` begins with `full`, which has no `U`; from then on every `U` is the `u` before plus one, else the stream is to be
 subscribed anew; a later `full` replaces the book. A message without levels counts like any other.
 `futures.order_book_update` waits for a REST snapshot: the first event applied has `U <= id + 1 <= u`, and every `U` is the `u` before
-plus one; that is Binance's rule with `U - 1` for the `u` before (`SyncedBook`). A `full` message replaces the book here too.
+plus one; that is Binance's rule with `U - 1` for the `u` before (`RestSnapshotBook`). A `full` message replaces the book here too.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.texts import Level
 from perps_actors.transport.wire import HttpRequest
 from perps_actors.venues.contract import Outcome
-from perps_actors.venues.fields import NS_PER_MS
-from perps_actors.venues.gateio_futures.messages import BookAnswer, BookChange, BookUpdate
-from perps_actors.venues.gateio_futures.readings import levels_of, nanoseconds
-from perps_actors.venues.renewed_book import RenewedBook
-from perps_actors.venues.synced_book import SyncedBook
+from perps_actors.venues.gateio_futures.parse import levels_of, nanoseconds
+from perps_actors.venues.gateio_futures.schema import BookAnswer, BookChange, BookUpdate
+from perps_actors.venues.toolkit.fields import NS_PER_MS
+from perps_actors.venues.toolkit.rest_snapshot_book import RestSnapshotBook
+from perps_actors.venues.toolkit.stream_book import ResubscribingBook
 
 
 class _Whole(NamedTuple):
@@ -49,9 +49,14 @@ class ContractBook:
         request: what fetches the snapshot of a book that the stream does not push.
     """
 
-    def __init__(self, instrument: InstrumentId, renewal: Callable[[str], Sequence[str]], request: HttpRequest) -> None:
-        self._pushed = RenewedBook(instrument, renewal)
-        self._synced = SyncedBook(instrument, request)
+    def __init__(
+        self,
+        instrument: InstrumentId,
+        renewal: Callable[[str], Sequence[str]],
+        request: HttpRequest,
+    ) -> None:
+        self._pushed = ResubscribingBook(instrument, renewal)
+        self._synced = RestSnapshotBook(instrument, request)
         self._stream: str | None = None
 
     def push(self, update: BookUpdate, connection: str, received_ns: int) -> Sequence[Outcome]:
@@ -65,7 +70,12 @@ class ContractBook:
         time_ns = update.time * NS_PER_MS
         if update.full:
             return self._pushed.snapshot(
-                update.bids, update.asks, connection, sequence=update.last_id, venue_time_ns=time_ns, received_ns=received_ns
+                update.bids,
+                update.asks,
+                connection,
+                sequence=update.last_id,
+                venue_time_ns=time_ns,
+                received_ns=received_ns,
             )
         return self._pushed.update(
             update.bids,
@@ -86,13 +96,29 @@ class ContractBook:
         """
         if not self._hears("order_book_update"):
             return ()
-        bids, asks, first, last = levels_of(change.bids), levels_of(change.asks), change.first_id, change.last_id
+        bids, asks, first, last = (
+            levels_of(change.bids),
+            levels_of(change.asks),
+            change.first_id,
+            change.last_id,
+        )
         if change.full:
-            return self._synced.replace(_Whole(last_id=last, bids=bids, asks=asks, time=change.time), connection, received_ns)
+            return self._synced.replace(
+                _Whole(last_id=last, bids=bids, asks=asks, time=change.time),
+                connection,
+                received_ns,
+            )
         if first is None:
             msg = f"Expected the number of the first update before {last}"
             raise VenueError(msg)
-        event = _Change(first_id=first, last_id=last, previous_id=first - 1, bids=bids, asks=asks, time=change.time)
+        event = _Change(
+            first_id=first,
+            last_id=last,
+            previous_id=first - 1,
+            bids=bids,
+            asks=asks,
+            time=change.time,
+        )
         return self._synced.update(event, connection, received_ns)
 
     def answer(self, answer: BookAnswer, received_ns: int) -> Sequence[Outcome]:
@@ -103,8 +129,14 @@ class ContractBook:
         """
         if self._stream is not None and self._stream != "order_book_update":
             return ()
-        bids, asks, time_ms = levels_of(answer.bids), levels_of(answer.asks), nanoseconds(answer.update) // NS_PER_MS
-        return self._synced.snapshot(_Whole(last_id=answer.id, bids=bids, asks=asks, time=time_ms), received_ns)
+        bids, asks, time_ms = (
+            levels_of(answer.bids),
+            levels_of(answer.asks),
+            nanoseconds(answer.update) // NS_PER_MS,
+        )
+        return self._synced.snapshot(
+            _Whole(last_id=answer.id, bids=bids, asks=asks, time=time_ms), received_ns
+        )
 
     def no_answer(self) -> None:
         """The snapshot asked for will not come: the next event asks again."""
@@ -121,9 +153,13 @@ class ContractBook:
             return self._synced.lose(cause, received_ns)
         return ()
 
-    def doubt(self, cause: str, received_ns: int) -> Sequence[Outcome]:
+    def invalidate(self, cause: str, received_ns: int) -> Sequence[Outcome]:
         """Withdraw a good book and have it begin anew."""
-        return self._pushed.doubt(cause, received_ns) if self._pushed.good else self._synced.doubt(cause, received_ns)
+        return (
+            self._pushed.invalidate(cause, received_ns)
+            if self._pushed.good
+            else self._synced.invalidate(cause, received_ns)
+        )
 
     def depth(self, levels: int) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
         """Return the best levels a side; none unless the book is good."""

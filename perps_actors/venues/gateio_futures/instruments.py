@@ -13,8 +13,8 @@ import msgspec
 
 from perps_actors.market.instrument import Instrument, InstrumentId
 from perps_actors.market.numbers import positive
-from perps_actors.venues.gateio_futures.messages import ContractRow
-from perps_actors.venues.spelling import text_of
+from perps_actors.venues.gateio_futures.schema import ContractRow
+from perps_actors.venues.toolkit.fields import text_of
 
 _ROW: Final = msgspec.json.Decoder(ContractRow)
 
@@ -26,7 +26,11 @@ def instrument_of(venue: str, raw: msgspec.Raw) -> Instrument:
         MarketError, msgspec.MsgspecError: the row cannot be read.
     """
     row = _ROW.decode(raw)
-    tick, lot, size = positive(row.order_price_round), positive(text_of(row.order_size_min)), positive(row.quanto_multiplier)
+    tick, lot, size = (
+        positive(row.order_price_round),
+        positive(text_of(row.order_size_min)),
+        positive(row.quanto_multiplier),
+    )
     base, _, quote = row.symbol.rpartition("_")
     return Instrument(
         id=InstrumentId(venue, row.symbol),

@@ -13,16 +13,38 @@ from urllib.parse import quote
 import msgspec
 
 from perps_actors.transport.wire import HttpRequest
-from perps_actors.venues.addresses import parts_of
-from perps_actors.venues.answers import Answers, reader_of
 from perps_actors.venues.contract import BookSnapshot, Endpoints, Polled
-from perps_actors.venues.fields import NS_PER_S
 from perps_actors.venues.gateio_futures.instruments import instrument_of
-from perps_actors.venues.gateio_futures.messages import INTERVALS, SECONDS, BookAnswer, CandleRow, ContractRow, PaidRow, TickerRow
-from perps_actors.venues.gateio_futures.readings import contract_of, funding_paid_of, levels_of, nanoseconds, past_candle_of, quote_of
-from perps_actors.venues.histories import funding_pages, history_reader, moments, pages, spelled_interval
+from perps_actors.venues.gateio_futures.parse import (
+    contract_of,
+    funding_paid_of,
+    levels_of,
+    nanoseconds,
+    past_candle_of,
+    quote_of,
+)
+from perps_actors.venues.gateio_futures.schema import (
+    INTERVALS,
+    SECONDS,
+    BookAnswer,
+    CandleRow,
+    ContractRow,
+    PaidRow,
+    TickerRow,
+)
+from perps_actors.venues.toolkit.fields import NS_PER_S
+from perps_actors.venues.toolkit.rest import (
+    Answers,
+    funding_pages,
+    history_reader,
+    moments,
+    pages,
+    parts_of,
+    reader_of,
+    spelled_interval,
+)
 
-VENUE: Final = "gateio_futures"
+NAME: Final = "gateio_futures"
 LIVE: Final = Endpoints(stream="wss://fx-ws.gateio.ws", rest="https://api.gateio.ws")
 MOST_CANDLES: Final = 2_000
 MOST_FUNDINGS: Final = 1_000
@@ -49,7 +71,12 @@ class GateioFuturesRest(Answers):
     intervals = INTERVALS.keys()
 
     def __init__(self, endpoints: Endpoints = LIVE) -> None:
-        super().__init__(readers=_READERS, book=_book, listing=_ROWS, instrument=lambda row: instrument_of(VENUE, row))
+        super().__init__(
+            readers=_READERS,
+            book=_book,
+            listing=_ROWS,
+            instrument=lambda row: instrument_of(NAME, row),
+        )
         self._base = f"{endpoints.rest}{_PREFIX}"
 
     def quotes(self, symbols: Sequence[str]) -> tuple[HttpRequest, ...]:
@@ -66,19 +93,27 @@ class GateioFuturesRest(Answers):
         """Return the request for the 100 best levels a side, with their number."""
         return self._request(f"order_book?contract={quote(symbol, safe='')}&limit=100&with_id=true")
 
-    def candles(self, symbol: str, interval_s: int, since_ns: int, until_ns: int) -> tuple[HttpRequest, ...]:
+    def candles(
+        self, symbol: str, interval_s: int, since_ns: int, until_ns: int
+    ) -> tuple[HttpRequest, ...]:
         """Return a request for each `MOST_CANDLES` candles.
 
         Raises:
             SettingsError: no such interval.
         """
-        what = f"candlesticks?contract={quote(symbol, safe='')}&interval={spelled_interval(INTERVALS, interval_s, VENUE)}"
-        return tuple(self._request(f"{what}{_between(page)}") for page in pages(since_ns, until_ns, interval_s, MOST_CANDLES))
+        what = f"candlesticks?contract={quote(symbol, safe='')}&interval={spelled_interval(INTERVALS, interval_s, NAME)}"
+        return tuple(
+            self._request(f"{what}{_between(page)}")
+            for page in pages(since_ns, until_ns, interval_s, MOST_CANDLES)
+        )
 
     def funding_history(self, symbol: str, since_ns: int, until_ns: int) -> tuple[HttpRequest, ...]:
         """Return a request for each `MOST_FUNDINGS` hours."""
         what = f"funding_rate?contract={quote(symbol, safe='')}&limit={MOST_FUNDINGS}"
-        return tuple(self._request(f"{what}{_between(page)}") for page in funding_pages(since_ns, until_ns, MOST_FUNDINGS))
+        return tuple(
+            self._request(f"{what}{_between(page)}")
+            for page in funding_pages(since_ns, until_ns, MOST_FUNDINGS)
+        )
 
     def instruments(self) -> tuple[HttpRequest, ...]:
         """Return the request for the list of contracts."""
@@ -88,7 +123,12 @@ class GateioFuturesRest(Answers):
         """Return the request that an address stands for, on whatever host; its purpose is `unknown` where we never ask that."""
         path, query = parts_of(url)
         interval_s = SECONDS.get(query.get("interval", ""))
-        return HttpRequest(url=url, purpose=_PURPOSES.get(path, "unknown"), symbol=query.get("contract"), interval_s=interval_s)
+        return HttpRequest(
+            url=url,
+            purpose=_PURPOSES.get(path, "unknown"),
+            symbol=query.get("contract"),
+            interval_s=interval_s,
+        )
 
     def _request(self, what: str) -> HttpRequest:
         return self.request_for(f"{self._base}/{what}")
@@ -96,7 +136,9 @@ class GateioFuturesRest(Answers):
 
 def _book(body: bytes) -> BookSnapshot:
     answer = _BOOK(body)
-    return BookSnapshot(levels_of(answer.bids), levels_of(answer.asks), answer.id, nanoseconds(answer.update))
+    return BookSnapshot(
+        levels_of(answer.bids), levels_of(answer.asks), answer.id, nanoseconds(answer.update)
+    )
 
 
 def _between(page: tuple[int, int]) -> str:
@@ -105,8 +147,8 @@ def _between(page: tuple[int, int]) -> str:
 
 
 _READERS: Final = {
-    "quotes": reader_of(VENUE, _ROWS, TickerRow, quote_of),
-    "instruments": reader_of(VENUE, _ROWS, ContractRow, contract_of),
-    "candles": history_reader(VENUE, _ROWS, CandleRow, past_candle_of),
-    "funding_history": history_reader(VENUE, _ROWS, PaidRow, funding_paid_of),
+    "quotes": reader_of(NAME, _ROWS, TickerRow, quote_of),
+    "instruments": reader_of(NAME, _ROWS, ContractRow, contract_of),
+    "candles": history_reader(NAME, _ROWS, CandleRow, past_candle_of),
+    "funding_history": history_reader(NAME, _ROWS, PaidRow, funding_paid_of),
 }

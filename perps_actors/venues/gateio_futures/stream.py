@@ -16,13 +16,13 @@ import msgspec
 from perps_actors.errors import VenueError
 from perps_actors.market.mark import Source
 from perps_actors.transport.wire import ConnectionPlan, HttpRequest
-from perps_actors.venues.answers import status_trouble
-from perps_actors.venues.contract import UNASKED, Complaint, Endpoints, Outcome
-from perps_actors.venues.gateio_futures.channels import ACKNOWLEDGEMENTS, READINGS, Followed
-from perps_actors.venues.gateio_futures.messages import BookAnswer, Frame
-from perps_actors.venues.gateio_futures.rest import LIVE, VENUE, GateioFuturesRest
-from perps_actors.venues.subscriptions import Op, Subscriptions, batches, chosen
-from perps_actors.venues.tracked import Tracked
+from perps_actors.venues.contract import UNASKED, Endpoints, InvalidInput, Outcome
+from perps_actors.venues.gateio_futures.channels import ACKNOWLEDGEMENTS, READINGS, SymbolState
+from perps_actors.venues.gateio_futures.rest import LIVE, NAME, GateioFuturesRest
+from perps_actors.venues.gateio_futures.schema import BookAnswer, Frame
+from perps_actors.venues.toolkit.rest import status_trouble
+from perps_actors.venues.toolkit.subscriptions import Op, Subscriptions, batches, chosen
+from perps_actors.venues.toolkit.symbols import SymbolStates
 
 CHANNELS: Final = {
     "book": "futures.obu",
@@ -48,7 +48,9 @@ _BOOK_ANSWER: Final = msgspec.json.Decoder(BookAnswer).decode
 
 
 def _request(channel: str, op: Op, payload: Sequence[str]) -> str:
-    return msgspec.json.encode({"time": _TIME, "channel": channel, "event": op, "payload": payload}).decode()
+    return msgspec.json.encode(
+        {"time": _TIME, "channel": channel, "event": op, "payload": payload}
+    ).decode()
 
 
 def _request_changes(op: Op, symbols: Sequence[str]) -> str:
@@ -89,15 +91,22 @@ class GateioFuturesStream:
     """
 
     def __init__(
-        self, endpoints: Endpoints = LIVE, channels: frozenset[str] = frozenset(CHANNELS) - UNASKED, *, book: BookFeed = "futures.obu"
+        self,
+        endpoints: Endpoints = LIVE,
+        channels: frozenset[str] = frozenset(CHANNELS) - UNASKED,
+        *,
+        book: BookFeed = "futures.obu",
     ) -> None:
-        wanted = chosen(channels, CHANNELS, VENUE)
+        wanted = chosen(channels, CHANNELS, NAME)
         self._url = f"{endpoints.stream}/v4/ws/usdt"
         self._sources = tuple(source for channel, source in _SOURCES.items() if channel in channels)
         carried = CHANNELS | {"book": book}
         self._subscriptions = [_subscriptions(carried[channel]) for channel in wanted]
         rest = GateioFuturesRest(endpoints)
-        self._followed = Tracked(VENUE, lambda instrument: Followed(instrument, _renewal, rest.depth(instrument.symbol)))
+        self._followed = SymbolStates(
+            NAME,
+            lambda instrument: SymbolState(instrument, _renewal, rest.depth(instrument.symbol)),
+        )
 
     def plan(self, symbols: Sequence[str]) -> tuple[ConnectionPlan, ...]:
         """Return the connections that carry the channels of `symbols`.
@@ -106,8 +115,16 @@ class GateioFuturesStream:
             SettingsError: a symbol that no venue can have.
         """
         plans = tuple(
-            ConnectionPlan(name=f"usdt-{number}", url=self._url, symbols=tuple(shard), sources=self._sources, keep_alive=PING)
-            for number, shard in enumerate(batches(self._followed.plan(symbols), SYMBOLS_PER_CONNECTION))
+            ConnectionPlan(
+                name=f"usdt-{number}",
+                url=self._url,
+                symbols=tuple(shard),
+                sources=self._sources,
+                keep_alive=PING,
+            )
+            for number, shard in enumerate(
+                batches(self._followed.plan(symbols), SYMBOLS_PER_CONNECTION)
+            )
         )
         for channel in self._subscriptions:
             channel.planned(plans)
@@ -124,29 +141,39 @@ class GateioFuturesStream:
 
     def closed(self, connection: str, received_ns: int) -> Sequence[Outcome]:
         """A connection ended: books it fed are withdrawn."""
-        return [outcome for followed in self._followed.all() for outcome in followed.book.closed(connection, received_ns)]
+        return [
+            outcome
+            for followed in self._followed.all()
+            for outcome in followed.book.closed(connection, received_ns)
+        ]
 
     def frame(self, connection: str, data: bytes, received_ns: int) -> Sequence[Outcome]:
         """Return what a frame says."""
         try:
             frame = _FRAME(data)
             if frame.error is not None:
-                return (Complaint(f"The venue refused {frame.channel[:40]} {frame.event[:20]}: {frame.error.code}, {frame.error.message}"),)
+                return (
+                    InvalidInput(
+                        f"The venue refused {frame.channel[:40]} {frame.event[:20]}: {frame.error.code}, {frame.error.message}"
+                    ),
+                )
             reading = READINGS.get(frame.channel)
             if reading is None or frame.event in ACKNOWLEDGEMENTS:
                 return ()
             return reading(frame, self._find, connection, received_ns)
         except Exception as error:  # noqa: BLE001 - whatever hostile text does to the decoders is a complaint
-            return (Complaint(f"{error}: in frame {data[:80]!r}"),)
+            return (InvalidInput(f"{error}: in frame {data[:80]!r}"),)
 
-    def answer(self, request: HttpRequest, status: int | None, body: bytes, received_ns: int) -> Sequence[Outcome]:
+    def answer(
+        self, request: HttpRequest, status: int | None, body: bytes, received_ns: int
+    ) -> Sequence[Outcome]:
         """Take a depth snapshot, asked for or not; any other answer gives nothing."""
         if request.purpose != "depth":
             return ()
         try:
             followed = self._find(request.symbol or "")
         except VenueError as error:
-            return (Complaint(str(error)),)
+            return (InvalidInput(str(error)),)
         if followed is None:
             return ()
         trouble = status_trouble(request, status)
@@ -154,19 +181,23 @@ class GateioFuturesStream:
             try:
                 return followed.book.answer(_BOOK_ANSWER(body), received_ns)
             except Exception as error:  # noqa: BLE001 - whatever hostile text does to the decoder is a complaint
-                trouble = Complaint(f"Expected a depth snapshot, was {body[:60]!r}: {error}", request.symbol)
+                trouble = InvalidInput(
+                    f"Expected a depth snapshot, was {body[:60]!r}: {error}", request.symbol
+                )
         followed.book.no_answer()
         return (trouble,)
 
-    def doubt(self, symbol: str, cause: str, received_ns: int) -> Sequence[Outcome]:
+    def invalidate(self, symbol: str, cause: str, received_ns: int) -> Sequence[Outcome]:
         """Withdraw the book of a symbol, if it is good, and begin it anew."""
         followed = self._followed.get(symbol)
-        return followed.book.doubt(cause, received_ns) if followed is not None else ()
+        return followed.book.invalidate(cause, received_ns) if followed is not None else ()
 
-    def depth(self, symbol: str, levels: int) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+    def depth(
+        self, symbol: str, levels: int
+    ) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
         """Return the best `levels` bids and asks as (price, size), best first; empty where there is no good book."""
         followed = self._followed.get(symbol)
         return followed.book.depth(levels) if followed is not None else ([], [])
 
-    def _find(self, symbol: str) -> Followed | None:
+    def _find(self, symbol: str) -> SymbolState | None:
         return None if self._followed.former(symbol) else self._followed.of(symbol)

@@ -7,8 +7,8 @@ from typing import Final
 from perps_actors.errors import SettingsError
 from perps_actors.transport.broker_calls import BASE
 from perps_actors.venues.contract import Endpoints
-from perps_actors.venues.host_broker.messages import VENUE
 from perps_actors.venues.host_broker.rest import HostBrokerRest
+from perps_actors.venues.host_broker.schema import NAME
 from perps_actors.venues.host_broker.stream import HostBrokerStream
 from perps_actors.venues.registry import Venue
 
@@ -26,9 +26,9 @@ def broker_venue(level: int = 1) -> Venue:
         SettingsError: the level is below 1.
     """
     if level < 1:
-        raise SettingsError(field="level", value=level, why="must be at least 1", place=VENUE)
+        raise SettingsError(field="level", value=level, why="must be at least 1", place=NAME)
     return Venue(
-        name=VENUE,
+        name=NAME,
         endpoints=Endpoints(stream=BASE, rest=BASE),
         stream=lambda _: HostBrokerStream(level),
         rest=lambda _: HostBrokerRest(),

@@ -9,8 +9,8 @@ from perps_actors.errors import SettingsError, VenueError
 from perps_actors.market.instrument import Instrument, InstrumentId
 from perps_actors.transport.broker_calls import quotes_of
 from perps_actors.transport.wire import HttpRequest
-from perps_actors.venues.contract import BookSnapshot, Complaint, Outcome, Polled
-from perps_actors.venues.host_broker.messages import VENUE, read_message, touch_of
+from perps_actors.venues.contract import BookSnapshot, InvalidInput, Outcome, Polled
+from perps_actors.venues.host_broker.schema import NAME, read_message, touch_of
 
 
 class HostBrokerRest:
@@ -20,7 +20,9 @@ class HostBrokerRest:
 
     def quotes(self, symbols: Sequence[str]) -> tuple[HttpRequest, ...]:
         """Return one request a symbol, so that a call that hangs or fails is its own symbol's matter."""
-        return tuple(HttpRequest(url=quotes_of(symbol), purpose="quote", symbol=symbol) for symbol in symbols)
+        return tuple(
+            HttpRequest(url=quotes_of(symbol), purpose="quote", symbol=symbol) for symbol in symbols
+        )
 
     def poll(self, what: Polled, symbols: Sequence[str]) -> tuple[HttpRequest, ...]:  # noqa: ARG002 - there is nothing else
         """Return no request."""
@@ -29,13 +31,17 @@ class HostBrokerRest:
     def depth(self, symbol: str) -> None:
         """Return None."""
 
-    def candles(self, symbol: str, interval_s: int, since_ns: int, until_ns: int) -> tuple[HttpRequest, ...]:  # noqa: ARG002 - as above
+    def candles(
+        self, symbol: str, interval_s: int, since_ns: int, until_ns: int
+    ) -> tuple[HttpRequest, ...]:  # noqa: ARG002 - as above
         """Return no request.
 
         Raises:
             SettingsError: always, for there are no intervals.
         """
-        raise SettingsError(field="interval_s", value=interval_s, why="a broker has no candles", place=VENUE)
+        raise SettingsError(
+            field="interval_s", value=interval_s, why="a broker has no candles", place=NAME
+        )
 
     def funding_history(self, symbol: str, since_ns: int, until_ns: int) -> tuple[HttpRequest, ...]:  # noqa: ARG002 - as above
         """Return no request."""
@@ -48,19 +54,25 @@ class HostBrokerRest:
     def request_for(self, url: str) -> HttpRequest:
         """Return the request that an address stands for; its purpose is `unknown` where we never ask that."""
         symbol = parse_qs(urlsplit(url).query).get("symbol", [""])[0]
-        return self.quotes((symbol,))[0] if url == quotes_of(symbol) else HttpRequest(url=url, purpose="unknown")
+        return (
+            self.quotes((symbol,))[0]
+            if url == quotes_of(symbol)
+            else HttpRequest(url=url, purpose="unknown")
+        )
 
-    def read(self, request: HttpRequest, status: int | None, body: bytes, received_ns: int) -> Sequence[Outcome]:
+    def read(
+        self, request: HttpRequest, status: int | None, body: bytes, received_ns: int
+    ) -> Sequence[Outcome]:
         """Return the prices in a quote."""
         symbol = request.symbol
         if request.purpose != "quote" or symbol is None:
             return ()
         if status != 200:
-            return (Complaint(f"Expected a quote of {symbol}, was no answer", symbol),)
+            return (InvalidInput(f"Expected a quote of {symbol}, was no answer", symbol),)
         try:
-            return (touch_of(InstrumentId(VENUE, symbol), read_message(body), "rest", received_ns),)
+            return (touch_of(InstrumentId(NAME, symbol), read_message(body), "rest", received_ns),)
         except Exception as error:  # noqa: BLE001 - whatever hostile text does to the decoder is a complaint
-            return (Complaint(f"{error}: in quote of {symbol} {body[:80]!r}", symbol),)
+            return (InvalidInput(f"{error}: in quote of {symbol} {body[:80]!r}", symbol),)
 
     def read_book(self, body: bytes) -> BookSnapshot:
         """Return nothing, ever.

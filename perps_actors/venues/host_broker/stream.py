@@ -9,8 +9,8 @@ from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.mark import Source
 from perps_actors.transport.broker_calls import TRADES, orderbook
 from perps_actors.transport.wire import ConnectionPlan, HttpRequest
-from perps_actors.venues.contract import Complaint, Outcome
-from perps_actors.venues.host_broker.messages import VENUE, read_message, symbol_of, touch_of
+from perps_actors.venues.contract import InvalidInput, Outcome
+from perps_actors.venues.host_broker.schema import NAME, read_message, symbol_of, touch_of
 
 _SOURCES: Final[dict[str, Source]] = {"orderbook": "book", "trades": "trades"}
 
@@ -28,10 +28,13 @@ class HostBrokerStream:
 
     def plan(self, symbols: Sequence[str]) -> tuple[ConnectionPlan, ...]:
         """Return one connection for the order books of all symbols and one for their trades."""
-        self._instruments = {symbol: InstrumentId(VENUE, symbol) for symbol in symbols}
+        self._instruments = {symbol: InstrumentId(NAME, symbol) for symbol in symbols}
         urls = {"orderbook": orderbook(self._level), "trades": TRADES}
         wanted = tuple(self._instruments)
-        return tuple(ConnectionPlan(name=name, url=urls[name], symbols=wanted, sources=(source,)) for name, source in _SOURCES.items())
+        return tuple(
+            ConnectionPlan(name=name, url=urls[name], symbols=wanted, sources=(source,))
+            for name, source in _SOURCES.items()
+        )
 
     def amend(self, before: ConnectionPlan, after: ConnectionPlan) -> tuple[str, ...] | None:
         """Return no frames where nothing changes, else None: an iterator has to be begun anew for other symbols."""
@@ -52,19 +55,23 @@ class HostBrokerStream:
             symbol = symbol_of(message)
             instrument = self._instruments.get(symbol)
             if instrument is None:
-                return (Complaint(f"Expected a symbol that was asked for, was {symbol[:50]!r}"),)
+                return (InvalidInput(f"Expected a symbol that was asked for, was {symbol[:50]!r}"),)
             return (touch_of(instrument, message, _SOURCES[connection], received_ns),)
         except Exception as error:  # noqa: BLE001 - whatever hostile text does to the decoder is a complaint
-            return (Complaint(f"{error}: in {connection} message {data[:80]!r}"),)
+            return (InvalidInput(f"{error}: in {connection} message {data[:80]!r}"),)
 
-    def answer(self, request: HttpRequest, status: int | None, body: bytes, received_ns: int) -> Sequence[Outcome]:  # noqa: ARG002 - none was asked for
+    def answer(
+        self, request: HttpRequest, status: int | None, body: bytes, received_ns: int
+    ) -> Sequence[Outcome]:  # noqa: ARG002 - none was asked for
         """Return nothing: this adapter wants no requests."""
         return ()
 
-    def doubt(self, symbol: str, cause: str, received_ns: int) -> Sequence[Outcome]:  # noqa: ARG002 - no books
+    def invalidate(self, symbol: str, cause: str, received_ns: int) -> Sequence[Outcome]:  # noqa: ARG002 - no books
         """Return nothing: there is nothing to withdraw."""
         return ()
 
-    def depth(self, symbol: str, levels: int) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:  # noqa: ARG002 - no books
+    def depth(
+        self, symbol: str, levels: int
+    ) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:  # noqa: ARG002 - no books
         """Return nothing: there are no books."""
         return [], []

@@ -38,4 +38,6 @@ def _iso(text: str) -> int:
     found = _FRACTION.fullmatch(text)
     whole, fraction = (found[1] + found[3], found[2]) if found else (text, "0")
     # Of a text without a zone the difference cannot be taken: a TypeError.
-    return (datetime.fromisoformat(whole) - _EPOCH) // timedelta(seconds=1) * 10**9 + int(fraction.ljust(9, "0"))
+    return (datetime.fromisoformat(whole) - _EPOCH) // timedelta(seconds=1) * 10**9 + int(
+        fraction.ljust(9, "0")
+    )

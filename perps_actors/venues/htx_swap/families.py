@@ -14,7 +14,7 @@ import attrs
 
 from perps_actors.venues.contract import Endpoints
 
-VENUE: Final = "htx_swap"
+NAME: Final = "htx_swap"
 LIVE: Final = Endpoints(stream="wss://api.hbdm.com", rest="https://api.hbdm.com")
 
 
@@ -62,5 +62,8 @@ def family_of(symbol: str) -> Family:
 
 def by_family(symbols: Sequence[str]) -> list[tuple[Family, list[str]]]:
     """Return each family that has some of the symbols, with those."""
-    found = ((family, [symbol for symbol in symbols if family_of(symbol) is family]) for family in FAMILIES)
+    found = (
+        (family, [symbol for symbol in symbols if family_of(symbol) is family])
+        for family in FAMILIES
+    )
     return [(family, members) for family, members in found if members]

@@ -19,11 +19,27 @@ from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.plain import levels_of
 from perps_actors.market.texts import Level
 from perps_actors.venues.contract import Outcome
-from perps_actors.venues.htx_swap.messages import SECONDS, Best, CandleRow, ChangedBook, Frame, FullBook, Kline, Trades
-from perps_actors.venues.htx_swap.readings import best_of, candle_in, index_of, mark_of, time_of, trade_of
+from perps_actors.venues.htx_swap.parse import (
+    best_of,
+    candle_in,
+    index_of,
+    mark_of,
+    time_of,
+    trade_of,
+)
+from perps_actors.venues.htx_swap.schema import (
+    SECONDS,
+    Best,
+    CandleRow,
+    ChangedBook,
+    Frame,
+    FullBook,
+    Kline,
+    Trades,
+)
 from perps_actors.venues.htx_swap.topics import request
-from perps_actors.venues.incremental import completed
-from perps_actors.venues.renewed_book import RenewedBook
+from perps_actors.venues.toolkit.fields import completed
+from perps_actors.venues.toolkit.stream_book import ResubscribingBook
 
 _NO_SIDES: Final = "the venue sent a book without its sides"
 _FULL: Final = msgspec.json.Decoder(FullBook).decode
@@ -34,7 +50,7 @@ _CANDLE: Final = msgspec.json.Decoder(CandleRow).decode
 _KLINE: Final = msgspec.json.Decoder(Kline).decode
 
 
-class Followed:
+class SymbolState:
     """One instrument's books (one, unless a recording has several depths) and its mark.
 
     Its readings take a frame, the topic behind the symbol, the connection and the time of receipt. They raise `VenueError`,
@@ -46,8 +62,8 @@ class Followed:
 
     def __init__(self, instrument: InstrumentId) -> None:
         self.instrument = instrument
-        self._books: dict[str, RenewedBook] = {}
-        self._told_last: RenewedBook | None = None
+        self._books: dict[str, ResubscribingBook] = {}
+        self._told_last: ResubscribingBook | None = None
         self._mark: VenueMark | None = None
         self._mark_connection: str | None = None
 
@@ -55,43 +71,65 @@ class Followed:
         """Return the best levels a side of the book that was told of last; none unless it is good."""
         return self._told_last.depth(levels) if self._told_last is not None else ([], [])
 
-    def doubt(self, cause: str, received_ns: int) -> Sequence[Outcome]:
+    def invalidate(self, cause: str, received_ns: int) -> Sequence[Outcome]:
         """Withdraw the book that was told of last, if it is good, and begin it anew."""
-        return self._told_last.doubt(cause, received_ns) if self._told_last is not None else ()
+        return self._told_last.invalidate(cause, received_ns) if self._told_last is not None else ()
 
     def closed(self, connection: str, received_ns: int) -> list[Outcome]:
         """Withdraw what this connection fed, which ended."""
         if self._mark_connection == connection:
             self._mark = None
         fed = [book for book in self._books.values() if book.connection == connection]
-        return [outcome for book in fed for outcome in book.closed(f"connection {connection} ended", received_ns)]
+        return [
+            outcome
+            for book in fed
+            for outcome in book.closed(f"connection {connection} ended", received_ns)
+        ]
 
-    def full_book(self, frame: Frame, topic: str, connection: str, received_ns: int) -> Sequence[Outcome]:
+    def full_book(
+        self, frame: Frame, topic: str, connection: str, received_ns: int
+    ) -> Sequence[Outcome]:
         """Return what a whole book says; one older than the book before withdraws it."""
         tick, time_ns = _FULL(frame.tick), time_of(frame.time)
         bids, asks = _sides(tick)
         book = self._book_of(topic)
-        doubt = book.ran_back(time_ns)
-        if doubt is not None:
-            return book.doubt(doubt, received_ns)
+        invalidate = book.ran_back(time_ns)
+        if invalidate is not None:
+            return book.invalidate(invalidate, received_ns)
         if bids is None or asks is None:
-            return book.doubt(_NO_SIDES, received_ns)
-        return book.snapshot(bids, asks, connection, sequence=None, venue_time_ns=time_ns, received_ns=received_ns)
+            return book.invalidate(_NO_SIDES, received_ns)
+        return book.snapshot(
+            bids, asks, connection, sequence=None, venue_time_ns=time_ns, received_ns=received_ns
+        )
 
-    def changed_book(self, frame: Frame, topic: str, connection: str, received_ns: int) -> Sequence[Outcome]:
+    def changed_book(
+        self, frame: Frame, topic: str, connection: str, received_ns: int
+    ) -> Sequence[Outcome]:
         """Return what a snapshot or an update of it says."""
         tick, time_ns = _CHANGED(frame.tick), time_of(frame.time)
         bids, asks = _sides(tick)
         book, version = self._book_of(topic), tick.version
         if tick.event == "update":
             last = book.sequence
-            broken = None if last is None or version == last + 1 else f"gap: version {last} was followed by {version}"
+            broken = (
+                None
+                if last is None or version == last + 1
+                else f"gap: version {last} was followed by {version}"
+            )
             return book.update(
-                bids or (), asks or (), connection, sequence=version, venue_time_ns=time_ns, received_ns=received_ns, broken=broken
+                bids or (),
+                asks or (),
+                connection,
+                sequence=version,
+                venue_time_ns=time_ns,
+                received_ns=received_ns,
+                broken=broken,
             )
         if bids is None or asks is None:
-            return book.doubt(_NO_SIDES, received_ns)
-        return book.snapshot(bids, asks, connection, sequence=version, venue_time_ns=time_ns, received_ns=received_ns)
+            return book.invalidate(_NO_SIDES, received_ns)
+        return book.snapshot(
+            bids, asks, connection, sequence=version, venue_time_ns=time_ns, received_ns=received_ns
+        )
 
     def touch(self, frame: Frame, _: str, __: str, received_ns: int) -> Sequence[Outcome]:
         """Return best bid and ask."""
@@ -106,24 +144,38 @@ class Followed:
         interval_s = SECONDS.get(topic.partition(".")[2])
         if interval_s is None:
             return ()
-        return (candle_in(self.instrument, _CANDLE(frame.tick), interval_s, time_of(frame.time), received_ns),)
+        return (
+            candle_in(
+                self.instrument, _CANDLE(frame.tick), interval_s, time_of(frame.time), received_ns
+            ),
+        )
 
     def mark(self, frame: Frame, _: str, connection: str, received_ns: int) -> Sequence[Outcome]:
         """Return the mark, beside the index of before."""
-        return self._priced(mark_of(self.instrument, _KLINE(frame.tick), time_of(frame.time), received_ns), "index", connection)
+        return self._priced(
+            mark_of(self.instrument, _KLINE(frame.tick), time_of(frame.time), received_ns),
+            "index",
+            connection,
+        )
 
     def index(self, frame: Frame, _: str, connection: str, received_ns: int) -> Sequence[Outcome]:
         """Return the index, beside the mark of before."""
-        return self._priced(index_of(self.instrument, _KLINE(frame.tick), time_of(frame.time), received_ns), "mark", connection)
+        return self._priced(
+            index_of(self.instrument, _KLINE(frame.tick), time_of(frame.time), received_ns),
+            "mark",
+            connection,
+        )
 
     def _priced(self, said: VenueMark, left_alone: str, connection: str) -> Sequence[Outcome]:
         self._mark, self._mark_connection = completed(said, self._mark, (left_alone,)), connection
         return (self._mark,)
 
-    def _book_of(self, topic: str) -> RenewedBook:
+    def _book_of(self, topic: str) -> ResubscribingBook:
         book = self._books.get(topic)
         if book is None:
-            book = self._books[topic] = RenewedBook(self.instrument, lambda symbol: _renewal(symbol, topic))
+            book = self._books[topic] = ResubscribingBook(
+                self.instrument, lambda symbol: _renewal(symbol, topic)
+            )
         self._told_last = book
         return book
 
@@ -141,19 +193,23 @@ def _renewal(symbol: str, topic: str) -> Sequence[str]:
     return request("unsubscribe", topics), request("subscribe", topics)
 
 
-Reading = Callable[[Followed, Frame, str, str, int], Sequence[Outcome]]
+Reading = Callable[[SymbolState, Frame, str, str, int], Sequence[Outcome]]
 
 _CHANGED_BOOKS: Final = ("depth.size_20.high_freq", "depth.size_150.high_freq")
 
 _READINGS: Final[dict[str, Reading]] = {
-    "depth.step0": Followed.full_book,
-    "depth.step6": Followed.full_book,
-    **dict.fromkeys(_CHANGED_BOOKS, Followed.changed_book),
-    "bbo": Followed.touch,
-    "trade.detail": Followed.trades,
+    "depth.step0": SymbolState.full_book,
+    "depth.step6": SymbolState.full_book,
+    **dict.fromkeys(_CHANGED_BOOKS, SymbolState.changed_book),
+    "bbo": SymbolState.touch,
+    "trade.detail": SymbolState.trades,
 }
 # A period follows.
-_KLINES: Final[dict[str, Reading]] = {"mark_price": Followed.mark, "index": Followed.index, "kline": Followed.candle}
+_KLINES: Final[dict[str, Reading]] = {
+    "mark_price": SymbolState.mark,
+    "index": SymbolState.index,
+    "kline": SymbolState.candle,
+}
 
 
 def parts_of_channel(channel: str) -> tuple[str, str]:

@@ -12,9 +12,9 @@ import msgspec
 
 from perps_actors.market.instrument import Instrument, InstrumentId
 from perps_actors.market.numbers import positive
-from perps_actors.venues.htx_swap.families import LINEAR, VENUE, family_of
-from perps_actors.venues.htx_swap.messages import ContractRow
-from perps_actors.venues.spelling import text_of
+from perps_actors.venues.htx_swap.families import LINEAR, NAME, family_of
+from perps_actors.venues.htx_swap.schema import ContractRow
+from perps_actors.venues.toolkit.fields import text_of
 
 _ROW = msgspec.json.Decoder(ContractRow)
 _LISTED = 1
@@ -32,7 +32,7 @@ def instrument_of(raw: msgspec.Raw) -> Instrument:
     base, quote, *delivery = row.symbol.split("-")
     linear = family_of(row.symbol) is LINEAR
     return Instrument(
-        id=InstrumentId(VENUE, row.symbol),
+        id=InstrumentId(NAME, row.symbol),
         canonical="-".join((base, quote, *(delivery or ("PERP",)))),
         base=base,
         quote=quote,

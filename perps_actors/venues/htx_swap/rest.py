@@ -18,15 +18,20 @@ from perps_actors.errors import VenueError
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.plain import levels_of
 from perps_actors.transport.wire import HttpRequest
-from perps_actors.venues.addresses import parts_of
-from perps_actors.venues.answers import AnswerReader, Answers, reader_of
 from perps_actors.venues.contract import BookSnapshot, Endpoints, Outcome, Polled
-from perps_actors.venues.fields import NS_PER_S
-from perps_actors.venues.histories import funding_pages, history_reader, moments, pages, spelled_interval
-from perps_actors.venues.htx_swap.families import FAMILIES, LIVE, VENUE, Family, by_family, family_of
-from perps_actors.venues.htx_swap.followed import Followed, parts_of_channel, reading_of
+from perps_actors.venues.htx_swap.families import FAMILIES, LIVE, NAME, Family, by_family, family_of
+from perps_actors.venues.htx_swap.followed import SymbolState, parts_of_channel, reading_of
 from perps_actors.venues.htx_swap.instruments import instrument_of
-from perps_actors.venues.htx_swap.messages import (
+from perps_actors.venues.htx_swap.parse import (
+    funding_of,
+    funding_paid_of,
+    listed_best_of,
+    listed_index_of,
+    open_interest_of,
+    past_candle_of,
+    time_of,
+)
+from perps_actors.venues.htx_swap.schema import (
     INTERVALS,
     SECONDS,
     Answer,
@@ -40,17 +45,20 @@ from perps_actors.venues.htx_swap.messages import (
     PaidRow,
     QuoteRow,
 )
-from perps_actors.venues.htx_swap.readings import (
-    funding_of,
-    funding_paid_of,
-    listed_best_of,
-    listed_index_of,
-    open_interest_of,
-    past_candle_of,
-    time_of,
+from perps_actors.venues.toolkit.fields import NS_PER_S
+from perps_actors.venues.toolkit.rest import (
+    AnswerReader,
+    Answers,
+    funding_pages,
+    history_reader,
+    moments,
+    pages,
+    parts_of,
+    read_rows,
+    reader_of,
+    spelled_interval,
 )
-from perps_actors.venues.rows import read_rows
-from perps_actors.venues.symbols import check_symbol
+from perps_actors.venues.toolkit.symbols import check_symbol
 
 WEIGHT_PER_MINUTE: Final = 4_800
 MOST_CANDLES: Final = 2_000
@@ -79,9 +87,9 @@ _PATHS: Final = {
     "open_interest": _Path(lambda family: f"{family.api}/swap_open_interest"),
     "instruments": _Path(lambda family: f"{family.api}/swap_contract_info"),
 }
-_PURPOSES: Final = {path.of(family): purpose for purpose, path in _PATHS.items() for family in FAMILIES} | {
-    f"{family.api}/swap_funding_rate": "funding" for family in FAMILIES
-}
+_PURPOSES: Final = {
+    path.of(family): purpose for purpose, path in _PATHS.items() for family in FAMILIES
+} | {f"{family.api}/swap_funding_rate": "funding" for family in FAMILIES}
 
 
 class HtxSwapRest(Answers):
@@ -104,29 +112,42 @@ class HtxSwapRest(Answers):
     def poll(self, what: Polled, symbols: Sequence[str]) -> tuple[HttpRequest, ...]:
         """Return one request a family for index, funding or open interest; one a symbol for marks."""
         if what == "mark":
-            return tuple(self._request("marks", family_of(symbol), symbol) for symbol in dict.fromkeys(symbols))
+            return tuple(
+                self._request("marks", family_of(symbol), symbol)
+                for symbol in dict.fromkeys(symbols)
+            )
         return self._one_or_all(what, symbols)
 
     def depth(self, symbol: str) -> HttpRequest:
         """Return the request for the 150 best levels a side."""
         return self._request("depth", family_of(symbol), symbol)
 
-    def candles(self, symbol: str, interval_s: int, since_ns: int, until_ns: int) -> tuple[HttpRequest, ...]:
+    def candles(
+        self, symbol: str, interval_s: int, since_ns: int, until_ns: int
+    ) -> tuple[HttpRequest, ...]:
         """Return a request for each `MOST_CANDLES` candles.
 
         Raises:
             SettingsError: no such interval.
         """
-        period = f"&period={spelled_interval(INTERVALS, interval_s, VENUE)}"
+        period = f"&period={spelled_interval(INTERVALS, interval_s, NAME)}"
         return tuple(
             self._request("candles", family_of(symbol), symbol, f"{period}&from={first}&to={last}")
-            for first, last in (moments(page, NS_PER_S) for page in pages(since_ns, until_ns, interval_s, MOST_CANDLES))
+            for first, last in (
+                moments(page, NS_PER_S)
+                for page in pages(since_ns, until_ns, interval_s, MOST_CANDLES)
+            )
         )
 
     def funding_history(self, symbol: str, since_ns: int, until_ns: int) -> tuple[HttpRequest, ...]:
         """Return requests for the newest fundings, as many as can have been paid in so long a span."""
         return tuple(
-            self._request("funding_history", family_of(symbol), symbol, f"&page_index={index}&page_size={MOST_FUNDINGS}")
+            self._request(
+                "funding_history",
+                family_of(symbol),
+                symbol,
+                f"&page_index={index}&page_size={MOST_FUNDINGS}",
+            )
             for index, _ in enumerate(funding_pages(since_ns, until_ns, MOST_FUNDINGS), start=1)
         )
 
@@ -139,15 +160,26 @@ class HtxSwapRest(Answers):
         path, query = parts_of(url)
         purpose = _PURPOSES.get(path, "unknown")
         interval_s = SECONDS.get(query.get("period", "")) if purpose == "candles" else None
-        return HttpRequest(url=url, purpose=purpose, symbol=query.get("contract_code"), interval_s=interval_s)
+        return HttpRequest(
+            url=url, purpose=purpose, symbol=query.get("contract_code"), interval_s=interval_s
+        )
 
     def _one_or_all(self, purpose: str, symbols: Sequence[str]) -> tuple[HttpRequest, ...]:
         families = by_family(tuple(dict.fromkeys(symbols)))
-        return tuple(self._request(purpose, family, members[0] if len(members) == 1 else None) for family, members in families)
+        return tuple(
+            self._request(purpose, family, members[0] if len(members) == 1 else None)
+            for family, members in families
+        )
 
-    def _request(self, purpose: str, family: Family, symbol: str | None = None, more: str = "") -> HttpRequest:
+    def _request(
+        self, purpose: str, family: Family, symbol: str | None = None, more: str = ""
+    ) -> HttpRequest:
         path = _PATHS[purpose]
-        named = f"?contract_code={quote(symbol, safe='')}{path.more}{more}" if symbol is not None else ""
+        named = (
+            f"?contract_code={quote(symbol, safe='')}{path.more}{more}"
+            if symbol is not None
+            else ""
+        )
         return self.request_for(f"{self._base}{path.of(family)}{named}")
 
 
@@ -171,7 +203,9 @@ def _rows(body: bytes) -> list[msgspec.Raw]:
 def _book(body: bytes) -> BookSnapshot:
     answer = _accepted(body)
     tick = _BOOK(answer.tick)
-    return BookSnapshot(levels_of(tick.bids or ()), levels_of(tick.asks or ()), None, time_of(answer.time))
+    return BookSnapshot(
+        levels_of(tick.bids or ()), levels_of(tick.asks or ()), None, time_of(answer.time)
+    )
 
 
 def _pushed(tick_of: Callable[[Answer], msgspec.Raw]) -> AnswerReader:
@@ -185,7 +219,9 @@ def _pushed(tick_of: Callable[[Answer], msgspec.Raw]) -> AnswerReader:
             msg = f"Expected a channel, was {str(answer.channel)[:60]!r}"
             raise VenueError(msg)
         frame = Frame(channel=answer.channel, time=answer.time, tick=tick_of(answer))
-        return reading(Followed(InstrumentId(VENUE, check_symbol(symbol))), frame, topic, "", received_ns)
+        return reading(
+            SymbolState(InstrumentId(NAME, check_symbol(symbol))), frame, topic, "", received_ns
+        )
 
     return read
 
@@ -201,7 +237,12 @@ def _listed(
     def read(_: HttpRequest, body: bytes, received_ns: int) -> Sequence[Outcome]:
         answer = _accepted(body)
         time_ns = time_of(answer.time)
-        return read_rows(VENUE, rows_of(answer), decode, lambda instrument, row: events(instrument, row, time_ns, received_ns))
+        return read_rows(
+            NAME,
+            rows_of(answer),
+            decode,
+            lambda instrument, row: events(instrument, row, time_ns, received_ns),
+        )
 
     return read
 
@@ -213,6 +254,8 @@ _READERS: Final = {
     "open_interest": _listed(_data, OpenInterestRow, open_interest_of),
     "depth": _pushed(lambda answer: answer.tick),
     "marks": _pushed(lambda answer: _data(answer)[-1]),
-    "candles": history_reader(VENUE, _rows, CandleRow, past_candle_of),
-    "funding_history": reader_of(VENUE, lambda body: _PAGE(_accepted(body).data).rows, PaidRow, funding_paid_of),
+    "candles": history_reader(NAME, _rows, CandleRow, past_candle_of),
+    "funding_history": reader_of(
+        NAME, lambda body: _PAGE(_accepted(body).data).rows, PaidRow, funding_paid_of
+    ),
 }

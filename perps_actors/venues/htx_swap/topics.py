@@ -14,7 +14,7 @@ import msgspec
 
 from perps_actors.market.mark import Source
 from perps_actors.venues.htx_swap.families import INDEX, Family
-from perps_actors.venues.subscriptions import Op
+from perps_actors.venues.toolkit.subscriptions import Op
 
 MAX_TOPICS: Final = 40
 """Topics of a connection: they are subscribed all at once."""
@@ -26,7 +26,9 @@ _VERBS: Final[dict[Op, str]] = {"subscribe": "sub", "unsubscribe": "unsub"}
 def request(op: Op, topics: Sequence[str]) -> str:
     """Return the frame that subscribes or unsubscribes one topic: notifications (`public`) are asked for in another way."""
     (topic,) = topics
-    asked = {"op": _VERBS[op], "topic": topic} if topic.startswith("public.") else {_VERBS[op]: topic}
+    asked = (
+        {"op": _VERBS[op], "topic": topic} if topic.startswith("public.") else {_VERBS[op]: topic}
+    )
     if topic.endswith(".high_freq"):
         asked["data_type"] = "incremental"
     return msgspec.json.encode(asked).decode()
@@ -49,7 +51,12 @@ ROUTES: Final[Mapping[str, Route]] = {
     "market": Route(
         path=lambda family: family.market,
         kind="market",
-        topics={"book": (BOOK,), "touch": ("bbo",), "trades": ("trade.detail",), "candles": ("kline.1min",)},
+        topics={
+            "book": (BOOK,),
+            "touch": ("bbo",),
+            "trades": ("trade.detail",),
+            "candles": ("kline.1min",),
+        },
         sources={"book": "book", "touch": "touch", "trades": "trades"},
     ),
     "index": Route(

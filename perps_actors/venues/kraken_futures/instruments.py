@@ -16,8 +16,8 @@ from perps_actors.errors import VenueError
 from perps_actors.market.instrument import Instrument, InstrumentId
 from perps_actors.market.numbers import positive
 from perps_actors.market.plain import spelled
-from perps_actors.venues.kraken_futures.messages import InstrumentRow, InstrumentsAnswer
-from perps_actors.venues.symbols import check_symbol
+from perps_actors.venues.kraken_futures.schema import InstrumentRow, InstrumentsAnswer
+from perps_actors.venues.toolkit.symbols import check_symbol
 
 _LIST = msgspec.json.Decoder(InstrumentsAnswer)
 _ROW = msgspec.json.Decoder(InstrumentRow)
@@ -37,7 +37,9 @@ def instrument_of(venue: str, raw: msgspec.Raw) -> Instrument:
         MarketError, VenueError, msgspec.MsgspecError: the row cannot be read, as that of an index.
     """
     row = _ROW.decode(raw)
-    tick, size = (Decimal(positive(spelled(number))) for number in (row.tick_size, row.contract_size))
+    tick, size = (
+        Decimal(positive(spelled(number))) for number in (row.tick_size, row.contract_size)
+    )
     symbol = check_symbol(row.symbol.upper())
     base, quote = _currencies(symbol, row)
     linear, last = row.type != "futures_inverse", row.last_trading_time

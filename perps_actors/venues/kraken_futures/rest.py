@@ -17,13 +17,10 @@ import msgspec
 from perps_actors.errors import VenueError
 from perps_actors.market.plain import levels_of
 from perps_actors.transport.wire import HttpRequest
-from perps_actors.venues.addresses import parts_of
-from perps_actors.venues.answers import Answers, book_reader
 from perps_actors.venues.contract import BookSnapshot, Endpoints, Outcome, Polled
-from perps_actors.venues.fields import NS_PER_S
-from perps_actors.venues.histories import history_reader, moments, pages, spelled_interval
 from perps_actors.venues.kraken_futures.instruments import instrument_of, rows_of_listing
-from perps_actors.venues.kraken_futures.messages import (
+from perps_actors.venues.kraken_futures.parse import funding_paid_of, past_candle_of, polled_of
+from perps_actors.venues.kraken_futures.schema import (
     INTERVALS,
     SECONDS,
     BookAnswer,
@@ -34,11 +31,19 @@ from perps_actors.venues.kraken_futures.messages import (
     TickerRow,
     TickersAnswer,
 )
-from perps_actors.venues.kraken_futures.readings import funding_paid_of, past_candle_of, polled_of
-from perps_actors.venues.moments import nanoseconds
-from perps_actors.venues.rows import read_rows
+from perps_actors.venues.toolkit.fields import NS_PER_S, nanoseconds
+from perps_actors.venues.toolkit.rest import (
+    Answers,
+    book_reader,
+    history_reader,
+    moments,
+    pages,
+    parts_of,
+    read_rows,
+    spelled_interval,
+)
 
-VENUE: Final = "kraken_futures"
+NAME: Final = "kraken_futures"
 LIVE: Final = Endpoints(stream="wss://futures.kraken.com", rest="https://futures.kraken.com")
 WEIGHT_PER_MINUTE: Final = 3_000
 MOST_CANDLES: Final = 1_000
@@ -63,7 +68,12 @@ class KrakenFuturesRest(Answers):
     intervals = INTERVALS.keys()
 
     def __init__(self, endpoints: Endpoints = LIVE) -> None:
-        super().__init__(readers=_READERS, book=_book, listing=rows_of_listing, instrument=lambda row: instrument_of(VENUE, row))
+        super().__init__(
+            readers=_READERS,
+            book=_book,
+            listing=rows_of_listing,
+            instrument=lambda row: instrument_of(NAME, row),
+        )
         self._base = endpoints.rest
 
     def quotes(self, symbols: Sequence[str]) -> tuple[HttpRequest, ...]:
@@ -81,16 +91,21 @@ class KrakenFuturesRest(Answers):
         """Return the request for the whole book."""
         return self.request_for(f"{self._base}{_ROOT}orderbook?symbol={quote(symbol, safe='')}")
 
-    def candles(self, symbol: str, interval_s: int, since_ns: int, until_ns: int) -> tuple[HttpRequest, ...]:
+    def candles(
+        self, symbol: str, interval_s: int, since_ns: int, until_ns: int
+    ) -> tuple[HttpRequest, ...]:
         """Return a request for each `MOST_CANDLES` candles.
 
         Raises:
             SettingsError: no such interval.
         """
-        what = f"{CHARTS}{quote(symbol, safe='')}/{spelled_interval(INTERVALS, interval_s, VENUE)}"
+        what = f"{CHARTS}{quote(symbol, safe='')}/{spelled_interval(INTERVALS, interval_s, NAME)}"
         return tuple(
             self.request_for(f"{self._base}{what}?from={first}&to={last}")
-            for first, last in (moments(page, NS_PER_S) for page in pages(since_ns, until_ns, interval_s, MOST_CANDLES))
+            for first, last in (
+                moments(page, NS_PER_S)
+                for page in pages(since_ns, until_ns, interval_s, MOST_CANDLES)
+            )
         )
 
     def funding_history(self, symbol: str, since_ns: int, until_ns: int) -> tuple[HttpRequest, ...]:  # noqa: ARG002 - takes no span
@@ -106,7 +121,12 @@ class KrakenFuturesRest(Answers):
         path, query = parts_of(url)
         if path.startswith(CHARTS):
             symbol, _, name = path.removeprefix(CHARTS).partition("/")
-            return HttpRequest(url=url, purpose="candles", symbol=unquote(symbol) or None, interval_s=SECONDS.get(name))
+            return HttpRequest(
+                url=url,
+                purpose="candles",
+                symbol=unquote(symbol) or None,
+                interval_s=SECONDS.get(name),
+            )
         if path == FUNDINGS:
             return HttpRequest(url=url, purpose="funding_history", symbol=query.get("symbol"))
         method, _, symbol = path.removeprefix(_ROOT).partition("/")
@@ -114,7 +134,9 @@ class KrakenFuturesRest(Answers):
             return HttpRequest(url=url, purpose="quotes", symbol=unquote(symbol) or None)
         if method == "orderbook" and not symbol:
             return HttpRequest(url=url, purpose="depth", symbol=query.get("symbol"))
-        return HttpRequest(url=url, purpose="instruments" if method == "instruments" and not symbol else "unknown")
+        return HttpRequest(
+            url=url, purpose="instruments" if method == "instruments" and not symbol else "unknown"
+        )
 
 
 def _row(raw: msgspec.Raw) -> TickerRow:
@@ -130,7 +152,9 @@ def _quotes(_: HttpRequest, body: bytes, received_ns: int) -> Sequence[Outcome]:
         raise VenueError(msg)
     rows = answer.tickers if answer.tickers is not None else [answer.ticker]
     time_ns = nanoseconds(answer.server_time) if answer.server_time is not None else None
-    return read_rows(VENUE, rows, _row, lambda instrument, row: polled_of(instrument, row, time_ns, received_ns))
+    return read_rows(
+        NAME, rows, _row, lambda instrument, row: polled_of(instrument, row, time_ns, received_ns)
+    )
 
 
 def _book(body: bytes) -> BookSnapshot:
@@ -139,12 +163,21 @@ def _book(body: bytes) -> BookSnapshot:
         msg = f"The venue refused: {answer.error or answer.result}"
         raise VenueError(msg)
     bids, asks = levels_of(answer.order_book.bids), levels_of(answer.order_book.asks)
-    return BookSnapshot(bids, asks, None, nanoseconds(answer.server_time) if answer.server_time is not None else None)
+    return BookSnapshot(
+        bids,
+        asks,
+        None,
+        nanoseconds(answer.server_time) if answer.server_time is not None else None,
+    )
 
 
 _READERS: Final = {
     "quotes": _quotes,
-    "depth": book_reader(VENUE, _book),
-    "candles": history_reader(VENUE, lambda body: _CANDLES.decode(body).candles, CandleRow, past_candle_of),
-    "funding_history": history_reader(VENUE, lambda body: _PAID.decode(body).rates, PaidRow, funding_paid_of),
+    "depth": book_reader(NAME, _book),
+    "candles": history_reader(
+        NAME, lambda body: _CANDLES.decode(body).candles, CandleRow, past_candle_of
+    ),
+    "funding_history": history_reader(
+        NAME, lambda body: _PAID.decode(body).rates, PaidRow, funding_paid_of
+    ),
 }

@@ -19,9 +19,10 @@ from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.plain import levels_of, spelled
 from perps_actors.market.texts import Level
 from perps_actors.transport.wire import ConnectionPlan, HttpRequest
-from perps_actors.venues.contract import Complaint, Endpoints, Outcome
-from perps_actors.venues.fields import NS_PER_MS
-from perps_actors.venues.kraken_futures.messages import (
+from perps_actors.venues.contract import Endpoints, InvalidInput, Outcome
+from perps_actors.venues.kraken_futures.parse import backlog_of, lite_of, ticker_of, trade_of
+from perps_actors.venues.kraken_futures.rest import LIVE, NAME
+from perps_actors.venues.kraken_futures.schema import (
     FEEDS,
     BookDelta,
     BookSnapshot,
@@ -32,11 +33,10 @@ from perps_actors.venues.kraken_futures.messages import (
     TradeSnapshot,
     Unused,
 )
-from perps_actors.venues.kraken_futures.readings import backlog_of, lite_of, ticker_of, trade_of
-from perps_actors.venues.kraken_futures.rest import LIVE, VENUE
-from perps_actors.venues.renewed_book import RenewedBook
-from perps_actors.venues.subscriptions import Op, Subscriptions, batches
-from perps_actors.venues.tracked import Tracked
+from perps_actors.venues.toolkit.fields import NS_PER_MS
+from perps_actors.venues.toolkit.stream_book import ResubscribingBook
+from perps_actors.venues.toolkit.subscriptions import Op, Subscriptions, batches
+from perps_actors.venues.toolkit.symbols import SymbolStates
 
 SUBSCRIBED: Final = ("book", "ticker", "trade")
 SYMBOLS_PER_CONNECTION: Final = 100
@@ -65,8 +65,11 @@ class KrakenFuturesStream:
 
     def __init__(self, endpoints: Endpoints = LIVE) -> None:
         self._url = f"{endpoints.stream}/ws/v1"
-        self._feeds = [Subscriptions(lambda plan: plan.symbols, partial(_request, feed), SYMBOLS_PER_REQUEST) for feed in SUBSCRIBED]
-        self._books = Tracked(VENUE, lambda instrument: RenewedBook(instrument, _renewal))
+        self._feeds = [
+            Subscriptions(lambda plan: plan.symbols, partial(_request, feed), SYMBOLS_PER_REQUEST)
+            for feed in SUBSCRIBED
+        ]
+        self._books = SymbolStates(NAME, lambda instrument: ResubscribingBook(instrument, _renewal))
 
     def plan(self, symbols: Sequence[str]) -> tuple[ConnectionPlan, ...]:
         """Return the connections that carry book, ticker and trades of `symbols`, at most `SYMBOLS_PER_CONNECTION` on each.
@@ -92,7 +95,9 @@ class KrakenFuturesStream:
     def amend(self, before: ConnectionPlan, after: ConnectionPlan) -> tuple[str, ...] | None:
         """Return the requests that subscribe what is new and unsubscribe what is gone."""
         frames = [feed.amend(before, after) for feed in self._feeds]
-        return tuple(frame for feed in frames for frame in feed or ()) if None not in frames else None
+        return (
+            tuple(frame for feed in frames for frame in feed or ()) if None not in frames else None
+        )
 
     def opened(self, connection: str) -> Sequence[Outcome]:
         """A connection was opened: subscribe."""
@@ -101,7 +106,11 @@ class KrakenFuturesStream:
     def closed(self, connection: str, received_ns: int) -> Sequence[Outcome]:
         """A connection ended: books it fed are withdrawn."""
         fed = [book for book in self._books.all() if book.connection == connection]
-        return [outcome for book in fed for outcome in book.closed(f"connection {connection} ended", received_ns)]
+        return [
+            outcome
+            for book in fed
+            for outcome in book.closed(f"connection {connection} ended", received_ns)
+        ]
 
     def frame(self, connection: str, data: bytes, received_ns: int) -> Sequence[Outcome]:
         """Return what a frame says."""
@@ -112,49 +121,84 @@ class KrakenFuturesStream:
         try:
             book = self._books.current(message.product_id)
             # What there is no book for was on its way when it was unsubscribed.
-            return _READINGS[type(message)](book, message, connection, received_ns) if book is not None else ()
+            return (
+                _READINGS[type(message)](book, message, connection, received_ns)
+                if book is not None
+                else ()
+            )
         except (MarketError, VenueError) as error:
-            return (Complaint(str(error), message.product_id[:50]),)
+            return (InvalidInput(str(error), message.product_id[:50]),)
 
-    def answer(self, request: HttpRequest, status: int | None, body: bytes, received_ns: int) -> Sequence[Outcome]:  # noqa: ARG002
+    def answer(
+        self, request: HttpRequest, status: int | None, body: bytes, received_ns: int
+    ) -> Sequence[Outcome]:  # noqa: ARG002
         """An answer that was not asked for here: books come by the stream alone."""
         return ()
 
-    def doubt(self, symbol: str, cause: str, received_ns: int) -> Sequence[Outcome]:
+    def invalidate(self, symbol: str, cause: str, received_ns: int) -> Sequence[Outcome]:
         """Withdraw the book of a symbol, if it is good, and begin it anew."""
         book = self._books.get(symbol)
-        return book.doubt(cause, received_ns) if book is not None else ()
+        return book.invalidate(cause, received_ns) if book is not None else ()
 
-    def depth(self, symbol: str, levels: int) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+    def depth(
+        self, symbol: str, levels: int
+    ) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
         """Return the best `levels` bids and asks as (price, size), best first; empty where there is no good book."""
         book = self._books.get(symbol)
         return book.depth(levels) if book is not None else ([], [])
 
     def _no_message(self, data: bytes, error: Exception) -> Sequence[Outcome]:
-        complaint = Complaint(f"{error}: in frame {data[:80]!r}")
+        invalid_input = InvalidInput(f"{error}: in frame {data[:80]!r}")
         try:
             frame = _UNUSED.decode(data)
         except Exception:  # noqa: BLE001 - the first error says it
-            return (complaint,)
+            return (invalid_input,)
         if frame.event is not None:
             refused = frame.event in _REFUSALS
-            return (Complaint(f"The venue refused: {data[:150].decode(errors='replace')}"),) if refused else ()
-        return (complaint,) if frame.feed is None or frame.feed in FEEDS else ()
+            return (
+                (InvalidInput(f"The venue refused: {data[:150].decode(errors='replace')}"),)
+                if refused
+                else ()
+            )
+        return (invalid_input,) if frame.feed is None or frame.feed in FEEDS else ()
 
 
-def _snapshot(book: RenewedBook, whole: BookSnapshot, connection: str, received_ns: int) -> Sequence[Outcome]:
+def _snapshot(
+    book: ResubscribingBook, whole: BookSnapshot, connection: str, received_ns: int
+) -> Sequence[Outcome]:
     bids, asks, time_ns = levels_of(whole.bids), levels_of(whole.asks), whole.timestamp * NS_PER_MS
-    return book.snapshot(bids, asks, connection, sequence=whole.seq, venue_time_ns=time_ns, received_ns=received_ns)
+    return book.snapshot(
+        bids, asks, connection, sequence=whole.seq, venue_time_ns=time_ns, received_ns=received_ns
+    )
 
 
-def _delta(book: RenewedBook, delta: BookDelta, connection: str, received_ns: int) -> Sequence[Outcome]:
-    level, last, sequence, time_ns = Level(spelled(delta.price), spelled(delta.size)), book.sequence, delta.seq, delta.timestamp * NS_PER_MS
+def _delta(
+    book: ResubscribingBook, delta: BookDelta, connection: str, received_ns: int
+) -> Sequence[Outcome]:
+    level, last, sequence, time_ns = (
+        Level(spelled(delta.price), spelled(delta.size)),
+        book.sequence,
+        delta.seq,
+        delta.timestamp * NS_PER_MS,
+    )
     bids, asks = ((level,), ()) if delta.side == "buy" else ((), (level,))
-    broken = None if last is None or sequence == last + 1 else f"gap: number {last} was followed by {sequence}"
-    return book.update(bids, asks, connection, sequence=sequence, venue_time_ns=time_ns, received_ns=received_ns, broken=broken)
+    broken = (
+        None
+        if last is None or sequence == last + 1
+        else f"gap: number {last} was followed by {sequence}"
+    )
+    return book.update(
+        bids,
+        asks,
+        connection,
+        sequence=sequence,
+        venue_time_ns=time_ns,
+        received_ns=received_ns,
+        broken=broken,
+    )
 
 
-Reading = Callable[[RenewedBook, Any, str, int], Sequence[Outcome]]
+Reading = Callable[[ResubscribingBook, Any, str, int], Sequence[Outcome]]
 
 
 def _beside(read: Callable[[InstrumentId, Any, int], Sequence[Outcome]]) -> Reading:

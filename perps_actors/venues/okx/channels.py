@@ -14,7 +14,7 @@ from typing import Final
 import msgspec
 
 from perps_actors.market.mark import Source
-from perps_actors.venues.subscriptions import Op
+from perps_actors.venues.toolkit.subscriptions import Op
 
 CHANNELS: Final = {
     "book": ("books",),
@@ -43,7 +43,9 @@ def index_name(symbol: str) -> str | None:
 
 def topics_of(symbol: str, channels: Sequence[str]) -> list[Topic]:
     """Return what subscribes these channels of an instrument, as far as it has them; liquidations are none of one instrument."""
-    names = ((channel, _name_in(channel, symbol)) for channel in channels if channel != LIQUIDATIONS[0])
+    names = (
+        (channel, _name_in(channel, symbol)) for channel in channels if channel != LIQUIDATIONS[0]
+    )
     return [(channel, "instId", name) for channel, name in names if name is not None]
 
 

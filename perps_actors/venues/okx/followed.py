@@ -17,16 +17,15 @@ from perps_actors.errors import VenueError
 from perps_actors.market.events import VenueMark
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.venues.contract import Outcome
-from perps_actors.venues.fields import ns_if_any
-from perps_actors.venues.incremental import completed
-from perps_actors.venues.okx.messages import BookRecord, IndexRow, MarkRow
-from perps_actors.venues.okx.readings import index_of, mark_of
-from perps_actors.venues.renewed_book import RenewedBook
+from perps_actors.venues.okx.parse import index_of, mark_of
+from perps_actors.venues.okx.schema import BookRecord, IndexRow, MarkRow
+from perps_actors.venues.toolkit.fields import completed, ns_if_any
+from perps_actors.venues.toolkit.stream_book import ResubscribingBook
 
 _BOOK: Final = msgspec.json.Decoder(BookRecord).decode
 
 
-class Followed:
+class SymbolState:
     """One instrument's book and venue mark, whose mark and index come in separate messages.
 
     Args:
@@ -36,22 +35,28 @@ class Followed:
 
     def __init__(self, instrument: InstrumentId, renewal: Callable[[str], Sequence[str]]) -> None:
         self.instrument = instrument
-        self.book = RenewedBook(instrument, renewal)
+        self.book = ResubscribingBook(instrument, renewal)
         self._mark: VenueMark | None = None
 
     def closed(self, connection: str, received_ns: int) -> Sequence[Outcome]:
         """Withdraw the book if this connection, which ended, fed it."""
-        return self.book.closed(f"connection {connection} ended", received_ns) if self.book.connection == connection else ()
+        return (
+            self.book.closed(f"connection {connection} ended", received_ns)
+            if self.book.connection == connection
+            else ()
+        )
 
-    def doubt(self, cause: str, received_ns: int) -> Sequence[Outcome]:
+    def invalidate(self, cause: str, received_ns: int) -> Sequence[Outcome]:
         """Withdraw the book and begin it anew."""
-        return self.book.doubt(cause, received_ns)
+        return self.book.invalidate(cause, received_ns)
 
     def depth(self, levels: int) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
         """Return the best levels a side; none unless the book is good."""
         return self.book.depth(levels)
 
-    def told_book(self, raw: msgspec.Raw, action: str | None, connection: str, received_ns: int) -> Sequence[Outcome]:
+    def told_book(
+        self, raw: msgspec.Raw, action: str | None, connection: str, received_ns: int
+    ) -> Sequence[Outcome]:
         """Return what a book message says.
 
         Raises:
@@ -61,14 +66,31 @@ class Followed:
         record = _BOOK(raw)
         bids, asks, time_ns = record.bids, record.asks, ns_if_any(record.time)
         if action == "snapshot":
-            return self.book.snapshot(bids, asks, connection, sequence=record.sequence, venue_time_ns=time_ns, received_ns=received_ns)
+            return self.book.snapshot(
+                bids,
+                asks,
+                connection,
+                sequence=record.sequence,
+                venue_time_ns=time_ns,
+                received_ns=received_ns,
+            )
         if action != "update":
             msg = f"Expected a snapshot or an update, was {str(action)[:20]!r}"
             raise VenueError(msg)
         last, previous = self.book.sequence, record.previous
-        broken = None if last in (None, previous) else f"gap: update {last} was followed by one after {previous}"
+        broken = (
+            None
+            if last in (None, previous)
+            else f"gap: update {last} was followed by one after {previous}"
+        )
         return self.book.update(
-            bids, asks, connection, sequence=record.sequence, venue_time_ns=time_ns, received_ns=received_ns, broken=broken
+            bids,
+            asks,
+            connection,
+            sequence=record.sequence,
+            venue_time_ns=time_ns,
+            received_ns=received_ns,
+            broken=broken,
         )
 
     def told_mark(self, row: MarkRow, received_ns: int) -> VenueMark:

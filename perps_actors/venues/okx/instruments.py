@@ -13,8 +13,8 @@ import msgspec
 
 from perps_actors.market.instrument import Instrument, InstrumentId
 from perps_actors.market.numbers import positive
-from perps_actors.venues.fields import NS_PER_S, ns_if_any
-from perps_actors.venues.okx.messages import InstrumentRow
+from perps_actors.venues.okx.schema import InstrumentRow
+from perps_actors.venues.toolkit.fields import NS_PER_S, ns_if_any
 
 _ROW = msgspec.json.Decoder(InstrumentRow)
 
@@ -26,11 +26,19 @@ def instrument_of(venue: str, raw: msgspec.Raw) -> Instrument:
         MarketError, VenueError, msgspec.MsgspecError, OverflowError: the row cannot be read, or is of something else.
     """
     row = _ROW.decode(raw)
-    tick, lot, value, multiplier = map(positive, (row.tick, row.lot, row.contract_value, row.multiplier or "1"))
+    tick, lot, value, multiplier = map(
+        positive, (row.tick, row.lot, row.contract_value, row.multiplier or "1")
+    )
     perpetual = row.inst_type == "SWAP"
-    term = "PERP" if perpetual else f"{datetime.fromtimestamp((ns_if_any(row.expiry) or 0) // NS_PER_S, UTC):%y%m%d}"
+    term = (
+        "PERP"
+        if perpetual
+        else f"{datetime.fromtimestamp((ns_if_any(row.expiry) or 0) // NS_PER_S, UTC):%y%m%d}"
+    )
     base, _, quote = row.underlying.partition("-")
-    pair = "-".join(row.symbol.split("-")[:2])  # BTC-USD_UM beside BTC-USD: the same underlying, another margin
+    pair = "-".join(
+        row.symbol.split("-")[:2]
+    )  # BTC-USD_UM beside BTC-USD: the same underlying, another margin
     return Instrument(
         id=InstrumentId(venue, row.symbol),
         canonical=f"{pair}-{term}",

@@ -16,13 +16,17 @@ import msgspec
 
 from perps_actors.errors import VenueError
 from perps_actors.transport.wire import HttpRequest
-from perps_actors.venues.addresses import parts_of
-from perps_actors.venues.answers import Answers, book_reader, reader_of
 from perps_actors.venues.contract import BookSnapshot, Endpoints, Polled
-from perps_actors.venues.fields import NS_PER_MS, ns_if_any
-from perps_actors.venues.histories import funding_pages, history_reader, moments, pages, spelled_interval
 from perps_actors.venues.okx.instruments import instrument_of
-from perps_actors.venues.okx.messages import (
+from perps_actors.venues.okx.parse import (
+    funding_of,
+    funding_paid_of,
+    mark_of,
+    open_interest_of,
+    past_candle_of,
+    touch_of,
+)
+from perps_actors.venues.okx.schema import (
     INTERVALS,
     SECONDS,
     Answer,
@@ -34,9 +38,20 @@ from perps_actors.venues.okx.messages import (
     PaidRow,
     TickerRow,
 )
-from perps_actors.venues.okx.readings import funding_of, funding_paid_of, mark_of, open_interest_of, past_candle_of, touch_of
+from perps_actors.venues.toolkit.fields import NS_PER_MS, ns_if_any
+from perps_actors.venues.toolkit.rest import (
+    Answers,
+    book_reader,
+    funding_pages,
+    history_reader,
+    moments,
+    pages,
+    parts_of,
+    reader_of,
+    spelled_interval,
+)
 
-VENUE: Final = "okx"
+NAME: Final = "okx"
 LIVE: Final = Endpoints(stream="wss://ws.okx.com:8443", rest="https://www.okx.com")
 WEIGHT_PER_MINUTE: Final = 600
 MOST: Final = 100
@@ -77,7 +92,12 @@ class OkxRest(Answers):
     intervals = INTERVALS.keys()
 
     def __init__(self, endpoints: Endpoints = LIVE) -> None:
-        super().__init__(readers=_READERS, book=_book, listing=_rows, instrument=lambda row: instrument_of(VENUE, row))
+        super().__init__(
+            readers=_READERS,
+            book=_book,
+            listing=_rows,
+            instrument=lambda row: instrument_of(NAME, row),
+        )
         self._base = endpoints.rest
 
     def quotes(self, symbols: Sequence[str]) -> tuple[HttpRequest, ...]:
@@ -94,9 +114,14 @@ class OkxRest(Answers):
             case "mark":
                 return tuple(self._request(f"public/mark-price?instType={kind}") for kind in kinds)
             case "open_interest":
-                return tuple(self._request(f"public/open-interest?instType={kind}") for kind in kinds)
+                return tuple(
+                    self._request(f"public/open-interest?instType={kind}") for kind in kinds
+                )
             case "funding":
-                return tuple(self._request(f"public/funding-rate?instId={quote(one, safe='')}") for one in kinds.get("SWAP", ()))
+                return tuple(
+                    self._request(f"public/funding-rate?instId={quote(one, safe='')}")
+                    for one in kinds.get("SWAP", ())
+                )
             case "index":
                 return ()
 
@@ -104,19 +129,27 @@ class OkxRest(Answers):
         """Return the request for the 400 best levels a side."""
         return self._request(f"market/books?instId={quote(symbol, safe='')}&sz=400")
 
-    def candles(self, symbol: str, interval_s: int, since_ns: int, until_ns: int) -> tuple[HttpRequest, ...]:
+    def candles(
+        self, symbol: str, interval_s: int, since_ns: int, until_ns: int
+    ) -> tuple[HttpRequest, ...]:
         """Return a request for each `MOST` candles.
 
         Raises:
             SettingsError: no such interval.
         """
-        what = f"market/history-candles?instId={quote(symbol, safe='')}&bar={spelled_interval(INTERVALS, interval_s, VENUE)}"
-        return tuple(self._request(f"{what}{_between(page)}") for page in pages(since_ns, until_ns, interval_s, MOST))
+        what = f"market/history-candles?instId={quote(symbol, safe='')}&bar={spelled_interval(INTERVALS, interval_s, NAME)}"
+        return tuple(
+            self._request(f"{what}{_between(page)}")
+            for page in pages(since_ns, until_ns, interval_s, MOST)
+        )
 
     def funding_history(self, symbol: str, since_ns: int, until_ns: int) -> tuple[HttpRequest, ...]:
         """Return a request for each `MOST` hours."""
         what = f"public/funding-rate-history?instId={quote(symbol, safe='')}"
-        return tuple(self._request(f"{what}{_between(page)}") for page in funding_pages(since_ns, until_ns, MOST))
+        return tuple(
+            self._request(f"{what}{_between(page)}")
+            for page in funding_pages(since_ns, until_ns, MOST)
+        )
 
     def instruments(self) -> tuple[HttpRequest, ...]:
         """Return the requests for the lists of perpetuals and of dated futures."""
@@ -128,7 +161,11 @@ class OkxRest(Answers):
         purpose, interval_s = _PURPOSES.get(path, "unknown"), SECONDS.get(query.get("bar", "1m"))
         weight = 2 if purpose in _DEAR else 1
         return HttpRequest(
-            url=url, weight=weight, purpose=purpose, symbol=query.get("instId"), interval_s=interval_s if purpose == "candles" else None
+            url=url,
+            weight=weight,
+            purpose=purpose,
+            symbol=query.get("instId"),
+            interval_s=interval_s if purpose == "candles" else None,
         )
 
     def _request(self, what: str) -> HttpRequest:
@@ -156,11 +193,16 @@ def _book(body: bytes) -> BookSnapshot:
 
 
 _READERS: Final = {
-    "quotes": reader_of(VENUE, _rows, TickerRow, touch_of),
-    "venue_marks": reader_of(VENUE, _rows, MarkRow, lambda instrument, row, received_ns: [mark_of(instrument, row, received_ns)]),
-    "funding": reader_of(VENUE, _rows, FundingRow, funding_of),
-    "open_interest": reader_of(VENUE, _rows, OpenInterestRow, open_interest_of),
-    "depth": book_reader(VENUE, _book),
-    "candles": history_reader(VENUE, _rows, CandleRow, past_candle_of),
-    "funding_history": reader_of(VENUE, _rows, PaidRow, funding_paid_of),
+    "quotes": reader_of(NAME, _rows, TickerRow, touch_of),
+    "venue_marks": reader_of(
+        NAME,
+        _rows,
+        MarkRow,
+        lambda instrument, row, received_ns: [mark_of(instrument, row, received_ns)],
+    ),
+    "funding": reader_of(NAME, _rows, FundingRow, funding_of),
+    "open_interest": reader_of(NAME, _rows, OpenInterestRow, open_interest_of),
+    "depth": book_reader(NAME, _book),
+    "candles": history_reader(NAME, _rows, CandleRow, past_candle_of),
+    "funding_history": reader_of(NAME, _rows, PaidRow, funding_paid_of),
 }

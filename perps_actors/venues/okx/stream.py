@@ -15,8 +15,7 @@ import msgspec
 
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.transport.wire import ConnectionPlan
-from perps_actors.venues.contract import UNASKED, Complaint, Endpoints, Outcome
-from perps_actors.venues.following import Following
+from perps_actors.venues.contract import UNASKED, Endpoints, InvalidInput, Outcome
 from perps_actors.venues.okx.channels import (
     BUSINESS,
     CHANNELS,
@@ -28,8 +27,17 @@ from perps_actors.venues.okx.channels import (
     request,
     topics_of,
 )
-from perps_actors.venues.okx.followed import Followed
-from perps_actors.venues.okx.messages import (
+from perps_actors.venues.okx.followed import SymbolState
+from perps_actors.venues.okx.parse import (
+    candle_in,
+    funding_of,
+    liquidations_of,
+    open_interest_of,
+    touch_of,
+    trade_of,
+)
+from perps_actors.venues.okx.rest import LIVE, NAME
+from perps_actors.venues.okx.schema import (
     SECONDS,
     Arg,
     CandleRow,
@@ -42,10 +50,8 @@ from perps_actors.venues.okx.messages import (
     TickerRow,
     TradeRow,
 )
-from perps_actors.venues.okx.readings import candle_in, funding_of, liquidations_of, open_interest_of, touch_of, trade_of
-from perps_actors.venues.okx.rest import LIVE, VENUE
-from perps_actors.venues.subscriptions import Subscriptions, batches, chosen
-from perps_actors.venues.tracked import Tracked
+from perps_actors.venues.toolkit.subscriptions import Following, Subscriptions, batches, chosen
+from perps_actors.venues.toolkit.symbols import SymbolStates
 
 SYMBOLS_PER_CONNECTION: Final = 50
 PING: Final = ("ping", 20.0)
@@ -54,20 +60,35 @@ MAX_ROWS: Final = 1_000
 
 _FRAME: Final = msgspec.json.Decoder(Frame).decode
 
-_Reading = Callable[[Followed, Any, int], Sequence[Outcome]]
+_Reading = Callable[[SymbolState, Any, int], Sequence[Outcome]]
 _READINGS: Final[dict[str, tuple[Callable[[msgspec.Raw], Any], _Reading]]] = {
-    "tickers": (msgspec.json.Decoder(TickerRow).decode, lambda of, row, at: touch_of(of.instrument, row, at)),
-    "trades": (msgspec.json.Decoder(TradeRow).decode, lambda of, row, at: trade_of(of.instrument, row, at)),
-    "mark-price": (msgspec.json.Decoder(MarkRow).decode, lambda of, row, at: [of.told_mark(row, at)]),
-    "funding-rate": (msgspec.json.Decoder(FundingRow).decode, lambda of, row, at: funding_of(of.instrument, row, at)),
-    "open-interest": (msgspec.json.Decoder(OpenInterestRow).decode, lambda of, row, at: open_interest_of(of.instrument, row, at)),
+    "tickers": (
+        msgspec.json.Decoder(TickerRow).decode,
+        lambda of, row, at: touch_of(of.instrument, row, at),
+    ),
+    "trades": (
+        msgspec.json.Decoder(TradeRow).decode,
+        lambda of, row, at: trade_of(of.instrument, row, at),
+    ),
+    "mark-price": (
+        msgspec.json.Decoder(MarkRow).decode,
+        lambda of, row, at: [of.told_mark(row, at)],
+    ),
+    "funding-rate": (
+        msgspec.json.Decoder(FundingRow).decode,
+        lambda of, row, at: funding_of(of.instrument, row, at),
+    ),
+    "open-interest": (
+        msgspec.json.Decoder(OpenInterestRow).decode,
+        lambda of, row, at: open_interest_of(of.instrument, row, at),
+    ),
 }
 _INDEX: Final = msgspec.json.Decoder(IndexRow).decode
 _CANDLE: Final = msgspec.json.Decoder(CandleRow).decode
 _LIQUIDATION: Final = msgspec.json.Decoder(LiquidationRow).decode
 
 
-class OkxStream(Following[Followed, Topic]):
+class OkxStream(Following[SymbolState, Topic]):
     """A `StreamAdapter` for OKX. Once `plan` was called, other symbols are complained of.
 
     Args:
@@ -78,12 +99,21 @@ class OkxStream(Following[Followed, Topic]):
         SettingsError: a channel that is none of `CHANNELS`.
     """
 
-    def __init__(self, endpoints: Endpoints = LIVE, channels: frozenset[str] = frozenset(CHANNELS) - UNASKED) -> None:
-        super().__init__(Tracked(VENUE, self._follow), Subscriptions(self._topics, request, TOPICS_PER_REQUEST))
+    def __init__(
+        self, endpoints: Endpoints = LIVE, channels: frozenset[str] = frozenset(CHANNELS) - UNASKED
+    ) -> None:
+        super().__init__(
+            SymbolStates(NAME, self._follow),
+            Subscriptions(self._topics, request, TOPICS_PER_REQUEST),
+        )
         self._base = endpoints.stream
-        self._channels = [name for channel in chosen(channels, CHANNELS, VENUE) for name in CHANNELS[channel]]
+        self._channels = [
+            name for channel in chosen(channels, CHANNELS, NAME) for name in CHANNELS[channel]
+        ]
         self._sources = tuple(source for channel, source in SOURCES.items() if channel in channels)
-        self._addresses = tuple(dict.fromkeys("business" if name in BUSINESS else "public" for name in self._channels))
+        self._addresses = tuple(
+            dict.fromkeys("business" if name in BUSINESS else "public" for name in self._channels)
+        )
         self._of_several = {"index-tickers": self._index, "liquidation-orders": self._liquidations}
         self._planned = False
         self._of_index: dict[str, dict[str, None]] = {}
@@ -118,35 +148,56 @@ class OkxStream(Following[Followed, Topic]):
                 return _no_push(frame, data)
             rows = frame.data
             if rows is None:
-                return (Complaint(f"Expected a channel's data, was {data[:80]!r}"),)
+                return (InvalidInput(f"Expected a channel's data, was {data[:80]!r}"),)
         except Exception as error:  # noqa: BLE001 - whatever hostile text does to the decoders is a complaint
-            return (Complaint(f"{error}: in frame {data[:80]!r}"),)
+            return (InvalidInput(f"{error}: in frame {data[:80]!r}"),)
         outcomes: list[Outcome] = []
         for row in rows[:MAX_ROWS]:
             try:
                 outcomes += self._row(frame, frame.arg, row, connection, received_ns)
             except Exception as error:  # noqa: BLE001 - as above
-                outcomes.append(Complaint(f"{error}: in {frame.arg.channel[:20]} row {bytes(row)[:80]!r}", frame.arg.symbol[:50] or None))
+                outcomes.append(
+                    InvalidInput(
+                        f"{error}: in {frame.arg.channel[:20]} row {bytes(row)[:80]!r}",
+                        frame.arg.symbol[:50] or None,
+                    )
+                )
         if len(rows) > MAX_ROWS:
-            outcomes.append(Complaint(f"Expected at most {MAX_ROWS} rows in a frame, was {len(rows)}"))
+            outcomes.append(
+                InvalidInput(f"Expected at most {MAX_ROWS} rows in a frame, was {len(rows)}")
+            )
         return outcomes
 
-    def _follow(self, instrument: InstrumentId) -> Followed:
+    def _follow(self, instrument: InstrumentId) -> SymbolState:
         index = index_name(instrument.symbol)
         if index is not None:
             self._of_index.setdefault(index, {})[instrument.symbol] = None
-        return Followed(instrument, _book_renewal)
+        return SymbolState(instrument, _book_renewal)
 
     def _topics(self, plan: ConnectionPlan) -> list[Topic]:
-        channels = [name for name in self._channels if (name in BUSINESS) == plan.name.startswith("business")]
+        channels = [
+            name
+            for name in self._channels
+            if (name in BUSINESS) == plan.name.startswith("business")
+        ]
         topics = [topic for symbol in plan.symbols for topic in topics_of(symbol, channels)]
         # All perpetuals' at once: once is enough.
-        return [*topics, LIQUIDATIONS] if plan.name == "public-0" and LIQUIDATIONS[0] in self._channels else topics
+        return (
+            [*topics, LIQUIDATIONS]
+            if plan.name == "public-0" and LIQUIDATIONS[0] in self._channels
+            else topics
+        )
 
-    def _row(self, frame: Frame, arg: Arg, row: msgspec.Raw, connection: str, received_ns: int) -> Sequence[Outcome]:
+    def _row(
+        self, frame: Frame, arg: Arg, row: msgspec.Raw, connection: str, received_ns: int
+    ) -> Sequence[Outcome]:
         if arg.channel == "books":
             followed = self._followed.current(arg.symbol)
-            return followed.told_book(row, frame.action, connection, received_ns) if followed is not None else ()
+            return (
+                followed.told_book(row, frame.action, connection, received_ns)
+                if followed is not None
+                else ()
+            )
         if arg.channel.startswith("candle"):
             return self._candle(arg, _CANDLE(row), received_ns)
         of_several = self._of_several.get(arg.channel)
@@ -170,12 +221,20 @@ class OkxStream(Following[Followed, Topic]):
         if interval_s is None:
             return ()
         followed = self._followed.current(arg.symbol)
-        return (candle_in(followed.instrument, row, interval_s, received_ns),) if followed is not None else ()
+        return (
+            (candle_in(followed.instrument, row, interval_s, received_ns),)
+            if followed is not None
+            else ()
+        )
 
     def _liquidations(self, raw: msgspec.Raw, received_ns: int) -> Sequence[Outcome]:
         row = _LIQUIDATION(raw)
-        followed = self._followed.get(row.symbol) if self._planned else self._followed.of(row.symbol)
-        return liquidations_of(followed.instrument, row, received_ns) if followed is not None else ()
+        followed = (
+            self._followed.get(row.symbol) if self._planned else self._followed.of(row.symbol)
+        )
+        return (
+            liquidations_of(followed.instrument, row, received_ns) if followed is not None else ()
+        )
 
 
 def _book_renewal(symbol: str) -> tuple[str, str]:
@@ -186,7 +245,11 @@ def _book_renewal(symbol: str) -> tuple[str, str]:
 def _no_push(frame: Frame, data: bytes) -> Sequence[Outcome]:
     """Answers to requests, and notices."""
     if frame.event == "error":
-        return (Complaint(f"The venue refused: {data[:150].decode(errors='replace')}"),)
+        return (InvalidInput(f"The venue refused: {data[:150].decode(errors='replace')}"),)
     if frame.event == "notice":
-        return (Complaint(f"The venue gives notice: {data[:150].decode(errors='replace')}"),)
-    return () if frame.event is not None else (Complaint(f"Expected a channel's data or an answer, was {data[:80]!r}"),)
+        return (InvalidInput(f"The venue gives notice: {data[:150].decode(errors='replace')}"),)
+    return (
+        ()
+        if frame.event is not None
+        else (InvalidInput(f"Expected a channel's data or an answer, was {data[:80]!r}"),)
+    )

@@ -13,7 +13,7 @@ from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.mark_maker import price_of
 from perps_actors.transport.broker_items import frame_of
 from perps_actors.transport.wire import HttpRequest
-from perps_actors.venues.contract import Complaint
+from perps_actors.venues.contract import InvalidInput
 from perps_actors.venues.host_broker import broker_venue
 
 BTC = InstrumentId("host_broker", "BTC-PERP")
@@ -36,9 +36,9 @@ def said(item, connection="orderbook"):
     return outcome
 
 
-def complaint(item, connection="orderbook") -> str:
+def invalid_input(item, connection="orderbook") -> str:
     outcome = said(item, connection)
-    assert type(outcome) is Complaint
+    assert type(outcome) is InvalidInput
     return outcome.what
 
 
@@ -48,14 +48,25 @@ def price(item, connection="orderbook"):
 
 def test_all_symbols_share_one_iterator_of_their_books_and_one_of_their_trades() -> None:
     books, trades = stream().plan(["BTC-PERP", "ETH-PERP"])
-    assert (books.name, books.url, books.sources) == ("orderbook", "broker:stream_orderbook?level=2", ("book",))
-    assert (trades.name, trades.url, trades.sources) == ("trades", "broker:stream_trades", ("trades",))
+    assert (books.name, books.url, books.sources) == (
+        "orderbook",
+        "broker:stream_orderbook?level=2",
+        ("book",),
+    )
+    assert (trades.name, trades.url, trades.sources) == (
+        "trades",
+        "broker:stream_trades",
+        ("trades",),
+    )
     assert books.symbols == trades.symbols == ("BTC-PERP", "ETH-PERP")
 
 
 def test_an_open_iterator_serves_another_plan_only_if_it_is_of_the_same_symbols() -> None:
     adapter = stream()
-    before, same, more = (adapter.plan(symbols)[0] for symbols in (["BTC-PERP"], ["BTC-PERP"], ["BTC-PERP", "ETH-PERP"]))
+    before, same, more = (
+        adapter.plan(symbols)[0]
+        for symbols in (["BTC-PERP"], ["BTC-PERP"], ["BTC-PERP", "ETH-PERP"])
+    )
     deeper = broker_venue(3).stream(broker_venue(3).endpoints).plan(["BTC-PERP"])[0]
     assert adapter.amend(before, same) == ()
     assert adapter.amend(before, more) is None
@@ -63,8 +74,17 @@ def test_an_open_iterator_serves_another_plan_only_if_it_is_of_the_same_symbols(
 
 
 def test_books_speak_for_the_book_and_trades_for_the_trades() -> None:
-    book = said({"product_id": "BTC-PERP", "best_bid": "1.5", "best_ask": Decimal(2), "time": "2026-01-02T03:04:05Z"})
-    assert book == Touch(BTC, "1.5", None, "2", None, None, 1_767_323_045_000_000_000, RECEIVED, "book")
+    book = said(
+        {
+            "product_id": "BTC-PERP",
+            "best_bid": "1.5",
+            "best_ask": Decimal(2),
+            "time": "2026-01-02T03:04:05Z",
+        }
+    )
+    assert book == Touch(
+        BTC, "1.5", None, "2", None, None, 1_767_323_045_000_000_000, RECEIVED, "book"
+    )
     trade = said({"symbol": "BTC-PERP", "price": 3, "size": 1}, "trades")
     assert trade == Touch(BTC, None, None, None, None, "3", None, RECEIVED, "trades")
 
@@ -86,7 +106,9 @@ def test_books_speak_for_the_book_and_trades_for_the_trades() -> None:
         ({"price": 0.1 + 0.2}, "0.30000000000000004"),
     ],
 )
-def test_the_price_is_the_mid_of_both_sides_else_the_last_in_whatever_spelling(item, expected) -> None:
+def test_the_price_is_the_mid_of_both_sides_else_the_last_in_whatever_spelling(
+    item, expected
+) -> None:
     assert price(item) == price(item, "trades") == Decimal(expected)
 
 
@@ -95,20 +117,31 @@ def test_the_price_is_the_mid_of_both_sides_else_the_last_in_whatever_spelling(i
     [
         ({"best_bid": 0, "bid": 10, "ask": 13}, "best_bid: Expected a number above zero, was '0'"),
         ({"bid": 0.0, "ask": 13, "last": 12}, "bid: Expected a number above zero, was '0.0'"),
-        ({"bid": 10, "ask": "oops", "last": 12}, "ask: Expected a number of at most 30 digits, was 'oops'"),
-        ({"bid": 10, "ask": float("nan")}, "ask: Expected a number of at most 30 digits, was 'nan'"),
+        (
+            {"bid": 10, "ask": "oops", "last": 12},
+            "ask: Expected a number of at most 30 digits, was 'oops'",
+        ),
+        (
+            {"bid": 10, "ask": float("nan")},
+            "ask: Expected a number of at most 30 digits, was 'nan'",
+        ),
         ({"price": float("inf")}, "price: Expected a number of at most 30 digits, was 'inf'"),
         ({"last": -3}, "last: Expected a number above zero, was '-3'"),
         ({"last": True}, "last: Expected a number of at most 30 digits, was 'True'"),
         ({"last": ""}, "last: Expected a number of at most 30 digits, was ''"),
         ({"last": [1]}, "last: Expected a number of at most 30 digits, was '[1]'"),
         ({"last": "1e999999"}, "last: Expected a number of at most 30 digits, was '1e999999'"),
-        ({"bid": 13.5, "ask": 13, "last": 13}, "Expected a bid not above the ask, was bid 13.5 and ask 13"),
+        (
+            {"bid": 13.5, "ask": 13, "last": 13},
+            "Expected a bid not above the ask, was bid 13.5 and ask 13",
+        ),
         ({"bids": [[1, 2]]}, "Expected best_bid and best_ask, last or price, was none of them"),
     ],
 )
-def test_a_bad_field_is_complained_of_by_name_and_value_and_nothing_is_made_of_the_message(item, what) -> None:
-    assert complaint({"symbol": "BTC-PERP", **item}).startswith(what)
+def test_a_bad_field_is_complained_of_by_name_and_value_and_nothing_is_made_of_the_message(
+    item, what
+) -> None:
+    assert invalid_input({"symbol": "BTC-PERP", **item}).startswith(what)
 
 
 @pytest.mark.parametrize(
@@ -117,12 +150,18 @@ def test_a_bad_field_is_complained_of_by_name_and_value_and_nothing_is_made_of_t
         ({"price": 1}, "Expected a symbol as product_id, was None"),
         ({"symbol": "", "price": 1}, "Expected a symbol as symbol, was ''"),
         ({"product_id": 7, "price": 1}, "Expected a symbol as product_id, was 7"),
-        ({"symbol": "DOGE-PERP", "price": 1}, "Expected a symbol that was asked for, was 'DOGE-PERP'"),
-        ([1], "Expected `object`, got `str`: in orderbook message b'\"Expected a dict, was a list\"'"),
+        (
+            {"symbol": "DOGE-PERP", "price": 1},
+            "Expected a symbol that was asked for, was 'DOGE-PERP'",
+        ),
+        (
+            [1],
+            "Expected `object`, got `str`: in orderbook message b'\"Expected a dict, was a list\"'",
+        ),
     ],
 )
 def test_a_message_about_nobody_who_was_asked_for_is_complained_of(item, what) -> None:
-    assert complaint(item).startswith(what)
+    assert invalid_input(item).startswith(what)
 
 
 def test_one_side_alone_is_no_price_and_no_complaint() -> None:
@@ -133,17 +172,26 @@ def test_a_time_that_cannot_be_understood_does_not_cost_the_price() -> None:
     assert said({"symbol": "BTC-PERP", "price": 1, "time": "yesterday"}).venue_time_ns is None
 
 
-@given(st.binary() | st.dictionaries(st.sampled_from(["symbol", "bid", "ask", "last", "time"]), st.text() | st.floats() | st.integers()))
+@given(
+    st.binary()
+    | st.dictionaries(
+        st.sampled_from(["symbol", "bid", "ask", "last", "time"]),
+        st.text() | st.floats() | st.integers(),
+    )
+)
 def test_whatever_comes_is_one_touch_or_one_complaint(item) -> None:
     data = item if isinstance(item, bytes) else json.dumps({"symbol": "BTC-PERP", **item}).encode()
     for connection in ("orderbook", "trades", "unknown"):
         (outcome,) = stream().frame(connection, data, RECEIVED)
-        assert type(outcome) in (Touch, Complaint)
+        assert type(outcome) in (Touch, InvalidInput)
 
 
 def test_every_symbol_is_polled_by_a_request_of_its_own() -> None:
     requests = rest().quotes(["BTC-PERP", "A/B ?&"])
-    assert [(request.purpose, request.symbol) for request in requests] == [("quote", "BTC-PERP"), ("quote", "A/B ?&")]
+    assert [(request.purpose, request.symbol) for request in requests] == [
+        ("quote", "BTC-PERP"),
+        ("quote", "A/B ?&"),
+    ]
     assert [rest().request_for(request.url) for request in requests] == list(requests)
     assert rest().request_for("https://elsewhere/").purpose == "unknown"
 
@@ -155,7 +203,9 @@ def read(body, status=200):
 
 
 def test_a_quote_is_the_mid_of_both_sides_else_its_last_price() -> None:
-    assert price_of(read(b'{"bid":"10","ask":13.0,"last":"99","ts":1767323045.5}'), "rest", 1).mark == Decimal("11.5")
+    assert price_of(
+        read(b'{"bid":"10","ask":13.0,"last":"99","ts":1767323045.5}'), "rest", 1
+    ).mark == Decimal("11.5")
     assert read(b'{"last_price":99,"ts":1767323045.5}') == Touch(
         BTC, None, None, None, None, "99", 1_767_323_045_500_000_000, RECEIVED, "rest"
     )
@@ -177,9 +227,16 @@ def test_a_quote_of_no_use_is_a_complaint_about_its_symbol(body, what) -> None:
 
 
 def test_a_call_that_failed_and_what_was_not_asked_for_make_no_price() -> None:
-    assert read(b"", status=None) == Complaint("Expected a quote of BTC-PERP, was no answer", "BTC-PERP")
+    assert read(b"", status=None) == InvalidInput(
+        "Expected a quote of BTC-PERP, was no answer", "BTC-PERP"
+    )
     assert rest().read(HttpRequest(url="", purpose="depth"), 200, b"{}", RECEIVED) == ()
-    assert stream().answer(HttpRequest(url="", purpose="quote", symbol="BTC-PERP"), 200, b"{}", RECEIVED) == ()
+    assert (
+        stream().answer(
+            HttpRequest(url="", purpose="quote", symbol="BTC-PERP"), 200, b"{}", RECEIVED
+        )
+        == ()
+    )
 
 
 def test_a_broker_lists_no_instruments_and_has_no_books() -> None:

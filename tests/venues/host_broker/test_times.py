@@ -35,7 +35,13 @@ def test_a_time_is_read_in_each_spelling_to_the_nanosecond(time, expected) -> No
     "time",
     [
         *(None, True, [], {}, 0, -5, 2**63, "NaN", "1e19", "1e400", "", "soon"),
-        *("2026-01-02T03:04:05", "2026-01-02", "2026-13-02T00:00:00Z", "0001-01-01T00:00:00Z", "1969-12-31T23:59:59Z"),
+        *(
+            "2026-01-02T03:04:05",
+            "2026-01-02",
+            "2026-13-02T00:00:00Z",
+            "0001-01-01T00:00:00Z",
+            "1969-12-31T23:59:59Z",
+        ),
         "9999-12-31T23:59:59-23:59",
     ],
 )
@@ -43,7 +49,10 @@ def test_what_has_no_zone_or_cannot_be_understood_is_no_time(time) -> None:
     assert nanoseconds(time) is None
 
 
-@given(st.datetimes(EPOCH + timedelta(days=1), EPOCH + timedelta(days=100_000)), st.integers(-1439, 1439))
+@given(
+    st.datetimes(EPOCH + timedelta(days=1), EPOCH + timedelta(days=100_000)),
+    st.integers(-1439, 1439),
+)
 def test_a_time_with_its_zone_is_the_same_instant_however_it_is_written(naive, minutes) -> None:
     instant = naive.replace(tzinfo=UTC)
     elsewhere = instant.astimezone(timezone(timedelta(minutes=minutes)))

@@ -1,0 +1,1 @@
+"""Plain parts of the feed actors: connection pool, request scheduler, boards, subscribers."""

@@ -1,0 +1,1 @@
+"""What a host program sees: the system, its readings and subscriptions, and how it is composed."""

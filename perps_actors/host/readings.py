@@ -1,0 +1,188 @@
+"""What a system can tell without asking any actor: the board, health, the journal's state, counters. Shared by both its faces."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+import attrs
+
+from perps_actors.errors import ForkedSystem
+from perps_actors.market.events import VenueMark
+from perps_actors.market.feed_state import Judgement
+from perps_actors.market.instrument import InstrumentId
+from perps_actors.market.mark import Mark
+from perps_actors.market.window import Window
+from perps_actors.messages.records import JournalStatus
+from perps_actors.settings import Settings
+
+if TYPE_CHECKING:
+    from perps_actors.feeds.boards import Board
+    from perps_actors.host.composing import Composition
+    from perps_actors.host.subscriptions import Subscriptions, SubscriptionStatistics
+    from perps_actors.kernel.ceiling import MemoryCeiling
+    from perps_actors.kernel.life import DeadLetter
+    from perps_actors.kernel.statistics import CellStatistics
+    from perps_actors.transport.broker import HostBroker
+
+
+class Marks(Mapping[InstrumentId, Mark]):
+    """The latest marks, by instrument: a live, read-only view of the board. One look-up is one moment."""
+
+    def __init__(self, board: Board) -> None:
+        self._board = board
+
+    def __getitem__(self, instrument: InstrumentId) -> Mark:
+        """Return the latest mark of an instrument.
+
+        Raises:
+            KeyError: nobody has marked it.
+        """
+        mark = self._board.mark(instrument)
+        if mark is None:
+            raise KeyError(instrument)
+        return mark
+
+    def __iter__(self) -> Iterator[InstrumentId]:
+        """Go through the instruments that are marked at this moment."""
+        return iter([instrument for instrument, window in self._board.snapshot().items() if window])
+
+    def __len__(self) -> int:
+        """Return how many instruments are marked."""
+        return sum(1 for _ in self)
+
+
+@attrs.frozen(kw_only=True)
+class SystemStatistics:
+    """The counters of a system, in items."""
+
+    actors: tuple[CellStatistics, ...]
+    """Of every actor and its inbox, in the order in which they start."""
+    subscriptions: tuple[SubscriptionStatistics, ...]
+    restarts: int
+    dropped: int
+    """Lost by inboxes to their policies, and by the journal."""
+
+    @property
+    def handled(self) -> int:
+        """What all actors handled."""
+        return sum(actor.handled for actor in self.actors)
+
+    @property
+    def dead(self) -> int:
+        """What became dead letters."""
+        return sum(actor.dead for actor in self.actors)
+
+    @property
+    def waiting(self) -> int:
+        """What waits in all actors' inboxes."""
+        return sum(actor.inbox.length for actor in self.actors)
+
+    @property
+    def oldest_age_ns(self) -> int | None:
+        """For how long the oldest of what waits has waited, at most; None when nothing waits."""
+        return max(
+            (
+                actor.inbox.oldest_age_ns
+                for actor in self.actors
+                if actor.inbox.oldest_age_ns is not None
+            ),
+            default=None,
+        )
+
+
+class Readings:
+    """Reads what the actors publish. Every method returns at once, on any thread; an instrument is given by its id or its symbol."""
+
+    def __init__(self, composition: Composition, subscriptions: Subscriptions) -> None:
+        self._composed = composition
+        self._subscriptions = subscriptions
+        self._pid = os.getpid()
+
+    @property
+    def _composition(self) -> Composition:
+        if os.getpid() != self._pid:
+            msg = "This process was forked from the one whose threads run this system: start a system of its own here"
+            raise ForkedSystem(msg)
+        return self._composed
+
+    @property
+    def settings(self) -> Settings:
+        """The settings that are in force."""
+        return self._composition.parts.settings
+
+    @property
+    def broker(self) -> HostBroker:
+        """The host's own broker.
+
+        Raises:
+            PartAbsent: the system was given none.
+        """
+        return self._composition.own_broker()
+
+    def instrument(self, instrument: InstrumentId | str) -> InstrumentId:
+        """Return the identity of one of the venue's instruments, given by its symbol in the venue's spelling."""
+        return (
+            InstrumentId(self.settings.venue, instrument)
+            if isinstance(instrument, str)
+            else instrument
+        )
+
+    def mark(self, instrument: InstrumentId | str) -> Mark | None:
+        """Return the latest mark of an instrument; None when there is none yet."""
+        return self._composition.parts.board.mark(self.instrument(instrument))
+
+    @property
+    def marks(self) -> Marks:
+        """The latest marks of all instruments that have one: a live mapping."""
+        return Marks(self._composition.parts.board)
+
+    def window(self, instrument: InstrumentId | str) -> Window:
+        """Return the newest `max(short, long) + 5` marks of an instrument, oldest first; frozen."""
+        return self._composition.parts.board.window(self.instrument(instrument))
+
+    def count(self, instrument: InstrumentId | str) -> int:
+        """Return how many marks of an instrument were recorded since the system was made."""
+        return self._composition.parts.board.count(self.instrument(instrument))
+
+    def venue_mark(self, instrument: InstrumentId | str) -> VenueMark | None:
+        """Return the venue's own mark and index of an instrument; None when it has sent none yet."""
+        return self._composition.parts.venue_board.venue_mark(self.instrument(instrument))
+
+    def health(self, instrument: InstrumentId | str) -> Judgement | None:
+        """Return the health of an instrument's feed as of the last second, or of the end; None before the first judgement."""
+        return dict(self._composition.parts.health.value.judgements).get(
+            self.instrument(instrument)
+        )
+
+    def journal(self) -> JournalStatus:
+        """Return the state of the journal."""
+        return self._composition.parts.journal.value
+
+    def statistics(self) -> SystemStatistics:
+        """Return the counters of the system, its actors and its subscriptions."""
+        return SystemStatistics(
+            actors=tuple(child.cell.statistics() for child in self._composition.children),
+            subscriptions=self._subscriptions.statistics(),
+            restarts=self.restarts,
+            dropped=self.dropped,
+        )
+
+    @property
+    def restarts(self) -> int:
+        """How many times an actor was started again."""
+        return sum(child.restarts for child in self._composition.children)
+
+    @property
+    def dropped(self) -> int:
+        """How many items inboxes and journal dropped."""
+        return self._composition.parts.drops.total() + self.journal().dropped
+
+    def dead_letters(self) -> tuple[DeadLetter, ...]:
+        """Return the messages that killed an actor, the last hundred of each."""
+        return tuple(letter for child in self._composition.children for letter in child.letters)
+
+    def memory_ceiling(self) -> MemoryCeiling:
+        """Return what can wait in the inboxes at most, in bytes; its text is a table."""
+        return self._composition.ceiling

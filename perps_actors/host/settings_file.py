@@ -1,0 +1,99 @@
+"""Following a settings file while a system runs."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from perps_actors.errors import PerpsActorsError, ReconfigureFailed, SettingsError
+from perps_actors.settings import Change, Layers, Settings, SettingsFile, can_change
+from perps_actors.settings.fields import all_fields
+
+if TYPE_CHECKING:
+    from perps_actors.feeds.reporter import Reporter
+
+
+class Follower:
+    """Looks at a settings file now and then, on a thread of its own, and puts in force what changed.
+
+    A file that cannot be used changes nothing and is told, once, as `settings_refused` with field, value and why.
+    """
+
+    def __init__(
+        self,
+        file: SettingsFile,
+        layers: Layers,
+        *,
+        now: Callable[[], Settings],
+        reconfigure: Callable[[Settings], tuple[Change, ...]],
+        report: Reporter,
+        every_s: float,
+    ) -> None:
+        self._file = file
+        self._layers = layers
+        self._now = now
+        self._reconfigure = reconfigure
+        self._report = report
+        self._every_s = every_s
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="perps-settings", daemon=True)
+
+    def start(self) -> None:
+        """Look from now on."""
+        self._thread.start()
+
+    def look(self) -> tuple[Change, ...]:
+        """Look once; return what changed."""
+        try:
+            table = self._file.look()
+            return () if table is None else self._reconfigure(self._settings(table))
+        except SettingsError as error:
+            self._report.tell(
+                "settings_refused",
+                None,
+                field=error.field,
+                value=repr(error.value)[:300],
+                why=error.why,
+                place=error.place,
+            )
+        except ReconfigureFailed as error:
+            self._report.tell(
+                "settings_refused",
+                None,
+                field=None,
+                value=None,
+                why=str(error),
+                place=str(self._file.path),
+            )
+        return ()
+
+    def _settings(self, table: dict[str, Any]) -> Settings:
+        self._layers = self._layers.renewed(str(self._file.path), table)
+        return self._layers.over(_of_the_run(self._now()), "the running system").settings()
+
+    def _run(self) -> None:
+        while not self._ended.wait(self._every_s):
+            try:
+                self.look()
+            except PerpsActorsError:
+                return  # the system has ended
+
+    def end(self, timeout_s: float) -> None:
+        """Look no more."""
+        self._ended.set()
+        if self._thread.is_alive() and self._thread is not threading.current_thread():
+            self._thread.join(timeout_s)
+
+
+def _of_the_run(settings: Settings) -> dict[str, Any]:
+    """Return what whoever started the system has decided and no file need repeat: the symbols, and all that cannot change."""
+    table: dict[str, Any] = {}
+    for field in all_fields():
+        value = field.of(settings)
+        if value is not None and (field.name == "symbols" or not can_change(field.name)):
+            section, _, name = field.name.rpartition(".")
+            (table.setdefault(section, {}) if section else table)[name] = (
+                list(value) if isinstance(value, tuple) else value
+            )
+    return table

@@ -1,0 +1,327 @@
+"""The composition root: a system of one venue's marks, from `start` until `drain` or `stop`, as its host sees it."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import suppress
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+import attrs
+
+from perps_actors.errors import AskTimeout, KernelError, PartAbsent, PerpsActorsError, StartFailed
+from perps_actors.host.composing import Replacements, compose
+from perps_actors.host.logging import log_event, somebody_reads
+from perps_actors.host.readings import Readings
+from perps_actors.host.reconfigure import reconfigure
+from perps_actors.host.settings_file import Follower
+from perps_actors.host.subscriptions import ASK_TIMEOUT_S, Subscription, Subscriptions, interest_in
+from perps_actors.kernel.clock import NS_PER_S
+from perps_actors.kernel.commands import StartChildren, StopChildren
+from perps_actors.kernel.future import Answer
+from perps_actors.market.instrument import InstrumentId
+from perps_actors.market.mark import Mark
+from perps_actors.messages.feeds import CloseSources, GetStreamStatistics, StreamStatistics
+from perps_actors.messages.marks import GetMarkStatistics, MarkStatistics
+from perps_actors.messages.records import Event, Flush, JournalStatus
+from perps_actors.messages.risk import GetVerdict, Verdict
+from perps_actors.settings import Change, Settings, SettingsFile, layers_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from pathlib import Path
+
+    from perps_actors.host.async_system import AsyncPerps
+    from perps_actors.kernel.address import Teller
+    from perps_actors.kernel.children import StopReport
+    from perps_actors.kernel.inbox import InboxPolicy
+    from perps_actors.transport.broker import HostBroker
+
+T = TypeVar("T", Mark, Event)
+
+
+@attrs.frozen(kw_only=True)
+class SystemReport:
+    """How a system ended."""
+
+    actors: StopReport
+    threads_left: tuple[str, ...]
+    """Threads that did not end within the deadline."""
+    journal: JournalStatus
+    """How the journal was left."""
+
+    @property
+    def clean(self) -> bool:
+        """Whether every actor and thread ended in time, nothing was left or given up, and the journal holds all it was told."""
+        return self.actors.clean and not self.threads_left and self.journal.failing is None
+
+
+class PerpsSystem(Readings):
+    """Keeps the marks of one venue's perpetuals, from `start` until `drain` or `stop`.
+
+    Use it as a context manager, `with` or `async with` (leaving it drains), or call the methods. It touches nothing of the process: no
+    signal handlers, no logging set-up, no registry. Reading asks nobody; questions wait at most `ASK_TIMEOUT_S`.
+
+    Args:
+        settings: what to keep, and how.
+        broker: an object of the host's in place of a venue, with `get_quote(symbol)`, `stream_orderbook(symbols, level=)` and
+            `stream_trades(symbols)`; the settings' venue is then `host_broker`.
+        replace: parts in place of the system's own, by name; an actor that is None is left out.
+
+    Raises:
+        SettingsError: the venue is unknown, a symbol that it cannot have, or a part that there is not.
+        CompositionFailed: a part could not be made; names the phase.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        broker: HostBroker | None = None,
+        replace: Replacements | None = None,
+    ) -> None:
+        composition = compose(settings, broker, replace)
+        parts = composition.parts
+        super().__init__(
+            composition, Subscriptions(parts.runtime, parts.subscribers, parts.report, parts.drops)
+        )
+        self._runtime = parts.runtime
+        self._logs = "runtime" not in (replace or {})
+        self._changing = threading.Lock()
+        self._started = False
+        self._followers: list[Follower] = []
+        self._report: SystemReport | None = None
+
+    # --- life
+
+    def start(self, timeout_s: float = 30.0) -> Self:
+        """Start all actors in order; when this returns, all are up. Idempotent.
+
+        Raises:
+            StartFailed: one did not come up; those before it were stopped again. The cause is chained. Or it was stopped before.
+        """
+        if self._report is not None:
+            msg = "This system was stopped; make a new one"
+            raise StartFailed(msg)
+        if self._started:
+            return self
+        self._started = True
+        if self._logs and somebody_reads():
+            self.subscribe(log_event, Event, name="log")
+        done = Answer()
+        self._composition.supervisor.address.tell(StartChildren(done))
+        try:
+            self._runtime.wait(done, timeout_s)
+        except PerpsActorsError:
+            self.stop(timeout_s)
+            raise
+        return self
+
+    def drain(self, deadline_s: float = 10.0) -> SystemReport:
+        """Handle what is queued, from the sources to the journal, and stop. Idempotent; never takes much longer than the deadline.
+
+        Subscribers come last: what waits for them is delivered in the time that is left.
+        """
+        return self._end(deadline_s, drain=True)
+
+    def stop(self, deadline_s: float = 5.0) -> SystemReport:
+        """Stop ahead of what is queued, and report it as left. Idempotent."""
+        return self._end(deadline_s, drain=False)
+
+    def _end(self, deadline_s: float, *, drain: bool) -> SystemReport:
+        composition = self._composition
+        if self._report is not None:
+            return self._report
+        end_ns = self._runtime.clock.monotonic_ns() + int(deadline_s * NS_PER_S)
+        for follower in self._followers:
+            follower.end(deadline_s / 2)
+        if drain and self._started:
+            self._hang_up(deadline_s / 2)
+        done, left_s = Answer(), self._left_s(end_ns, least_s=0.0)
+        composition.supervisor.address.tell(StopChildren(drain=drain, deadline_s=left_s, done=done))
+        try:
+            # The supervisor keeps the deadline itself; the grace is for its own thread to be scheduled.
+            actors = self._runtime.wait(done, left_s + 1.0)
+        except KernelError as error:
+            actors = composition.abandon(error)
+        self._subscriptions.end(self._left_s(end_ns), drain=drain)
+        unended = composition.parts.network.close(self._left_s(end_ns))
+        composition.end_supervisor()
+        threads = self._runtime.close(self._left_s(end_ns))
+        unnamed = tuple(f"network-{n}" for n in range(unended))
+        self._report = SystemReport(
+            actors=actors, threads_left=threads + unnamed, journal=self.journal()
+        )
+        return self._report
+
+    def _left_s(self, end_ns: int, least_s: float = 0.5) -> float:
+        return max(least_s, (end_ns - self._runtime.clock.monotonic_ns()) / NS_PER_S)
+
+    def _hang_up(self, patience_s: float) -> None:
+        """Let the sources end and say all they have read, so that nothing arrives behind the order to drain."""
+        for source in ("quote_poller", "stream_consumer"):
+            done = Answer()
+            with suppress(AskTimeout, PartAbsent):
+                if self._composition.address(source).tell(CloseSources(done)):
+                    self._runtime.wait(done, patience_s / 2)
+
+    def __enter__(self) -> Self:
+        """Start."""
+        return self.start()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Drain; after an error, stop."""
+        if kind is None:
+            self.drain()
+        else:
+            self.stop()
+
+    async def __aenter__(self) -> AsyncPerps:
+        """Start without blocking the loop, and return the system as an asyncio program sees it."""
+        # Here, because threaded hosts need no asyncio.
+        from perps_actors.host.async_system import AsyncPerps, on_a_thread  # noqa: PLC0415
+
+        try:
+            await on_a_thread(self.start)
+        except BaseException:
+            await on_a_thread(self.stop)
+            raise
+        return AsyncPerps(self)
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Drain without blocking the loop; after an error, stop."""
+        from perps_actors.host.async_system import on_a_thread  # noqa: PLC0415
+
+        await on_a_thread(self.drain if kind is None else self.stop)
+
+    # --- hearing
+
+    def subscribe(
+        self,
+        receive: Callable[[T], object],
+        to: type[T] = Mark,  # type: ignore[assignment]
+        *,
+        kinds: Iterable[str] = (),
+        instruments: Iterable[InstrumentId | str] = (),
+        venues: Iterable[str] = (),
+        inbox: InboxPolicy | None = None,
+        name: str = "subscriber",
+    ) -> Subscription:
+        """Have a callable called with every mark or event from now on, one at a time, on a thread of its own.
+
+        It may ask the system and may be slow: what its inbox cannot hold is dropped and told as a `hole`. An exception of its own is
+        told as `subscriber_failed`; after ten in a row it is called no more.
+
+        Args:
+            receive: what to call.
+            to: `Mark`, as each is put on the board, or `Event`, as each is told to the journal (without those of marks).
+            kinds: of events, e.g. `stale_mark_price`; none: all.
+            instruments: which instruments' marks or events; none: all, and events of no single instrument.
+            venues: which venues' marks or events; none: all.
+            inbox: bound, and what happens beyond it; None: the newest ten thousand wait. With `conflate` the newest mark of each
+                instrument does.
+            name: of its thread and its inbox, with a number after it.
+
+        Raises:
+            SettingsError: `kinds` without events.
+        """
+        return self._subscriptions.open(
+            receive, interest_in(to, kinds, instruments, venues), inbox, name
+        )
+
+    def listen(self, listener: Teller) -> None:
+        """Have `listener` told `MarksUpdated`, on the store's own thread, as soon as marks are on the board: it must not block.
+
+        For those to whom the way to a thread of their own is too long. Call it before `start`.
+        """
+        self._composition.parts.listeners.append(listener)
+
+    # --- changing
+
+    def reconfigure(self, settings: Settings, timeout_s: float = 10.0) -> tuple[Change, ...]:
+        """Put other settings in force while the system runs; return what changed. All of it is, or nothing.
+
+        Symbols are added and removed on the open connections where the venue allows it; a symbol that is gone has no mark any more. Other
+        changes of `stream` open the streams anew.
+
+        Raises:
+            SettingsError: a setting that cannot change while the system runs, or that the venue refuses; nothing was changed.
+            ReconfigureFailed: an actor did not take its part within `timeout_s` seconds; what was in force before is again.
+        """
+        with self._changing:
+            return reconfigure(self._composition, settings, timeout_s)
+
+    def follow(
+        self,
+        file: Path | str,
+        *,
+        environ: Mapping[str, str] | None = None,
+        table: Mapping[str, Any] | None = None,
+        every_s: float = 1.0,
+    ) -> None:
+        """Look at a settings file every so many seconds, and put in force what changes in it; arguments as of `settings_of`.
+
+        What the environment or the table give stays over what the file says. A file that cannot be used changes nothing and is told as
+        `settings_refused`. Ends with the system.
+
+        Raises:
+            SettingsError: the file cannot be used now.
+        """
+        layers = layers_of(file=file, environ=environ, table=table)
+        watched = SettingsFile(file)
+        watched.look()
+        follower = Follower(
+            watched,
+            layers,
+            now=lambda: self.settings,
+            reconfigure=self.reconfigure,
+            report=self._composition.parts.report,
+            every_s=every_s,
+        )
+        self._followers.append(follower)
+        follower.start()
+
+    # --- asking
+
+    def verdict(self, instrument: InstrumentId | str) -> Verdict:
+        """Return whether risk allows a position in the instrument to be opened or enlarged now.
+
+        Raises:
+            ActorUnavailable, AskTimeout, PartAbsent: the risk monitor does not answer: take that for a no.
+        """
+        answer: Verdict = self.ask("risk_monitor", GetVerdict(self.instrument(instrument)))
+        return answer
+
+    def mark_statistics(self) -> MarkStatistics:
+        """Return the counters of the mark store since its last start."""
+        answer: MarkStatistics = self.ask("mark_store", GetMarkStatistics())
+        return answer
+
+    def stream_statistics(self) -> StreamStatistics:
+        """Return the counters of the streams since their consumer's last start."""
+        answer: StreamStatistics = self.ask("stream_consumer", GetStreamStatistics())
+        return answer
+
+    def flush(self) -> int:
+        """Write what waits for the journal now; return the sequence number of the last event that is safe."""
+        answer: int = self.ask("event_recorder", Flush())
+        return answer
+
+    def ask(self, actor: str, question: object) -> Any:
+        """Ask an actor, by its name as `statistics` gives it, e.g. `GetStatistics()`.
+
+        Raises:
+            ActorUnavailable, AskTimeout: it does not answer.
+            PartAbsent: there is no actor of that name.
+        """
+        return self._composition.address(actor).ask(question, timeout=ASK_TIMEOUT_S)

@@ -1,0 +1,85 @@
+"""What a subscriber is told: batches of marks or of events, as many as came together."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+
+from perps_actors.market.mark import Mark
+from perps_actors.messages.batch import split_at
+from perps_actors.messages.records import Event
+
+
+@attrs.frozen
+class MarksHeard:
+    """Marks that are on the board now, in order."""
+
+    items: tuple[Mark, ...]
+
+    def __len__(self) -> int:
+        """Return how many there are: what it counts for in an inbox."""
+        return len(self.items)
+
+    def split(self, index: int) -> tuple[MarksHeard, MarksHeard | None]:
+        """Return the message with the one mark at `index`, and the one with all after it."""
+        return split_at(self, "items", index)
+
+    def merged_with(self, newer: MarksHeard) -> MarksHeard:
+        """Return the newest mark of each instrument of both."""
+        return MarksHeard(
+            tuple({mark.instrument: mark for mark in (*self.items, *newer.items)}.values())
+        )
+
+
+@attrs.frozen
+class EventsHeard:
+    """Events as they were told to the recorder, in order."""
+
+    items: tuple[Event, ...]
+
+    def __len__(self) -> int:
+        """Return how many there are: what it counts for in an inbox."""
+        return len(self.items)
+
+    def split(self, index: int) -> tuple[EventsHeard, EventsHeard | None]:
+        """Return the message with the one event at `index`, and the one with all after it."""
+        return split_at(self, "items", index)
+
+
+Heard = MarksHeard | EventsHeard
+
+
+@attrs.frozen(kw_only=True)
+class Interest:
+    """What a subscriber wants to hear: `Mark`s or `Event`s, and which of them; an empty set stands for all."""
+
+    to: type[Any]
+    kinds: frozenset[str] = frozenset()
+    """Of events, e.g. `stale_mark_price`."""
+    symbols: frozenset[str] = frozenset()
+    venues: frozenset[str] = frozenset()
+
+    def in_marks(self, marks: tuple[Mark, ...]) -> MarksHeard | None:
+        """Return those of the marks that are wanted; None when none is."""
+        if self.symbols or self.venues:
+            marks = tuple(
+                mark
+                for mark in marks
+                if self._covers(mark.instrument.venue, mark.instrument.symbol)
+            )
+        return MarksHeard(marks) if marks else None
+
+    def in_events(self, events: tuple[Event, ...]) -> EventsHeard | None:
+        """Return those of the events that are wanted; None when none is."""
+        wanted = tuple(
+            e
+            for e in events
+            if (not self.kinds or e.kind in self.kinds) and self._covers(e.venue, e.symbol)
+        )
+        return EventsHeard(wanted) if wanted else None
+
+    def _covers(self, venue: str, symbol: str | None) -> bool:
+        return (not self.symbols or symbol in self.symbols) and (
+            not self.venues or venue in self.venues
+        )

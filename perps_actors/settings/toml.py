@@ -1,0 +1,125 @@
+"""Settings from a table, e.g. of a TOML file: every field of the right type and range, or one error that names it."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from perps_actors.errors import SettingsError
+from perps_actors.market.mark import Provenance, Source
+from perps_actors.settings.sections import Settings
+
+
+def read_settings(path: Path | str, place: str = "--config") -> dict[str, Any]:
+    """Return the table in a TOML file, for `settings_from`.
+
+    Args:
+        path: the file.
+        place: what named it, for errors.
+
+    Raises:
+        SettingsError: the file cannot be read or is no TOML.
+    """
+    try:
+        content = Path(path).read_bytes()
+    except OSError as error:
+        raise SettingsError(
+            field="config", value=str(path), why=error.strerror or str(error), place=place
+        ) from error
+    return parsed(content, path, place)
+
+
+def parsed(content: bytes, path: Path | str, place: str) -> dict[str, Any]:
+    """Return the table that the content of a TOML file spells.
+
+    Raises:
+        SettingsError: it is no TOML.
+    """
+    try:
+        return tomllib.loads(content.decode())
+    except (ValueError, RecursionError) as error:  # also text that is no UTF-8
+        raise SettingsError(
+            field="config", value=str(path), why=f"is no TOML: {error}", place=place
+        ) from error
+
+
+def settings_from(table: Mapping[str, Any], place: str) -> Settings:
+    """Return the settings in a table, e.g. of a TOML file.
+
+    Args:
+        table: fields of `Settings`; what is absent keeps its default.
+        place: where the table came from, for errors.
+
+    Raises:
+        SettingsError: an unknown field, or a value of the wrong type or out of range.
+    """
+    # Here, because hosts that give settings in code need not load it.
+    from cattrs import BaseValidationError, Converter  # noqa: PLC0415
+
+    converter = Converter(forbid_extra_keys=True)
+    for kind in (int, float, bool, str):
+        converter.register_structure_hook(kind, _exactly)
+    converter.register_structure_hook_func(lambda kind: kind == tuple[str, ...], _texts)
+    # Whether it is one of the values allowed is the field's own validator's to say.
+    converter.register_structure_hook_func(
+        lambda kind: kind in (Source, Provenance), lambda value, _: value
+    )
+    try:
+        return converter.structure(dict(table), Settings)
+    except SettingsError as error:
+        raise SettingsError(error.field, error.value, error.why, place) from error
+    except BaseValidationError as error:
+        field, cause = next(_leaves(error, ""))
+        if isinstance(cause, SettingsError):
+            name = (
+                f"{field}.{cause.field}"
+                if field and not field.endswith(cause.field)
+                else field or cause.field
+            )
+            raise SettingsError(name, cause.value, cause.why, place) from error
+        why = "is missing" if isinstance(cause, KeyError) else str(cause)
+        raise SettingsError(
+            field or str(cause).strip("'"), _value_at(table, field), why, place
+        ) from error
+
+
+def _exactly(value: object, kind: Any) -> Any:
+    """Take a value of just this type, or a whole number for a float: `"5"` is no number and `1` is no truth value."""
+    if type(value) is kind:
+        return value
+    if kind is float and type(value) is int:
+        return float(value)
+    msg = f"expected {kind.__name__}, was {type(value).__name__}"
+    raise TypeError(msg)
+
+
+def _texts(value: object, _: object) -> tuple[str, ...]:
+    if not isinstance(value, list | tuple) or any(type(text) is not str for text in value):
+        msg = "expected a list of strings"
+        raise TypeError(msg)
+    return tuple(value)
+
+
+def _leaves(error: BaseException, path: str) -> Iterator[tuple[str, BaseException]]:
+    """Yield the causes in a nested validation error, each with the dotted field it is about."""
+    names = [note.name for note in getattr(error, "__notes__", ()) if hasattr(note, "name")]
+    here = ".".join(filter(None, (path, *names)))
+    extra = getattr(error, "extra_fields", None)
+    if extra:
+        yield ".".join(filter(None, (here, min(extra)))), TypeError("is no setting")
+    elif isinstance(error, BaseExceptionGroup):
+        for inner in error.exceptions:
+            yield from _leaves(inner, here)
+    else:
+        yield here, error
+
+
+def _value_at(table: Mapping[str, Any], field: str) -> Any:
+    value: Any = table
+    for name in field.split("."):
+        if not isinstance(value, Mapping) or name not in value:
+            return None
+        value = value[name]
+    return value

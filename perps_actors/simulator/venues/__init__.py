@@ -1,0 +1,1 @@
+"""Server sides of venues, one folder each: what a simulated or recorded venue sends and answers."""

@@ -1,0 +1,1 @@
+"""The server side of binance_futures, for simulated and recorded venues."""

@@ -1,0 +1,1 @@
+"""The server side of bitmex, for simulated and recorded venues."""

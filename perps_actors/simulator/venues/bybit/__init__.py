@@ -1,0 +1,1 @@
+"""The server side of bybit, for simulated and recorded venues."""

@@ -1,0 +1,1 @@
+"""The server side of deribit, for simulated and recorded venues."""

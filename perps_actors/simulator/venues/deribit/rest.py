@@ -1,0 +1,348 @@
+"""The answers of Deribit and its gateways over HTTP, from the venue's side. Opens nothing, reads no clock.
+
+Source: docs.deribit.com (JSON-RPC overview, api-reference/market-data, errors, articles/rate-limits), read 2026-10. An address has 50,000
+credits, of which 10,000 come back a second; a request costs 500, `get_instruments` 10,000, and beyond that it is refused (10028). Errors
+are JSON-RPC errors with status 400. What cannot be known yet is 11051 with status 503, never an empty answer.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+from urllib.parse import parse_qsl
+
+import msgspec
+
+from perps_actors.market.candle import Candle
+from perps_actors.market.instrument import Instrument
+from perps_actors.market.numbers import plain
+from perps_actors.simulator.venue_contract import (
+    Depth,
+    MarketView,
+    RestAnswer,
+    RestAnswers,
+    json_number,
+    listed_as,
+    span_of,
+)
+from perps_actors.simulator.venues.deribit.stream import plain_rows, ticker_row
+from perps_actors.venues.deribit.rest import currency_of
+from perps_actors.venues.deribit.schema import SECONDS
+from perps_actors.venues.toolkit.fields import NS_PER_MS, NS_PER_S
+
+# merged docstring:
+# """Deribit's candles and past funding from the venue's side. Opens nothing, reads no clock.
+#
+# Source: docs.deribit.com (get_tradingview_chart_data, get_funding_rate_history), read 2026-10: candles as columns, oldest first. Funding
+# is told here as it is settled, with the rate of its last hour.
+# """
+
+CREDITS: Final = 50_000
+CREDITS_PER_S: Final = 10_000
+
+_ROOT: Final = "/api/v2/public/"
+_COSTS: Final = {"get_instruments": 10_000}
+_COST: Final = 500
+_YEAR_3000_MS: Final = 32_503_708_800_000
+_DEPTHS: Final = ("1", "5", "10", "20", "50", "100", "1000", "10000")
+_OPTION: Final = re.compile(r".+-[CP]", re.ASCII)
+_DAY: Final = re.compile(r".+?-(\d{1,2})([A-Z]{3})(\d\d)(-.*)?", re.ASCII)
+_MONTHS: Final = (
+    "JAN",
+    "FEB",
+    "MAR",
+    "APR",
+    "MAY",
+    "JUN",
+    "JUL",
+    "AUG",
+    "SEP",
+    "OCT",
+    "NOV",
+    "DEC",
+)
+
+_encode: Final = msgspec.json.Encoder().encode
+
+
+class _Refusal(Exception):
+    def __init__(self, status: int, code: int, message: str, **data: str) -> None:
+        super().__init__(message)
+        self.answer = _refused(status, code, message, data or None)
+
+
+def _refused(
+    status: int,
+    code: int,
+    message: str,
+    data: dict[str, str] | None = None,
+    retry_after_s: int | None = None,
+) -> RestAnswer:
+    error = {"code": code, "message": message, **({"data": data} if data else {})}
+    return RestAnswer(
+        status, _encode({"jsonrpc": "2.0", "error": error, "testnet": False}), retry_after_s
+    )
+
+
+def too_many(retry_after_s: int, status: int = 429) -> RestAnswer:
+    """Return the refusal of a request beyond the rate limit (429) or of a venue that is down (503)."""
+    code, message = (11051, "system_maintenance") if status == 503 else (10028, "too_many_requests")
+    return _refused(status, code, message, retry_after_s=retry_after_s)
+
+
+class DeribitCredits:
+    """The credits that one address has left."""
+
+    def __init__(self) -> None:
+        self._left = CREDITS * NS_PER_S
+        self._at_ns = 0
+
+    def charge(self, path: str, query: str, now_ns: int) -> RestAnswer | None:  # noqa: ARG002 - the method alone has a price
+        """Take a request's credits; return the refusal where they are not there."""
+        cost = _COSTS.get(path.removeprefix(_ROOT), _COST) * NS_PER_S
+        self._left = min(
+            CREDITS * NS_PER_S, self._left + max(0, now_ns - self._at_ns) * CREDITS_PER_S
+        )
+        self._at_ns = now_ns
+        if cost > self._left:
+            return too_many(1)
+        self._left -= cost
+        return None
+
+    def headers(self) -> dict[str, str]:
+        """Return no headers: the venue does not say what is left."""
+        return {}
+
+
+class DeribitRestSide(RestAnswers):
+    """A venue's answers as it gives them."""
+
+    WeightAccount = DeribitCredits
+    too_many = staticmethod(too_many)
+
+    def read_snapshot(self, symbol: str, body: bytes) -> Depth:
+        """Raise `msgspec.ValidationError`: no answer that is asked for is a book."""
+        msg = f"Expected no answer with a book of {symbol}, was {body[:60]!r}"
+        raise msgspec.ValidationError(msg)
+
+    def answer(self, path: str, query: str, market: MarketView, now_ns: int) -> RestAnswer:
+        """Return the answer to a GET request; an error answer if it asks for what is not there."""
+        try:
+            result = _result(
+                path.removeprefix(_ROOT) if path.startswith(_ROOT) else "",
+                dict(parse_qsl(query)),
+                market,
+                now_ns,
+            )
+        except _Refusal as refusal:
+            return refusal.answer
+        micros = now_ns // 1_000
+        return RestAnswer(
+            200,
+            _encode(
+                {
+                    "jsonrpc": "2.0",
+                    "result": result,
+                    "usIn": micros,
+                    "usOut": micros,
+                    "usDiff": 0,
+                    "testnet": False,
+                }
+            ),
+        )
+
+
+def _result(method: str, params: dict[str, str], market: MarketView, now_ns: int) -> Any:
+    match method:
+        case "test":
+            return {"version": "1.2.26"}
+        case "get_time":
+            return now_ns // NS_PER_MS
+        case "get_instruments":
+            return [_instrument(listed) for listed in _of(market, params, ("any", ""))]
+        case "get_book_summary_by_currency":
+            rows = (_summary(listed, market, now_ns) for listed in _of(market, params, ()))
+            return [row for row in rows if row is not None]
+        case "get_tradingview_chart_data" | "get_funding_rate_history":
+            return _past(method, _listed(params, market).id.symbol, params, market, now_ns)
+        case "get_book_summary_by_instrument" | "ticker" | "get_order_book":
+            return _of_one(method, _listed(params, market), params, market, now_ns)
+        case _:
+            raise _Refusal(400, -32601, "Method not found")
+
+
+def _of_one(
+    method: str, listed: Instrument, params: dict[str, str], market: MarketView, now_ns: int
+) -> Any:
+    if method == "ticker":
+        return _ticker(listed, market)
+    if method == "get_order_book":
+        return _order_book(listed, params.get("depth", "5"), market)
+    row = _summary(listed, market, now_ns)
+    return [row] if row is not None else []
+
+
+def _past(method: str, symbol: str, params: dict[str, str], market: MarketView, now_ns: int) -> Any:
+    told = (chart if method == "get_tradingview_chart_data" else fundings)(
+        symbol, params, market, now_ns
+    )
+    if told is None:
+        raise _Refusal(503, 11051, "system_maintenance")
+    return told
+
+
+def _of(
+    market: MarketView, params: dict[str, str], all_of: tuple[str, ...]
+) -> Iterable[Instrument]:
+    currency, kind = params.get("currency", ""), params.get("kind")
+    if not currency and "" not in all_of:
+        raise _Refusal(400, -32602, "Invalid params", reason="must be given", param="currency")
+    of_kind = [listed for listed in market.instruments() if kind in (None, _kind_of(listed))]
+    return [
+        listed
+        for listed in of_kind
+        if currency in all_of or currency_of(listed.id.symbol) == currency
+    ]
+
+
+def _kind_of(listed: Instrument) -> str:
+    return "option" if _OPTION.fullmatch(listed.id.symbol) else "future"
+
+
+def _listed(params: dict[str, str], market: MarketView) -> Instrument:
+    listed = listed_as(params.get("instrument_name", ""), market)
+    if listed is None:
+        raise _Refusal(
+            400, -32602, "Invalid params", reason="wrong format", param="instrument_name"
+        )
+    return listed
+
+
+def _ticker(listed: Instrument, market: MarketView) -> dict[str, Any]:
+    symbol = listed.id.symbol
+    touch = market.touch(symbol)
+    if touch is None:
+        raise _Refusal(503, 11051, "system_maintenance")
+    return ticker_row(symbol, touch, market.venue_mark(symbol), market.open_interest(symbol))
+
+
+def _order_book(listed: Instrument, depth: str, market: MarketView) -> dict[str, Any]:
+    if depth not in _DEPTHS:
+        raise _Refusal(400, -32602, "Invalid params", reason="value not allowed", param="depth")
+    book, most = market.depth(listed.id.symbol), int(depth)
+    if book is None:
+        raise _Refusal(503, 11051, "system_maintenance")
+    sides = {"bids": plain_rows(book.bids[:most]), "asks": plain_rows(book.asks[:most])}
+    return {
+        **_ticker(listed, market),
+        "timestamp": book.venue_time_ns // NS_PER_MS,
+        "change_id": book.last,
+        **sides,
+    }
+
+
+def _summary(listed: Instrument, market: MarketView, now_ns: int) -> dict[str, Any] | None:
+    touch = market.touch(listed.id.symbol)
+    if touch is None:
+        return None
+    stamp = {
+        "instrument_name": listed.id.symbol,
+        "base_currency": listed.base,
+        "quote_currency": listed.quote,
+    }
+    mark, funding = market.venue_mark(listed.id.symbol) or (None, None)
+    numbers = {
+        "bid_price": touch.bid,
+        "ask_price": touch.ask,
+        "last": touch.last,
+        "mark_price": mark.mark if mark is not None else None,
+        "current_funding": funding.rate if funding is not None else None,
+        "open_interest": market.open_interest(listed.id.symbol),
+    }
+    return {**stamp, "creation_timestamp": now_ns // NS_PER_MS, **_numbers(numbers)}
+
+
+def _instrument(listed: Instrument) -> dict[str, Any]:
+    return {
+        "instrument_name": listed.id.symbol,
+        "kind": _kind_of(listed),
+        "instrument_type": "linear" if listed.linear else "reversed",
+        "is_active": listed.trading,
+        "settlement_period": "perpetual" if listed.perpetual else "month",
+        "expiration_timestamp": _YEAR_3000_MS
+        if listed.perpetual
+        else _expiration_ms(listed.id.symbol),
+        "base_currency": listed.base,
+        "quote_currency": listed.quote,
+        "counter_currency": listed.quote,
+        "settlement_currency": listed.margin,
+        **_numbers(
+            {
+                "tick_size": plain(listed.tick),
+                "min_trade_amount": plain(listed.lot),
+                "contract_size": plain(listed.contract_size),
+            }
+        ),
+    }
+
+
+def _expiration_ms(symbol: str) -> int:
+    # Dated instruments are named BTC-24SEP21 or BTC-24SEP21-40000-P and end at 08:00 UTC of that day.
+    found = _DAY.fullmatch(symbol)
+    if found is None or found[2] not in _MONTHS:
+        return 0
+    return (
+        int(
+            datetime(
+                2000 + int(found[3]), 1 + _MONTHS.index(found[2]), int(found[1]), 8, tzinfo=UTC
+            ).timestamp()
+        )
+        * 1_000
+    )
+
+
+def _numbers(texts: dict[str, Any]) -> dict[str, msgspec.Raw]:
+    return {name: json_number(text) for name, text in texts.items() if text is not None}
+
+
+_NAMES: Final = ("start_timestamp", "end_timestamp", "")
+_MOST: Final = 5_000
+
+
+def chart(
+    symbol: str, params: Mapping[str, str], market: MarketView, now_ns: int
+) -> dict[str, Any] | None:
+    """Return the columns of a chart; None where there are none to tell."""
+    span = span_of(params, _NAMES, NS_PER_MS, now_ns, usual=_MOST, most=_MOST)
+    found = span.candles(market, symbol, SECONDS.get(params.get("resolution", "")))
+    if found is None:
+        return None
+    told: list[Candle] = list(span.cut(found, oldest=True))
+    linear = "_" in symbol.partition("-")[0]
+    volumes, none = [json_number(candle.volume) for candle in told], [0] * len(told)
+    return {
+        "status": "ok" if told else "no_data",
+        "ticks": [candle.open_time_ns // NS_PER_MS for candle in told],
+        **{
+            name: [json_number(getattr(candle, name)) for candle in told]
+            for name in ("open", "high", "low", "close")
+        },
+        "volume": volumes if linear else none,
+        "cost": none if linear else volumes,
+    }
+
+
+def fundings(
+    symbol: str, params: Mapping[str, str], market: MarketView, now_ns: int
+) -> list[dict[str, Any]] | None:
+    """Return the rows of a history of funding; None where there are none to tell."""
+    span = span_of(params, _NAMES, NS_PER_MS, now_ns, usual=744, most=744)
+    found = span.fundings(market, symbol)
+    if found is None:
+        return None
+    rows = [
+        (paid.time_ns // NS_PER_MS, json_number(paid.rate)) for paid in span.cut(found, oldest=True)
+    ]
+    return [{"timestamp": at, "interest_1h": rate, "interest_8h": rate} for at, rate in rows]

@@ -1,0 +1,1 @@
+"""The server side of gateio_futures, for simulated and recorded venues."""

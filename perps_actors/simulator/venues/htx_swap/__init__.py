@@ -1,0 +1,1 @@
+"""The server side of htx_swap, for simulated and recorded venues."""

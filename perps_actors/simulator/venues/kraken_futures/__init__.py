@@ -1,0 +1,1 @@
+"""The server side of kraken_futures, for simulated and recorded venues."""

@@ -1,0 +1,299 @@
+"""Kraken Futures' streams from the venue's side: what a simulator needs to speak like it. Opens nothing, reads no clock.
+
+Source: docs.kraken.com (exchange/api-reference/futures-websocket), read 2026-10, and a capture of 2021. A stream is a kind of feed of a
+product, `book:PI_XBTUSD`; `ticker` and `ticker_lite` are of one kind, and whoever asks for either is sent what there is. Requests may
+spell products in any case. Each change of a book is of one level.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any, Final
+
+import msgspec
+
+from perps_actors.errors import VenueError
+from perps_actors.market.events import Funding, Touch, Trade, VenueMark
+from perps_actors.market.instrument import InstrumentId
+from perps_actors.market.numbers import DecimalText, plain
+from perps_actors.market.plain import levels_of, spelled
+from perps_actors.simulator.venue_contract import (
+    Channel,
+    Depth,
+    Levels,
+    StreamSession,
+    WholeTicker,
+    json_number,
+    paired,
+)
+from perps_actors.venues.kraken_futures.rest import NAME
+from perps_actors.venues.kraken_futures.schema import BookDelta, BookSnapshot, Ticker, TickerLite
+from perps_actors.venues.toolkit.fields import NS_PER_MS
+
+PATH: Final = "/ws/v1"
+
+_KINDS: Final = {
+    "book": "book",
+    "book_snapshot": "book",
+    "ticker": "ticker",
+    "ticker_lite": "ticker",
+    "trade": "trade",
+    "trade_snapshot": "trade",
+}
+_ASKED_FOR: Final = ("book", "ticker", "ticker_lite", "trade")
+_CHANNELS: Final[dict[str, Channel]] = {"book": "book", "ticker": "ticker", "trade": "trades"}
+_INVERSE: Final = ("PI_", "FI_")
+_MONEY_STEP: Final = Decimal(1).scaleb(-18)
+_HEAD: Final = re.compile(rb'\s*\{"feed":"(\w+)","product_id":"(\w+)"')
+
+
+class _Named(msgspec.Struct):
+    feed: str
+    product_id: str
+
+
+_encode: Final = msgspec.json.Encoder().encode
+_named: Final = msgspec.json.Decoder(_Named).decode
+_book: Final = msgspec.json.Decoder(BookSnapshot | BookDelta).decode
+_ticker: Final = msgspec.json.Decoder(Ticker | TickerLite).decode
+
+
+class KrakenFuturesSession(StreamSession):
+    """One client connection: what it asked for and what it is answered.
+
+    Args:
+        path: of the request.
+        query: of the request; nothing is read from it.
+
+    Raises:
+        VenueError: a path on which there are no streams.
+    """
+
+    def __init__(self, path: str, query: str = "") -> None:  # noqa: ARG002 - as every venue's session is made
+        if path.rstrip("/") != PATH:
+            msg = f"Expected the path {PATH}, was {path[:80]!r}"
+            raise VenueError(msg)
+        self._asked: dict[tuple[str, str], None] = {}
+        self._carried: tuple[str, ...] = ()
+
+    def streams(self) -> tuple[str, ...]:
+        """Return the streams that go out on this connection."""
+        return self._carried
+
+    def receive(self, text: str) -> tuple[str, ...]:
+        """Return the answers to a text frame of the client, one a product; an error answer if the frame is malformed."""
+        try:
+            request = msgspec.json.decode(text)
+        except msgspec.DecodeError:
+            return (_told("error", message="Json Error"),)
+        event = request.get("event") if isinstance(request, dict) else None
+        if event == "ping":
+            return (_told("pong"),)
+        if event not in ("subscribe", "unsubscribe"):
+            return (_told("alert", message="Bad request"),)
+        return self._change(event, request.get("feed"), request.get("product_ids"))
+
+    def _change(self, event: str, feed: Any, products: Any) -> tuple[str, ...]:
+        if feed not in _ASKED_FOR:
+            return (_told("error", message="Invalid feed"),)
+        if (
+            not isinstance(products, list)
+            or not products
+            or not all(isinstance(product, str) and product for product in products)
+        ):
+            return (_told("error", message="Invalid product id"),)
+        named = [(feed, product.upper()) for product in products]
+        if event == "subscribe":
+            self._asked |= dict.fromkeys(named)
+        else:
+            self._asked = {each: None for each in self._asked if each not in named}
+        self._carried = tuple(dict.fromkeys(_stream(*each) for each in self._asked))
+        return tuple(_told(f"{event}d", feed=feed, product_ids=[product]) for _, product in named)
+
+
+class KrakenFuturesStreams:
+    """The venue's streams as it sends them."""
+
+    StreamSession = KrakenFuturesSession
+
+    def channel_of(self, stream: str) -> Channel:
+        """Return what a stream carries."""
+        return _CHANNELS.get(stream.partition(":")[0], "other")
+
+    def symbol_of(self, stream: str) -> str:
+        """Return the product a stream is about."""
+        return stream.partition(":")[2]
+
+    def route_of(self, stream: str) -> str:  # noqa: ARG002 - as every venue's side has it
+        """Return the kind of connection that carries a stream: there is but one."""
+        return "public"
+
+    def stream_of(self, frame: bytes) -> str | None:
+        """Return the stream of a frame; None for acknowledgements and whatever else is of no feed.
+
+        A frame that is damaged behind the names of its feed and product still belongs to that stream.
+        """
+        try:
+            named = _named(frame)
+            return _stream(named.feed, named.product_id)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            head = _HEAD.match(frame)
+            return _stream(head[1].decode(), head[2].decode()) if head is not None else None
+
+    def snapshot_frame(self, book: Depth) -> tuple[str, bytes]:
+        """Return a whole book as (stream, frame)."""
+        ms, bids, asks = book.venue_time_ns // NS_PER_MS, _rows(book.bids), _rows(book.asks)
+        return _frame(
+            "book_snapshot",
+            book.symbol,
+            {"timestamp": ms, "seq": book.last, "tickSize": None, "bids": bids, "asks": asks},
+        )
+
+    def depth_frames(self, change: Depth) -> Sequence[tuple[str, bytes]]:
+        """Return a message a level as (stream, frame); what is gone goes first, so that the book never crosses on the way.
+
+        They are numbered one by one up to the number of the change.
+        """
+        levels = [("buy", *level) for level in change.bids] + [
+            ("sell", *level) for level in change.asks
+        ]
+        levels.sort(key=lambda level: bool(level[2].strip("0.")))
+        ms, first = change.venue_time_ns // NS_PER_MS, change.last - len(levels) + 1
+        return [
+            _frame(
+                "book",
+                change.symbol,
+                {
+                    "side": side,
+                    "seq": seq,
+                    "price": json_number(price),
+                    "qty": json_number(qty),
+                    "timestamp": ms,
+                },
+            )
+            for seq, (side, price, qty) in enumerate(levels, first)
+        ]
+
+    def first_ticker_frame(self, ticker: WholeTicker) -> tuple[str, bytes]:
+        """Return a whole ticker as (stream, frame)."""
+        return self.ticker_frame(ticker, marked=True)
+
+    def ticker_frame(self, ticker: WholeTicker, *, marked: bool) -> tuple[str, bytes]:  # noqa: ARG002 - a ticker has all of it each time
+        """Return a whole ticker as (stream, frame)."""
+        touch, mark, funding = ticker.touch, ticker.mark, ticker.funding
+        symbol, next_ns = touch.instrument.symbol, funding.next_time_ns
+        numbers = {
+            "bid": touch.bid,
+            "ask": touch.ask,
+            "bid_size": touch.bid_size,
+            "ask_size": touch.ask_size,
+            "last": touch.last,
+            "markPrice": mark.mark,
+            "index": mark.index,
+            "funding_rate": money_of(symbol, mark, funding),
+            "relative_funding_rate": funding.rate,
+            "openInterest": ticker.open_interest,
+        }
+        told = {name: json_number(number) for name, number in numbers.items() if number is not None}
+        next_ms = {} if next_ns is None else {"next_funding_rate_time": next_ns // NS_PER_MS}
+        return _frame("ticker", symbol, {"time": _ms(touch.venue_time_ns), **told, **next_ms})
+
+    def trade_frame(self, trade: Trade) -> tuple[str, bytes]:
+        """Return a trade as (stream, frame)."""
+        data = {
+            "uid": trade.trade_id,
+            "side": trade.side,
+            "type": "fill",
+            "time": _ms(trade.venue_time_ns),
+        }
+        return _frame(
+            "trade",
+            trade.instrument.symbol,
+            {**data, "qty": json_number(trade.amount), "price": json_number(trade.price)},
+        )
+
+    def read_depth(self, frame: bytes) -> Depth:
+        """Return the book or the change of one in a frame; `msgspec.DecodeError` if it is none."""
+        book = _book(frame)
+        at = book.timestamp * NS_PER_MS
+        if isinstance(book, BookSnapshot):
+            return Depth(
+                book.product_id,
+                book.seq,
+                paired(levels_of(book.bids)),
+                paired(levels_of(book.asks)),
+                at,
+                whole=True,
+            )
+        level = paired(levels_of((book,)))
+        bids, asks = (level, ()) if book.side == "buy" else ((), level)
+        return Depth(book.product_id, book.seq, bids, asks, at, book.seq, book.seq - 1)
+
+    def read_touch(self, frame: bytes) -> Touch:
+        """Return the best bid and ask in a ticker; `msgspec.DecodeError` if it has none. A light ticker has neither sizes nor time."""
+        ticker = _ticker(frame)
+        bid, ask = _text(ticker.bid), _text(ticker.ask)
+        if bid is None and ask is None:
+            msg = "Expected a ticker with best prices"
+            raise msgspec.ValidationError(msg)
+        instrument = InstrumentId(NAME, ticker.product_id)
+        if isinstance(ticker, TickerLite):
+            return Touch(instrument, bid, None, ask, None, None, None, 0)
+        at = ticker.time * NS_PER_MS
+        return Touch(
+            instrument, bid, _text(ticker.bid_size), ask, _text(ticker.ask_size), None, at, at
+        )
+
+    def read_mark(self, frame: bytes) -> tuple[VenueMark, Funding]:
+        """Return mark and funding in a ticker; `msgspec.DecodeError` if it has none."""
+        ticker = _ticker(frame)
+        if isinstance(ticker, TickerLite) or _text(ticker.mark) is None:
+            msg = "Expected a ticker with a mark"
+            raise msgspec.ValidationError(msg)
+        instrument, at, mark = (
+            InstrumentId(NAME, ticker.product_id),
+            ticker.time * NS_PER_MS,
+            _text(ticker.mark),
+        )
+        next_ns = ticker.next_time * NS_PER_MS if ticker.next_time is not None else None
+        funding = Funding(
+            instrument, _text(ticker.rate), _text(ticker.predicted), next_ns, mark, at, at
+        )
+        return VenueMark(instrument, mark, _text(ticker.index), at, at), funding
+
+
+def money_of(symbol: str, mark: VenueMark, funding: Funding) -> str | None:
+    """Return a funding rate as money a contract: quote asset for one of base asset, base asset for an inverse one of 1 USD."""
+    if funding.rate is None or mark.index is None:
+        return None
+    rate, index = Decimal(funding.rate), Decimal(mark.index)
+    return plain(
+        (rate / index if symbol.startswith(_INVERSE) else rate * index).quantize(_MONEY_STEP)
+    )
+
+
+def _stream(feed: str, product: str) -> str:
+    return f"{_KINDS.get(feed, feed)}:{product}"
+
+
+def _told(event: str, **rest: Any) -> str:
+    return _encode({"event": event, **rest}).decode()
+
+
+def _frame(feed: str, product: str, data: dict[str, Any]) -> tuple[str, bytes]:
+    return _stream(feed, product), _encode({"feed": feed, "product_id": product, **data})
+
+
+def _rows(levels: Levels) -> list[dict[str, msgspec.Raw]]:
+    return [{"price": json_number(price), "qty": json_number(qty)} for price, qty in levels]
+
+
+def _text(number: msgspec.Raw) -> DecimalText | None:
+    text = spelled(number)
+    return text if text not in ("", "null") else None
+
+
+def _ms(ns: int | None) -> int:
+    return (ns or 0) // NS_PER_MS

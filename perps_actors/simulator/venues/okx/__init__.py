@@ -1,0 +1,1 @@
+"""The server side of okx, for simulated and recorded venues."""

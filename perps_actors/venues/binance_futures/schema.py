@@ -1,0 +1,233 @@
+"""What Binance USD-M sends, as typed records of the fields we need; all others, old and new, are skipped.
+
+Source: developers.binance.com/docs/derivatives/usds-margined-futures (market streams and market data), read 2026-10. The fields
+`st` and `ps`, and `ap` of the mark price, were added since 2021. Levels and touches are typed `DecimalText` ahead of the check that
+the book and `check_touch` make of them as a whole; nothing leaves this folder unchecked.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Final, Literal
+
+from msgspec import Meta, Raw, Struct, field
+
+from perps_actors.market.numbers import DecimalText
+from perps_actors.venues.toolkit.fields import Levels, Millis, SequenceId
+
+INTERVALS: Final = {
+    60: "1m",
+    180: "3m",
+    300: "5m",
+    900: "15m",
+    1_800: "30m",
+    3_600: "1h",
+    7_200: "2h",
+    14_400: "4h",
+    21_600: "6h",
+    28_800: "8h",
+    43_200: "12h",
+    86_400: "1d",
+}
+"""Lengths of candles in seconds, and their names; those of several days and of months are left out."""
+
+SECONDS: Final = {name: seconds for seconds, name in INTERVALS.items()}
+
+
+class BookTicker(Struct, tag_field="e", tag="bookTicker", gc=False):
+    """`<symbol>@bookTicker`: best bid and ask in real time."""
+
+    symbol: str = field(name="s")
+    time: Millis = field(name="E")
+    bid: DecimalText = field(name="b")
+    bid_size: DecimalText = field(name="B")
+    ask: DecimalText = field(name="a")
+    ask_size: DecimalText = field(name="A")
+
+
+class DepthUpdate(Struct, tag_field="e", tag="depthUpdate", gc=False):
+    """`<symbol>@depth@100ms`: levels changed by the updates `first_id` to `last_id`; `previous_id` is the `last_id` before."""
+
+    symbol: str = field(name="s")
+    time: Millis = field(name="E")
+    first_id: SequenceId = field(name="U")
+    last_id: SequenceId = field(name="u")
+    previous_id: SequenceId = field(name="pu")
+    bids: Levels = field(name="b")
+    asks: Levels = field(name="a")
+
+
+class AggTrade(Struct, tag_field="e", tag="aggTrade", gc=False):
+    """`<symbol>@aggTrade`: fills of one taker order at one price."""
+
+    symbol: str = field(name="s")
+    trade_time: Millis = field(name="T")
+    trade_id: int = field(name="a")
+    price: str = field(name="p")
+    quantity: str = field(name="q")
+    buyer_is_maker: bool = field(name="m")
+
+
+class MarkPrice(Struct, tag_field="e", tag="markPriceUpdate", gc=False):
+    """`<symbol>@markPrice@1s`: mark, index and funding; empty strings where a contract has none."""
+
+    symbol: str = field(name="s")
+    time: Millis = field(name="E")
+    mark: str = field(name="p")
+    index: str | None = field(name="i", default=None)
+    rate: str | None = field(name="r", default=None)
+    next_time: Millis | None = field(name="T", default=None)
+
+
+class ForcedOrder(Struct, gc=False):
+    """The liquidating order of a `forceOrder` event."""
+
+    symbol: str = field(name="s")
+    side: Literal["BUY", "SELL"] = field(name="S")
+    quantity: str = field(name="q")
+    price: str = field(name="p")
+    average_price: str | None = field(name="ap", default=None)
+
+
+class ForceOrder(Struct, tag_field="e", tag="forceOrder", gc=False):
+    """`<symbol>@forceOrder`: a liquidation."""
+
+    time: Millis = field(name="E")
+    order: ForcedOrder = field(name="o")
+
+    @property
+    def symbol(self) -> str:
+        """Symbol of the order."""
+        return self.order.symbol
+
+
+class KlineData(Struct, gc=False):
+    """The candle of a `kline` event, which changes until it is closed."""
+
+    open_time: Millis = field(name="t")
+    interval: str = field(name="i")
+    open: str = field(name="o")
+    high: str = field(name="h")
+    low: str = field(name="l")
+    close: str = field(name="c")
+    volume: str = field(name="v")
+    closed: bool = field(name="x")
+
+
+class Kline(Struct, tag_field="e", tag="kline", gc=False):
+    """`<symbol>@kline_<interval>`: a candle, also while it lasts."""
+
+    symbol: str = field(name="s")
+    time: Millis = field(name="E")
+    candle: KlineData = field(name="k")
+
+
+Event = BookTicker | DepthUpdate | AggTrade | MarkPrice | ForceOrder | Kline
+EVENT_NAMES = frozenset(
+    {"bookTicker", "depthUpdate", "aggTrade", "markPriceUpdate", "forceOrder", "kline"}
+)
+
+
+class Combined(Struct, gc=False):
+    """The envelope of a combined stream."""
+
+    data: Event
+
+
+class Unused(Struct, gc=False):
+    """What a frame that is none of our events says of itself."""
+
+    data: Unused | None = None
+    e: str | None = None
+    result: Raw = Raw()
+    id: Raw = Raw()
+    error: Raw = Raw()
+    code: Raw = Raw()
+    msg: Raw = Raw()
+
+
+class DepthAnswer(Struct, gc=False):
+    """`GET /fapi/v1/depth`."""
+
+    last_id: SequenceId = field(name="lastUpdateId")
+    bids: Levels
+    asks: Levels
+    time: Millis | None = field(name="E", default=None)
+
+
+class QuoteRow(Struct, gc=False):
+    """A row of `GET /fapi/v1/ticker/bookTicker`."""
+
+    symbol: str
+    bid: DecimalText = field(name="bidPrice")
+    bid_size: DecimalText = field(name="bidQty")
+    ask: DecimalText = field(name="askPrice")
+    ask_size: DecimalText = field(name="askQty")
+    time: Millis | None = None
+
+
+class PremiumRow(Struct, gc=False):
+    """A row of `GET /fapi/v1/premiumIndex`."""
+
+    symbol: str
+    mark: str = field(name="markPrice")
+    index: str | None = field(name="indexPrice", default=None)
+    rate: str | None = field(name="lastFundingRate", default=None)
+    next_time: Millis | None = field(name="nextFundingTime", default=None)
+    time: Millis | None = None
+
+
+class OpenInterestAnswer(Struct, gc=False, rename="camel"):
+    """`GET /fapi/v1/openInterest`."""
+
+    symbol: str
+    open_interest: str
+    time: Millis | None = None
+
+
+class KlineRow(Struct, gc=False, array_like=True):
+    """A row of `GET /fapi/v1/klines`; more stands behind the volume."""
+
+    open_time: Millis
+    open: str
+    high: str
+    low: str
+    close: str
+    volume: str
+
+
+class PaidRow(Struct, gc=False, rename="camel"):
+    """A row of `GET /fapi/v1/fundingRate`; the oldest have no mark price."""
+
+    symbol: str
+    funding_rate: str
+    funding_time: Millis
+    mark_price: str = ""
+
+
+class Filter(Struct, gc=False, rename="camel"):
+    """A trading rule of a symbol; which fields it has depends on its type."""
+
+    filter_type: str
+    tick_size: str | None = None
+    step_size: str | None = None
+
+
+class SymbolRow(Struct, gc=False, rename="camel"):
+    """A symbol of `exchangeInfo`: USD-M says `status`, COIN-M `contractStatus` and how many USD a contract is."""
+
+    symbol: str
+    contract_type: str
+    delivery_date: Millis
+    base_asset: str
+    quote_asset: str
+    margin_asset: str
+    filters: list[Filter]
+    status: str | None = None
+    contract_status: str | None = None
+    contract_size: Annotated[int, Meta(gt=0)] = 1
+
+
+class ExchangeInfo(Struct, gc=False):
+    """`GET /fapi/v1/exchangeInfo`; the rows are read one by one."""
+
+    symbols: list[Raw]

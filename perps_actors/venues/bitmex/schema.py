@@ -1,0 +1,204 @@
+"""What BitMEX sends, as typed records of the fields we need; all others, old and new, are skipped.
+
+A message is a change to rows of a table. Sources: bitmex.com/app/wsAPI; blog.bitmex.com, "Changes to Order Book Level 2 Data"
+(a timestamp in every book row, 2022-02-14) and "Potentially breaking API update to ID generation" (ids are arbitrary, and every
+book row has its price, 2023-07-10); all read 2026-10. Numbers are JSON numbers, kept as the venue spelled them.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Final, Literal
+
+from msgspec import Meta, Raw, Struct, field
+
+from perps_actors.venues.toolkit.fields import JsonNumber, Moment
+
+Action = Literal["partial", "insert", "update", "delete"]
+Side = Literal["Buy", "Sell"]
+
+INTERVALS: Final = {60: "1m", 300: "5m", 3_600: "1h", 86_400: "1d"}
+"""Lengths of candles in seconds, and their names."""
+
+SECONDS: Final = {name: seconds for seconds, name in INTERVALS.items()}
+
+MAX_ROWS = 100_000
+"""Rows of one message: a partial of the whole book is the longest there is."""
+
+
+class BookRow(Struct, gc=False):
+    """`orderBookL2`: a level. Until 2023 only partial and insert told its price."""
+
+    symbol: str
+    id: int
+    side: Side
+    size: JsonNumber = None
+    price: JsonNumber = None
+    timestamp: Moment | None = None
+
+
+class QuoteRow(Struct, gc=False, rename="camel"):
+    """`quote`: best bid and ask."""
+
+    symbol: str
+    timestamp: Moment
+    bid_price: Raw = Raw()
+    bid_size: Raw = Raw()
+    ask_price: Raw = Raw()
+    ask_size: Raw = Raw()
+
+
+class TradeRow(Struct, gc=False):
+    """`trade`: a trade; the side is the taker's. The values of an index, which come as trades too, have neither side nor size."""
+
+    symbol: str
+    timestamp: Moment
+    side: str | None = None
+    size: Raw = Raw()
+    price: Raw = Raw()
+    id: str | None = field(name="trdMatchID", default=None)
+
+
+class InstrumentRow(Struct, gc=False, rename="camel"):
+    """`instrument`: what is known of a contract; an update has the changed fields only."""
+
+    symbol: str
+    timestamp: Moment | None = None
+    mark_price: Raw = Raw()
+    indicative_settle_price: Raw = Raw()
+    """The index price."""
+    funding_rate: Raw = Raw()
+    """Paid at `funding_timestamp`."""
+    indicative_funding_rate: Raw = Raw()
+    """Paid one interval later."""
+    funding_timestamp: Raw = Raw()
+    open_interest: Raw = Raw()
+    bid_price: Raw = Raw()
+    ask_price: Raw = Raw()
+    last_price: Raw = Raw()
+
+
+class LiquidationRow(Struct, gc=False):
+    """`liquidation`: an order that liquidates somebody; inserted when it is placed."""
+
+    symbol: str
+    side: Side
+    price: Raw
+    amount: Raw = field(name="leavesQty")
+
+
+class FundingRow(Struct, gc=False, rename="camel"):
+    """`funding`: a payment that was made. The interval is told as a moment of the year 2000."""
+
+    symbol: str
+    timestamp: Moment
+    funding_interval: Moment
+    funding_rate: Raw
+
+
+class BinRow(Struct, gc=False):
+    """`tradeBin<interval>`, and a row of `GET /api/v1/trade/bucketed`: an interval that ended at its timestamp."""
+
+    symbol: str
+    timestamp: Moment
+    open: Raw
+    high: Raw
+    low: Raw
+    close: Raw
+    volume: Raw
+
+
+class Filter(Struct, gc=False):
+    """What a partial was asked for."""
+
+    symbol: str | None = None
+
+
+class BookFrame(Struct, tag_field="table", tag="orderBookL2", gc=False):
+    """Changes of the whole book."""
+
+    action: Action
+    data: Annotated[list[BookRow], Meta(max_length=MAX_ROWS)]
+    filter: Filter | None = None
+
+
+class QuoteFrame(Struct, tag_field="table", tag="quote", gc=False):
+    """Rows of `quote`."""
+
+    action: Action
+    data: Annotated[list[QuoteRow], Meta(max_length=MAX_ROWS)]
+
+
+class TradeFrame(Struct, tag_field="table", tag="trade", gc=False):
+    """Rows of `trade`."""
+
+    action: Action
+    data: Annotated[list[TradeRow], Meta(max_length=MAX_ROWS)]
+
+
+class InstrumentFrame(Struct, tag_field="table", tag="instrument", gc=False):
+    """Rows of `instrument`."""
+
+    action: Action
+    data: Annotated[list[InstrumentRow], Meta(max_length=MAX_ROWS)]
+
+
+class LiquidationFrame(Struct, tag_field="table", tag="liquidation", gc=False):
+    """Rows of `liquidation`; an update has the changed fields only."""
+
+    action: Action
+    data: Annotated[list[Raw], Meta(max_length=MAX_ROWS)]
+
+
+class FundingFrame(Struct, tag_field="table", tag="funding", gc=False):
+    """Rows of `funding`."""
+
+    action: Action
+    data: Annotated[list[FundingRow], Meta(max_length=MAX_ROWS)]
+
+
+class BinFrame(Struct, tag_field="table", tag="tradeBin1m", gc=False):
+    """Rows of `tradeBin1m`."""
+
+    action: Action
+    data: Annotated[list[BinRow], Meta(max_length=MAX_ROWS)]
+
+
+Frame = (
+    BookFrame
+    | QuoteFrame
+    | TradeFrame
+    | InstrumentFrame
+    | LiquidationFrame
+    | FundingFrame
+    | BinFrame
+)
+TABLES = frozenset(
+    {"orderBookL2", "quote", "trade", "instrument", "liquidation", "funding", "tradeBin1m"}
+)
+
+
+class Unused(Struct, gc=False):
+    """What a frame that is no change of our tables says of itself."""
+
+    table: str | None = None
+    info: str | None = None
+    success: bool | None = None
+    error: Raw = Raw()
+
+
+class ContractRow(Struct, gc=False, rename="camel"):
+    """A contract of `GET /api/v1/instrument/active`, as an instrument."""
+
+    symbol: str
+    typ: str
+    state: str
+    underlying: str
+    quote_currency: str
+    settl_currency: str
+    tick_size: Raw
+    lot_size: Raw
+    multiplier: Raw
+    is_inverse: bool
+    underlying_to_settle_multiplier: Raw = Raw()
+    quote_to_settle_multiplier: Raw = Raw()
+    expiry: Moment | None = None

@@ -1,0 +1,181 @@
+"""What Bybit v5 sends, as typed records of the fields we need; all others, old and new, are skipped.
+
+Source: bybit-exchange.github.io/docs/v5 (websocket/public and market), read 2026-11. Levels are typed ahead of the check that
+the book makes of them as a whole; nothing leaves this folder unchecked. In a ticker a missing field was not said, which is
+not the same as an empty one.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Final, Literal
+
+from msgspec import Meta, Raw, Struct, field
+
+from perps_actors.venues.toolkit.fields import Levels, Millis, SequenceId
+
+INTERVALS: Final = {
+    60: "1",
+    180: "3",
+    300: "5",
+    900: "15",
+    1_800: "30",
+    3_600: "60",
+    7_200: "120",
+    14_400: "240",
+    21_600: "360",
+    43_200: "720",
+    86_400: "D",
+}
+"""Lengths of candles in seconds, and their names; weeks and months are left out."""
+
+SECONDS: Final = {name: seconds for seconds, name in INTERVALS.items()}
+
+
+class Frame(Struct, gc=False):
+    """Any frame: a push has a topic and data, an answer to a request has `op` and `success`."""
+
+    topic: str | None = None
+    type: str | None = None
+    time: Millis | None = field(name="ts", default=None)
+    data: Raw = Raw()
+    op: str | None = None
+    success: bool | None = None
+    ret_msg: str | None = None
+
+
+class BookData(Struct, gc=False):
+    """`orderbook.<depth>.<symbol>`: the whole book, or its changes; `update_id` counts by one."""
+
+    symbol: str = field(name="s")
+    bids: Levels = field(name="b")
+    asks: Levels = field(name="a")
+    update_id: SequenceId = field(name="u")
+
+
+class TickerData(Struct, gc=False):
+    """`tickers.<symbol>` and a row of `GET /v5/market/tickers`; a delta has changed fields only."""
+
+    symbol: str
+    bid: str | None = field(name="bid1Price", default=None)
+    bid_size: str | None = field(name="bid1Size", default=None)
+    ask: str | None = field(name="ask1Price", default=None)
+    ask_size: str | None = field(name="ask1Size", default=None)
+    last: str | None = field(name="lastPrice", default=None)
+    mark: str | None = field(name="markPrice", default=None)
+    index: str | None = field(name="indexPrice", default=None)
+    rate: str | None = field(name="fundingRate", default=None)
+    next_time: str | None = field(name="nextFundingTime", default=None)
+    open_interest: str | None = field(name="openInterest", default=None)
+
+
+class TradeRow(Struct, gc=False):
+    """A row of `publicTrade.<symbol>`: a fill, `side` is the taker's."""
+
+    symbol: str = field(name="s")
+    time: Millis = field(name="T")
+    side: Literal["Buy", "Sell"] = field(name="S")
+    price: str = field(name="p")
+    amount: str = field(name="v")
+    trade_id: str = field(name="i")
+
+
+class LiquidationRow(Struct, gc=False):
+    """A row of `allLiquidation.<symbol>`: `side` is the position's, `price` the bankruptcy price."""
+
+    symbol: str = field(name="s")
+    time: Millis = field(name="T")
+    side: Literal["Buy", "Sell"] = field(name="S")
+    price: str = field(name="p")
+    amount: str = field(name="v")
+
+
+Trades = Annotated[list[TradeRow], Meta(max_length=1_024)]
+"""As many as one message may have."""
+
+Liquidations = Annotated[list[LiquidationRow], Meta(max_length=1_024)]
+
+
+class CandleRow(Struct, gc=False):
+    """A row of `kline.<interval>.<symbol>`: a candle, also while it lasts."""
+
+    start: Millis
+    open: str
+    high: str
+    low: str
+    close: str
+    volume: str
+    confirm: bool
+    """Whether the interval is over."""
+
+
+Candles = Annotated[list[CandleRow], Meta(max_length=1_024)]
+
+
+class Listing(Struct, gc=False):
+    """The result of an answer that is a list; the rows are read one by one."""
+
+    rows: list[Raw] = field(name="list")
+
+
+class ListAnswer(Struct, gc=False):
+    """Any answer whose result is a list; refusals have another `retCode` than 0, an empty result and status 200."""
+
+    code: int = field(name="retCode")
+    message: str = field(name="retMsg", default="")
+    result: Raw = Raw()
+    time: Millis | None = None
+
+
+class DepthData(Struct, gc=False):
+    """The result of `GET /v5/market/orderbook`."""
+
+    symbol: str = field(name="s")
+    bids: Levels = field(name="b")
+    asks: Levels = field(name="a")
+    time: Millis = field(name="ts")
+    update_id: SequenceId | None = field(name="u", default=None)
+
+
+class KlineRow(Struct, gc=False, array_like=True):
+    """A row of `GET /v5/market/kline`; the turnover stands behind the volume."""
+
+    start: str
+    open: str
+    high: str
+    low: str
+    close: str
+    volume: str
+
+
+class PaidRow(Struct, gc=False, rename="camel"):
+    """A row of `GET /v5/market/funding/history`."""
+
+    symbol: str
+    funding_rate: str
+    funding_rate_timestamp: str
+
+
+class PriceFilter(Struct, gc=False, rename="camel"):
+    """Price rules of an instrument."""
+
+    tick_size: str
+
+
+class LotSizeFilter(Struct, gc=False, rename="camel"):
+    """Quantity rules of an instrument."""
+
+    qty_step: str
+
+
+class InstrumentRow(Struct, gc=False, rename="camel"):
+    """A row of `GET /v5/market/instruments-info`."""
+
+    symbol: str
+    contract_type: Literal["LinearPerpetual", "LinearFutures", "InversePerpetual", "InverseFutures"]
+    status: str
+    base_coin: str
+    quote_coin: str
+    settle_coin: str
+    price_filter: PriceFilter
+    lot_size_filter: LotSizeFilter
+    delivery_time: str = "0"

@@ -1,0 +1,193 @@
+"""What Gate.io's futures send, as typed records of the fields we need; all others, old and new, are skipped.
+
+Source: gate.com/docs/developers/futures/ws/en and .../apiv4, read 2026-11. Sizes are integers, or strings on a connection that
+asked for decimal ones; the older documentation has them as integers everywhere. So they are kept as the venue spelled them.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+from msgspec import Meta, Raw, Struct, field
+
+from perps_actors.market.texts import Level
+from perps_actors.venues.toolkit.fields import Millis, SequenceId
+
+INTERVALS: Final = {
+    60: "1m",
+    300: "5m",
+    900: "15m",
+    1_800: "30m",
+    3_600: "1h",
+    14_400: "4h",
+    28_800: "8h",
+    86_400: "1d",
+}
+"""Lengths of candles in seconds, and their names; those of weeks and of less than a minute are left out."""
+
+SECONDS: Final = {name: seconds for seconds, name in INTERVALS.items()}
+
+MAX_LEVELS: Final = 5_000
+
+Moment = Annotated[float, Meta(ge=0, le=9_000_000_000_000)]
+"""Seconds or milliseconds since 1970, perhaps with a fraction."""
+
+
+class Refusal(Struct, gc=False):
+    """Why the venue refused."""
+
+    code: int = 0
+    message: str = ""
+
+
+class Frame(Struct, gc=False):
+    """Any message."""
+
+    channel: str
+    event: str = ""
+    time_ms: Millis | None = None
+    error: Refusal | None = None
+    result: Raw = Raw()
+
+
+class PricedRow(Struct, gc=False):
+    """A level of `futures.order_book_update` and of `GET /order_book`."""
+
+    price: str = field(name="p")
+    size: Raw = field(name="s")
+
+
+PairedLevels = Annotated[list[Level], Meta(max_length=MAX_LEVELS)]
+PricedLevels = Annotated[list[PricedRow], Meta(max_length=MAX_LEVELS)]
+
+
+class BookUpdate(Struct, gc=False):
+    """`futures.obu`: the whole of some best levels, or what changed of them; mostly nothing, which moves the number on."""
+
+    stream: str = field(name="s")
+    """`ob.<contract>.<levels>`."""
+    time: Millis = field(name="t")
+    last_id: SequenceId = field(name="u")
+    first_id: SequenceId | None = field(name="U", default=None)
+    full: bool = False
+    bids: PairedLevels = field(name="b", default_factory=list)
+    asks: PairedLevels = field(name="a", default_factory=list)
+
+
+class BookChange(Struct, gc=False):
+    """`futures.order_book_update`: levels changed by the updates `first_id` to `last_id`, or, if `full`, all that there are."""
+
+    symbol: str = field(name="s")
+    time: Millis = field(name="t")
+    last_id: SequenceId = field(name="u")
+    first_id: SequenceId | None = field(name="U", default=None)
+    full: bool = False
+    bids: PricedLevels = field(name="b", default_factory=list)
+    asks: PricedLevels = field(name="a", default_factory=list)
+
+
+class BookAnswer(Struct, gc=False):
+    """`GET /order_book` with its id; `update` is when the book last changed, in seconds."""
+
+    id: SequenceId
+    update: Moment
+    bids: PricedLevels
+    asks: PricedLevels
+
+
+class BookTicker(Struct, gc=False):
+    """`futures.book_ticker`: best bid and ask in real time; a side without orders has an empty price."""
+
+    symbol: str = field(name="s")
+    time: Millis = field(name="t")
+    bid: str = field(name="b")
+    bid_size: Raw = field(name="B")
+    ask: str = field(name="a")
+    ask_size: Raw = field(name="A")
+
+
+class TradeRow(Struct, gc=False):
+    """`futures.trades`: a trade; the taker buys if the size is above zero."""
+
+    symbol: str = field(name="contract")
+    id: int | str
+    price: str
+    size: Raw
+    time_ms: Moment = field(name="create_time_ms")
+    is_internal: bool = False
+    """Taken over by the insurance fund or deleveraged, apart from the order book and perhaps far from its prices."""
+
+
+class TickerRow(Struct, gc=False):
+    """`futures.tickers`, and `GET /tickers`, which has best bid and ask besides."""
+
+    symbol: str = field(name="contract")
+    mark_price: str | None = None
+    index_price: str | None = None
+    funding_rate: str | None = None
+    funding_rate_indicative: str | None = None
+    total_size: Raw = Raw()
+    """Open interest, in contracts."""
+    last: str | None = None
+    highest_bid: str | None = None
+    highest_size: Raw = Raw()
+    lowest_ask: str | None = None
+    lowest_size: Raw = Raw()
+
+
+class CandleRow(Struct, gc=False):
+    """A row of `futures.candlesticks`, whose name says length and contract, and of `GET /candlesticks`, which has none."""
+
+    time: Moment = field(name="t")
+    open: str = field(name="o")
+    high: str = field(name="h")
+    low: str = field(name="l")
+    close: str = field(name="c")
+    volume: Raw = field(name="v")
+    name: str = field(name="n", default="")
+    closed: bool | None = field(name="w", default=None)
+
+    @property
+    def symbol(self) -> str:
+        """Name of the contract, behind the length."""
+        return self.name.partition("_")[2]
+
+
+class PaidRow(Struct, gc=False):
+    """A row of `GET /funding_rate`: when it was paid, in seconds, and the rate."""
+
+    time: Moment = field(name="t")
+    rate: str = field(name="r")
+
+
+class LiquidationRow(Struct, gc=False):
+    """`futures.public_liquidates`: an order that liquidates; it buys if the size is above zero.
+
+    Its time is in milliseconds; until 2026-08 `time` was in seconds.
+    """
+
+    symbol: str = field(name="contract")
+    price: Raw
+    size: Raw
+    time_ms: Moment | None = None
+    time: Moment | None = None
+
+
+class ContractRow(Struct, gc=False):
+    """A contract of `GET /contracts`."""
+
+    symbol: str = field(name="name")
+    type: str
+    quanto_multiplier: str
+    order_price_round: str
+    order_size_min: Raw
+    status: str = "trading"
+    in_delisting: bool = False
+    mark_price: str | None = None
+    index_price: str | None = None
+    funding_rate: str | None = None
+    funding_rate_indicative: str | None = None
+    funding_next_apply: Moment | None = None
+    """In seconds."""
+    position_size: Raw = Raw()
+    """Open interest, in contracts."""

@@ -1,0 +1,191 @@
+"""What OKX v5 sends, as typed records of the fields we need; all others, old and new, are skipped.
+
+Source: www.okx.com/docs-v5/en (order book trading and public data, WebSocket and REST), read 2026-11. Streams and REST answers have
+the same rows. All numbers and times are text, but `seqId` and `prevSeqId`; what there is not is an empty text. `checksum` is left
+alone: it is always 0 since 2026-06-23 (okx.com/help/okx-order-book-channels-checksum-field-deprecation).
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Final, Literal
+
+from msgspec import Meta, Raw, Struct, field
+
+from perps_actors.market.texts import Level
+from perps_actors.venues.toolkit.fields import SequenceId
+
+INTERVALS: Final = {
+    60: "1m",
+    180: "3m",
+    300: "5m",
+    900: "15m",
+    1_800: "30m",
+    3_600: "1H",
+    7_200: "2H",
+    14_400: "4H",
+    21_600: "6Hutc",
+    43_200: "12Hutc",
+    86_400: "1Dutc",
+}
+"""Lengths of candles in seconds, and their names. Without `utc` the longer ones begin by the clock of Hong Kong."""
+
+SECONDS: Final = {name: seconds for seconds, name in INTERVALS.items()} | {
+    "6H": 21_600,
+    "12H": 43_200,
+    "1D": 86_400,
+}
+"""Those of Hong Kong are read, too, and never asked for."""
+
+
+class Arg(Struct, gc=False):
+    """The channel that a push belongs to."""
+
+    channel: str
+    symbol: str = field(name="instId", default="")
+
+
+class Frame(Struct, gc=False):
+    """Any frame: a push has `arg` and `data`, an answer to a request or a notice has `event`."""
+
+    arg: Arg | None = None
+    action: str | None = None
+    data: list[Raw] | None = None
+    event: str | None = None
+
+
+class CountedLevel(Level, frozen=True, forbid_unknown_fields=False):
+    """A level; behind its size stand numbers of orders."""
+
+
+CountedLevels = Annotated[list[CountedLevel], Meta(max_length=5_000)]
+
+
+class BookRecord(Struct, gc=False):
+    """`books`, and `GET /api/v5/market/books`: the whole book or its changes. Before 2022-09 there were no sequence numbers."""
+
+    bids: CountedLevels
+    asks: CountedLevels
+    time: str = field(name="ts")
+    sequence: SequenceId | None = field(name="seqId", default=None)
+    previous: SequenceId | None = field(name="prevSeqId", default=None)
+
+
+class TickerRow(Struct, gc=False):
+    """`tickers`, and `GET /api/v5/market/tickers`."""
+
+    symbol: str = field(name="instId")
+    time: str = field(name="ts")
+    bid: str | None = field(name="bidPx", default=None)
+    bid_size: str | None = field(name="bidSz", default=None)
+    ask: str | None = field(name="askPx", default=None)
+    ask_size: str | None = field(name="askSz", default=None)
+    last: str | None = None
+
+
+class TradeRow(Struct, gc=False):
+    """`trades`: fills of one taker order at one price; `side` is the taker's."""
+
+    symbol: str = field(name="instId")
+    time: str = field(name="ts")
+    side: Literal["buy", "sell"]
+    price: str = field(name="px")
+    amount: str = field(name="sz")
+    trade_id: str = field(name="tradeId")
+
+
+class MarkRow(Struct, gc=False):
+    """`mark-price`, and `GET /api/v5/public/mark-price`."""
+
+    symbol: str = field(name="instId")
+    time: str = field(name="ts")
+    mark: str = field(name="markPx")
+
+
+class IndexRow(Struct, gc=False):
+    """`index-tickers`; its symbol is an index's (`BTC-USD`), which several instruments may have."""
+
+    symbol: str = field(name="instId")
+    time: str = field(name="ts")
+    index: str = field(name="idxPx")
+
+
+class FundingRow(Struct, gc=False):
+    """`funding-rate`, and `GET /api/v5/public/funding-rate`: the next settlement is `fundingTime`, the one after `nextFundingTime`."""
+
+    symbol: str = field(name="instId")
+    rate: str = field(name="fundingRate")
+    predicted: str | None = field(name="nextFundingRate", default=None)
+    next_time: str | None = field(name="fundingTime", default=None)
+    time: str | None = field(name="ts", default=None)
+
+
+class OpenInterestRow(Struct, gc=False):
+    """`open-interest`, and `GET /api/v5/public/open-interest`: in contracts."""
+
+    symbol: str = field(name="instId")
+    time: str = field(name="ts")
+    open_interest: str = field(name="oi")
+
+
+class CandleRow(Struct, gc=False, array_like=True):
+    """`candle<interval>`, and a row of `GET /api/v5/market/history-candles`: the volume is in contracts."""
+
+    time: str
+    open: str
+    high: str
+    low: str
+    close: str
+    volume: str
+    volume_base: str
+    volume_quote: str
+    confirm: Literal["0", "1"]
+    """1: the interval is over."""
+
+
+class PaidRow(Struct, gc=False):
+    """A row of `GET /api/v5/public/funding-rate-history`: `realizedRate` is what was settled, the other what was forecast."""
+
+    symbol: str = field(name="instId")
+    time: str = field(name="fundingTime")
+    rate: str = field(name="fundingRate")
+    realized: str = field(name="realizedRate", default="")
+
+
+class LiquidationDetail(Struct, gc=False):
+    """One liquidation: `side` is the liquidating order's, `price` the one at which it was taken over."""
+
+    time: str = field(name="ts")
+    side: Literal["buy", "sell"]
+    price: str = field(name="bkPx")
+    amount: str = field(name="sz")
+
+
+class LiquidationRow(Struct, gc=False):
+    """`liquidation-orders`: some liquidations of an instrument."""
+
+    symbol: str = field(name="instId")
+    details: Annotated[list[LiquidationDetail], Meta(max_length=1_000)]
+
+
+class Answer(Struct, gc=False):
+    """Any REST answer; refusals have another `code` than 0, no data and status 200."""
+
+    code: str
+    message: str = field(name="msg", default="")
+    data: list[Raw] = field(default_factory=list)
+
+
+class InstrumentRow(Struct, gc=False, rename="camel"):
+    """A row of `GET /api/v5/public/instruments`."""
+
+    symbol: str = field(name="instId")
+    inst_type: Literal["SWAP", "FUTURES"]
+    contract_type: Literal["linear", "inverse"] = field(name="ctType")
+    contract_value: str = field(name="ctVal")
+    underlying: str = field(name="uly")
+    tick: str = field(name="tickSz")
+    lot: str = field(name="lotSz")
+    margin: str = field(name="settleCcy")
+    state: str
+    multiplier: str = field(name="ctMult", default="1")
+    expiry: str = field(name="expTime", default="")

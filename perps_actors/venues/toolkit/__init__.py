@@ -1,0 +1,1 @@
+"""Code that venue adapters share: books, per-symbol state, subscriptions, fields, REST answers."""

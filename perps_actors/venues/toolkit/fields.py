@@ -1,0 +1,282 @@
+"""Types and readings of fields that messages of several venues share."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Annotated, Any, Final, TypeVar
+
+from msgspec import Meta, Raw, Struct
+from msgspec.structs import replace
+
+from perps_actors.errors import MarketError, VenueError
+from perps_actors.market import plain
+from perps_actors.market.book import MAX_LEVELS
+from perps_actors.market.events import Earlier, Funding, Touch, VenueMark
+from perps_actors.market.instrument import InstrumentId
+from perps_actors.market.numbers import DecimalText, decimal_text, is_zero, positive
+from perps_actors.market.plain import is_above_zero, is_touch, spelled
+from perps_actors.market.texts import Level
+from perps_actors.venues.contract import InvalidInput
+
+# merged docstring:
+# """Numbers of JSON as the venue spelled them, taken as text: a float in between would change them."""
+# merged docstring:
+# """Moments that a venue spells as dates of ISO 8601, in nanoseconds since 1970."""
+# merged docstring:
+# """Best bid and ask where a venue may send a side that is empty, or no sizes, or one of an earlier message."""
+# merged docstring:
+# """Messages that carry changed fields only: what they left alone keeps its earlier value, and its earlier time."""
+
+Millis = Annotated[int, Meta(ge=0, le=9_223_372_036_854)]
+"""Milliseconds since 1970 that fit 64 bits as nanoseconds."""
+
+
+class NumberLevel(Struct, array_like=True, forbid_unknown_fields=True, gc=False):
+    """Price and size of a level as JSON numbers."""
+
+    price: Raw
+    size: Raw
+
+
+NumberLevels = Annotated[list[NumberLevel], Meta(max_length=MAX_LEVELS)]
+"""Levels of one side as JSON numbers."""
+
+SequenceId = Annotated[int, Meta(ge=-1, le=2**63 - 1)]
+"""A venue's number of an update."""
+
+Levels = Annotated[list[Level], Meta(max_length=5_000)]
+"""Levels of one side, ahead of their check."""
+
+NS_PER_MS: Final = 1_000_000
+NS_PER_S: Final = 1_000_000_000
+
+_LAST_MS: Final = 9_223_372_036_854
+
+
+def price_if_any(text: str | None) -> DecimalText | None:
+    """Return a price or size above zero; None where there is none: the field is absent, empty or zero.
+
+    Raises:
+        MarketError: anything else that is no number above zero.
+    """
+    return positive(text) if text and text.strip("0.") else None
+
+
+def rate_if_any(text: str | None) -> DecimalText | None:
+    """Return a number; None where the field is absent or empty.
+
+    Raises:
+        MarketError: anything else that is no number.
+    """
+    return decimal_text(text) if text else None
+
+
+def amount(text: str) -> DecimalText:
+    """Return a number of zero or more.
+
+    Raises:
+        MarketError: no number, or below zero.
+    """
+    return positive(text) if text.startswith("-") else decimal_text(text)
+
+
+def ns_if_any(millis: str | None) -> int | None:
+    """Return milliseconds in text as nanoseconds; None where the field is absent, empty or zero.
+
+    Raises:
+        VenueError: anything else that is no time.
+    """
+    if not millis:
+        return None
+    if millis.isascii() and millis.isdigit() and len(millis) <= 19 and int(millis) <= _LAST_MS:
+        return int(millis) * NS_PER_MS or None
+    msg = f"Expected milliseconds since 1970, was {millis[:40]!r}"
+    raise VenueError(msg)
+
+
+def ns_of(millis: str) -> int:
+    """Return milliseconds in text as nanoseconds.
+
+    Raises:
+        VenueError: no time, or none after 1970.
+    """
+    time_ns = ns_if_any(millis)
+    if time_ns is None:
+        msg = f"Expected milliseconds since 1970, was {millis[:40]!r}"
+        raise VenueError(msg)
+    return time_ns
+
+
+JsonNumber = Any
+"""A JSON number as spelled, in a record whose decoder has the `float_hook` str: text, or an integer, which has but one spelling."""
+
+_NULL: Final = "null"
+_MAX_LENGTH: Final = 60
+
+
+def text_of(raw: Raw) -> DecimalText | None:
+    """Return the text of a JSON number or of a string that may hold one, ahead of its check; None where it is absent or null.
+
+    Raises:
+        MarketError: longer than any number that is taken.
+    """
+    text = str(raw, "utf-8", "replace")
+    if not text or text == _NULL:
+        return None
+    if len(text) > _MAX_LENGTH:
+        msg = f"Expected a number, was {text[:_MAX_LENGTH]!r}"
+        raise MarketError(msg)
+    return DecimalText(text[1:-1] if text[0] == '"' else text)
+
+
+def spelled_if_any(number: Raw) -> DecimalText | None:
+    """Return a JSON number as spelled, ahead of its check; None where the field was not sent or is null."""
+    text = spelled(number)
+    return text if text and text != _NULL else None
+
+
+def numbers_of(*numbers: Raw) -> list[DecimalText | None]:
+    """Return numbers; None for a field that was not sent or is null.
+
+    Raises:
+        MarketError: anything else that is no number within the limits.
+    """
+    texts = plain.numbers_of(*numbers)
+    return texts if texts is not None else [number_of(number) for number in numbers]
+
+
+def number_of(number: Raw) -> DecimalText | None:
+    """Return a number; None where the field was not sent or is null.
+
+    Raises:
+        MarketError: anything else that is no number within the limits.
+    """
+    text = spelled_if_any(number)
+    return decimal_text(text) if text is not None else None
+
+
+def positive_of(number: Raw) -> DecimalText | None:
+    """Return a number above zero; None where the field was not sent or is null.
+
+    Raises:
+        MarketError: anything else that is no number above zero.
+    """
+    text = spelled_if_any(number)
+    return positive(text) if text is not None else None
+
+
+def amount_of(number: Raw) -> DecimalText | None:
+    """Return a number of zero or more; None where the field was not sent or is null.
+
+    Raises:
+        MarketError: anything else that is no number, or one below zero.
+    """
+    text = number_of(number)
+    return positive(text) if text is not None and text.startswith("-") else text
+
+
+Moment = Annotated[datetime, Meta(tz=True)]
+"""A date with its offset from UTC."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_LAST = 2**63 - 1
+
+
+def nanoseconds(moment: datetime) -> int:
+    """Return a moment as nanoseconds since 1970.
+
+    Raises:
+        VenueError: before 1970, or beyond what 64 bits hold (the year 2262).
+    """
+    time_ns = (moment - _EPOCH) // _MICROSECOND * 1_000
+    if 0 <= time_ns <= _LAST:
+        return time_ns
+    msg = f"Expected a moment between 1970 and 2262, was {moment}"
+    raise VenueError(msg)
+
+
+EMPTY: Final = DecimalText("0")
+"""Size of a side on which there is no order."""
+
+Quote = tuple[DecimalText | None, DecimalText | None]
+"""Price and size of a side as sent, unchecked; None: not sent. A price of zero says that the side is empty."""
+
+
+def touch_of(
+    instrument: InstrumentId,
+    bid: Quote,
+    ask: Quote,
+    last: DecimalText | None,
+    *,
+    venue_time_ns: int | None,
+    received_ns: int,
+) -> Touch:
+    """Return the touch in what a ticker says of both sides; an empty side has no price and a size of zero.
+
+    Raises:
+        MarketError: a price or size that is no number, or crossed or locked (an exchange matches these).
+    """
+    (bid_price, bid_size), (ask_price, ask_size) = bid, ask
+    if not is_touch(bid_price, bid_size, ask_price, ask_size):
+        (bid_price, bid_size), (ask_price, ask_size) = _side(bid), _side(ask)
+        if (
+            bid_price is not None
+            and ask_price is not None
+            and Decimal(bid_price) >= Decimal(ask_price)
+        ):
+            msg = f"Expected a bid below the ask, was bid {bid_price} and ask {ask_price}"
+            raise MarketError(msg)
+    if last is not None and not is_above_zero(last):
+        last = None if is_zero(last) else positive(last)
+    return Touch(
+        instrument, bid_price, bid_size, ask_price, ask_size, last, venue_time_ns, received_ns
+    )
+
+
+def uncrossed(touch: Touch) -> Touch | InvalidInput:
+    """Return a touch of which a side may be of an earlier message, or a complaint where its bid is not below its ask."""
+    bid, ask = touch.bid, touch.ask
+    if (
+        bid is None
+        or ask is None
+        or is_touch(bid, touch.bid_size, ask, touch.ask_size)
+        or Decimal(bid) < Decimal(ask)
+    ):
+        return touch
+    return InvalidInput(
+        f"Expected a bid below the ask, was bid {bid} and ask {ask}", touch.instrument.symbol
+    )
+
+
+def _side(quote: Quote) -> Quote:
+    price, size = quote
+    if price is None:
+        return None, None
+    if is_zero(price):
+        return None, EMPTY
+    return positive(price), None if size is None else positive(size)
+
+
+Said = TypeVar("Said", Touch, VenueMark, Funding)
+
+
+def completed(said: Said, before: Said | None, left_alone: Collection[str]) -> Said:
+    """Return `said` with the fields that its message left alone as they were `before`, each marked with its time of then.
+
+    Args:
+        said: what the message carried; None in the other fields.
+        before: the event completed last, None if there is none.
+        left_alone: names of the fields that the message did not carry, which is not the same as fields it said to be empty.
+    """
+    if before is None or not left_alone:
+        return said
+    of_then = {field.field: field for field in before.earlier}
+    values = {name: value for name in left_alone if (value := getattr(before, name)) is not None}
+    earlier = tuple(
+        of_then.get(name) or Earlier(name, before.venue_time_ns, before.received_ns)
+        for name in values
+    )
+    return replace(said, earlier=earlier, **values)
