@@ -20,11 +20,13 @@ from perps_actors.testing import (
     HarmfulRuntime,
     InjectedCrash,
     Probe,
+    SimulatedNetwork,
     SimulatedRuntime,
     SimulatedVenue,
     WireFault,
 )
 from perps_actors.transport.wire import ConnectionPlan, HttpRequest
+from perps_actors.venues.registry import venue as venue_named
 
 STREAMS = "btcusdt@depth@100ms/btcusdt@bookTicker"
 PLAN = ConnectionPlan(
@@ -299,6 +301,44 @@ def test_a_whole_system_on_it_makes_true_marks_of_every_source(name) -> None:
         assert not any(
             simulated.truth.has(type(mark)(*(mark.instrument, mark.mark * 2, *list(_rest(mark)))))
             for mark in marks
+        )
+
+
+# --- several venues in one network
+
+
+def test_each_connection_and_request_reaches_the_venue_that_owns_its_host() -> None:
+    runtime = SimulatedRuntime()
+    binance = SimulatedVenue(runtime, ("BTCUSDT",), seed=1)
+    bybit = SimulatedVenue(runtime, ("BTCUSDT",), seed=2, venue="bybit")
+    network, told = SimulatedNetwork(binance, bybit), {}
+    for simulated in network.venues:
+        known = venue_named(simulated.name)
+        listener, answers = told.setdefault(simulated.name, (Listener(), []))
+        network.open(known.stream(known.endpoints).plan(["BTCUSDT"])[0], listener)
+        (request,) = known.rest(known.endpoints).quotes(["BTCUSDT"])
+        network.request(request, answers.append)
+    runtime.advance(2)
+    for simulated in network.venues:
+        listener, answers = told[simulated.name]
+        assert listener.news == ["opened"]
+        assert [answer.status for answer in answers] == [200]
+        assert len(simulated.links) == len(simulated.requests) == 1
+    network.close(1.0)
+    assert [listener.news[-1] for listener, _ in told.values()] == [("closed", False)] * 2
+
+
+def test_a_url_of_no_simulated_venue_is_an_error_that_names_it() -> None:
+    network = SimulatedNetwork(SimulatedVenue(SimulatedRuntime(), ("BTCUSDT",)))
+    with pytest.raises(LookupError, match="wss://venue/public.*expected fstream.binance.com"):
+        network.open(PLAN, Listener())
+
+
+def test_two_simulated_venues_with_one_address_are_refused() -> None:
+    runtime = SimulatedRuntime()
+    with pytest.raises(ValueError, match="binance_futures already has the address"):
+        SimulatedNetwork(
+            SimulatedVenue(runtime, ("BTCUSDT",)), SimulatedVenue(runtime, ("ETHUSDT",))
         )
 
 

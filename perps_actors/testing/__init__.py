@@ -10,7 +10,7 @@ from perps_actors.kernel.clock import ManualClock
 from perps_actors.kernel.simulated import SimulatedRuntime
 from perps_actors.testing.fakes import FakeNetwork, Probe
 from perps_actors.testing.harm import Harm, HarmfulRuntime, InjectedCrash, Moment
-from perps_actors.testing.venue import SimulatedVenue
+from perps_actors.testing.venue import SimulatedNetwork, SimulatedVenue
 from perps_actors.testing.weather import FaultKind, WireFault
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "ManualClock",
     "Moment",
     "Probe",
+    "SimulatedNetwork",
     "SimulatedRuntime",
     "SimulatedVenue",
 ]

@@ -30,6 +30,8 @@ from perps_actors.transport.wire import (
     StreamListener,
     failed,
 )
+from perps_actors.venues.contract import Endpoints
+from perps_actors.venues.registry import venue as venue_named
 
 NS_PER_MS = 1_000_000
 
@@ -71,18 +73,28 @@ class Truth:
 
 
 class SimulatedVenue:
-    """A `Network` to one venue whose market moves by itself, in the virtual time of a simulated runtime.
+    """A `Network` to one venue with a synthetic market, in the virtual time of a simulated runtime.
 
-    Connections are opened after a while, frames travel for a few milliseconds and arrive one or several a read, requests are
-    answered after a drawn delay. Equal seeds give equal markets, delays and faults. `truth` is what the market really was.
+    A connection opens after a random delay. Frames travel for a few milliseconds and arrive
+    alone or several in one read. Requests are answered after a random delay. Equal seeds give
+    equal markets, delays and faults. It answers requests to any address; to serve several
+    venues, combine them in a `SimulatedNetwork`.
+
+    Attributes:
+        name: name of the venue.
+        endpoints: addresses by which a `SimulatedNetwork` finds the venue.
+        truth: prices that the market really had.
+        links: open connections.
+        requests: every request that was ever made.
 
     Args:
-        runtime: whose time it lives in.
-        symbols: what is listed.
-        seed: of market, delays and faults.
-        faults: what goes wrong, in seconds from now.
+        runtime: the runtime whose clock the venue uses.
+        symbols: listed instruments.
+        seed: seed of market, delays and faults.
+        faults: planned faults; their times count from now.
         step_s: seconds between two moves of the market.
-        venue: whose format it speaks.
+        venue: name of the venue whose wire format is served.
+        endpoints: addresses of the venue; None: its live addresses.
     """
 
     def __init__(
@@ -94,11 +106,13 @@ class SimulatedVenue:
         faults: Sequence[WireFault] = (),
         step_s: float = STEP_S,
         venue: str = "binance_futures",
+        endpoints: Endpoints | None = None,
     ) -> None:
+        self.name = venue
+        self.endpoints = endpoints if endpoints is not None else venue_named(venue).endpoints
         self.truth = Truth()
         self.links: list[Pipe] = []
         self.requests: list[HttpRequest] = []
-        """Every request that was ever made."""
         self._runtime = runtime
         self._side = side_of(venue)
         self._random = Random(seed)  # noqa: S311 - a market, not a secret
@@ -238,3 +252,51 @@ class SimulatedVenue:
         # Whoever asked may have been replaced; the venue goes on.
         with suppress(Fenced):
             listener(answer)
+
+
+class SimulatedNetwork:
+    """A `Network` to several simulated venues, chosen by the host of a URL.
+
+    Attributes:
+        venues: the venues, in the order in which they were given.
+
+    Raises:
+        ValueError: two venues share a host.
+    """
+
+    def __init__(self, *venues: SimulatedVenue) -> None:
+        self.venues = venues
+        self._venue_at: dict[str, SimulatedVenue] = {}
+        for venue in venues:
+            for url in {venue.endpoints.stream, venue.endpoints.rest}:
+                owner = self._venue_at.setdefault(urlsplit(url).netloc, venue)
+                if owner is not venue:
+                    msg = f"{venue.name}: {owner.name} already has the address {url}"
+                    raise ValueError(msg)
+
+    def open(self, plan: ConnectionPlan, listener: StreamListener) -> Pipe:
+        """Start to open a connection to the venue in its URL.
+
+        Raises:
+            LookupError: no venue has that host.
+        """
+        return self._venue(plan.url).open(plan, listener)
+
+    def request(self, request: HttpRequest, listener: AnswerListener) -> None:
+        """Send a request to the venue in its URL.
+
+        Raises:
+            LookupError: no venue has that host.
+        """
+        self._venue(request.url).request(request, listener)
+
+    def close(self, deadline_s: float) -> int:
+        """End every connection and request of all venues."""
+        return sum(venue.close(deadline_s) for venue in self.venues)
+
+    def _venue(self, url: str) -> SimulatedVenue:
+        venue = self._venue_at.get(urlsplit(url).netloc)
+        if venue is None:
+            msg = f"{url}: no simulated venue has this host, expected {', '.join(self._venue_at)}"
+            raise LookupError(msg)
+        return venue

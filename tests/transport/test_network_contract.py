@@ -9,7 +9,7 @@ import pytest
 from perps_actors.errors import Fenced
 from perps_actors.kernel.clock import ManualClock, SystemClock
 from perps_actors.kernel.simulated import SimulatedRuntime
-from perps_actors.testing import FakeNetwork, WireFault, SimulatedVenue
+from perps_actors.testing import FakeNetwork, SimulatedVenue, WireFault
 from perps_actors.transport.broker import BrokerNetwork
 from perps_actors.transport.wire import ConnectionPlan, HttpRequest
 from perps_actors.venues.binance_futures.rest import BinanceFuturesRest
