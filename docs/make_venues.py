@@ -127,7 +127,9 @@ def _channels(known: Venue) -> str:
     for plan in stream.plan([EXAMPLES[known.name]]):
         lines.append(f"{plan.name}: {plan.url}")
         lines += [
-            f"  {frame.text}" for frame in stream.opened(plan.name) if isinstance(frame, SendFrame)
+            f"  {frame.text}"
+            for frame in stream.opened(plan.name, 0)
+            if isinstance(frame, SendFrame)
         ]
     return "".join(f"{line}\n" for line in lines)
 

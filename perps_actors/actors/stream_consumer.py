@@ -190,7 +190,7 @@ class StreamConsumer(Actor):
             case ConnectionOpened(connection):
                 self._lines.opened(line, now_ns)
                 self._findings.heard(line, now_ns)
-                self._take(self._streams.adapter.opened(connection), now_ns)
+                self._take(self._streams.adapter.opened(connection, self._clock.time_ns()), now_ns)
             case ConnectionClosed(connection, _, reason, error):
                 if error:
                     self._streams.maker.fail_all(line.plan.symbols, line.plan.sources, reason)

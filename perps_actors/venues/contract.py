@@ -90,8 +90,8 @@ class StreamAdapter(Protocol):
     def amend(self, before: ConnectionPlan, after: ConnectionPlan) -> tuple[str, ...] | None:
         """Return the frames that make an open connection of one plan one of another plan; None when it has to be opened anew."""
 
-    def opened(self, connection: str) -> Sequence[Outcome]:
-        """A connection was opened."""
+    def opened(self, connection: str, received_ns: int) -> Sequence[Outcome]:
+        """Return what to send on a connection whose handshake is done, and other outcomes."""
 
     def closed(self, connection: str, received_ns: int) -> Sequence[Outcome]:
         """A connection ended: books it fed are withdrawn."""

@@ -371,4 +371,4 @@ def test_symbols_that_nobody_planned_are_bounded():
 
 
 def test_opening_a_connection_sends_nothing_because_its_address_subscribes():
-    assert list(BinanceFuturesStream().opened("public-0")) == []
+    assert list(BinanceFuturesStream().opened("public-0", 1)) == []

@@ -359,15 +359,15 @@ def test_a_plan_is_subscribed_in_requests_of_fifty_topics_and_kept_alive():
         ("XBTUSD", "ETHUSD"),
     )
     assert (plan.sources, plan.keep_alive) == (("book", "touch", "trades"), ("ping", 5.0))
-    (request,) = adapter.opened("realtime-0")
+    (request,) = adapter.opened("realtime-0", 1)
     tables = ["orderBookL2", "quote", "trade", "instrument", "liquidation"]
     assert json.loads(request.text) == {
         "op": "subscribe",
         "args": [f"{t}:{s}" for s in ("XBTUSD", "ETHUSD") for t in tables],
     }
-    assert list(adapter.opened("realtime-1")) == []
+    assert list(adapter.opened("realtime-1", 1)) == []
     plans = adapter.plan([f"S{n}" for n in range(250)])
-    requests = [frame for plan in plans for frame in adapter.opened(plan.name)]
+    requests = [frame for plan in plans for frame in adapter.opened(plan.name, 1)]
     topics = [topic for request in requests for topic in json.loads(request.text)["args"]]
     assert (len(plans), len(topics), len(set(topics))) == (3, 1_250, 1_250)
     assert max(len(json.loads(request.text)["args"]) for request in requests) == 50

@@ -233,7 +233,7 @@ def test_a_plan_has_a_connection_for_each_category_with_the_venues_ping():
 def test_an_opened_connection_subscribes_its_topics():
     adapter = BybitStream()
     adapter.plan(["BTCUSDT"])
-    assert adapter.opened("linear-0") == [
+    assert adapter.opened("linear-0", 1) == [
         SendFrame(
             "linear-0",
             '{"op":"subscribe","args":["orderbook.50.BTCUSDT","tickers.BTCUSDT","publicTrade.BTCUSDT","allLiquidation.BTCUSDT"]}',
@@ -247,7 +247,9 @@ def test_no_connection_names_more_topics_than_the_venue_takes():
     assert [len(plan.symbols) for plan in plans] == [80, 80, 40]
     for plan in plans:
         args = [
-            topic for sent in adapter.opened(plan.name) for topic in json.loads(sent.text)["args"]
+            topic
+            for sent in adapter.opened(plan.name, 1)
+            for topic in json.loads(sent.text)["args"]
         ]
         assert len(json.dumps(args)) <= 21_000
         assert len(args) == 4 * len(plan.symbols)
@@ -272,7 +274,7 @@ def test_only_the_wanted_channels_are_subscribed_at_the_given_address():
     )
     (plan,) = adapter.plan(["BTCUSDT"])
     assert (plan.url, plan.sources) == ("ws://127.0.0.1:9/v5/public/linear", ("touch",))
-    assert adapter.opened("linear-0")[0].text == '{"op":"subscribe","args":["tickers.BTCUSDT"]}'
+    assert adapter.opened("linear-0", 1)[0].text == '{"op":"subscribe","args":["tickers.BTCUSDT"]}'
     with pytest.raises(SettingsError, match="books"):
         BybitStream(channels=frozenset({"books"}))
 

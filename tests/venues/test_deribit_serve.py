@@ -158,7 +158,7 @@ def test_what_the_adapter_sends_is_answered_without_a_complaint() -> None:
     adapter, session = DeribitStream(), DeribitSession("/ws/api/v2")
     (plan,) = adapter.plan(["BTC-PERPETUAL"])
     answers = [
-        answer for frame in adapter.opened(plan.name) for answer in session.receive(frame.text)
+        answer for frame in adapter.opened(plan.name, 1) for answer in session.receive(frame.text)
     ]
     answers += session.receive(plan.keep_alive[0])
     assert [

@@ -211,7 +211,7 @@ def test_a_refusal_is_a_complaint_in_the_venues_words():
 def test_channels_that_the_venue_left_out_of_its_answer_are_complained_of():
     adapter = DeribitStream()
     adapter.plan([SYMBOL, "NOPE-PERPETUAL"])
-    subscribe = json.loads(adapter.opened("public-0")[-1].text)
+    subscribe = json.loads(adapter.opened("public-0", 1)[-1].text)
     granted = [channel for channel in subscribe["params"]["channels"] if "NOPE" not in channel]
     frame = json.dumps({"jsonrpc": "2.0", "id": subscribe["id"], "result": granted}).encode()
     (invalid_input,) = adapter.frame("public-0", frame, 1)
@@ -255,7 +255,7 @@ def test_every_channel_is_subscribed_once_in_requests_of_at_most_a_hundred(count
     assert max(len(plan.symbols) for plan in plans) <= 100
     asked = []
     for plan in plans:
-        heartbeat, *requests = [json.loads(frame.text) for frame in adapter.opened(plan.name)]
+        heartbeat, *requests = [json.loads(frame.text) for frame in adapter.opened(plan.name, 1)]
         assert heartbeat["method"] == "public/set_heartbeat"
         assert heartbeat["params"]["interval"] >= 10
         assert {request["method"] for request in requests} == {"public/subscribe"}
@@ -322,7 +322,7 @@ def test_any_bytes_are_answered_without_an_exception(data):
 def test_a_connection_opened_again_subscribes_everything_again():
     adapter = DeribitStream()
     adapter.plan([SYMBOL])
-    first = [json.loads(frame.text)["params"] for frame in adapter.opened("public-0")]
+    first = [json.loads(frame.text)["params"] for frame in adapter.opened("public-0", 1)]
     adapter.closed("public-0", 1)
-    assert [json.loads(frame.text)["params"] for frame in adapter.opened("public-0")] == first
+    assert [json.loads(frame.text)["params"] for frame in adapter.opened("public-0", 1)] == first
     assert list(adapter.answer(None, 200, b"", 1)) == []

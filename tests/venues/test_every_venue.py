@@ -81,7 +81,7 @@ def test_a_plan_carries_every_symbol_on_encrypted_connections_of_different_names
 def test_what_is_sent_on_a_connection_is_text_for_that_connection(known) -> None:
     adapter, plans = adapter_of(known, SYMBOLS[known.name])
     for plan in plans:
-        for outcome in adapter.opened(plan.name):
+        for outcome in adapter.opened(plan.name, 1):
             assert isinstance(outcome, SendFrame)
             assert outcome.connection == plan.name
             assert json.loads(outcome.text)

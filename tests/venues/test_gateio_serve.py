@@ -56,7 +56,7 @@ def asked(
 def test_a_client_gets_what_its_adapter_subscribes_and_no_longer_what_it_ends() -> None:
     session, adapter = GateioSession("/v4/ws/usdt"), GateioFuturesStream()
     (plan,) = adapter.plan(["BTC_USDT", "ETH_USDT"])
-    for frame in adapter.opened(plan.name):
+    for frame in adapter.opened(plan.name, 1):
         (answer,) = session.receive(frame.text)
         assert json.loads(answer)["result"] == {"status": "success"}
         assert list(adapter.frame(plan.name, answer.encode(), AT)) == []

@@ -279,7 +279,7 @@ def test_a_message_with_any_field_replaced_is_read_or_refused_and_the_next_full_
 
 
 def requests(adapter, connection):
-    return [json.loads(frame.text) for frame in adapter.opened(connection)]
+    return [json.loads(frame.text) for frame in adapter.opened(connection, 1)]
 
 
 def test_a_plan_is_subscribed_one_channel_a_request_and_kept_alive():

@@ -354,7 +354,7 @@ def _asked(adapter, plans):
     return [
         text
         for plan in plans
-        for text in (plan.url, *(frame.text for frame in adapter.opened(plan.name)))
+        for text in (plan.url, *(frame.text for frame in adapter.opened(plan.name, 1)))
     ]
 
 

@@ -318,7 +318,7 @@ def test_what_the_adapter_subscribes_is_what_is_sent(instrument: InstrumentId) -
         session = HtxSession(plan.url.removeprefix("wss://api.hbdm.com"))
         answers = [
             json.loads(answer)
-            for sent in adapter.opened(plan.name)
+            for sent in adapter.opened(plan.name, 1)
             for answer in session.receive(sent.text)
         ]
         assert not any(map(refused, answers))

@@ -317,7 +317,7 @@ def test_each_family_has_its_own_streams_with_at_most_forty_topics():
 def test_what_is_subscribed_is_one_topic_a_frame_and_the_book_incrementally():
     adapter = HtxSwapStream()
     names = [plan.name for plan in adapter.plan(["BTC-USDT"])]
-    assert [json.loads(frame.text) for name in names for frame in adapter.opened(name)] == [
+    assert [json.loads(frame.text) for name in names for frame in adapter.opened(name, 1)] == [
         {"sub": "market.BTC-USDT.depth.size_150.high_freq", "data_type": "incremental"},
         {"sub": "market.BTC-USDT.bbo"},
         {"sub": "market.BTC-USDT.trade.detail"},

@@ -157,7 +157,7 @@ def test_what_the_adapter_sends_is_acknowledged_without_a_complaint() -> None:
     adapter, session = KrakenFuturesStream(), KrakenFuturesSession("/ws/v1")
     (plan,) = adapter.plan(["PF_XBTUSD"])
     answers = [
-        answer for frame in adapter.opened(plan.name) for answer in session.receive(frame.text)
+        answer for frame in adapter.opened(plan.name, 1) for answer in session.receive(frame.text)
     ]
     answers += session.receive(plan.keep_alive[0])
     assert [

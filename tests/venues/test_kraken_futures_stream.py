@@ -198,7 +198,7 @@ def test_every_product_is_subscribed_once_in_each_feed(count):
     requests = [
         json.loads(frame.text)
         for plan in adapter.plan(symbols)
-        for frame in adapter.opened(plan.name)
+        for frame in adapter.opened(plan.name, 1)
     ]
     assert max(len(request["product_ids"]) for request in requests) <= 50
     asked = [(request["feed"], symbol) for request in requests for symbol in request["product_ids"]]

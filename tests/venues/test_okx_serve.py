@@ -131,7 +131,7 @@ def test_what_the_adapter_subscribes_is_what_is_sent() -> None:
     (plan,) = adapter.plan([SYMBOL])
     answers = [
         json.loads(answer)
-        for sent in adapter.opened(plan.name)
+        for sent in adapter.opened(plan.name, 1)
         for answer in session.receive(sent.text)
     ]
     assert {answer["event"] for answer in answers} == {"subscribe"}

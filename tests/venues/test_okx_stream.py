@@ -241,7 +241,7 @@ def test_a_plan_has_todays_address_and_the_venues_ping():
         (SYMBOL,),
     )
     assert (plan.sources, plan.keep_alive) == (("book", "touch", "trades"), ("ping", 20.0))
-    (sent,) = adapter.opened("public-0")
+    (sent,) = adapter.opened("public-0", 1)
     assert isinstance(sent, SendFrame)
     assert json.loads(sent.text) == {
         "op": "subscribe",
@@ -263,7 +263,7 @@ def test_a_plan_has_todays_address_and_the_venues_ping():
 def test_a_dated_future_has_no_funding_and_a_spot_pair_no_mark():
     adapter = OkxStream(channels=frozenset({"marks"}))
     (plan,) = adapter.plan(["BTC-USD-260327", "BTC-USDT"])
-    assert json.loads(adapter.opened(plan.name)[0].text)["args"] == [
+    assert json.loads(adapter.opened(plan.name, 1)[0].text)["args"] == [
         {"channel": "mark-price", "instId": "BTC-USD-260327"},
         {"channel": "index-tickers", "instId": "BTC-USD"},
         {"channel": "open-interest", "instId": "BTC-USD-260327"},
@@ -274,7 +274,7 @@ def test_many_symbols_take_several_connections_and_requests_of_the_size_the_venu
     adapter = OkxStream()
     plans = adapter.plan([f"{n:030}-USDT-SWAP" for n in range(120)])
     assert [len(plan.symbols) for plan in plans] == [50, 50, 20]
-    frames = [sent.text for plan in plans for sent in adapter.opened(plan.name)]
+    frames = [sent.text for plan in plans for sent in adapter.opened(plan.name, 1)]
     assert max(map(len, frames)) <= 64 * 1024
     args = [json.dumps(arg) for frame in frames for arg in json.loads(frame)["args"]]
     assert len(args) == len(set(args)) == 120 * 7 + 1

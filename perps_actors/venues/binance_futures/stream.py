@@ -130,7 +130,7 @@ class BinanceFuturesStream:
             )
         return frames
 
-    def opened(self, connection: str) -> Sequence[Outcome]:  # noqa: ARG002 - the address subscribes, nothing is to be sent
+    def opened(self, connection: str, received_ns: int) -> Sequence[Outcome]:  # noqa: ARG002
         """A connection was opened."""
         return ()
 

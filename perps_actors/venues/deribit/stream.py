@@ -160,12 +160,12 @@ class DeribitStream(Following[_Followed, str]):
             for number, shard in enumerate(batches(wanted, SYMBOLS_PER_CONNECTION))
         )
 
-    def opened(self, connection: str) -> Sequence[Outcome]:
+    def opened(self, connection: str, received_ns: int) -> Sequence[Outcome]:
         """A connection was opened: ask for heartbeats, and subscribe."""
         heartbeat = SendFrame(
             connection, self._requests.make("public/set_heartbeat", {"interval": HEARTBEAT_S})
         )
-        return [heartbeat, *super().opened(connection)]
+        return [heartbeat, *super().opened(connection, received_ns)]
 
     def frame(self, connection: str, data: bytes, received_ns: int) -> Sequence[Outcome]:
         """Return what a frame says."""

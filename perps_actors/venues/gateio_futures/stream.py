@@ -135,7 +135,7 @@ class GateioFuturesStream:
         frames = [channel.amend(before, after) for channel in self._subscriptions]
         return None if None in frames else tuple(text for texts in frames for text in texts or ())
 
-    def opened(self, connection: str) -> Sequence[Outcome]:
+    def opened(self, connection: str, received_ns: int) -> Sequence[Outcome]:  # noqa: ARG002
         """Return the requests that subscribe what the connection is planned to carry."""
         return [frame for channel in self._subscriptions for frame in channel.opened(connection)]
 

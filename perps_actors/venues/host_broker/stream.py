@@ -40,7 +40,7 @@ class HostBrokerStream:
         """Return no frames where nothing changes, else None: an iterator has to be begun anew for other symbols."""
         return () if (before.url, before.symbols) == (after.url, after.symbols) else None
 
-    def opened(self, connection: str) -> Sequence[Outcome]:  # noqa: ARG002 - the call subscribes, nothing is to be sent
+    def opened(self, connection: str, received_ns: int) -> Sequence[Outcome]:  # noqa: ARG002
         """A connection was opened."""
         return ()
 

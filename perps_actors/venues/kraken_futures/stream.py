@@ -99,7 +99,7 @@ class KrakenFuturesStream:
             tuple(frame for feed in frames for frame in feed or ()) if None not in frames else None
         )
 
-    def opened(self, connection: str) -> Sequence[Outcome]:
+    def opened(self, connection: str, received_ns: int) -> Sequence[Outcome]:  # noqa: ARG002
         """A connection was opened: subscribe."""
         return [frame for feed in self._feeds for frame in feed.opened(connection)]
 

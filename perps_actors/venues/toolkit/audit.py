@@ -123,7 +123,7 @@ class AuditedStream:
         self.amend: Callable[[ConnectionPlan, ConnectionPlan], tuple[str, ...] | None] = (
             stream.amend
         )
-        self.opened: Callable[[str], Sequence[Outcome]] = stream.opened
+        self.opened: Callable[[str, int], Sequence[Outcome]] = stream.opened
         self.invalidate: Callable[[str, str, int], Sequence[Outcome]] = stream.invalidate
         self.depth: Callable[[str, int], tuple[list[tuple[str, str]], list[tuple[str, str]]]] = (
             stream.depth

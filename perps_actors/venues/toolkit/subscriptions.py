@@ -118,7 +118,7 @@ class Following(Generic[KeptT, Topic]):
         """Return the requests that unsubscribe what is gone and subscribe what is new."""
         return self._subscriptions.amend(before, after)
 
-    def opened(self, connection: str) -> Sequence[Outcome]:
+    def opened(self, connection: str, received_ns: int) -> Sequence[Outcome]:  # noqa: ARG002
         """Return the requests that subscribe what the connection is planned to carry."""
         return self._subscriptions.opened(connection)
 
