@@ -1,26 +1,26 @@
-"""Every error this package raises: one root, one subclass a room.
+"""Every error that this package raises: one root, one subclass per package.
 
 ```
 PerpsActorsError
 ├── KernelError            an actor, an inbox or the supervisor
-│   ├── ActorUnavailable   nobody answers at that address (dead, stopped, never started)
+│   ├── ActorUnavailable   the actor is dead, stopped or was never started
 │   ├── AskRefused         an actor tried to wait for another actor
-│   ├── AskTimeout         no answer within the time allowed
-│   ├── Fenced             a thread whose lease is void tried to speak
-│   └── StartFailed        a child did not come up
-├── CompositionFailed      a phase of setting a system up
-├── PartAbsent             a part that this system does not have
-├── ReconfigureFailed      settings that were not put in force
-├── ForkedSystem           a system used in a child process that was forked from its own
+│   ├── AskTimeout         no answer within the timeout
+│   ├── Fenced             a thread of a replaced actor tried to send a message
+│   └── StartFailed        an actor did not start
+├── CompositionFailed      a phase of building a system failed
+├── PartAbsent             the system was built without that part
+├── ReconfigureFailed      new settings were not applied
+├── ForkedSystem           a system was used in a forked child process
 ├── MarketError            a value that no market can have
-├── TransportError         a socket, an HTTP exchange, a limit of theirs
-├── VenueError             text of a venue that cannot be understood
-├── JournalError           the durable events
-│   ├── JournalFull        no space left; what was given is still with the caller
-│   ├── JournalFenced      a newer writer has taken over
-│   └── EventUnfit         an event holds what cannot be kept
-├── SimulatorError         the synthetic or recorded venue
-└── SettingsError          a setting; names field, value and place
+├── TransportError         a socket or HTTP exchange failed or broke a limit
+├── VenueError             a venue's message cannot be read
+├── JournalError           the journal cannot be opened, read or written
+│   ├── JournalFull        no space left on the device
+│   ├── JournalFenced      a newer writer has opened the journal
+│   └── EventUnfit         an event holds a value that cannot be stored
+├── SimulatorError         a synthetic or recorded venue cannot be served
+└── SettingsError          a setting is invalid; names field, value and place
 ```
 """
 
@@ -40,30 +40,35 @@ class KernelError(PerpsActorsError):
 
 
 class ActorUnavailable(KernelError, pykka.ActorDeadError):
-    """Nobody answers at that address: the actor is dead, stopped or was never started. Also a `pykka.ActorDeadError`."""
+    """The actor is dead, stopped or was never started. Also a `pykka.ActorDeadError`."""
 
 
 class AskRefused(KernelError):
-    """An ask inside a handler: actors only tell. Send a message and handle the answer instead."""
+    """An actor may not ask inside a handler. Tell, and handle the answer as a message."""
 
 
 class AskTimeout(KernelError, pykka.Timeout):
-    """No answer within the time allowed; the message may still be handled later. Also a `pykka.Timeout`."""
+    """No answer within the timeout. The actor may still handle the message later.
+
+    Also a `pykka.Timeout`.
+    """
 
 
 class Fenced(KernelError):
-    """A thread whose lease is void tried to speak for an actor that has been replaced."""
+    """A thread of an actor that has been replaced tried to send a message."""
 
 
 class StartFailed(KernelError):
-    """A child did not come up; the cause is chained."""
+    """An actor did not start; the cause is chained."""
 
 
 class CompositionFailed(PerpsActorsError):
-    """A phase of setting a system up failed, and those before it were undone; the cause is chained.
+    """A phase of building a system failed, and the phases before it were undone.
+
+    The cause is chained.
 
     Attributes:
-        phase: its name.
+        phase: name of the phase.
     """
 
     def __init__(self, phase: str, error: Exception) -> None:
@@ -72,10 +77,10 @@ class CompositionFailed(PerpsActorsError):
 
 
 class PartAbsent(PerpsActorsError, LookupError):
-    """A part that this system does not have; compose it with one.
+    """The system was built without a part that this call needs.
 
     Attributes:
-        part: its name.
+        part: name of the part.
     """
 
     def __init__(self, part: str, present: Iterable[str]) -> None:
@@ -84,21 +89,25 @@ class PartAbsent(PerpsActorsError, LookupError):
 
 
 class ReconfigureFailed(PerpsActorsError):
-    """Settings were not put in force because an actor did not take its part; what was in force before is again. Try again.
+    """An actor did not accept its new settings, so the previous settings were restored. Try again.
 
     Attributes:
-        actor: its name.
+        actor: name of the actor.
     """
 
     def __init__(self, actor: str, error: Exception) -> None:
         super().__init__(
-            f"{actor} did not take its new settings: {type(error).__name__}: {error}; those before are in force again"
+            f"{actor} did not accept its new settings: {type(error).__name__}: {error}; "
+            "the previous settings were restored"
         )
         self.actor = actor
 
 
 class ForkedSystem(PerpsActorsError):
-    """A system used in a child process that was forked from its own: its threads are not here. Start one in the child."""
+    """A system was used in a forked child process, which has none of the system's threads.
+
+    Start a new system in the child.
+    """
 
 
 class MarketError(PerpsActorsError, ValueError):
@@ -110,7 +119,7 @@ class TransportError(PerpsActorsError):
 
 
 class VenueError(PerpsActorsError):
-    """Text of a venue that cannot be understood; names what was expected and what came."""
+    """A venue's message cannot be read; names what was expected and what was received."""
 
 
 class JournalError(PerpsActorsError):
@@ -118,18 +127,20 @@ class JournalError(PerpsActorsError):
 
 
 class JournalFull(JournalError):
-    """No space left on the device; nothing of the given events was written, give them again."""
+    """No space is left on the device. No event of the batch was written; write it again."""
 
 
 class JournalFenced(JournalError):
-    """A newer writer has opened this journal; this one may not write any more."""
+    """A newer writer has opened this journal, so this one may not write to it."""
 
 
 class EventUnfit(JournalError):
-    """An event holds a value that cannot be kept; nothing was written, the others may be given again without it.
+    """An event holds a value that cannot be stored. No event of the batch was written.
+
+    Write the batch again without this event.
 
     Attributes:
-        index: position of the event in what was given to be written.
+        index: position of the event in the batch.
     """
 
     def __init__(self, index: int, why: str) -> None:
@@ -142,13 +153,13 @@ class SimulatorError(PerpsActorsError):
 
 
 class SettingsError(PerpsActorsError, ValueError):
-    """A setting that cannot be used.
+    """A setting is invalid.
 
     Attributes:
         field: dotted name of the setting.
-        value: what was given, as text.
-        why: what is wrong with it.
-        place: file, variable or call it came from.
+        value: the invalid value.
+        why: the reason.
+        place: the file, variable or call that gave the value.
     """
 
     def __init__(self, field: str, value: object, why: str, place: str) -> None:

@@ -295,7 +295,7 @@ def test_when_an_owner_does_not_take_its_part_all_go_back(tmp_path) -> None:
     )
     world.start()
     before = world.system.settings
-    with pytest.raises(ReconfigureFailed, match="risk_monitor did not take its new settings"):
+    with pytest.raises(ReconfigureFailed, match="risk_monitor did not accept its new settings"):
         change(
             world,
             marks=MarkSettings(long=7),

@@ -1,4 +1,4 @@
-"""Candles: what was traded in one interval of time."""
+"""Candles: open, high, low, close and volume of one interval."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from perps_actors.market.numbers import DecimalText, decimal_text, positive
 
 
 class Candle(msgspec.Struct, frozen=True, gc=False):
-    """Open, high, low and close of an interval, and the volume in the unit of the instrument's trades."""
+    """Open, high, low and close of an interval, and the volume in the unit of the trades."""
 
     instrument: InstrumentId
     interval_s: int
     open_time_ns: int
-    """When the interval began."""
+    """Start of the interval, nanoseconds since 1970."""
     open: DecimalText
     high: DecimalText
     low: DecimalText
     close: DecimalText
     volume: DecimalText
     closed: bool | None
-    """Whether the interval is over, as the venue says; None where it does not say."""
+    """Whether the venue reports the interval as over; None if it does not report that."""
     venue_time_ns: int | None
     received_ns: int
 
@@ -40,22 +40,23 @@ def candle_of(
     venue_time_ns: int | None = None,
     received_ns: int,
 ) -> Candle:
-    """Return a candle whose numbers were checked: prices above zero, the close between low and high.
+    """Return a candle with validated numbers: prices above zero, the close between low and high.
 
-    The open may lie outside of them: some venues open an interval at the close of the one before.
+    The open may lie outside low and high, because some venues open an interval at the close of
+    the interval before.
 
     Args:
-        instrument: what was traded.
-        interval_s: length of the interval, in seconds.
-        open_time_ns: when it began.
+        instrument: the instrument.
+        interval_s: length of the interval in seconds.
+        open_time_ns: start of the interval.
         prices: open, high, low and close.
         volume: zero or more.
-        closed: whether the interval is over; None: not known.
-        venue_time_ns: when the venue said it.
-        received_ns: when it was received.
+        closed: whether the interval is over; None if unknown.
+        venue_time_ns: the venue's time of the message.
+        received_ns: wall time of receipt.
 
     Raises:
-        MarketError: a number that is none, or prices that contradict one another.
+        MarketError: a value is not a number, or the prices contradict each other.
     """
     first, high, low, last = (positive(price) for price in prices)
     if not Decimal(low) <= Decimal(last) <= Decimal(high):

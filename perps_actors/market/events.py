@@ -1,7 +1,8 @@
-"""What venue adapters make of a venue's text: market events, frozen, one class a kind.
+"""Market events that venue adapters decode: frozen values, one class per kind.
 
-Numbers are validated `DecimalText` in the venue's own spelling; times are nanoseconds since 1970, `venue_time_ns` None where the
-message carries none. `received_ns` is the wall time at which the text was received.
+Numbers are validated `DecimalText` in the venue's own spelling. Times are nanoseconds since 1970;
+`venue_time_ns` is None if the message carries no time, and `received_ns` is the wall time of
+receipt.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ TakerSide = Literal["buy", "sell"]
 
 
 class Earlier(NamedTuple):
-    """A field that the message left alone: its value is from an earlier message, and so are its times."""
+    """A field that an incremental message did not carry: its value and times are older."""
 
     field: str
     venue_time_ns: int | None
@@ -27,7 +28,10 @@ class Earlier(NamedTuple):
 
 
 class BookTop(msgspec.Struct, frozen=True, gc=False):
-    """The best levels after a book message was applied; there is one for every message, also when the top did not change."""
+    """The best levels after a book message was applied.
+
+    Every book message gives one, also if the top did not change.
+    """
 
     instrument: InstrumentId
     snapshot: bool
@@ -38,13 +42,13 @@ class BookTop(msgspec.Struct, frozen=True, gc=False):
     bid_levels: int
     ask_levels: int
     sequence: int | None
-    """The venue's number of the update."""
+    """The venue's sequence number of the update."""
     venue_time_ns: int | None
     received_ns: int
 
 
 class BookWithdrawn(msgspec.Struct, frozen=True, gc=False):
-    """The book is suspect: no mark is made from it until a snapshot restores it."""
+    """The book is out of sync: no mark is made from it until a snapshot restores it."""
 
     instrument: InstrumentId
     cause: str
@@ -52,9 +56,10 @@ class BookWithdrawn(msgspec.Struct, frozen=True, gc=False):
 
 
 class Touch(msgspec.Struct, frozen=True, gc=False):
-    """Best bid and ask as the venue publishes them, apart from the book; `last` is the last trade's price where it is sent.
+    """Best bid and ask as the venue publishes them beside the book, with the last trade's price.
 
-    A side that the venue says is empty has no price and a size of zero; one that it does not speak of has neither.
+    An empty side has no price and a size of zero. A side that the message does not mention has
+    neither price nor size.
     """
 
     instrument: InstrumentId
@@ -66,9 +71,9 @@ class Touch(msgspec.Struct, frozen=True, gc=False):
     venue_time_ns: int | None
     received_ns: int
     source: Source = "touch"
-    """The rung it speaks for: a host's broker says prices, whatever it makes them of."""
+    """The source of marks that this touch feeds; a host's broker may name another."""
     earlier: tuple[Earlier, ...] = ()
-    """Fields that an incremental message did not carry."""
+    """Fields that the message did not carry, with the times of their values."""
 
 
 class Trade(msgspec.Struct, frozen=True, gc=False):
@@ -83,11 +88,14 @@ class Trade(msgspec.Struct, frozen=True, gc=False):
     venue_time_ns: int | None
     received_ns: int
     backlog: bool = False
-    """History that the venue sends on subscription: no mark is made of it."""
+    """Whether the venue sent the trade as history on subscription; no mark is made from it."""
 
 
 class VenueMark(msgspec.Struct, frozen=True, gc=False):
-    """The venue's own mark price (margin and liquidation rest on it) and its index price."""
+    """The venue mark: the exchange's own mark price, and its index price.
+
+    Margin and liquidation rest on the venue mark. It is never mixed with our marks.
+    """
 
     instrument: InstrumentId
     mark: DecimalText | None
@@ -95,11 +103,11 @@ class VenueMark(msgspec.Struct, frozen=True, gc=False):
     venue_time_ns: int | None
     received_ns: int
     earlier: tuple[Earlier, ...] = ()
-    """Fields that an incremental message did not carry."""
+    """Fields that the message did not carry, with the times of their values."""
 
 
 class Funding(msgspec.Struct, frozen=True, gc=False):
-    """Funding as a rate an interval (0.0001 is one basis point), and when it is next paid."""
+    """The funding rate per interval (0.0001 is one basis point) and the next funding time."""
 
     instrument: InstrumentId
     rate: DecimalText | None
@@ -109,7 +117,7 @@ class Funding(msgspec.Struct, frozen=True, gc=False):
     venue_time_ns: int | None
     received_ns: int
     earlier: tuple[Earlier, ...] = ()
-    """Fields that an incremental message did not carry."""
+    """Fields that the message did not carry, with the times of their values."""
 
 
 class OpenInterest(msgspec.Struct, frozen=True, gc=False):
@@ -133,14 +141,14 @@ class Liquidation(msgspec.Struct, frozen=True, gc=False):
 
 
 class FundingPaid(msgspec.Struct, frozen=True, gc=False):
-    """A funding of the past: the rate that was settled, of the interval that ended then."""
+    """A past funding: the rate settled for the interval that ended at `time_ns`."""
 
     instrument: InstrumentId
     rate: DecimalText
     time_ns: int
-    """When it was settled."""
+    """Time of settlement."""
     mark: DecimalText | None
-    """The mark that it was paid on, where the venue says it."""
+    """The venue mark on which the funding was paid, if the venue reports it."""
     received_ns: int
 
 

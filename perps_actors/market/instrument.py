@@ -1,4 +1,4 @@
-"""What is traded: the identity that keys everything, and what the venue says of it."""
+"""Instruments: their identity, which keys all data, and their contract details."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import attrs
 
 
 class InstrumentId(NamedTuple):
-    """Identity of an instrument. A tuple, because it is hashed on every mark."""
+    """Identity of an instrument. A tuple, because it is hashed for every mark."""
 
     venue: str
     """Name of the venue, e.g. `binance_futures`."""

@@ -1,4 +1,4 @@
-"""The source ladder: exactly one source makes an instrument's marks at a time."""
+"""The ladder of sources: exactly one source of an instrument is active, and makes its marks."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from perps_actors.market.mark import RUNGS, Source
 
 @attrs.frozen(kw_only=True)
 class LadderPolicy:
-    """When to step down and when to climb back."""
+    """When to step down to a lower source and when to step back up."""
 
     top: Source = "book"
-    """Where to start; rungs above it are never used."""
+    """The source to start with; better sources are never used."""
     patience_ns: int = 5_000_000_000
-    """How long the speaking source may be silent while a lower one has newer news, before it is declared failed."""
+    """Time without data from the active source before a lower source that has data takes over."""
     climb_after: int = 5
-    """Good updates of a failed source before it speaks again."""
+    """Good updates of a failed source before it is active again."""
     rungs: tuple[Source, ...] = RUNGS
-    """The sources that there are, best first; on others the ladder never stands."""
+    """The available sources, best first."""
 
 
 @attrs.frozen
 class RungChange:
-    """The ladder moved."""
+    """Another source became active."""
 
     before: Source
     after: Source
@@ -31,11 +31,13 @@ class RungChange:
 
 
 class SourceLadder:
-    """Decides, update by update, which source may make the mark. Pure: times are given, nanoseconds.
+    """Decide for each update whether its source is active. Pure: the caller gives the time.
 
-    A lower source speaks only once every source above it is declared failed: by `fail` (its connection broke), or because a lower
-    one brought news that is newer, by the receiver's clock and by the venue's, than all the speaking source has said for
-    `patience_ns`. Silence in a silent market is no failure. A failed source speaks again after `climb_after` good updates.
+    A lower source becomes active only after every better source was declared failed. `fail`
+    declares that when a connection broke. `offer` declares it when a lower source has data that is
+    newer than the last data of the active source by more than `patience_ns`, both by our clock and
+    by the venue's: silence in a quiet market is not a failure. A failed source becomes active
+    again after `climb_after` good updates.
     """
 
     def __init__(self, policy: LadderPolicy, armed_ns: int) -> None:
@@ -50,7 +52,10 @@ class SourceLadder:
         self.change: RungChange | None = None
 
     def offer(self, source: Source, monotonic_ns: int, venue_time_ns: int | None) -> bool:
-        """Hear of a good update of `source`; return whether it makes the mark. A move is left in `change` for the caller to take."""
+        """Note a good update of `source` and return whether `source` is active.
+
+        A change of the active source is left in `change`, for `take_change`.
+        """
         if source == self.current and source not in self._failed:
             self._heard[source] = (monotonic_ns, venue_time_ns)
             return True
@@ -59,12 +64,12 @@ class SourceLadder:
         if source in self._failed:
             self._climb(source)
         elif self._outdated(monotonic_ns, venue_time_ns):
-            self.fail(self.current, f"silent while {source} has news")
+            self.fail(self.current, f"silent while {source} has data")
         self._heard[source] = (monotonic_ns, venue_time_ns)
         return source == self.current and source not in self._failed
 
     def fail(self, source: Source, cause: str) -> None:
-        """Declare a source failed: if it was the one that spoke, the best one below that has not failed takes over."""
+        """Declare a source failed; the best source that has not failed becomes active."""
         self._failed[source] = 0
         self._settle(cause)
 
@@ -72,10 +77,10 @@ class SourceLadder:
         self._failed[source] += 1
         if self._failed[source] >= self._policy.climb_after:
             del self._failed[source]
-            self._settle(f"{source} is good again")
+            self._settle(f"{source} is healthy again")
 
     def _outdated(self, monotonic_ns: int, venue_time_ns: int | None) -> bool:
-        """Return whether the speaking source has been silent for too long, and not because nothing happened."""
+        """Return whether the active source was silent for too long although the market moved."""
         heard_ns, heard_venue_ns = self._heard.get(self.current, (self._armed_ns, None))
         if monotonic_ns - heard_ns <= self._policy.patience_ns:
             return False
@@ -93,6 +98,6 @@ class SourceLadder:
             self.change = RungChange(before, best, cause)
 
     def take_change(self) -> RungChange | None:
-        """Return the move since the last call, if any."""
+        """Return the change of the active source since the last call, if any."""
         change, self.change = self.change, None
         return change

@@ -1,4 +1,4 @@
-"""The mark: our price of the moment, with where it came from and when."""
+"""The mark: our own price of the moment, with its source and times."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ import msgspec
 from perps_actors.market.instrument import InstrumentId
 
 Source = Literal["book", "touch", "trades", "rest"]
-"""Where a mark came from; also the rungs of the ladder, best first."""
+"""The source of a mark, which is also the rung of the ladder, best first."""
 
 RUNGS: tuple[Source, ...] = ("book", "touch", "trades", "rest")
 
 Provenance = Literal["live", "recording", "synthetic", "replay"]
-"""What kind of market is behind the numbers. Orders are made from `live` only."""
+"""The kind of market behind the data. Orders on a live broker are made from `live` data only."""
 
 
 class Mark(msgspec.Struct, frozen=True, gc=False):
-    """One mark of one instrument."""
+    """A mark: our mid price of an instrument, not the exchange's own mark price (`VenueMark`)."""
 
     instrument: InstrumentId
     mark: Decimal
-    """In quote currency: mid of the book or of the touch, else the last trade."""
+    """The price in quote currency: mid of the book or of the touch, else the last trade."""
     source: Source
     venue_time_ns: int | None
-    """The venue's own time of the message, nanoseconds since 1970; None where it sends none."""
+    """The venue's time of the message, nanoseconds since 1970; None if the venue sends none."""
     received_ns: int
     """Wall time of receipt, nanoseconds since 1970."""
     monotonic_ns: int
-    """Monotonic time of receipt: what ages are judged on."""
+    """Monotonic time of receipt; ages are computed from it."""

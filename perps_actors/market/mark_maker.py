@@ -1,4 +1,4 @@
-"""From market events to marks: the ladder of each instrument decides which source makes them."""
+"""Marks from market events: the ladder of each instrument decides which source makes them."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from perps_actors.market.mark import Mark, Source
 from perps_actors.market.numbers import mid
 
 MARKED: Final[frozenset[type]] = frozenset({BookTop, Touch, Trade})
-"""Kinds of events that marks are made of."""
+"""Kinds of events from which marks are made."""
 
 
 def price_of(quote: Touch, source: Source, monotonic_ns: int) -> Mark | None:
-    """Return the mark in a quote: mid of bid and ask where both are there, else the last price; None where there is neither.
+    """Return the mark of a quote: the mid of bid and ask, else the last price, else None.
 
-    None also where the venue says that a side is empty: the last trade is then of another time than the quote.
+    None also if the venue reports an empty side, because the last trade is then older than the
+    quote.
     """
     if quote.bid is not None and quote.ask is not None:
         mark = mid(quote.bid, quote.ask)
@@ -32,7 +33,7 @@ def price_of(quote: Touch, source: Source, monotonic_ns: int) -> Mark | None:
 
 
 def _has_an_empty_side(quote: Touch) -> bool:
-    """Return whether the venue says that there is nothing on a side: no price, and a size of zero."""
+    """Return whether the venue reports a side as empty: no price and a size of zero."""
     return _is_empty(quote.bid, quote.bid_size) or _is_empty(quote.ask, quote.ask_size)
 
 
@@ -41,14 +42,18 @@ def _is_empty(price: str | None, size: str | None) -> bool:
 
 
 def _quotes_nothing_new(touch: Touch) -> bool:
-    """Return whether bid and ask are both of an earlier message: a mark made of them would look newer than it is."""
+    """Return whether bid and ask are both from an earlier message.
+
+    A mark made from them would look newer than it is.
+    """
     return bool(touch.earlier) and {"bid", "ask"} <= {field.field for field in touch.earlier}
 
 
 class MarkMaker:
-    """Makes at most one mark of each market event. Holds the ladders, nothing else; `changes` collects their moves.
+    """Make at most one mark from each market event. Holds one ladder per instrument.
 
-    None comes of a book with an empty side, a touch without price, a trade that is history, and of any source that does not speak.
+    No mark is made from a book with an empty side, a touch without a price, a trade sent as
+    history, or a source that is not active. `changes` collects changes of active sources.
     """
 
     def __init__(
@@ -60,7 +65,7 @@ class MarkMaker:
         self.changes: list[tuple[InstrumentId, RungChange]] = []
 
     def watch(self, instruments: Sequence[InstrumentId], armed_ns: int) -> None:
-        """Make marks of these instruments; those that are new start at the top of the ladder, those that are gone are forgotten."""
+        """Make marks of these instruments only. New instruments start at the top of the ladder."""
         self._armed_ns = armed_ns
         self._ladders = {
             i: self._ladders.get(i) or SourceLadder(self._policy, armed_ns) for i in instruments
@@ -72,14 +77,14 @@ class MarkMaker:
             ladder = self._ladders[instrument] = SourceLadder(self._policy, self._armed_ns)
         return ladder
 
-    def _speaks(
+    def _is_active(
         self, instrument: InstrumentId, source: Source, monotonic_ns: int, venue_time_ns: int | None
     ) -> bool:
         ladder = self._ladder(instrument)
-        speaks = ladder.offer(source, monotonic_ns, venue_time_ns)
+        active = ladder.offer(source, monotonic_ns, venue_time_ns)
         if ladder.change is not None:
             self._note(instrument, ladder)
-        return speaks
+        return active
 
     def _note(self, instrument: InstrumentId, ladder: SourceLadder) -> None:
         change = ladder.take_change()
@@ -87,7 +92,7 @@ class MarkMaker:
             self.changes.append((instrument, change))
 
     def of(self, event: BookTop | Touch | Trade, monotonic_ns: int) -> Mark | None:
-        """Return the mark of an event of a kind that is in `MARKED`; None when it makes none."""
+        """Return the mark of an event whose kind is in `MARKED`, or None if it makes none."""
         if isinstance(event, Touch):
             return self._of_touch(event, monotonic_ns)
         if isinstance(event, BookTop):
@@ -99,7 +104,7 @@ class MarkMaker:
         if (
             bid is None
             or ask is None
-            or not self._speaks(top.instrument, "book", monotonic_ns, top.venue_time_ns)
+            or not self._is_active(top.instrument, "book", monotonic_ns, top.venue_time_ns)
         ):
             return None
         return Mark(
@@ -112,12 +117,12 @@ class MarkMaker:
             touch
         ):
             return None
-        if not self._speaks(touch.instrument, touch.source, monotonic_ns, touch.venue_time_ns):
+        if not self._is_active(touch.instrument, touch.source, monotonic_ns, touch.venue_time_ns):
             return None
         return price_of(touch, touch.source, monotonic_ns)
 
     def _of_trade(self, trade: Trade, monotonic_ns: int) -> Mark | None:
-        if trade.backlog or not self._speaks(
+        if trade.backlog or not self._is_active(
             trade.instrument, "trades", monotonic_ns, trade.venue_time_ns
         ):
             return None
@@ -127,11 +132,11 @@ class MarkMaker:
         )
 
     def admit(self, mark: Mark) -> bool:
-        """Return whether a mark made elsewhere (a polled quote) may stand: only while its source speaks."""
-        return self._speaks(mark.instrument, mark.source, mark.monotonic_ns, mark.venue_time_ns)
+        """Return whether the source of a mark made elsewhere (a polled quote) is active."""
+        return self._is_active(mark.instrument, mark.source, mark.monotonic_ns, mark.venue_time_ns)
 
     def fail_all(self, symbols: Sequence[str], sources: Sequence[Source], cause: str) -> None:
-        """Declare these sources of these symbols failed: what carried them broke."""
+        """Declare sources of symbols failed, because the connection that carried them ended."""
         wanted = frozenset(symbols)
         for instrument, ladder in self._ladders.items():
             if instrument.symbol in wanted:
@@ -140,10 +145,10 @@ class MarkMaker:
                 self._note(instrument, ladder)
 
     def rungs(self) -> tuple[tuple[InstrumentId, Source], ...]:
-        """Return which source speaks for each instrument."""
+        """Return the active source of each instrument."""
         return tuple((instrument, ladder.current) for instrument, ladder in self._ladders.items())
 
     def take_changes(self) -> list[tuple[InstrumentId, RungChange]]:
-        """Return the moves since the last call."""
+        """Return the changes of active sources since the last call."""
         changes, self.changes = self.changes, []
         return changes

@@ -1,8 +1,9 @@
-"""Exact numbers from the outside, within limits, and back to plain text.
+"""Exact numbers: validation of a venue's text within limits, arithmetic and plain notation.
 
-A venue's numbers stay text (`DecimalText`) until somebody needs their value: a book of a thousand levels has two that anybody
-reads. Text is validated where it enters (ASCII digits, at most 30 of them, exponent within 20 either way), so that a hostile
-`1e999999` costs nothing and a full-width digit or an underscore is never taken for a number.
+A venue's numbers stay text (`DecimalText`) until code needs their value, because of a book's
+thousand levels only the best two are read. Text is validated on entry (at most 30 ASCII digits,
+exponent within 20 either way), so that a hostile `1e999999` costs nothing and a full-width digit
+or an underscore is never read as a number.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ MAX_DIGITS = 30
 MAX_EXPONENT = 20
 
 _NUMBER = re.compile(r"-?(\d{1,30})(?:\.(\d{0,30}))?(?:[eE]([+-]?\d{1,2}))?", re.ASCII)
-# Wide enough that sums and halves of two numbers of 30 digits and exponents of 20 lose nothing; never the host's context.
+# Precise enough that sums and halves of two numbers of 30 digits and exponents of 20 are exact.
+# The host's decimal context is never used, because a host may have set a low precision.
 _EXACT = Context(prec=120)
 _HALF = Decimal("0.5")
 
@@ -38,7 +40,7 @@ def decimal_text(text: object) -> DecimalText:
     """Return `text` unchanged if it spells a number within the limits.
 
     Raises:
-        MarketError: not a string, not a plain decimal number, or beyond 30 digits or an exponent of 20.
+        MarketError: not a string, not a decimal number, over 30 digits or an exponent over 20.
     """
     if is_number(text):
         return text
@@ -82,12 +84,12 @@ def is_zero(text: object) -> bool:
 
 
 def mid(bid: str, ask: str) -> Decimal:
-    """Return (bid + ask) / 2, exactly, whatever decimal context the host has set."""
+    """Return (bid + ask) / 2 exactly, independent of the host's decimal context."""
     return _EXACT.multiply(_EXACT.add(Decimal(bid), Decimal(ask)), _HALF)
 
 
 def plain(value: Decimal | str) -> str:
-    """Return a number in plain notation without exponent and without trailing zeros (`0.00001`, never `1E-5`)."""
+    """Return a number without exponent and trailing zeros (`0.00001`, never `1E-5`)."""
     text = format(value if isinstance(value, Decimal) else Decimal(value), "f")
     if "." in text:
         text = text.rstrip("0").rstrip(".")

@@ -1,4 +1,4 @@
-"""The window of marks: the newest N, oldest first, as an immutable tuple that anyone may hold."""
+"""The window of marks: the newest N marks, oldest first, as an immutable tuple."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from perps_actors.market.mark import Mark
 Window = tuple[Mark, ...]
 
 EXTRA = 5
-"""Marks kept beyond the longer average, as the originals did: a fresh cross needs one more, the rest is margin."""
+"""Marks kept beyond the longer average: a fresh cross needs one more, the rest is margin."""
 
 
 def window_length(short: int, long: int) -> int:

@@ -1,1 +1,1 @@
-"""Pure rules of trading and its risks."""
+"""Pure rules of trading: risk, orders, portfolio."""

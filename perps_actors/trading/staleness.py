@@ -1,4 +1,4 @@
-"""Staleness of marks: how old a mark may be before risk is told, and before nothing may be opened on it."""
+"""Staleness of marks: the age at which a mark is reported, and at which no position is opened."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from perps_actors.kernel.clock import NS_PER_S
 
 
 class Freshness(IntEnum):
-    """How old a mark is, in the order of severity."""
+    """The age class of a mark, in order of severity."""
 
     FRESH = 0
     AGEING = 1
-    """Beyond the soft limit: told, nothing is halted."""
+    """Beyond the soft limit: reported, nothing is halted."""
     STALE = 2
     """Beyond the hard limit: no position may be opened or enlarged."""
 
@@ -27,7 +27,7 @@ class StalenessLimits:
     hard_s: float = 360.0
 
     def judge(self, age_ns: int) -> Freshness:
-        """Return how a mark of that age counts; an age exactly at a limit is within it."""
+        """Return the class of an age; an age exactly at a limit is within it."""
         if age_ns > self.hard_s * NS_PER_S:
             return Freshness.STALE
         return Freshness.AGEING if age_ns > self.soft_s * NS_PER_S else Freshness.FRESH

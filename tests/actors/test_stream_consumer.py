@@ -168,7 +168,7 @@ def test_a_book_that_goes_silent_later_gives_way_when_the_touch_has_had_news_for
     assert (world.marks("BTCUSDT")[-1], world.source("BTCUSDT")) == (11, "touch")
 
 
-def test_silence_in_a_silent_market_is_no_failure(world) -> None:
+def test_silence_in_a_quiet_market_is_not_a_failure(world) -> None:
     world.book("BTCUSDT", 100, 102)
     world.touch("BTCUSDT", 10, 12)
     for _ in range(20):

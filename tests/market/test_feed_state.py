@@ -13,13 +13,13 @@ def _state() -> FeedState:
     return FeedState(LIMIT, armed_ns=0)
 
 
-def test_a_feed_waits_at_first_and_goes_stale_if_it_never_speaks() -> None:
+def test_a_new_feed_is_waiting_and_becomes_stale_without_a_mark() -> None:
     state = _state()
     assert state.judge(LIMIT, heard_ns=None, down=None).health is Health.WAITING
     assert state.judge(LIMIT + 1, heard_ns=None, down=None).health is Health.STALE
 
 
-def test_a_feed_that_never_gave_a_mark_is_stale_although_its_venue_is_heard() -> None:
+def test_a_feed_without_any_mark_is_stale_although_its_venue_sends_data() -> None:
     assert _state().judge(LIMIT + 1, heard_ns=LIMIT, down=None).health is Health.STALE
 
 
@@ -30,7 +30,7 @@ def test_marks_keep_a_feed_live_up_to_the_limit() -> None:
     assert (judgement.health, judgement.age_ns) == (Health.LIVE, LIMIT)
 
 
-def test_without_marks_a_feed_is_quiet_while_its_venue_is_heard_and_stale_when_not() -> None:
+def test_a_feed_without_marks_is_quiet_while_its_venue_sends_data_else_stale() -> None:
     state = _state()
     state.marked(0)
     now = LIMIT + 1
@@ -38,7 +38,7 @@ def test_without_marks_a_feed_is_quiet_while_its_venue_is_heard_and_stale_when_n
     assert state.judge(now, heard_ns=0, down=None).health is Health.STALE
 
 
-def test_a_suspect_book_is_gapped_until_the_next_mark_heals_it() -> None:
+def test_a_withdrawn_book_is_gapped_until_the_next_mark() -> None:
     state = _state()
     state.marked(S)
     state.withdrawn("sequence gap 7..9")
@@ -48,7 +48,7 @@ def test_a_suspect_book_is_gapped_until_the_next_mark_heals_it() -> None:
     assert state.judge(3 * S, heard_ns=3 * S, down=None).health is Health.LIVE
 
 
-def test_a_lost_connection_is_told_with_its_cause_once_marks_have_aged() -> None:
+def test_a_lost_connection_is_down_with_its_cause_once_marks_are_old() -> None:
     state = _state()
     state.marked(0)
     assert state.judge(S, heard_ns=None, down="refused").health is Health.LIVE
@@ -70,7 +70,7 @@ def test_the_last_judgement_is_kept() -> None:
     down=st.none() | st.just("refused"),
     gap=st.booleans(),
 )
-def test_old_is_never_live_and_a_cause_is_always_given(
+def test_an_old_mark_is_never_live_and_a_judgement_always_has_a_cause(
     *, marked: int | None, later: int, heard: int | None, down: str | None, gap: bool
 ) -> None:
     state = _state()

@@ -14,7 +14,7 @@ def _ladder(policy: LadderPolicy = POLICY) -> SourceLadder:
     return SourceLadder(policy, armed_ns=0)
 
 
-def test_the_top_source_speaks_and_lower_ones_are_silent_meanwhile() -> None:
+def test_the_best_source_is_active_and_lower_sources_make_no_marks() -> None:
     ladder = _ladder()
     assert ladder.offer("book", S, S)
     for lower in ("touch", "trades", "rest"):
@@ -32,7 +32,7 @@ def test_a_source_above_the_top_is_never_used() -> None:
     assert ladder.current == "rest"
 
 
-def test_a_failed_source_is_replaced_by_the_best_one_below_at_once() -> None:
+def test_the_best_lower_source_replaces_a_failed_source_at_once() -> None:
     ladder = _ladder()
     ladder.fail("book", "its connection broke")
     assert ladder.take_change() == RungChange("book", "touch", "its connection broke")
@@ -41,7 +41,7 @@ def test_a_failed_source_is_replaced_by_the_best_one_below_at_once() -> None:
     assert not ladder.offer("trades", S, S)
 
 
-def test_a_source_that_is_silent_while_a_lower_one_has_news_is_failed() -> None:
+def test_a_silent_source_fails_when_a_lower_source_has_newer_data() -> None:
     ladder = _ladder()
     ladder.offer("book", S, S)
     assert not ladder.offer("touch", 6 * S, 7 * S)
@@ -52,14 +52,14 @@ def test_a_source_that_is_silent_while_a_lower_one_has_news_is_failed() -> None:
     assert "silent" in change.cause
 
 
-def test_silence_in_a_silent_market_is_no_failure() -> None:
+def test_silence_in_a_quiet_market_is_not_a_failure() -> None:
     ladder = _ladder()
     ladder.offer("book", S, 100 * S)
     assert not ladder.offer("rest", 3600 * S, 100 * S)
     assert ladder.current == "book"
 
 
-def test_a_source_that_never_spoke_is_failed_too() -> None:
+def test_a_source_that_never_sent_data_fails_too() -> None:
     ladder = _ladder()
     ladder.offer("trades", 6 * S, 6 * S)
     assert ladder.current == "touch"
@@ -67,15 +67,15 @@ def test_a_source_that_never_spoke_is_failed_too() -> None:
     assert ladder.current == "trades"
 
 
-def test_a_failed_source_speaks_again_after_enough_good_updates() -> None:
+def test_a_failed_source_is_active_again_after_enough_good_updates() -> None:
     ladder = _ladder()
     ladder.fail("book", "gone")
     ladder.take_change()
     assert [ladder.offer("book", n * S, n * S) for n in range(1, 5)] == [False, False, True, True]
-    assert ladder.take_change() == RungChange("touch", "book", "book is good again")
+    assert ladder.take_change() == RungChange("touch", "book", "book is healthy again")
 
 
-def test_a_failure_on_the_way_back_starts_the_count_over() -> None:
+def test_a_failure_while_recovering_restarts_the_count() -> None:
     ladder = _ladder()
     ladder.fail("book", "gone")
     ladder.offer("book", S, S)
@@ -84,7 +84,7 @@ def test_a_failure_on_the_way_back_starts_the_count_over() -> None:
     assert [ladder.offer("book", S, S) for _ in range(3)] == [False, False, True]
 
 
-def test_a_higher_source_takes_over_from_a_lower_one_that_is_well() -> None:
+def test_a_recovered_better_source_takes_over_from_a_healthy_lower_one() -> None:
     ladder = _ladder()
     ladder.fail("book", "gone")
     ladder.fail("touch", "gone")
@@ -93,7 +93,7 @@ def test_a_higher_source_takes_over_from_a_lower_one_that_is_well() -> None:
     assert not ladder.offer("trades", S, S)
 
 
-def test_when_all_have_failed_the_last_one_has_to_prove_itself() -> None:
+def test_after_all_sources_failed_the_last_one_must_recover_first() -> None:
     ladder = _ladder()
     for source in RUNGS:
         ladder.fail(source, "gone")
@@ -113,7 +113,7 @@ def test_when_all_have_failed_the_last_one_has_to_prove_itself() -> None:
     ),
     st.sampled_from(RUNGS),
 )
-def test_exactly_one_source_speaks_and_none_above_it_is_well(
+def test_exactly_one_source_is_active_and_no_better_source_is_healthy(
     steps: list[tuple[Source, str, int, int | None]], top: Source
 ) -> None:
     ladder = SourceLadder(LadderPolicy(top=top, climb_after=2), armed_ns=0)

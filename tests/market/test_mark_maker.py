@@ -39,7 +39,7 @@ def price(mark: Mark | None) -> Decimal | None:
     return None if mark is None else mark.mark
 
 
-def test_each_kind_of_event_makes_the_mark_of_its_source_with_its_own_times() -> None:
+def test_each_kind_of_event_makes_a_mark_with_its_source_and_times() -> None:
     assert maker().of(book(at_ns=5), 9) == Mark(BTC, Decimal(101), "book", 5, 7, 9)
     assert maker("touch").of(touch(at_ns=5), 9) == Mark(BTC, Decimal(11), "touch", 5, 7, 9)
     assert maker("trades").of(trade(at_ns=5), 9) == Mark(BTC, Decimal(55), "trades", 5, 7, 9)
@@ -47,7 +47,7 @@ def test_each_kind_of_event_makes_the_mark_of_its_source_with_its_own_times() ->
 
 
 @pytest.mark.parametrize("source", ["book", "trades"])
-def test_a_touch_that_names_its_source_stands_on_that_rung(source) -> None:
+def test_a_touch_that_names_its_source_makes_marks_of_that_source(source) -> None:
     quote = Touch(BTC, "10", None, "13", None, None, 5, 7, source)
     marks = maker(source)
     assert marks.of(quote, 9) == Mark(BTC, Decimal("11.5"), source, 5, 7, 9)
@@ -67,9 +67,7 @@ def test_a_touch_that_names_its_source_stands_on_that_rung(source) -> None:
         (touch(None, None), None),
     ],
 )
-def test_a_quote_is_worth_the_mid_of_both_sides_else_the_last_price_else_nothing(
-    quote, expected
-) -> None:
+def test_the_mark_of_a_quote_is_the_mid_else_the_last_price_else_none(quote, expected) -> None:
     assert price(price_of(quote, "rest", 1)) == expected
     assert price(maker("touch").of(quote, 1)) == expected
 
@@ -79,7 +77,7 @@ def test_a_book_with_an_empty_side_makes_no_mark(top) -> None:
     assert maker().of(top, 1) is None
 
 
-def test_a_book_with_an_empty_side_is_no_good_update_that_lets_it_climb_back() -> None:
+def test_a_book_with_an_empty_side_does_not_count_as_a_good_update() -> None:
     marks = maker(climb_after=2)
     marks.fail_all(["BTC"], ["book"], "broke")
     for _ in range(5):
@@ -87,7 +85,7 @@ def test_a_book_with_an_empty_side_is_no_good_update_that_lets_it_climb_back() -
     assert marks.of(touch(), 1) is not None
 
 
-def test_history_sent_on_subscription_makes_no_mark_and_gives_no_rung_away() -> None:
+def test_trades_sent_as_history_make_no_mark_and_change_no_source() -> None:
     marks = maker()
     assert marks.of(trade(backlog=True), 60 * S) is None
     assert dict(marks.rungs())[BTC] == "book"
@@ -105,9 +103,7 @@ def test_a_mid_is_exact_whatever_decimal_context_the_host_has_set(bid, ask, prec
     assert Fraction(mark.mark) == (Fraction(bid) + Fraction(ask)) / 2
 
 
-def test_exactly_one_source_speaks_for_an_instrument_and_a_neighbours_failure_is_not_its_own() -> (
-    None
-):
+def test_one_source_is_active_and_a_failure_elsewhere_does_not_change_it() -> None:
     marks = maker()
     marks.fail_all(["BTC"], ["book", "touch"], "broke")
     assert [price(marks.of(event, 1)) for event in (book(), touch(), trade())] == [None, None, 55]
@@ -116,7 +112,7 @@ def test_exactly_one_source_speaks_for_an_instrument_and_a_neighbours_failure_is
     assert dict(marks.rungs()) == {BTC: "trades", ETH: "book"}
 
 
-def test_several_sources_that_fail_together_are_one_move() -> None:
+def test_sources_that_fail_together_are_one_change() -> None:
     marks = maker()
     marks.fail_all(["BTC", "DOGE"], ["book", "touch"], "broke")
     [(instrument, change)] = marks.take_changes()
@@ -129,7 +125,7 @@ def test_several_sources_that_fail_together_are_one_move() -> None:
     assert marks.take_changes() == []
 
 
-def test_a_polled_mark_stands_only_while_nothing_better_speaks() -> None:
+def test_a_polled_mark_counts_only_while_no_better_source_is_active() -> None:
     marks = maker()
     polled = Mark(BTC, Decimal(1), "rest", None, 7, 1)
     assert not marks.admit(polled)
@@ -137,7 +133,7 @@ def test_a_polled_mark_stands_only_while_nothing_better_speaks() -> None:
     assert marks.admit(polled)
 
 
-def test_an_instrument_that_was_not_named_at_the_start_climbs_the_same_ladder() -> None:
+def test_an_instrument_unknown_at_the_start_gets_the_same_ladder() -> None:
     new = InstrumentId("v", "NEW")
     marks = maker()
     assert price(marks.of(book(instrument=new), 1)) == 101
@@ -150,7 +146,7 @@ def test_an_instrument_that_was_not_named_at_the_start_climbs_the_same_ladder() 
         max_size=60,
     )
 )
-def test_whatever_happens_marks_are_made_by_the_source_that_speaks_and_moves_form_a_chain(
+def test_only_the_active_source_makes_marks_and_its_changes_form_a_chain(
     happenings,
 ) -> None:
     marks, now_ns, speaking = maker(climb_after=2, patience_ns=2 * S), 0, "book"
@@ -169,7 +165,7 @@ def test_whatever_happens_marks_are_made_by_the_source_that_speaks_and_moves_for
         assert dict(marks.rungs())[BTC] == speaking
 
 
-def test_a_touch_that_says_nothing_new_of_bid_and_ask_makes_no_mark() -> None:
+def test_a_touch_without_a_new_bid_or_ask_makes_no_mark() -> None:
     quoted = Touch(BTC, "10", "1", "12", "1", "11", 5, 7)
     earlier = {name: Earlier(name, 1, 1) for name in ("bid", "ask", "last")}
     for kept, made in (
@@ -181,7 +177,7 @@ def test_a_touch_that_says_nothing_new_of_bid_and_ask_makes_no_mark() -> None:
         assert price(maker("touch").of(partial, 1)) == made
 
 
-def test_the_last_trade_does_not_stand_in_for_a_side_that_the_venue_says_is_empty() -> None:
+def test_the_last_trade_does_not_replace_an_empty_side() -> None:
     touch = Touch(BTC, None, "0", "101", "5", "100", 1, 1)  # type: ignore[arg-type]
     assert price_of(touch, "touch", 1) is None
     assert maker(top="touch").of(touch, 1) is None

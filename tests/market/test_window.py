@@ -34,14 +34,12 @@ def test_a_window_holds_the_newest_marks_oldest_first(length: int, count: int) -
 
 
 @given(st.integers(1, 12), st.integers(0, 30))
-def test_a_window_whose_length_has_shrunk_is_cut_with_the_next_mark(
-    length: int, count: int
-) -> None:
+def test_a_window_is_cut_to_a_smaller_length_with_the_next_mark(length: int, count: int) -> None:
     window = tuple(_mark(number) for number in range(count))
     assert pushed(window, _mark(count), length) == (*window, _mark(count))[-length:]
 
 
-def test_a_window_somebody_holds_never_changes() -> None:
+def test_a_window_never_changes_after_it_was_read() -> None:
     held = tuple(_mark(number) for number in range(3))
     newer = pushed(held, _mark(3), 3)
     assert [mark.mark for mark in held] == [0, 1, 2]
