@@ -125,7 +125,7 @@ def climbs_are_earned(run: Run) -> Iterator[str]:
     for said in said_by_the_consumer(run):
         for event in said.events:
             data = dict(event.data)
-            if event.kind != "rung_changed" or not str(data["cause"]).endswith("is good again"):
+            if event.kind != "rung_changed" or not str(data["cause"]).endswith("is healthy again"):
                 continue
             heard = _heard_since_it_fell(run, said, str(event.symbol), str(data["after"]))
             if heard < run.schedule.climb_after:

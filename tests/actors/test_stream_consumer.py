@@ -153,7 +153,7 @@ def test_a_book_that_never_comes_gives_way_to_the_touch(world) -> None:
     world.touch("BTCUSDT", 10, 12)
     assert (world.marks("BTCUSDT"), world.source("BTCUSDT")) == ([11], "touch")
     [(_, change)] = world.told_of("rung_changed")
-    assert change == {"before": "book", "after": "touch", "cause": "silent while touch has news"}
+    assert change == {"before": "book", "after": "touch", "cause": "silent while touch has data"}
 
 
 def test_a_book_that_goes_silent_later_gives_way_when_the_touch_has_had_news_for_long_enough(
@@ -225,7 +225,7 @@ def test_a_broken_connection_lets_the_next_source_speak_at_once_and_the_book_cli
     assert [(d["before"], d["after"]) for _, d in world.told_of("rung_changed")][:1] == [
         ("book", "trades")
     ]
-    assert world.told_of("rung_changed")[-1][1]["cause"] == "book is good again"
+    assert world.told_of("rung_changed")[-1][1]["cause"] == "book is healthy again"
 
 
 def test_a_book_that_never_synchronises_on_a_connection_that_broke_later_leaves_the_touch(
