@@ -18,8 +18,8 @@ from perps_actors.simulator.venues.htx_swap.rest import HtxRequests, HtxRestSide
 from perps_actors.simulator.venues.htx_swap.session import HtxSession
 from perps_actors.simulator.venues.htx_swap.stream import HtxStreams
 from perps_actors.venues.contract import InvalidInput, SendFrame
-from perps_actors.venues.htx_swap.families import INVERSE, LINEAR
 from perps_actors.venues.htx_swap.rest import HtxSwapRest
+from perps_actors.venues.htx_swap.schema import INVERSE, LINEAR
 from perps_actors.venues.htx_swap.stream import HtxSwapStream
 from tests.venues.htx_frames import BBO, DELISTED, MARK, PUSHES, SNAPSHOT, STEP, TRADES, packed
 

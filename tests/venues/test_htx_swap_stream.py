@@ -19,7 +19,7 @@ from perps_actors.market.events import (
 )
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.venues.contract import Endpoints, InvalidInput, SendFrame
-from perps_actors.venues.htx_swap.frames import MAX_FRAME_BYTES
+from perps_actors.venues.htx_swap.schema import MAX_FRAME_BYTES
 from perps_actors.venues.htx_swap.stream import HtxSwapStream
 from tests.venues.htx_frames import (
     BBO,

@@ -17,9 +17,13 @@ from perps_actors.errors import VenueError
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.plain import levels_of
 from perps_actors.transport.wire import HttpRequest
-from perps_actors.venues.bitmex.contract import Contract
-from perps_actors.venues.bitmex.instruments import instrument_of
-from perps_actors.venues.bitmex.parse import funding_paid_of, past_candle_of, trade_of
+from perps_actors.venues.bitmex.parse import (
+    Contract,
+    funding_paid_of,
+    instrument_of,
+    past_candle_of,
+    trade_of,
+)
 from perps_actors.venues.bitmex.schema import (
     INTERVALS,
     SECONDS,

@@ -7,7 +7,10 @@ liquidating order. `funding_rate` is the rate that is paid next; `funding_rate_i
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Final
+
+import msgspec
 
 from perps_actors.market.candle import candle_of
 from perps_actors.market.events import (
@@ -21,7 +24,7 @@ from perps_actors.market.events import (
     Trade,
     VenueMark,
 )
-from perps_actors.market.instrument import InstrumentId
+from perps_actors.market.instrument import Instrument, InstrumentId
 from perps_actors.market.numbers import DecimalText, decimal_text, positive
 from perps_actors.market.texts import Level
 from perps_actors.transport.wire import HttpRequest
@@ -46,6 +49,13 @@ from perps_actors.venues.toolkit.fields import (
     uncrossed,
 )
 from perps_actors.venues.toolkit.rest import interval_of
+
+# merged docstring:
+# """Gate.io's list of contracts (`GET /futures/usdt/contracts`).
+#
+# Source: gate.com/docs/developers/apiv4, read 2026-11: `quanto_multiplier` is what one contract is of the base currency,
+# `order_price_round` the smallest step of a price, `order_size_min` the smallest order in contracts, which is its step too.
+# """
 
 _MILLISECONDS_FROM: Final = 100_000_000_000
 """A moment from here on counts milliseconds: in seconds it would be the year 5138."""
@@ -242,3 +252,34 @@ def _directed(size: str | None) -> tuple[TakerSide, DecimalText]:
     if size is not None and size.startswith("-"):
         return "sell", positive(decimal_text(size[1:]))
     return "buy", positive(size)
+
+
+_ROW: Final = msgspec.json.Decoder(ContractRow)
+
+
+def instrument_of(venue: str, raw: msgspec.Raw) -> Instrument:
+    """Return the contract of `venue` in a row.
+
+    Raises:
+        MarketError, msgspec.MsgspecError: the row cannot be read.
+    """
+    row = _ROW.decode(raw)
+    tick, lot, size = (
+        positive(row.order_price_round),
+        positive(text_of(row.order_size_min)),
+        positive(row.quanto_multiplier),
+    )
+    base, _, quote = row.symbol.rpartition("_")
+    return Instrument(
+        id=InstrumentId(venue, row.symbol),
+        canonical=f"{base}-{quote}-PERP",
+        base=base,
+        quote=quote,
+        margin="USDT",
+        tick=Decimal(tick),
+        lot=Decimal(lot),
+        contract_size=Decimal(size),
+        linear=row.type == "direct",
+        perpetual=True,
+        trading=row.status == "trading" and not row.in_delisting,
+    )

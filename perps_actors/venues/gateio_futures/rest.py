@@ -14,10 +14,10 @@ import msgspec
 
 from perps_actors.transport.wire import HttpRequest
 from perps_actors.venues.contract import BookSnapshot, Endpoints, Polled
-from perps_actors.venues.gateio_futures.instruments import instrument_of
 from perps_actors.venues.gateio_futures.parse import (
     contract_of,
     funding_paid_of,
+    instrument_of,
     levels_of,
     nanoseconds,
     past_candle_of,

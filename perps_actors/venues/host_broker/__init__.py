@@ -7,8 +7,8 @@ from typing import Final
 from perps_actors.errors import SettingsError
 from perps_actors.transport.broker_calls import BASE
 from perps_actors.venues.contract import Endpoints
+from perps_actors.venues.host_broker.parse import NAME
 from perps_actors.venues.host_broker.rest import HostBrokerRest
-from perps_actors.venues.host_broker.schema import NAME
 from perps_actors.venues.host_broker.stream import HostBrokerStream
 from perps_actors.venues.registry import Venue
 

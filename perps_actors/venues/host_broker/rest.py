@@ -10,7 +10,7 @@ from perps_actors.market.instrument import Instrument, InstrumentId
 from perps_actors.transport.broker_calls import quotes_of
 from perps_actors.transport.wire import HttpRequest
 from perps_actors.venues.contract import BookSnapshot, InvalidInput, Outcome, Polled
-from perps_actors.venues.host_broker.schema import NAME, read_message, touch_of
+from perps_actors.venues.host_broker.parse import NAME, read_message, touch_of
 
 
 class HostBrokerRest:

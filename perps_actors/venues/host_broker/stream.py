@@ -10,7 +10,7 @@ from perps_actors.market.mark import Source
 from perps_actors.transport.broker_calls import TRADES, orderbook
 from perps_actors.transport.wire import ConnectionPlan, HttpRequest
 from perps_actors.venues.contract import InvalidInput, Outcome
-from perps_actors.venues.host_broker.schema import NAME, read_message, symbol_of, touch_of
+from perps_actors.venues.host_broker.parse import NAME, read_message, symbol_of, touch_of
 
 _SOURCES: Final[dict[str, Source]] = {"orderbook": "book", "trades": "trades"}
 

@@ -7,8 +7,8 @@ next funding rate since about 2022 (the field is null). Not read: dated futures,
 from __future__ import annotations
 
 from perps_actors.venues.contract import Venue
-from perps_actors.venues.htx_swap.families import LIVE, NAME
 from perps_actors.venues.htx_swap.rest import WEIGHT_PER_MINUTE, HtxSwapRest
+from perps_actors.venues.htx_swap.schema import LIVE, NAME
 from perps_actors.venues.htx_swap.stream import HtxSwapStream
 
 VENUE = Venue(

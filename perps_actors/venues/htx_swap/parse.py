@@ -9,8 +9,10 @@ A liquidation says the side of the order that closes the position.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Final
 
+import msgspec
 from msgspec import Raw
 
 from perps_actors.errors import VenueError
@@ -24,12 +26,15 @@ from perps_actors.market.events import (
     Trade,
     VenueMark,
 )
-from perps_actors.market.instrument import InstrumentId
+from perps_actors.market.instrument import Instrument, InstrumentId
 from perps_actors.market.numbers import decimal_text, positive
 from perps_actors.transport.wire import HttpRequest
 from perps_actors.venues.htx_swap.schema import (
+    LINEAR,
+    NAME,
     Best,
     CandleRow,
+    ContractRow,
     FundingRow,
     IndexRow,
     Kline,
@@ -39,6 +44,7 @@ from perps_actors.venues.htx_swap.schema import (
     QuoteRow,
     Time,
     TradeRow,
+    family_of,
 )
 from perps_actors.venues.toolkit.fields import (
     NS_PER_MS,
@@ -52,6 +58,13 @@ from perps_actors.venues.toolkit.fields import (
     touch_of,
 )
 from perps_actors.venues.toolkit.rest import interval_of
+
+# merged docstring:
+# """HTX's lists of swaps (`GET /linear-swap-api/v1/swap_contract_info`, `GET /swap-api/v1/swap_contract_info`).
+#
+# Source: huobiapi.github.io/docs/usdt_swap/v1/en and .../coin_margined_swap/v1/en, read 2026-11. Orders and books count whole contracts:
+# of so many units of the base asset (linear), or of so many US dollars (coin-margined). `contract_status` of 1 is open for trade.
+# """
 
 _NO_PREDICTION: Final = "null"
 """A rate that the documentation's own example spells as this string."""
@@ -238,4 +251,34 @@ def funding_paid_of(
             None,
             received_ns,
         ),
+    )
+
+
+_ROW = msgspec.json.Decoder(ContractRow)
+_LISTED = 1
+
+
+def instrument_of(raw: msgspec.Raw) -> Instrument:
+    """Return the instrument in a row.
+
+    Raises:
+        MarketError, msgspec.MsgspecError, ValueError: the row cannot be read.
+    """
+    row = _ROW.decode(raw)
+    tick, size = positive(text_of(row.price_tick)), positive(text_of(row.contract_size))
+    # BTC-USDT, or BTC-USDT-211231 with the day of delivery.
+    base, quote, *delivery = row.symbol.split("-")
+    linear = family_of(row.symbol) is LINEAR
+    return Instrument(
+        id=InstrumentId(NAME, row.symbol),
+        canonical="-".join((base, quote, *(delivery or ("PERP",)))),
+        base=base,
+        quote=quote,
+        margin=(row.margin or quote) if linear else base,
+        tick=Decimal(tick),
+        lot=Decimal(1),
+        contract_size=Decimal(size),
+        linear=linear,
+        perpetual=not delivery,
+        trading=row.status == _LISTED,
     )

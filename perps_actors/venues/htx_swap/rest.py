@@ -19,12 +19,10 @@ from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.plain import levels_of
 from perps_actors.transport.wire import HttpRequest
 from perps_actors.venues.contract import BookSnapshot, Endpoints, Outcome, Polled
-from perps_actors.venues.htx_swap.families import FAMILIES, LIVE, NAME, Family, by_family, family_of
-from perps_actors.venues.htx_swap.followed import SymbolState, parts_of_channel, reading_of
-from perps_actors.venues.htx_swap.instruments import instrument_of
 from perps_actors.venues.htx_swap.parse import (
     funding_of,
     funding_paid_of,
+    instrument_of,
     listed_best_of,
     listed_index_of,
     open_interest_of,
@@ -32,10 +30,14 @@ from perps_actors.venues.htx_swap.parse import (
     time_of,
 )
 from perps_actors.venues.htx_swap.schema import (
+    FAMILIES,
     INTERVALS,
+    LIVE,
+    NAME,
     SECONDS,
     Answer,
     CandleRow,
+    Family,
     Frame,
     FullBook,
     FundingRow,
@@ -44,7 +46,10 @@ from perps_actors.venues.htx_swap.schema import (
     PaidPage,
     PaidRow,
     QuoteRow,
+    by_family,
+    family_of,
 )
+from perps_actors.venues.htx_swap.stream import SymbolState, parts_of_channel, reading_of
 from perps_actors.venues.toolkit.fields import NS_PER_S
 from perps_actors.venues.toolkit.rest import (
     AnswerReader,

@@ -18,8 +18,13 @@ from perps_actors.errors import VenueError
 from perps_actors.market.plain import levels_of
 from perps_actors.transport.wire import HttpRequest
 from perps_actors.venues.contract import BookSnapshot, Endpoints, Outcome, Polled
-from perps_actors.venues.kraken_futures.instruments import instrument_of, rows_of_listing
-from perps_actors.venues.kraken_futures.parse import funding_paid_of, past_candle_of, polled_of
+from perps_actors.venues.kraken_futures.parse import (
+    funding_paid_of,
+    instrument_of,
+    past_candle_of,
+    polled_of,
+    rows_of_listing,
+)
 from perps_actors.venues.kraken_futures.schema import (
     INTERVALS,
     SECONDS,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perps_actors.venues.host_broker.times import nanoseconds
+from perps_actors.venues.host_broker.parse import nanoseconds
 
 EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - what zones are added to
 AT = 1_767_323_045_123_456_789

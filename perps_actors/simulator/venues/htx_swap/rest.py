@@ -36,9 +36,8 @@ from perps_actors.simulator.venues.htx_swap.stream import (
     touch_fields,
     whole_book,
 )
-from perps_actors.venues.htx_swap.families import FAMILIES, Family, family_of
 from perps_actors.venues.htx_swap.parse import time_of
-from perps_actors.venues.htx_swap.schema import SECONDS, Answer
+from perps_actors.venues.htx_swap.schema import FAMILIES, SECONDS, Answer, Family, family_of
 from perps_actors.venues.toolkit.fields import NS_PER_MS, NS_PER_S
 
 # merged docstring:

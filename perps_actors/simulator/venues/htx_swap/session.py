@@ -17,10 +17,8 @@ import msgspec
 
 from perps_actors.errors import VenueError
 from perps_actors.simulator.venue_contract import StreamSession
-from perps_actors.venues.htx_swap.families import FAMILIES, family_of
-from perps_actors.venues.htx_swap.followed import parts_of_channel, reading_of
-from perps_actors.venues.htx_swap.frames import packed
-from perps_actors.venues.htx_swap.topics import ROUTES
+from perps_actors.venues.htx_swap.schema import FAMILIES, family_of, packed
+from perps_actors.venues.htx_swap.stream import ROUTES, parts_of_channel, reading_of
 from perps_actors.venues.toolkit.fields import NS_PER_MS
 
 MAX_UNANSWERED: Final = 4

@@ -23,12 +23,21 @@ from perps_actors.simulator.venues.htx_swap.session import (
     stream_name,
     symbol_of,
 )
-from perps_actors.venues.htx_swap.families import LINEAR, NAME, family_of
-from perps_actors.venues.htx_swap.followed import parts_of_channel
-from perps_actors.venues.htx_swap.frames import beginning, unpacked
 from perps_actors.venues.htx_swap.parse import best_of, mark_of, time_of
-from perps_actors.venues.htx_swap.schema import Best, ChangedBook, Frame, FullBook, Kline, Rows
-from perps_actors.venues.htx_swap.topics import BOOK
+from perps_actors.venues.htx_swap.schema import (
+    LINEAR,
+    NAME,
+    Best,
+    ChangedBook,
+    Frame,
+    FullBook,
+    Kline,
+    Rows,
+    beginning,
+    family_of,
+    unpacked,
+)
+from perps_actors.venues.htx_swap.stream import BOOK, parts_of_channel
 from perps_actors.venues.toolkit.fields import NS_PER_MS, NS_PER_S
 
 _CHANNELS: Final[dict[str, Channel]] = {
