@@ -35,7 +35,7 @@ from perps_actors.simulator.venues.kraken_futures.rest import KrakenFuturesRestS
 from perps_actors.simulator.venues.kraken_futures.stream import KrakenFuturesStreams
 from perps_actors.simulator.venues.okx.rest import OkxRestSide
 from perps_actors.simulator.venues.okx.stream import OkxStreams
-from perps_actors.venues.binance_futures.dialect import COIN_M, USD_M, Dialect
+from perps_actors.venues.binance_futures.schema import COIN_M, USD_M, Dialect
 
 
 class StreamSide(Protocol):

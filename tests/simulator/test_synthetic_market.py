@@ -13,8 +13,8 @@ from perps_actors.simulator.market import LEVELS, SyntheticMarket, contract, spl
 from perps_actors.simulator.sides import side_of
 from perps_actors.simulator.synthetic import frames_of
 from perps_actors.simulator.venues.binance_futures.rest import BinanceRestSide
-from perps_actors.venues.binance_futures.dialect import USD_M
 from perps_actors.venues.binance_futures.rest import BinanceFuturesRest
+from perps_actors.venues.binance_futures.schema import USD_M
 from perps_actors.venues.binance_futures.stream import BinanceFuturesStream
 from perps_actors.venues.contract import InvalidInput
 

@@ -14,7 +14,7 @@ from perps_actors.simulator.sides import side_of
 from perps_actors.simulator.venue_contract import Depth
 from perps_actors.simulator.venues.binance_futures.rest import BinanceRestSide
 from perps_actors.simulator.venues.binance_futures.stream import BinanceStreams
-from perps_actors.venues.binance_futures.dialect import USD_M
+from perps_actors.venues.binance_futures.schema import USD_M
 from perps_actors.venues.binance_futures.stream import BinanceFuturesStream
 from perps_actors.venues.contract import InvalidInput
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from functools import partial
 
-from perps_actors.venues.binance_futures.dialect import COIN_M
 from perps_actors.venues.binance_futures.rest import BinanceFuturesRest
+from perps_actors.venues.binance_futures.schema import COIN_M
 from perps_actors.venues.binance_futures.stream import BinanceFuturesStream
 from perps_actors.venues.contract import Venue
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from perps_actors.venues.binance_futures.dialect import USD_M
 from perps_actors.venues.binance_futures.rest import BinanceFuturesRest
+from perps_actors.venues.binance_futures.schema import USD_M
 from perps_actors.venues.binance_futures.stream import BinanceFuturesStream
 from perps_actors.venues.contract import Venue
 

@@ -8,14 +8,16 @@ those of COIN-M of at most 200 days. Histories of funding have a limit of their 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Final
 from urllib.parse import quote
 
 import msgspec
 
+from perps_actors.market.instrument import Instrument, InstrumentId
+from perps_actors.market.numbers import positive
 from perps_actors.transport.wire import HttpRequest
-from perps_actors.venues.binance_futures.dialect import USD_M, Dialect
-from perps_actors.venues.binance_futures.instruments import instrument_of, rows_of_listing
 from perps_actors.venues.binance_futures.parse import (
     funding_paid_of,
     kline_of,
@@ -26,12 +28,16 @@ from perps_actors.venues.binance_futures.parse import (
 from perps_actors.venues.binance_futures.schema import (
     INTERVALS,
     SECONDS,
+    USD_M,
     DepthAnswer,
+    Dialect,
+    ExchangeInfo,
     KlineRow,
     OpenInterestAnswer,
     PaidRow,
     PremiumRow,
     QuoteRow,
+    SymbolRow,
 )
 from perps_actors.venues.contract import BookSnapshot, Endpoints, Polled
 from perps_actors.venues.toolkit.fields import NS_PER_MS
@@ -45,6 +51,9 @@ from perps_actors.venues.toolkit.rest import (
     reader_of,
     spelled_interval,
 )
+
+# merged docstring:
+# """Binance's list of instruments (`GET /fapi/v1/exchangeInfo`, `GET /dapi/v1/exchangeInfo`)."""
 
 NAME: Final = USD_M.venue
 LIVE: Final = USD_M.live
@@ -174,3 +183,42 @@ def _book(body: bytes) -> BookSnapshot:
 def _between(page: tuple[int, int]) -> str:
     first, last = moments(page, NS_PER_MS)
     return f"&startTime={first}&endTime={last}&limit={MOST}"
+
+
+_PERPETUAL = frozenset({"PERPETUAL", "TRADIFI_PERPETUAL"})
+_INFO = msgspec.json.Decoder(ExchangeInfo)
+_ROW = msgspec.json.Decoder(SymbolRow)
+
+
+def rows_of_listing(body: bytes) -> list[msgspec.Raw]:
+    """Return the rows of a list of instruments; raises msgspec's errors on what is none."""
+    return _INFO.decode(body).symbols
+
+
+def instrument_of(dialect: Dialect, raw: msgspec.Raw) -> Instrument:
+    """Return the instrument in a row.
+
+    Raises:
+        MarketError, msgspec.MsgspecError, ValueError, OverflowError: the row cannot be read.
+    """
+    row = _ROW.decode(raw)
+    steps = {rule.filter_type: rule.tick_size or rule.step_size for rule in row.filters}
+    tick, lot = positive(steps.get("PRICE_FILTER")), positive(steps.get("LOT_SIZE"))
+    perpetual = row.contract_type in _PERPETUAL
+    # The last part of a dated contract's name is its day of delivery in UTC, as in the venue's own BTCUSDT_210924.
+    term = (
+        "PERP" if perpetual else f"{datetime.fromtimestamp(row.delivery_date // 1000, UTC):%y%m%d}"
+    )
+    return Instrument(
+        id=InstrumentId(dialect.venue, row.symbol),
+        canonical=f"{row.base_asset}-{row.quote_asset}-{term}",
+        base=row.base_asset,
+        quote=row.quote_asset,
+        margin=row.margin_asset,
+        tick=Decimal(tick),
+        lot=Decimal(lot),
+        contract_size=Decimal(row.contract_size),
+        linear=dialect.linear,
+        perpetual=perpetual,
+        trading="TRADING" in (row.status, row.contract_status),
+    )

@@ -16,7 +16,6 @@ import msgspec
 from perps_actors.errors import MarketError, VenueError
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.transport.wire import ConnectionPlan, HttpRequest
-from perps_actors.venues.binance_futures.dialect import USD_M, Dialect, Route
 from perps_actors.venues.binance_futures.parse import (
     candle_of_stream,
     liquidation_of,
@@ -27,15 +26,18 @@ from perps_actors.venues.binance_futures.parse import (
 from perps_actors.venues.binance_futures.rest import BinanceFuturesRest
 from perps_actors.venues.binance_futures.schema import (
     EVENT_NAMES,
+    USD_M,
     AggTrade,
     BookTicker,
     Combined,
     DepthAnswer,
     DepthUpdate,
+    Dialect,
     Event,
     ForceOrder,
     Kline,
     MarkPrice,
+    Route,
     Unused,
 )
 from perps_actors.venues.contract import UNASKED, Endpoints, InvalidInput, Outcome

@@ -7,28 +7,35 @@ beyond that status 403, and none may be made for 10 minutes. Refusals have statu
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Final
 from urllib.parse import quote
 
 import msgspec
 
 from perps_actors.errors import VenueError
+from perps_actors.market.instrument import Instrument, InstrumentId
+from perps_actors.market.numbers import positive
 from perps_actors.transport.wire import HttpRequest
-from perps_actors.venues.bybit.categories import CATEGORIES, Category, by_category, category_of
-from perps_actors.venues.bybit.instruments import instrument_of
 from perps_actors.venues.bybit.parse import funding_paid_of, kline_of, quotes_of
 from perps_actors.venues.bybit.schema import (
+    CATEGORIES,
     INTERVALS,
     SECONDS,
+    Category,
     DepthData,
+    InstrumentRow,
     KlineRow,
     ListAnswer,
     Listing,
     PaidRow,
     TickerData,
+    by_category,
+    category_of,
 )
 from perps_actors.venues.contract import BookSnapshot, Endpoints, Outcome, Polled
-from perps_actors.venues.toolkit.fields import NS_PER_MS
+from perps_actors.venues.toolkit.fields import NS_PER_MS, NS_PER_S, ns_if_any
 from perps_actors.venues.toolkit.rest import (
     Answers,
     book_reader,
@@ -41,6 +48,13 @@ from perps_actors.venues.toolkit.rest import (
     reader_of,
     spelled_interval,
 )
+
+# merged docstring:
+# """Bybit's list of instruments (`GET /v5/market/instruments-info`).
+#
+# Source: bybit-exchange.github.io/docs/v5/market/instrument, read 2026-11. A linear contract is one unit of its base coin; an inverse
+# one is worth 1 USD. A perpetual may have a delivery time too: the day on which it is delisted.
+# """
 
 NAME: Final = "bybit"
 LIVE: Final = Endpoints(stream="wss://stream.bybit.com", rest="https://api.bybit.com")
@@ -192,3 +206,35 @@ _READERS: Final = {
     "candles": history_reader(NAME, _rows, KlineRow, kline_of),
     "funding_history": reader_of(NAME, _rows, PaidRow, funding_paid_of),
 }
+
+
+_ROW = msgspec.json.Decoder(InstrumentRow)
+
+
+def instrument_of(venue: str, raw: msgspec.Raw) -> Instrument:
+    """Return the instrument of `venue` in a row.
+
+    Raises:
+        MarketError, VenueError, msgspec.MsgspecError, OverflowError: the row cannot be read.
+    """
+    row = _ROW.decode(raw)
+    tick, lot = positive(row.price_filter.tick_size), positive(row.lot_size_filter.qty_step)
+    perpetual = row.contract_type.endswith("Perpetual")
+    term = (
+        "PERP"
+        if perpetual
+        else f"{datetime.fromtimestamp((ns_if_any(row.delivery_time) or 0) // NS_PER_S, UTC):%y%m%d}"
+    )
+    return Instrument(
+        id=InstrumentId(venue, row.symbol),
+        canonical=f"{row.base_coin}-{row.quote_coin}-{term}",
+        base=row.base_coin,
+        quote=row.quote_coin,
+        margin=row.settle_coin,
+        tick=Decimal(tick),
+        lot=Decimal(lot),
+        contract_size=Decimal(1),
+        linear=row.contract_type.startswith("Linear"),
+        perpetual=perpetual,
+        trading=row.status == "Trading",
+    )

@@ -14,10 +14,9 @@ import msgspec
 
 from perps_actors.market.mark import Source
 from perps_actors.transport.wire import ConnectionPlan
-from perps_actors.venues.bybit.categories import by_category
-from perps_actors.venues.bybit.followed import READINGS, SymbolState, request
+from perps_actors.venues.bybit.parse import READINGS, SymbolState, request
 from perps_actors.venues.bybit.rest import LIVE, NAME
-from perps_actors.venues.bybit.schema import Frame
+from perps_actors.venues.bybit.schema import Frame, by_category
 from perps_actors.venues.contract import UNASKED, Endpoints, InvalidInput, Outcome
 from perps_actors.venues.toolkit.subscriptions import Following, Subscriptions, batches, chosen
 from perps_actors.venues.toolkit.symbols import SymbolStates

@@ -9,17 +9,19 @@ with the quotes; a bulk row has no sizes and no index price. Funding is paid con
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Final
 from urllib.parse import quote
 
 import msgspec
 
 from perps_actors.errors import VenueError
-from perps_actors.market.instrument import InstrumentId
-from perps_actors.market.plain import levels_of
+from perps_actors.market.instrument import Instrument, InstrumentId
+from perps_actors.market.numbers import positive
+from perps_actors.market.plain import levels_of, spelled
 from perps_actors.transport.wire import HttpRequest
 from perps_actors.venues.contract import BookSnapshot, Endpoints, Outcome, Polled
-from perps_actors.venues.deribit.instruments import instrument_of, rows_of_listing
 from perps_actors.venues.deribit.parse import (
     funding_paid_of,
     past_candle_of,
@@ -34,6 +36,7 @@ from perps_actors.venues.deribit.schema import (
     CandleRow,
     Chart,
     GroupedBook,
+    InstrumentRow,
     PaidRow,
     Summary,
     Ticker,
@@ -51,6 +54,10 @@ from perps_actors.venues.toolkit.rest import (
     reader_of,
     spelled_interval,
 )
+from perps_actors.venues.toolkit.symbols import check_symbol
+
+# merged docstring:
+# """Deribit's list of instruments (`public/get_instruments`): its perpetuals and dated futures; options and combos are left out."""
 
 NAME: Final = "deribit"
 LIVE: Final = Endpoints(stream="wss://www.deribit.com", rest="https://www.deribit.com")
@@ -241,3 +248,52 @@ def _book(body: bytes) -> BookSnapshot:
 
 def _history(instrument: InstrumentId, row: TradeRow, received_ns: int) -> Sequence[Outcome]:
     return trade_of(instrument, row, received_ns, backlog=True)
+
+
+class _List(msgspec.Struct, gc=False):
+    result: list[msgspec.Raw]
+
+
+_LIST = msgspec.json.Decoder(_List)
+_ROW = msgspec.json.Decoder(InstrumentRow)
+
+
+def rows_of_listing(body: bytes) -> list[msgspec.Raw]:
+    """Return the rows of a list of instruments; raises msgspec's errors on what is none."""
+    return _LIST.decode(body).result
+
+
+def instrument_of(venue: str, raw: msgspec.Raw) -> Instrument | None:
+    """Return the future of `venue` in a row; None for what is no future.
+
+    Raises:
+        MarketError, VenueError, msgspec.MsgspecError, ValueError, OverflowError: the row cannot be read.
+    """
+    row = _ROW.decode(raw)
+    if row.kind != "future":
+        return None
+    tick, lot, size = (
+        Decimal(positive(spelled(n)))
+        for n in (row.tick_size, row.min_trade_amount, row.contract_size)
+    )
+    symbol = check_symbol(row.symbol)
+    perpetual, linear = row.settlement_period == "perpetual", row.instrument_type == "linear"
+    term = (
+        "PERP"
+        if perpetual
+        else f"{datetime.fromtimestamp(row.expiration_timestamp // 1000, UTC):%y%m%d}"
+    )
+    base, quote = row.base_currency, row.counter_currency or row.quote_currency
+    return Instrument(
+        id=InstrumentId(venue, symbol),
+        canonical=f"{base}-{quote}-{term}",
+        base=base,
+        quote=quote,
+        margin=row.settlement_currency or (quote if linear else base),
+        tick=tick,
+        lot=lot,
+        contract_size=size,
+        linear=linear,
+        perpetual=perpetual,
+        trading=row.is_active,
+    )

@@ -1,15 +1,12 @@
-"""Deribit's streams: books, touch, trades with liquidations, venue marks, index, funding, open interest and candles.
+"""The JSON-RPC requests that a Deribit stream sends, and which of them were granted.
 
-Source: docs.deribit.com (subscriptions/orderbook, market-data, trades; session-management; articles/rate-limits), read 2026-10, and
-captures of 2021 to 2026. A book begins with a snapshot; from there on every `prev_change_id` equals the `change_id` before, else it is
-subscribed anew. Channels are grouped by 100 ms: `raw` is for those who log in. After `public/set_heartbeat` the venue asks
-(`test_request`) and ends the connection of those who do not answer `public/test` at once. Its gateways end connections that said
-nothing for 30 s, whatever WebSocket's own pings say. 32 connections an address; a subscription costs 3,000 credits of 30,000.
+Source: docs.deribit.com (JSON-RPC overview, public/subscribe), read 2026-10: a request names its number, and its answer repeats it. The
+answer to a subscription lists the channels that were taken; the others are left out without an error.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import attrs
@@ -22,7 +19,6 @@ from perps_actors.market.plain import levels_of
 from perps_actors.transport.wire import ConnectionPlan
 from perps_actors.venues.contract import UNASKED, Endpoints, InvalidInput, Outcome, SendFrame
 from perps_actors.venues.deribit.parse import candle_in, changed_levels, ticker_of, trade_of
-from perps_actors.venues.deribit.requests import Requests, request
 from perps_actors.venues.deribit.rest import LIVE, NAME
 from perps_actors.venues.deribit.schema import (
     SECONDS,
@@ -39,6 +35,53 @@ from perps_actors.venues.toolkit.fields import NS_PER_MS
 from perps_actors.venues.toolkit.stream_book import ResubscribingBook
 from perps_actors.venues.toolkit.subscriptions import Following, Op, Subscriptions, batches, chosen
 from perps_actors.venues.toolkit.symbols import SymbolStates
+
+# merged docstring:
+# """Deribit's streams: books, touch, trades with liquidations, venue marks, index, funding, open interest and candles.
+#
+# Source: docs.deribit.com (subscriptions/orderbook, market-data, trades; session-management; articles/rate-limits), read 2026-10, and
+# captures of 2021 to 2026. A book begins with a snapshot; from there on every `prev_change_id` equals the `change_id` before, else it is
+# subscribed anew. Channels are grouped by 100 ms: `raw` is for those who log in. After `public/set_heartbeat` the venue asks
+# (`test_request`) and ends the connection of those who do not answer `public/test` at once. Its gateways end connections that said
+# nothing for 30 s, whatever WebSocket's own pings say. 32 connections an address; a subscription costs 3,000 credits of 30,000.
+# """
+
+MAX_AWAITED: Final = 1_000
+"""Requests whose answer is still expected; beyond that the oldest is forgotten."""
+
+
+def request(number: int, method: str, params: Mapping[str, Any]) -> str:
+    """Return the text of a request."""
+    return msgspec.json.encode(
+        {"jsonrpc": "2.0", "id": number, "method": method, "params": params}
+    ).decode()
+
+
+class Requests:
+    """Numbers requests and remembers what the subscriptions among them asked for."""
+
+    def __init__(self) -> None:
+        self._number = 0
+        self._awaited: dict[int, tuple[str, ...]] = {}
+
+    def make(self, method: str, params: Mapping[str, Any]) -> str:
+        """Return a request with a number of its own."""
+        self._number += 1
+        return request(self._number, method, params)
+
+    def subscribe(self, channels: Sequence[str]) -> str:
+        """Return a request for these channels, whose answer is expected to grant them."""
+        text = self.make("public/subscribe", {"channels": channels})
+        self._awaited[self._number] = tuple(channels)
+        if len(self._awaited) > MAX_AWAITED:
+            del self._awaited[next(iter(self._awaited))]
+        return text
+
+    def refused(self, number: int | str | None, granted: Sequence[str]) -> tuple[str, ...]:
+        """Return the channels that an answer does not grant."""
+        asked = self._awaited.pop(number, ()) if isinstance(number, int) else ()
+        return tuple(channel for channel in asked if channel not in granted)
+
 
 CHANNELS: Final = {
     "book": "book",

@@ -16,19 +16,8 @@ import msgspec
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.transport.wire import ConnectionPlan
 from perps_actors.venues.contract import UNASKED, Endpoints, InvalidInput, Outcome
-from perps_actors.venues.okx.channels import (
-    BUSINESS,
-    CHANNELS,
-    LIQUIDATIONS,
-    SOURCES,
-    TOPICS_PER_REQUEST,
-    Topic,
-    index_name,
-    request,
-    topics_of,
-)
-from perps_actors.venues.okx.followed import SymbolState
 from perps_actors.venues.okx.parse import (
+    SymbolState,
     candle_in,
     funding_of,
     liquidations_of,
@@ -38,7 +27,12 @@ from perps_actors.venues.okx.parse import (
 )
 from perps_actors.venues.okx.rest import LIVE, NAME
 from perps_actors.venues.okx.schema import (
+    BUSINESS,
+    CHANNELS,
+    LIQUIDATIONS,
     SECONDS,
+    SOURCES,
+    TOPICS_PER_REQUEST,
     Arg,
     CandleRow,
     Frame,
@@ -48,7 +42,11 @@ from perps_actors.venues.okx.schema import (
     MarkRow,
     OpenInterestRow,
     TickerRow,
+    Topic,
     TradeRow,
+    index_name,
+    request,
+    topics_of,
 )
 from perps_actors.venues.toolkit.subscriptions import Following, Subscriptions, batches, chosen
 from perps_actors.venues.toolkit.symbols import SymbolStates

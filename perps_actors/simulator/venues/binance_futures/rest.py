@@ -17,8 +17,7 @@ import msgspec
 from perps_actors.market.instrument import Instrument
 from perps_actors.market.numbers import plain
 from perps_actors.simulator.venue_contract import Depth, MarketView, RestAnswer, listed_as, span_of
-from perps_actors.venues.binance_futures.dialect import Dialect
-from perps_actors.venues.binance_futures.schema import SECONDS
+from perps_actors.venues.binance_futures.schema import SECONDS, Dialect
 from perps_actors.venues.toolkit.fields import NS_PER_MS, NS_PER_S
 
 # merged docstring:

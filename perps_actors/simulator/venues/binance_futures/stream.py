@@ -19,7 +19,7 @@ from perps_actors.market.events import Funding, Touch, Trade, VenueMark
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.numbers import DecimalText
 from perps_actors.simulator.venue_contract import Channel, Depth, Levels, StreamSession
-from perps_actors.venues.binance_futures.dialect import Dialect
+from perps_actors.venues.binance_futures.schema import Dialect
 
 MAX_STREAMS: Final = 1024
 

@@ -23,8 +23,7 @@ from perps_actors.simulator.venue_contract import (
     span_of,
 )
 from perps_actors.simulator.venues.bybit.stream import ticker_fields
-from perps_actors.venues.bybit.categories import CATEGORIES, category_of
-from perps_actors.venues.bybit.schema import SECONDS
+from perps_actors.venues.bybit.schema import CATEGORIES, SECONDS, category_of
 from perps_actors.venues.toolkit.fields import NS_PER_MS, NS_PER_S
 
 # merged docstring:

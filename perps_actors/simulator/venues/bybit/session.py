@@ -12,8 +12,8 @@ import msgspec
 
 from perps_actors.errors import VenueError
 from perps_actors.simulator.venue_contract import StreamSession
-from perps_actors.venues.bybit.categories import CATEGORIES, category_of
-from perps_actors.venues.bybit.followed import DEPTHS, READINGS
+from perps_actors.venues.bybit.parse import DEPTHS, READINGS
+from perps_actors.venues.bybit.schema import CATEGORIES, category_of
 from perps_actors.venues.bybit.stream import CHANNELS
 
 MAX_TOPIC_CHARACTERS: Final = 21_000

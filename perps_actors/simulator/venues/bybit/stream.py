@@ -19,8 +19,8 @@ from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.numbers import DecimalText, plain
 from perps_actors.simulator.venue_contract import Channel, Depth, Levels, WholeTicker
 from perps_actors.simulator.venues.bybit.session import BybitSession, stream_name, symbol_of
-from perps_actors.venues.bybit.categories import Category, category_of
 from perps_actors.venues.bybit.rest import NAME
+from perps_actors.venues.bybit.schema import Category, category_of
 from perps_actors.venues.bybit.stream import CHANNELS
 from perps_actors.venues.toolkit.fields import NS_PER_MS, ns_if_any
 

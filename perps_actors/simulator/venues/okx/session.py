@@ -12,7 +12,7 @@ import msgspec
 
 from perps_actors.errors import VenueError
 from perps_actors.simulator.venue_contract import StreamSession
-from perps_actors.venues.okx.channels import CHANNELS, LIQUIDATIONS
+from perps_actors.venues.okx.schema import CHANNELS, LIQUIDATIONS
 
 PATH: Final = "/ws/v5/public"
 

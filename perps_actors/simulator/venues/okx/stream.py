@@ -15,9 +15,8 @@ from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.numbers import DecimalText
 from perps_actors.simulator.venue_contract import Channel, Depth, paired
 from perps_actors.simulator.venues.okx.session import OkxSession, stream_name
-from perps_actors.venues.okx.channels import index_name
 from perps_actors.venues.okx.rest import NAME
-from perps_actors.venues.okx.schema import BookRecord, MarkRow
+from perps_actors.venues.okx.schema import BookRecord, MarkRow, index_name
 from perps_actors.venues.toolkit.fields import NS_PER_MS, ns_if_any
 
 _CHANNELS: Final[dict[str, Channel]] = {
