@@ -226,7 +226,7 @@ ACTORS = (
     Mutation(
         "journal/group.py",
         "a lost hole takes what it told along",
-        "        self._telling += untold\n",
+        "        self._reporting += unreported\n",
         "",
     ),
 )

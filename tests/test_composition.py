@@ -10,7 +10,7 @@ import pytest
 from perps_actors import CompositionFailed, PartAbsent, PerpsSystem, Settings, SettingsError
 from perps_actors.actors.risk_monitor import RiskMonitor
 from perps_actors.host.composing.parts import Parts
-from perps_actors.journal.counting import CountingWriter
+from perps_actors.journal.contract import CountingWriter
 from perps_actors.testing import FakeNetwork, SimulatedRuntime
 from perps_actors.trading.staleness import StalenessLimits
 

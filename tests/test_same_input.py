@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from perps_actors.journal.json_lines import json_line
+from perps_actors.journal.event_text import json_line
 from perps_actors.journal.sqlite_reader import SqliteJournalReader
 
 DATA = Path(

@@ -167,7 +167,7 @@ def _recorder_was_well(run: Run) -> bool:
 
 
 def holes_of_the_journal_add_up(run: Run) -> Iterator[str]:
-    """What the journal itself lost is told in it, or known to be still untold."""
+    """What the journal itself lost is told in it, or known to be still unreported."""
     status = run.system.journal()
     told = sum(
         int(dict(event.data)["dropped"])
@@ -176,7 +176,7 @@ def holes_of_the_journal_add_up(run: Run) -> Iterator[str]:
     )
     if (
         not replaced_while_hung(run, RECORDER)
-        and not told <= status.dropped <= told + status.untold
+        and not told <= status.dropped <= told + status.unreported
     ):
         yield f"the journal tells of {told} lost events, {status}"
 

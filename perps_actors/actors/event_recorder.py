@@ -169,8 +169,8 @@ class EventRecorder(Actor):
         group.commit()
         for unfit in group.take_unfit():
             self._note("event_unfit", why=str(unfit))
-        if untold := group.take_untold():
-            self._note("hole", inbox="journal", reason="journal failing", dropped=untold)
+        if unreported := group.take_unreported():
+            self._note("hole", inbox="journal", reason="journal failing", dropped=unreported)
         self._publish()
 
     def _publish(self) -> None:

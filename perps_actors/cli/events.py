@@ -13,8 +13,7 @@ import click
 from perps_actors.cli.pipe import let_go_of_stdout
 from perps_actors.cli.refusal import refuse
 from perps_actors.errors import JournalError, SettingsError
-from perps_actors.journal.json_lines import json_line, plain_line
-from perps_actors.journal.since import parse_since
+from perps_actors.journal.event_text import json_line, parse_since, plain_line
 from perps_actors.journal.sqlite_reader import SqliteJournalReader
 from perps_actors.messages.records import Event
 

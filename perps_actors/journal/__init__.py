@@ -1,1 +1,1 @@
-"""Durable events: blocks in a store that survives `kill -9`, read while they are written."""
+"""The journal: durable events, readable while they are written, that survive `kill -9`."""

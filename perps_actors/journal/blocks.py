@@ -1,7 +1,8 @@
-"""Blocks: some events in a row, packed, with what occurs in them and a hash that chains them to all before. Pure.
+"""Blocks: consecutive events packed together, with an index of their contents and a hash. Pure.
 
-A block's hash is BLAKE2b-256 (RFC 7693) over the hash of the block before, the block's other columns and its body. So a block
-that was altered, moved or left out shows, and everything before a block that fits is as it was written.
+A block's hash is BLAKE2b-256 (RFC 7693) over the hash of the previous block, the block's other
+columns and its body. The chain shows a block that was altered, moved or removed, and a block that
+fits proves that everything before it is unchanged.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from perps_actors.market.mark import Provenance, Source
 from perps_actors.messages.records import Event
 
 GENESIS = bytes(32)
-"""Stands for the hash of the block before the first."""
+"""The previous hash of the first block."""
 
 _UNFIT = (TypeError, ValueError, OverflowError, RecursionError)
 _encode = msgspec.msgpack.Encoder().encode
@@ -29,7 +30,7 @@ _Int64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 
 
 class _Columns(NamedTuple):
-    """What occurs in some events, field by field."""
+    """The values that occur in a block's events, field by field."""
 
     kinds: set[str]
     instruments: set[tuple[str, str | None]]
@@ -40,7 +41,7 @@ class _Columns(NamedTuple):
 
 
 class Block(NamedTuple):
-    """One block, column by column as a store keeps it."""
+    """One block, with the columns that a store keeps."""
 
     first: int
     """Sequence number of its first event."""
@@ -51,25 +52,28 @@ class Block(NamedTuple):
     latest_ns: int
     """Highest `received_ns` among its events."""
     kinds: str
-    """Kinds that occur, a JSON array."""
+    """The kinds of its events, as a JSON array."""
     instruments: str
-    """Symbols that occur, a JSON object from venue to an array; null stands for no single instrument."""
+    """The symbols of its events: a JSON object from venue to an array.
+
+    A null in the array stands for events that concern no single instrument.
+    """
     hash: bytes
-    """32 bytes, see this module."""
+    """32 bytes; the module's docstring says how they are computed."""
     body: bytes
     """The events: MessagePack arrays, compressed by zlib."""
 
 
 def pack(first: int, previous: bytes, events: Sequence[Event]) -> Block:
-    """Return the block of these events, at least one.
+    """Return the block of one or more events.
 
     Args:
-        first: sequence number of the first of them.
-        previous: hash of the block before; `GENESIS` for the first.
-        events: what to keep; lists inside come back as tuples, decimals as strings.
+        first: sequence number of the first event.
+        previous: hash of the previous block; `GENESIS` for the first.
+        events: the events; lists in them are read back as tuples, decimals as strings.
 
     Raises:
-        EventUnfit: an event holds what cannot be kept.
+        EventUnfit: an event holds a value that cannot be stored.
     """
     try:
         return _packed(first, previous, events)
@@ -98,7 +102,8 @@ def _packed(first: int, previous: bytes, events: Sequence[Event]) -> Block:
 
 
 def _checked(events: Sequence[Event]) -> _Columns:
-    # Nothing checks an event when it is made, and one of wrong types would make its whole block unreadable.
+    # Events are not validated when they are made, and one event with a wrong type would make its
+    # whole block unreadable.
     columns = (
         {event.kind for event in events},
         {(event.venue, event.symbol) for event in events},
@@ -115,17 +120,21 @@ def _check_fit(index: int, event: Event) -> None:
         _packed(1, GENESIS, (event,))
     except _UNFIT as error:
         raise EventUnfit(
-            index, f"event {index} of kind {event.kind!r} cannot be kept: {error}"
+            index, f"event {index} of kind {event.kind!r} cannot be stored: {error}"
         ) from error
 
 
 def json_text(value: object) -> str:
-    """Return compact JSON. A string is spelled in it exactly as it is alone, so a store can look for one without decoding."""
+    """Return compact JSON.
+
+    A string has the same spelling inside an array as alone, so a store can search for it in the
+    text without decoding.
+    """
     return msgspec.json.encode(value).decode()
 
 
 def chained_hash(previous: bytes, block: Block) -> bytes:
-    """Return the hash that `block` must have after a block whose hash is `previous`."""
+    """Return the hash that `block` must have if the previous block's hash is `previous`."""
     digest = blake2b(previous, digest_size=32)
     digest.update(_encode(block[:6]))
     digest.update(block.body)
@@ -133,18 +142,19 @@ def chained_hash(previous: bytes, block: Block) -> bytes:
 
 
 def unpack(block: Block, previous: bytes | None) -> tuple[Event, ...]:
-    """Return the events of a block that fits to the one before.
+    """Return the events of a block, if it fits the previous block.
 
     Args:
-        block: as the store gave it.
-        previous: hash of the block that ends one sequence number before, `GENESIS` before the first; None when there is none.
+        block: the block as the store returned it.
+        previous: hash of the block that ends one sequence number before; `GENESIS` before the
+            first block; None if no such block exists.
 
     Raises:
-        JournalError: it does not fit, or its body is not what its columns say; names the block.
+        JournalError: the block does not fit, or its body contradicts its columns; names the block.
     """
     name = f"block {block.first}..{block.last}"
     if previous is None:
-        msg = f"{name}: nothing ends at {block.first - 1}"
+        msg = f"{name}: no block ends at {block.first - 1}"
         raise JournalError(msg)
     try:
         fits = chained_hash(previous, block) == block.hash
@@ -162,7 +172,7 @@ def unpack(block: Block, previous: bytes | None) -> tuple[Event, ...]:
 
 
 def _frozen(event: Event) -> Event:
-    # MessagePack knows no tuples; what leaves the journal must be as immutable as what went in.
+    # MessagePack has no tuples. An event that is read must be as immutable as the one written.
     for _, value in event.data:
         if type(value) is list:
             return msgspec.structs.replace(event, data=_tuples(event.data))

@@ -1,4 +1,4 @@
-"""What every store of the journal promises, whatever it keeps the events in."""
+"""The contract of journal stores, and the writer of a system without a journal."""
 
 from __future__ import annotations
 
@@ -12,47 +12,51 @@ from perps_actors.messages.records import Event
 
 @attrs.frozen
 class Repair:
-    """What a writer found damaged at the end of the journal and set aside when it opened it."""
+    """Damage at the end of a journal, which a writer cut off and kept aside on opening."""
 
     what: str
-    """Which sequence numbers were cut, why, and where they are kept."""
+    """The sequence numbers that were cut, the reason, and where the data is kept."""
     events: int | None
-    """How many events were cut, their sequence numbers are given again; None when too little was left to tell."""
+    """The number of events cut, whose sequence numbers are used again; None if unknown."""
 
 
 class JournalWriter(Protocol):
-    """The one writer of a journal. Sequence numbers start at 1 and have no holes, also across restarts."""
+    """The only writer of a journal.
+
+    Sequence numbers start at 1 and have no gaps, also across restarts.
+    """
 
     @property
     def last_sequence(self) -> int:
-        """Sequence number of the last event that is safe; 0 for none."""
+        """Sequence number of the last durable event; 0 for none."""
 
     @property
     def next_sequence(self) -> int:
-        """Sequence number that the next event will get."""
+        """Sequence number of the next event."""
 
     @property
     def repaired(self) -> Repair | None:
-        """What was damaged and set aside at opening; None when all was sound."""
+        """The damage that was cut off on opening; None if there was none."""
 
     def write(self, events: Sequence[Event]) -> int:
-        """Keep these events, all or none, and return the last sequence number.
+        """Write all events or none, and return the last sequence number.
 
-        When it returns, they survive `kill -9` and loss of power.
+        When the call returns, the events survive `kill -9` and loss of power. An error means that
+        no event was written.
 
         Raises:
-            JournalFull: no space left; nothing was written, the same call succeeds once there is some.
-            JournalFenced: a newer writer has opened the journal; nothing was written, nor ever will be by this one.
-            EventUnfit: an event holds what cannot be kept; nothing was written, the others may be given again without it.
-            JournalError: anything else that kept it from writing; nothing was written.
+            JournalFull: no space is left; the same call succeeds once there is space.
+            JournalFenced: a newer writer has opened the journal; this one cannot write again.
+            EventUnfit: an event holds a value that cannot be stored; write the others without it.
+            JournalError: any other failure.
         """
 
     def close(self) -> None:
-        """Let go of the store; may be called again. Never raises for a full disk."""
+        """Close the store. Idempotent; never raises for a full disk."""
 
 
 class JournalReader(Protocol):
-    """Reads a journal, also while it is written; changes nothing in it."""
+    """Reads a journal, also while it is written. Never changes it."""
 
     def events(
         self,
@@ -61,16 +65,16 @@ class JournalReader(Protocol):
         since_ns: int | None = None,
         after: int = 0,
     ) -> Iterator[tuple[int, Event]]:
-        """Yield sequence number and event, in order, as far as they are written when the end is reached.
+        """Yield sequence numbers and events in order, up to the last one written by then.
 
         Args:
-            kind: only events of this kind.
-            symbol: only events of this symbol, in the venue's spelling.
-            since_ns: only events received at or after this wall time, nanoseconds since 1970.
-            after: only events with a higher sequence number.
+            kind: yield only events of this kind.
+            symbol: yield only events of this symbol, in the venue's spelling.
+            since_ns: yield only events received at or after this wall time (ns since 1970).
+            after: yield only events with a higher sequence number.
 
         Raises:
-            JournalError: a block is damaged (names its sequence numbers), or the store cannot be read.
+            JournalError: a block is damaged (names its numbers), or the store cannot be read.
         """
 
     def last_sequence(self) -> int:
@@ -81,11 +85,33 @@ class JournalReader(Protocol):
         """
 
     def count(self) -> int:
-        """Return how many events there are, counted block by block.
+        """Return the number of events, counted block by block.
 
         Raises:
             JournalError: the store cannot be read.
         """
 
     def close(self) -> None:
-        """Let go of the store; may be called again."""
+        """Close the store. Idempotent."""
+
+
+class CountingWriter:
+    """A `JournalWriter` that only numbers events; numbering continues after `last_sequence`."""
+
+    repaired = None
+
+    def __init__(self, last_sequence: int = 0) -> None:
+        self.last_sequence = last_sequence
+
+    @property
+    def next_sequence(self) -> int:
+        """Sequence number of the next event."""
+        return self.last_sequence + 1
+
+    def write(self, events: Sequence[Event]) -> int:
+        """Count these events."""
+        self.last_sequence += len(events)
+        return self.last_sequence
+
+    def close(self) -> None:
+        """Do nothing, because nothing is open."""

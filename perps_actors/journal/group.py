@@ -1,4 +1,4 @@
-"""Group commit: events wait until there is a block of them, and for a journal that fails. Plain, for one thread."""
+"""Group commit: events wait for a full block, or for a failing journal. Used by one thread."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from perps_actors.messages.records import Event, JournalStatus
 
 @attrs.frozen(kw_only=True)
 class RecordingPolicy:
-    """How events are grouped and how long they may wait for a journal that fails."""
+    """When events are written, and how many may wait for a failing journal."""
 
     linger_s: float = 0.02
     block: int = 1_000
-    """Events that are written at once, without lingering."""
+    """A block of this many events is written at once, without waiting for `linger_s`."""
     backlog: int = 200_000
-    """Events that wait for a failing journal; beyond, mark updates are dropped and accounted for."""
+    """Events that may wait for a failing journal. Beyond, mark updates are dropped and counted."""
     retry_s: float = 0.5
     rest_marks: bool = False
     """Whether polled marks are recorded, as `rest_mark_update`; never as `ws_mark_update`."""
 
 
 class GroupCommit:
-    """Gives a writer events in blocks, keeps what could not be written, and accounts for what never will be.
+    """Writes events in blocks, keeps events that could not be written, and counts lost events.
 
     Args:
-        writer: where to.
+        writer: the journal's writer.
         block: events in one transaction.
-        backlog: events that wait for a failing journal; beyond, those that may be dropped are.
-        before: how the group before this one ended: what still waited then is gone.
+        backlog: events that may wait for a failing journal. Beyond, sheddable events are dropped.
+        before: the last status of the previous group, whose waiting events are lost.
     """
 
     def __init__(
@@ -40,11 +40,14 @@ class GroupCommit:
     ) -> None:
         self.writer = writer
         self.failing: str | None = None
-        """Why the last commit failed; None while commits succeed."""
+        """The error of the last commit; None if it succeeded."""
         self._recorded = before.recorded
         self._dropped = before.dropped + before.waiting
-        self._untold = before.untold + before.waiting
-        self._telling = 0  # of the dropped, those whose telling waits to be written itself
+        # A `hole` event reports dropped events. It may itself be lost while the journal fails, so a
+        # count moves from unreported to reporting when the event is made, and is forgotten only
+        # after a commit that left nothing waiting.
+        self._unreported = before.unreported + before.waiting
+        self._reporting = 0
         self.block = block
         """Events in one transaction."""
         self._backlog = backlog
@@ -52,28 +55,28 @@ class GroupCommit:
         self._unfit: list[EventUnfit] = []
 
     def __len__(self) -> int:
-        """Return how many events wait."""
+        """Return the number of waiting events."""
         return len(self._waiting)
 
     @property
     def ripe(self) -> bool:
-        """Whether a block is full and the journal is not waiting for its retry."""
+        """Whether a block is full and the journal is not failing."""
         return self.failing is None and len(self._waiting) >= self.block
 
     def add(self, events: Collection[Event]) -> None:
-        """Let events wait for the next commit."""
+        """Queue events for the next commit."""
         self._waiting.extend(events)
 
     def add_or_drop(self, events: Collection[Event]) -> None:
-        """Let events wait for the next commit, unless the backlog is beyond its bound."""
+        """Queue events for the next commit, or drop and count them if the backlog is full."""
         if len(self._waiting) > self._backlog:
             self._dropped += len(events)
-            self._untold += len(events)
+            self._unreported += len(events)
         else:
             self._waiting.extend(events)
 
     def commit(self) -> None:
-        """Write all that waits, block by block; what cannot be written stays, in order, and `failing` says why."""
+        """Write waiting events block by block; on an error the rest waits and `failing` is set."""
         waiting = self._waiting
         while waiting:
             block = waiting[: self.block]
@@ -90,25 +93,25 @@ class GroupCommit:
                 self._recorded += len(block)
                 del waiting[: len(block)]
         self.failing = None
-        self._telling = 0
+        self._reporting = 0
 
     def take_unfit(self) -> list[EventUnfit]:
-        """Return which events could not be kept at all, since the last call."""
+        """Return the events that could not be stored since the last call."""
         unfit, self._unfit = self._unfit, []
         return unfit
 
-    def take_untold(self) -> int:
-        """Return how many events were dropped since the last call; 0 as long as the journal could not be told of it."""
+    def take_unreported(self) -> int:
+        """Return the number of events dropped since the last call; 0 while the journal fails."""
         if self.failing is not None:
             return 0
-        untold, self._untold = self._untold, 0
-        self._telling += untold
-        return untold
+        unreported, self._unreported = self._unreported, 0
+        self._reporting += unreported
+        return unreported
 
     def abandon(self) -> None:
-        """Count what waits as dropped: nobody will write it."""
+        """Drop and count the waiting events, because they will never be written."""
         self._dropped += len(self._waiting)
-        self._untold += len(self._waiting)
+        self._unreported += len(self._waiting)
         self._waiting.clear()
 
     def status(self) -> JournalStatus:
@@ -119,5 +122,5 @@ class GroupCommit:
             waiting=len(self._waiting),
             last_sequence=self.writer.last_sequence,
             failing=self.failing,
-            untold=self._untold + self._telling,
+            unreported=self._unreported + self._reporting,
         )

@@ -1,4 +1,4 @@
-"""The journal's SQLite file: its tables, how it is told from other files, how it is opened."""
+"""The journal's SQLite file: its tables, its identification and its connections."""
 
 from __future__ import annotations
 
@@ -17,12 +17,13 @@ from perps_actors.messages.records import Event
 
 FORMAT = "perps_actors journal"
 VERSION = 1
-"""Highest schema version that this code reads and the one it writes."""
+"""The schema version that this code writes, and the highest that it reads."""
 
 COLUMNS = ", ".join(Block._fields)
 _PLACES = ", ".join("?" * len(Block._fields))
 
-# `last` is the row's own key: the end is found without an index, and an index more costs a factor of three in writing.
+# `last` is the row id, so the last block is found without an index. Another index would make
+# writing three times slower.
 _TABLES = (
     "CREATE TABLE meta (name TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID",
     """CREATE TABLE blocks (
@@ -35,49 +36,54 @@ _TABLES = (
         hash BLOB NOT NULL,
         body BLOB NOT NULL
     )""",
-    # What is damaged may have lost its types too.
+    # Columns have no types here, because damaged values may have lost theirs.
     f"CREATE TABLE torn (why, {COLUMNS})",
 )
-# One statement is one transaction: the block goes in only while nobody else has opened the journal or added to it.
+# One statement is one transaction. It inserts the block only if no other writer has opened the
+# journal (the epoch is ours) and no other writer has added a block (the end is where we left it).
 _APPEND = f"""
     INSERT INTO blocks ({COLUMNS}) SELECT {_PLACES}
-    WHERE (SELECT value FROM meta WHERE name = 'epoch') = ? AND (SELECT coalesce(max(last), 0) FROM blocks) = ?
+    WHERE (SELECT value FROM meta WHERE name = 'epoch') = ?
+    AND (SELECT coalesce(max(last), 0) FROM blocks) = ?
 """  # noqa: S608 (constants of this package)
-# A file that may not grow also shows as shared memory that may not: SQLite touches every page of it before it maps it.
+# On a full disk SQLite may also fail to grow its shared memory file, because it touches every page
+# before it maps the file.
 _FULL = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE})
 _BUSY_TIMEOUT_S = 2.0
 
 
 class Malformed(sqlite3.DatabaseError):
-    """The file contradicts itself, though SQLite did not notice."""
+    """The file contradicts itself although SQLite reported no error."""
 
     sqlite_errorcode = sqlite3.SQLITE_CORRUPT
 
 
 def connect(path: Path, mode: Literal["ro", "rw"]) -> sqlite3.Connection:
-    """Return a connection in autocommit that any one thread at a time may use; never creates the file."""
+    """Return an autocommit connection for one thread at a time. Never creates the file."""
     uri = f"{path.absolute().as_uri()}?mode={mode}"
     if (
         mode == "ro"
         and not os.access(path.parent, os.W_OK)
         and not path.with_name(f"{path.name}-wal").exists()
     ):
-        # On a read-only medium SQLite cannot make the file by which it and a writer keep out of each other's way.
+        # On a read-only medium SQLite cannot create the shared memory file that coordinates readers
+        # with a writer, and no writer can exist.
         uri += "&immutable=1"
     connection = sqlite3.connect(
         uri, uri=True, isolation_level=None, check_same_thread=False, timeout=_BUSY_TIMEOUT_S
     )
-    # Damaged text must reach the check of its block's hash.
+    # Damaged text must reach the check of its block's hash instead of failing to decode here.
     connection.text_factory = partial(str, encoding="utf-8", errors="replace")
     if mode == "ro":
-        # Without this SQLite refuses a file that was cut short as a whole; the blocks before the cut can still be read and verified.
+        # Without this SQLite refuses a truncated file as a whole, although the blocks before the
+        # cut can be read and verified.
         connection.execute("PRAGMA writable_schema = ON")
     return connection
 
 
 @contextmanager
 def journal_errors(place: object) -> Iterator[None]:
-    """Turn what SQLite and the operating system raise inside into errors of the journal that name the place, e.g. the file."""
+    """Convert errors of SQLite and the operating system into journal errors that name the place."""
     try:
         yield
     except sqlite3.Error as error:
@@ -91,12 +97,12 @@ def journal_errors(place: object) -> Iterator[None]:
 
 
 def is_blank(connection: sqlite3.Connection) -> bool:
-    """Return whether the file holds no table of anybody."""
+    """Return whether the file holds no table."""
     return connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone() is None
 
 
 def create(connection: sqlite3.Connection) -> None:
-    """Make the tables of an empty journal, inside the caller's transaction."""
+    """Create the tables of an empty journal, inside the caller's transaction."""
     for table in _TABLES:
         connection.execute(table)
     rows = (("format", FORMAT), ("schema", VERSION), ("epoch", 0))
@@ -104,10 +110,10 @@ def create(connection: sqlite3.Connection) -> None:
 
 
 def check(connection: sqlite3.Connection, path: Path) -> None:
-    """Return if this file is a journal that this code understands.
+    """Check that the file is a journal of a version that this code reads.
 
     Raises:
-        JournalError: it is none, or of a newer version; names the file.
+        JournalError: it is not a journal, or has a newer version; names the file.
     """
     names = {
         name
@@ -120,7 +126,7 @@ def check(connection: sqlite3.Connection, path: Path) -> None:
         or not isinstance(version, int)
         or not isinstance(meta.get("epoch"), int)
     ):
-        msg = f"{path}: is no journal"
+        msg = f"{path}: is not a journal"
         raise JournalError(msg)
     if version > VERSION:
         msg = f"{path}: is a journal of schema version {version}, this code reads up to {VERSION}"
@@ -130,12 +136,13 @@ def check(connection: sqlite3.Connection, path: Path) -> None:
 def next_block(
     connection: sqlite3.Connection, after: int, matching: str = "", values: Sequence[object] = ()
 ) -> Block | None:
-    """Return the first block that ends beyond sequence number `after`, and matches if a condition in SQL is given.
+    """Return the first block that ends after sequence number `after` and matches an SQL condition.
 
     Raises:
-        JournalError: what SQLite finds there is not what follows; names the block.
+        JournalError: the block found does not follow `after`; names the block.
     """
-    query = f"SELECT {COLUMNS} FROM blocks WHERE last > ? {matching} ORDER BY last LIMIT 1"  # noqa: S608 (constants of this package)
+    # All SQL of this module is built from constants of the package; values are bound.
+    query = f"SELECT {COLUMNS} FROM blocks WHERE last > ? {matching} ORDER BY last LIMIT 1"  # noqa: S608
     block = _block(connection.execute(query, (after, *values)).fetchone())
     if block is not None and (block.last <= after or (not matching and block.first > after + 1)):
         msg = f"block {block.first}..{block.last}: does not follow {after}"
@@ -145,24 +152,23 @@ def next_block(
 
 def last_block(connection: sqlite3.Connection) -> Block | None:
     """Return the last block."""
-    return _block(
-        connection.execute(f"SELECT {COLUMNS} FROM blocks ORDER BY last DESC LIMIT 1").fetchone()
-    )  # noqa: S608 (constants)
+    query = f"SELECT {COLUMNS} FROM blocks ORDER BY last DESC LIMIT 1"  # noqa: S608
+    return _block(connection.execute(query).fetchone())
 
 
 def _block(row: tuple[Any, ...] | None) -> Block | None:
     if row is None:
         return None
     block = Block(*row)
-    # Damage changes types too; with a number that no block has, it goes the way of every block that does not fit.
+    # Damage may change types. A number that no block has makes the chain check fail for this block.
     return block if isinstance(block.first, int) else block._replace(first=0)
 
 
 def events_of(connection: sqlite3.Connection, block: Block) -> tuple[Event, ...]:
-    """Return the events of a block, once it was found to fit to the one before.
+    """Return the events of a block after checking that it fits the previous block.
 
     Raises:
-        JournalError: it does not fit; names the block.
+        JournalError: the block does not fit; names the block.
     """
     row = connection.execute(
         "SELECT hash FROM blocks WHERE last = ? - 1", (block.first,)
@@ -171,17 +177,21 @@ def events_of(connection: sqlite3.Connection, block: Block) -> tuple[Event, ...]
 
 
 def insert_block(connection: sqlite3.Connection, block: Block, epoch: int) -> bool:
-    """Add a block in one transaction; return False if a newer writer than that of `epoch` came, or the end is another than expected."""
+    """Add a block in one transaction.
+
+    Return False if a writer newer than `epoch` has opened the journal, or if the journal does not
+    end where the block begins.
+    """
     return connection.execute(_APPEND, (*block, epoch, block.first - 1)).rowcount == 1
 
 
 def set_aside(connection: sqlite3.Connection, block: Block, why: str) -> None:
-    """Move a block out of the journal into the table of torn ones.
+    """Move a damaged block into the table `torn`.
 
     Raises:
-        Malformed: SQLite gives the block out but cannot find it to remove it.
+        Malformed: SQLite returns the block but cannot find it to remove it.
     """
-    connection.execute(f"INSERT INTO torn (why, {COLUMNS}) VALUES (?, {_PLACES})", (why, *block))  # noqa: S608 (constants)
+    connection.execute(f"INSERT INTO torn (why, {COLUMNS}) VALUES (?, {_PLACES})", (why, *block))  # noqa: S608
     if connection.execute("DELETE FROM blocks WHERE last = ?", (block.last,)).rowcount != 1:
         msg = f"{why}; and it cannot be removed"
         raise Malformed(msg)
@@ -193,6 +203,6 @@ def epoch(connection: sqlite3.Connection) -> int:
 
 
 def raise_epoch(connection: sqlite3.Connection, above: int = 0) -> int:
-    """Make the caller the newest writer, numbered beyond every one before and `above`; return its number."""
+    """Make the caller the newest writer; return its number, above all others and `above`."""
     connection.execute("UPDATE meta SET value = max(value, ?) + 1 WHERE name = 'epoch'", (above,))
     return epoch(connection)

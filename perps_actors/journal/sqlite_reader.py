@@ -1,4 +1,4 @@
-"""The reader of the journal in SQLite: streams events while a writer writes, and after it was killed."""
+"""The reader of the journal in SQLite: it reads while a writer writes, and after a crash."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ _INT64_MAX = 2**63 - 1
 
 
 class SqliteJournalReader:
-    """Reads a journal and changes nothing in it. Used by one thread at a time; also a context manager.
+    """Reads a journal and never changes it. Used by one thread at a time; also a context manager.
 
     Args:
         path: the journal's file.
 
     Raises:
-        JournalError: missing, unreadable, no journal, or one of a newer version; names the file.
+        JournalError: the file is missing, unreadable, not a journal, or of a newer version; names
+            the file.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -49,16 +50,17 @@ class SqliteJournalReader:
         since_ns: int | None = None,
         after: int = 0,
     ) -> Iterator[tuple[int, Event]]:
-        """Yield sequence number and event, in order, as far as they are written when the end is reached.
+        """Yield sequence numbers and events in order, up to the last one written by then.
 
-        Holds no lock between blocks, so an iterator left half-way keeps no writer from folding its log. Blocks in which nothing
-        can match are skipped unread; every block that is read is checked against the hash of the one before.
+        The reader holds no lock between blocks, so an unfinished iterator does not keep the writer
+        from checkpointing its log. Blocks without a matching event are skipped unread. Every block
+        that is read is checked against the hash of the previous block.
 
         Args:
-            kind: only events of this kind.
-            symbol: only events of this symbol, in the venue's spelling.
-            since_ns: only events received at or after this wall time, nanoseconds since 1970.
-            after: only events with a higher sequence number.
+            kind: yield only events of this kind.
+            symbol: yield only events of this symbol, in the venue's spelling.
+            since_ns: yield only events received at or after this wall time (ns since 1970).
+            after: yield only events with a higher sequence number.
 
         Raises:
             JournalError: a block is damaged (names file and block), or the file cannot be read.
@@ -115,7 +117,7 @@ class SqliteJournalReader:
         return self._number("SELECT coalesce(max(last), 0) FROM blocks")
 
     def count(self) -> int:
-        """Return how many events there are, counted block by block.
+        """Return the number of events, counted block by block.
 
         Raises:
             JournalError: the file cannot be read.
@@ -123,6 +125,6 @@ class SqliteJournalReader:
         return self._number("SELECT coalesce(sum(last - first + 1), 0) FROM blocks")
 
     def close(self) -> None:
-        """Close the file; may be called again."""
+        """Close the file. Idempotent."""
         with schema.journal_errors(self._path):
             self._connection.close()

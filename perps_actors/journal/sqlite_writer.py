@@ -1,26 +1,30 @@
-"""The writer of the journal in SQLite: one block a transaction, on disk when `write` returns."""
+"""The writer of the journal in SQLite, and the repair of a damaged file.
+
+Each block is one transaction and is on disk when `write` returns.
+"""
 
 from __future__ import annotations
 
 import os
 import sqlite3
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
+from itertools import count
 from pathlib import Path
 
 from perps_actors.errors import JournalError, JournalFenced
 from perps_actors.journal import schema
 from perps_actors.journal.blocks import GENESIS, pack
 from perps_actors.journal.contract import Repair
-from perps_actors.journal.rescue import rescue
 from perps_actors.kernel.lease import refuse_fenced
 from perps_actors.messages.records import Event
 
 
 class SqliteJournalWriter:
-    """Writes a journal; made by `open`. Used by one thread at a time, which need not be the one that opened it.
+    """Writes a journal; made by `open`. Used by one thread at a time, which may change.
 
-    SQLite in WAL with `synchronous=FULL`: every commit is synced, readers are never held up and hold up nobody.
+    SQLite runs in WAL mode with `synchronous=FULL`: every commit is synced, and readers and the
+    writer never block each other.
     """
 
     def __init__(self, path: Path, connection: sqlite3.Connection, repaired: Repair | None) -> None:
@@ -33,16 +37,18 @@ class SqliteJournalWriter:
 
     @classmethod
     def open(cls, path: str | Path, *, max_bytes: int | None = None) -> SqliteJournalWriter:
-        """Open a journal, or create it for its owner alone (mode 0600), and fence every writer that opened it before.
+        """Open or create a journal (mode 0600) and fence every writer that opened it before.
 
         Args:
-            path: the file; two more beside it (`-wal`, `-shm`) come and go.
-            max_bytes: size of the file (without its `-wal`) beyond which it counts as full; None for what the disk has.
+            path: the file. Two more files (`-wal`, `-shm`) exist beside it while it is open.
+            max_bytes: size of the file, without its `-wal`, that counts as full; None for no limit.
 
         Raises:
-            JournalFull: no space left.
-            JournalError: it cannot be opened, is no journal, or is one of a newer version; names the file.
-            Fenced: the present thread works for an incarnation that has been replaced, whose successor must not be fenced.
+            JournalFull: no space is left.
+            JournalError: the file cannot be opened, is not a journal, or has a newer version; names
+                the file.
+            Fenced: the calling thread works for an actor that has been replaced; it must not fence
+                its replacement.
         """
         path = Path(path)
         with schema.journal_errors(path):
@@ -76,7 +82,7 @@ class SqliteJournalWriter:
             schema.check(self._connection, self._path)
         (mode,) = execute("PRAGMA journal_mode = WAL").fetchone()
         if mode != "wal":
-            msg = f"{self._path}: cannot keep a write-ahead log here (journal mode is {mode})"
+            msg = f"{self._path}: SQLite's WAL mode is not available here (journal mode is {mode})"
             raise JournalError(msg)
         execute("PRAGMA synchronous = FULL")
         execute("PRAGMA fullfsync = ON")
@@ -85,10 +91,12 @@ class SqliteJournalWriter:
             execute(f"PRAGMA max_page_count = {max_bytes // page_size}")
 
     def _take_over(self) -> None:
-        """Fence older writers and find the end, in one transaction, so that none of them adds a block in between."""
+        """Fence older writers and find the end in one transaction: no block comes between."""
         connection = self._connection
         connection.execute("BEGIN IMMEDIATE")
-        # Behind the lock: who is replaced from here on has its successor wait for this transaction's end.
+        # Check the lease inside the transaction. If this actor was replaced before, it stops here.
+        # If it is replaced from now on, its replacement waits for SQLite's lock until this
+        # transaction ends, and then raises the epoch above ours. Either way the replacement wins.
         refuse_fenced()
         if schema.is_blank(connection):
             schema.create(connection)
@@ -117,27 +125,29 @@ class SqliteJournalWriter:
 
     @property
     def last_sequence(self) -> int:
-        """Sequence number of the last event that is safe; 0 for none."""
+        """Sequence number of the last durable event; 0 for none."""
         return self._last
 
     @property
     def next_sequence(self) -> int:
-        """Sequence number that the next event will get."""
+        """Sequence number of the next event."""
         return self._last + 1
 
     @property
     def repaired(self) -> Repair | None:
-        """What was damaged and set aside at opening; None when all was sound."""
+        """The damage that was cut off on opening; None if there was none."""
         return self._repaired
 
     def write(self, events: Sequence[Event]) -> int:
-        """Keep these events as one block and return the last sequence number; without events nothing is written.
+        """Write the events as one block and return the last sequence number.
+
+        An error means that no event was written. An empty batch writes nothing.
 
         Raises:
-            JournalFull: no space left; nothing was written, the same call succeeds once there is some.
-            JournalFenced: a newer writer has opened the journal; nothing was written.
-            EventUnfit: an event holds what cannot be kept; nothing was written.
-            JournalError: closed, or anything else that kept it from writing; nothing was written.
+            JournalFull: no space is left; the same call succeeds once there is space.
+            JournalFenced: a newer writer has opened the journal.
+            EventUnfit: an event holds a value that cannot be stored.
+            JournalError: the writer is closed, or any other failure.
         """
         if not events:
             return self._last
@@ -145,13 +155,84 @@ class SqliteJournalWriter:
         with schema.journal_errors(self._path):
             written = schema.insert_block(self._connection, block, self._epoch)
         if not written:
-            msg = f"{self._path}: another writer has taken over"
+            msg = f"{self._path}: another writer has opened the journal"
             raise JournalFenced(msg)
         self._last, self._hash = block.last, block.hash
         return block.last
 
     def close(self) -> None:
-        """Fold the write-ahead log into the file if that is possible, and close it; may be called again."""
+        """Checkpoint the write-ahead log if possible, and close the file. Idempotent."""
         with suppress(sqlite3.Error):
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         self._connection.close()
+
+
+def rescue(path: Path) -> Repair:
+    """Replace a malformed journal by the blocks before the damage, and keep the malformed file.
+
+    SQLite itself cannot write a malformed file any more, e.g. one that was truncated.
+
+    Args:
+        path: the journal. The malformed file becomes `<path>.damaged-1`, or the next free number.
+
+    Raises:
+        JournalError: the file is not recognisable as a journal; it is left unchanged.
+        sqlite3.Error: the new file cannot be written.
+        OSError: the new file cannot be written.
+    """
+    rescued = path.with_name(f"{path.name}.rescued")
+    rescued.unlink(missing_ok=True)
+    os.close(os.open(rescued, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    try:
+        last, why = _copy(path, rescued)
+        aside = _free_name(path)
+        # Remove the old write-ahead log before the new file is in place, because SQLite would
+        # replay it into any file of that name.
+        os.link(path, aside)
+        log = path.with_name(f"{path.name}-wal")
+        if log.exists() and log.stat().st_size:
+            log.rename(f"{aside}-wal")
+        log.unlink(missing_ok=True)
+        path.with_name(f"{path.name}-shm").unlink(missing_ok=True)
+        rescued.replace(path)
+    finally:
+        rescued.unlink(missing_ok=True)
+    _sync(path.parent)
+    return Repair(f"{path}: cut after event {last} and kept as {aside.name}: {why}", None)
+
+
+def _copy(source: Path, target: Path) -> tuple[int, str]:
+    """Copy blocks until one does not fit; return the last sequence number and the reason."""
+    last, why = 0, "no more blocks can be read"
+    with closing(schema.connect(source, "ro")) as old, closing(schema.connect(target, "rw")) as new:
+        schema.check(old, source)
+        new.execute("BEGIN IMMEDIATE")
+        schema.create(new)
+        writer = schema.raise_epoch(new, above=schema.epoch(old))
+        while True:
+            try:
+                block = schema.next_block(old, last)
+                if block is None:
+                    break
+                schema.events_of(old, block)
+            except (sqlite3.Error, JournalError) as error:
+                why = str(error)
+                break
+            schema.insert_block(new, block, writer)
+            last = block.last
+        new.execute("COMMIT")
+    return last, why
+
+
+def _free_name(path: Path) -> Path:
+    names = (path.with_name(f"{path.name}.damaged-{number}") for number in count(1))
+    return next(name for name in names if not name.exists())
+
+
+def _sync(folder: Path) -> None:
+    # A rename is durable only after its folder is synced.
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

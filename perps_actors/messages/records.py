@@ -73,5 +73,5 @@ class JournalStatus:
     last_sequence: int
     failing: str | None
     """Why the last commit failed; None while commits succeed."""
-    untold: int = 0
+    unreported: int = 0
     """How many of the dropped are not yet accounted for in the journal, by a `hole` event."""

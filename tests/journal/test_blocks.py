@@ -32,7 +32,7 @@ EVENTS = st.builds(
     st.integers(1, 2**40),
     st.binary(min_size=32, max_size=32),
 )
-def test_events_come_out_of_a_block_as_they_went_in(events, first, previous):
+def test_events_are_unpacked_as_they_were_packed(events, first, previous):
     block = pack(first, previous, events)
 
     assert unpack(block, previous) == tuple(events)
@@ -40,7 +40,7 @@ def test_events_come_out_of_a_block_as_they_went_in(events, first, previous):
 
 
 @given(st.lists(EVENTS, min_size=1, max_size=20))
-def test_the_columns_tell_what_occurs_in_a_block(events):
+def test_the_columns_list_the_values_in_a_block(events):
     block = pack(1, GENESIS, events)
 
     times = [event.received_ns for event in events]
@@ -58,7 +58,7 @@ def test_the_columns_tell_what_occurs_in_a_block(events):
         ["first", "last", "earliest_ns", "latest_ns", "kinds", "instruments", "hash", "body"]
     ),
 )
-def test_a_block_in_which_any_column_was_altered_is_refused(events, column):
+def test_a_block_with_an_altered_column_is_refused(events, column):
     block = pack(7, GENESIS, events)
     value = getattr(block, column)
     altered = block._replace(**{column: value - 1 if isinstance(value, int) else value[:-1]})
@@ -67,18 +67,18 @@ def test_a_block_in_which_any_column_was_altered_is_refused(events, column):
         unpack(altered, GENESIS)
 
 
-def test_a_block_does_not_fit_after_another_than_the_one_it_was_made_for(marks):
+def test_a_block_fits_only_after_its_own_predecessor(marks):
     before, other = pack(1, GENESIS, marks(0, 3)), pack(1, GENESIS, marks(1, 3))
     block = pack(4, before.hash, marks(3, 3))
 
     assert unpack(block, before.hash) == marks(3, 3)
     with pytest.raises(JournalError, match=r"block 4\.\.6: the hash does not fit"):
         unpack(block, other.hash)
-    with pytest.raises(JournalError, match=r"block 4\.\.6: nothing ends at 3"):
+    with pytest.raises(JournalError, match=r"block 4\.\.6: no block ends at 3"):
         unpack(block, None)
 
 
-def test_a_block_that_holds_another_number_of_events_than_it_says_is_refused(marks):
+def test_a_block_with_a_wrong_number_of_events_is_refused(marks):
     body = zlib.compress(msgspec.msgpack.encode(marks(0, 2)))
     block = pack(1, GENESIS, marks(0, 3))._replace(body=body)
     block = block._replace(hash=chained_hash(GENESIS, block))
@@ -104,7 +104,7 @@ def test_a_block_that_holds_another_number_of_events_than_it_says_is_refused(mar
     ],
     ids=str,
 )
-def test_an_event_that_could_not_be_read_again_is_refused_and_its_place_told(mark, change):
+def test_an_event_that_could_not_be_read_back_is_refused_with_its_index(mark, change):
     unfit = msgspec.structs.replace(mark(1), **change)
 
     with pytest.raises(EventUnfit, match="event 1 of kind") as caught:
@@ -114,5 +114,5 @@ def test_an_event_that_could_not_be_read_again_is_refused_and_its_place_told(mar
         pack(1, GENESIS, (unfit,))
 
 
-def test_a_block_is_small_because_neighbours_resemble_each_other(marks):
+def test_a_block_of_similar_events_is_small(marks):
     assert len(pack(1, GENESIS, marks(0, 1000)).body) < 25_000

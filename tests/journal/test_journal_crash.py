@@ -23,7 +23,10 @@ chance = random.Random(int(sys.argv[2]))
 while True:
     start = writer.next_sequence
     size = chance.randint(1, 400)
-    events = [event("tick", venue="v", received_ns=n, provenance="synthetic", n=n) for n in range(start, start + size)]
+    numbers = range(start, start + size)
+    events = [
+        event("tick", venue="v", received_ns=n, provenance="synthetic", n=n) for n in numbers
+    ]
     print(writer.write(events), flush=True)
 """
 
@@ -45,7 +48,7 @@ def running(path, seed):
 
 
 def killed_writer(path, seed):
-    """Run a writer in a process of its own, kill it in the middle of its work; return the last number it acknowledged."""
+    """Run a writer process, kill it while it writes, and return the last number it acknowledged."""
     acknowledged = 0
     with running(path, seed) as process:
         for _, line in zip(
@@ -66,7 +69,7 @@ def kept(path):
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-def test_what_was_acknowledged_survives_kill_9_again_and_again(tmp_path, seed):
+def test_acknowledged_events_survive_repeated_kill_9(tmp_path, seed):
     path = tmp_path / "events.journal"
     for round_ in range(4):
         acknowledged = killed_writer(path, seed * 10 + round_)
@@ -100,7 +103,7 @@ def test_a_journal_is_read_from_another_process_while_it_is_written(tmp_path):
                 acknowledged = int(process.stdout.readline())
 
 
-def test_a_newer_process_fences_one_that_still_runs(tmp_path):
+def test_a_newer_process_fences_a_running_one(tmp_path):
     path = tmp_path / "events.journal"
     with running(path, 7) as process:
         first = process.stdout.readline()

@@ -109,7 +109,7 @@ def test_several_damaged_blocks_at_the_end_are_all_cut(path, events, marks):
     assert kept(path) == (list(enumerate([*events[:300], *marks(9000, 1)], 1)), None)
 
 
-def test_damage_in_the_middle_is_told_where_it_is_and_what_stands_before_is_read(path, events):
+def test_events_before_damage_are_read_and_the_damaged_block_is_named(path, events):
     alter(path, "UPDATE blocks SET body = zeroblob(length(body)) WHERE last = 200")
 
     found, error = kept(path)
@@ -122,21 +122,22 @@ def test_damage_in_the_middle_is_told_where_it_is_and_what_stands_before_is_read
 @pytest.mark.parametrize(
     "cut", ["DELETE FROM blocks WHERE last = 200", "DELETE FROM blocks WHERE last <= 200"]
 )
-def test_missing_blocks_are_a_hole_that_is_told(path, cut):
+def test_missing_blocks_are_reported(path, cut):
     alter(path, cut)
 
     assert "block 201..250: does not follow" in (kept(path)[1] or "")
     with (
         SqliteJournalReader(path) as reader,
-        pytest.raises(JournalError, match=r"block 201\.\.250: nothing ends at 200"),
+        pytest.raises(JournalError, match=r"block 201\.\.250: no block ends at 200"),
     ):
         list(reader.events(after=200, kind="ws_mark_update"))
 
 
-def test_blocks_that_changed_places_are_told(path, events):
+def test_swapped_blocks_are_reported(path, events):
     alter(
         path,
-        "UPDATE blocks SET (hash, body) = (SELECT hash, body FROM blocks WHERE last = 300) WHERE last = 250",
+        "UPDATE blocks SET (hash, body) ="
+        " (SELECT hash, body FROM blocks WHERE last = 300) WHERE last = 250",
     )
 
     found, error = kept(path)
@@ -146,9 +147,7 @@ def test_blocks_that_changed_places_are_told(path, events):
 
 
 @pytest.mark.parametrize("cut", [1, 100, 4096, 5000, 20_000, 60_000])
-def test_a_file_that_was_cut_short_is_rebuilt_from_the_blocks_before_the_cut(
-    path, events, marks, cut
-):
+def test_a_truncated_file_is_rebuilt_from_the_blocks_before_the_cut(path, events, marks, cut):
     size = path.stat().st_size
     os.truncate(path, size - cut)
     before, error = kept(path)
@@ -168,7 +167,7 @@ def test_a_file_that_was_cut_short_is_rebuilt_from_the_blocks_before_the_cut(
     assert (repaired is None) == (end == len(events))
 
 
-def test_a_file_that_was_cut_short_is_kept_beside_the_one_rebuilt_from_it(path, marks):
+def test_a_truncated_file_is_kept_beside_the_rebuilt_one(path, marks):
     os.truncate(path, path.stat().st_size - 20_000)
     damaged = path.read_bytes()
 
@@ -190,7 +189,7 @@ def test_a_file_that_was_cut_short_is_kept_beside_the_one_rebuilt_from_it(path, 
     ]
 
 
-def test_a_log_beside_a_file_that_was_cut_short_is_kept_and_never_played_into_the_new_one(
+def test_the_log_of_a_truncated_file_is_kept_and_not_replayed_into_the_new_file(
     tmp_path, events, path
 ):
     live = tmp_path / "live.journal"
@@ -214,7 +213,7 @@ def test_a_log_beside_a_file_that_was_cut_short_is_kept_and_never_played_into_th
     assert path.with_name("events.journal.damaged-1-wal").stat().st_size > 0
 
 
-def test_a_log_that_was_cut_short_loses_only_its_last_block(tmp_path, marks):
+def test_a_truncated_log_loses_only_its_last_block(tmp_path, marks):
     path = tmp_path / "events.journal"
     writer = SqliteJournalWriter.open(path)
     for start in range(0, 50, 10):
@@ -232,9 +231,7 @@ def test_a_log_that_was_cut_short_loses_only_its_last_block(tmp_path, marks):
 
 
 @pytest.mark.parametrize("seed", range(60))
-def test_whatever_bytes_are_overwritten_nothing_is_read_that_was_not_written(
-    path, events, marks, seed
-):
+def test_overwritten_bytes_never_give_an_event_that_was_not_written(path, events, marks, seed):
     chance = random.Random(seed)
     content = bytearray(path.read_bytes())
     for _ in range(chance.randint(1, 4)):
@@ -251,7 +248,7 @@ def test_whatever_bytes_are_overwritten_nothing_is_read_that_was_not_written(
         writer = SqliteJournalWriter.open(path)
     except JournalError:
         return
-    # A writer looks at the end only, so damage further up may still be there; what it adds is chained to an end that fits.
+    # A writer checks the end only, so damage before it may remain. Its blocks chain to a valid end.
     end = writer.last_sequence
     try:
         writer.write(marks(9000, 3))

@@ -45,7 +45,7 @@ def filled(writer, marks):
         taken.extend(block)
 
 
-def test_a_full_journal_refuses_keeps_what_it_has_and_goes_on_with_what_fits(tmp_path, marks):
+def test_a_full_journal_refuses_a_block_and_accepts_one_that_fits(tmp_path, marks):
     path = tmp_path / "events.journal"
     writer = SqliteJournalWriter.open(path, max_bytes=200_000)
     taken, refused = filled(writer, marks)
@@ -64,7 +64,7 @@ def test_a_full_journal_refuses_keeps_what_it_has_and_goes_on_with_what_fits(tmp
     assert kept(path) == list(enumerate([*taken, *refused], 1))
 
 
-def test_the_same_writer_takes_the_same_events_once_the_disk_has_space(small_disk, marks):
+def test_the_writer_accepts_the_same_events_once_the_disk_has_space(small_disk, marks):
     ballast = small_disk / "ballast"
     ballast.write_bytes(bytes(300_000))
     path = small_disk / "events.journal"
@@ -79,7 +79,7 @@ def test_the_same_writer_takes_the_same_events_once_the_disk_has_space(small_dis
     assert kept(path) == list(enumerate([*taken, *refused], 1))
 
 
-def test_a_full_disk_neither_breaks_closing_nor_loses_what_was_kept(small_disk, marks):
+def test_closing_on_a_full_disk_succeeds_and_loses_no_written_event(small_disk, marks):
     path = small_disk / "events.journal"
     writer = SqliteJournalWriter.open(path)
     taken, _ = filled(writer, marks)
@@ -92,7 +92,7 @@ def test_a_full_disk_neither_breaks_closing_nor_loses_what_was_kept(small_disk, 
     assert kept(path) == list(enumerate(taken, 1))
 
 
-def test_no_journal_is_opened_on_a_full_disk_and_the_error_says_so(small_disk, marks):
+def test_opening_on_a_full_disk_fails_with_a_clear_error(small_disk, marks):
     ballast = small_disk / "ballast"
     ballast.write_bytes(bytes(os.statvfs(small_disk).f_bavail * os.statvfs(small_disk).f_bsize))
     path = small_disk / "events.journal"

@@ -8,8 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perps_actors.errors import SettingsError
-from perps_actors.journal.json_lines import json_line, plain_line
-from perps_actors.journal.since import parse_since
+from perps_actors.journal.event_text import json_line, parse_since, plain_line
 from perps_actors.messages.records import event
 
 OFFSETS = st.integers(-1439, 1439).map(lambda minutes: timezone(timedelta(minutes=minutes)))
@@ -36,7 +35,7 @@ def test_a_time_is_iso_8601_or_nanoseconds(text, ns):
 
 
 @given(st.datetimes(timezones=OFFSETS | st.none()))
-def test_every_datetime_is_found_to_the_microsecond_and_means_utc_unless_it_says_otherwise(moment):
+def test_every_datetime_is_read_to_the_microsecond_and_is_utc_without_an_offset(moment):
     aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
     assert (
@@ -68,12 +67,12 @@ def test_any_text_is_a_time_or_refused_with_its_place(text):
         "\uff11\uff12",
     ],
 )
-def test_what_is_no_time_is_refused(text):
+def test_an_invalid_time_is_refused(text):
     with pytest.raises(SettingsError, match="Expected a time like"):
         parse_since(text)
 
 
-def test_the_line_for_programs_has_every_field_by_name(mark):
+def test_a_json_line_has_every_field_by_name(mark):
     assert json.loads(json_line(7, mark(0, levels=(1, 2)))) == {
         "seq": 7,
         "kind": "ws_mark_update",
@@ -87,7 +86,7 @@ def test_the_line_for_programs_has_every_field_by_name(mark):
     }
 
 
-def test_the_line_for_people_is_aligned_and_tells_the_time_to_the_nanosecond(mark):
+def test_a_plain_line_is_aligned_and_shows_nanoseconds(mark):
     lines = [plain_line(7, mark(0)), plain_line(1_234_567, mark(1, kind="stale", symbol="X"))]
 
     assert lines[0].split() == [
@@ -102,7 +101,7 @@ def test_the_line_for_people_is_aligned_and_tells_the_time_to_the_nanosecond(mar
 
 
 @given(st.text(), st.text(), st.integers())
-def test_the_line_for_people_cannot_move_a_terminals_cursor(kind, text, ns):
+def test_a_plain_line_cannot_move_a_terminals_cursor(kind, text, ns):
     hostile = event(
         kind, venue=text, received_ns=ns, provenance="live", said=text, parts=(text, None)
     )

@@ -26,7 +26,7 @@ def kept(path, **filters):
         return list(reader.events(**filters))
 
 
-def test_what_was_written_is_read_in_order_from_one(path, marks):
+def test_written_events_are_read_in_order_from_sequence_one(path, marks):
     writer = SqliteJournalWriter.open(path)
 
     assert (writer.last_sequence, writer.next_sequence, writer.repaired) == (0, 1, None)
@@ -50,7 +50,7 @@ def test_writing_no_events_changes_nothing(path, marks):
 
 @settings(max_examples=25, deadline=None)
 @given(sizes=st.lists(st.lists(st.integers(1, 30), max_size=4), min_size=1, max_size=4))
-def test_sequence_numbers_have_no_holes_over_any_number_of_restarts(tmp_path_factory, marks, sizes):
+def test_sequence_numbers_have_no_gaps_across_restarts(tmp_path_factory, marks, sizes):
     path = tmp_path_factory.mktemp("restarts") / "events.journal"
     total = 0
     for process in sizes:
@@ -75,7 +75,7 @@ def test_a_reader_sees_each_block_as_soon_as_it_is_written(path, marks):
     writer.close()
 
 
-def test_an_iterator_goes_on_into_what_was_written_meanwhile_and_holds_up_nobody(path, marks):
+def test_an_iterator_continues_into_new_blocks_and_blocks_no_writer(path, marks):
     writer = SqliteJournalWriter.open(path)
     writer.write(marks(0, 2))
     with SqliteJournalReader(path) as reader:
@@ -133,7 +133,7 @@ def test_filters_find_names_of_any_spelling(path, mark, name):
     )
 
 
-def test_blocks_in_which_nothing_can_match_are_not_even_read(path, marks):
+def test_blocks_without_a_possible_match_are_not_read(path, marks):
     writer = SqliteJournalWriter.open(path)
     writer.write(marks(0, 5, kind="unreadable"))
     writer.write(marks(5, 5, kind="good"))
@@ -166,7 +166,7 @@ def test_a_newer_writer_fences_the_older_one(path, marks):
     assert kept(path) == list(enumerate(marks(0, 6), 1))
 
 
-def test_a_thread_that_was_replaced_takes_nothing_over_from_its_successor(path, marks):
+def test_a_replaced_thread_cannot_take_the_journal_from_its_replacement(path, marks):
     replaced, writer = Lease(), SqliteJournalWriter.open(path)
     replaced.void = True
     with under(replaced), pytest.raises(Fenced):
@@ -175,7 +175,7 @@ def test_a_thread_that_was_replaced_takes_nothing_over_from_its_successor(path, 
     writer.close()
 
 
-def test_an_unfit_event_takes_no_neighbour_along(path, mark):
+def test_an_unfit_event_does_not_lose_its_neighbours(path, mark):
     writer = SqliteJournalWriter.open(path)
     batch = [mark(0), mark(1, what=object()), mark(2)]
     with pytest.raises(EventUnfit) as caught:
@@ -187,7 +187,7 @@ def test_an_unfit_event_takes_no_neighbour_along(path, mark):
     assert kept(path) == [(1, mark(0)), (2, mark(2))]
 
 
-def test_closing_twice_is_harmless_and_writing_afterwards_is_refused(path, marks):
+def test_closing_twice_is_allowed_and_writing_afterwards_is_refused(path, marks):
     writer = SqliteJournalWriter.open(path)
     writer.close()
     writer.close()
@@ -207,7 +207,7 @@ def test_after_a_clean_close_the_journal_is_one_file(path, marks):
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_the_journal_is_its_owners_alone_whatever_the_umask(path, marks):
+def test_the_journal_has_mode_0600_under_any_umask(path, marks):
     before = os.umask(0)
     try:
         writer = SqliteJournalWriter.open(path)
@@ -233,7 +233,7 @@ def test_every_commit_is_synced(path):
     assert pragmas == ["wal", 2]
 
 
-def test_a_missing_journal_is_named_and_not_made(path):
+def test_a_missing_journal_is_named_and_not_created(path):
     with pytest.raises(JournalError, match="No such file") as caught:
         SqliteJournalReader(path)
 
@@ -252,7 +252,7 @@ def opening(path):
     [b"random garbage\n" * 1000, b"SQLite format 3\0" + b"\x55" * 5000, b"{}"],
     ids=["text", "header", "short"],
 )
-def test_a_file_of_another_kind_is_refused_and_left_alone(path, content):
+def test_a_file_of_another_kind_is_refused_and_unchanged(path, content):
     path.write_bytes(content)
 
     for opened in opening(path):
@@ -264,10 +264,11 @@ def test_a_file_of_another_kind_is_refused_and_left_alone(path, content):
 
 
 @pytest.mark.parametrize("cut", [0, 5000])
-def test_a_database_of_somebody_else_is_refused_and_left_alone_also_when_it_is_damaged(path, cut):
+def test_a_foreign_database_is_refused_and_unchanged_even_if_damaged(path, cut):
     connection = sqlite3.connect(path)
     connection.executescript(
-        "CREATE TABLE meta (name, value); CREATE TABLE blocks (x); INSERT INTO meta VALUES ('format', 'diary')"
+        "CREATE TABLE meta (name, value); CREATE TABLE blocks (x);"
+        "INSERT INTO meta VALUES ('format', 'diary')"
     )
     connection.executemany("INSERT INTO blocks VALUES (?)", [(os.urandom(3000),) for _ in range(5)])
     connection.commit()
@@ -276,7 +277,7 @@ def test_a_database_of_somebody_else_is_refused_and_left_alone_also_when_it_is_d
     content = path.read_bytes()
 
     for opened in opening(path):
-        with pytest.raises(JournalError, match=r"is no journal|malformed"):
+        with pytest.raises(JournalError, match=r"is not a journal|malformed"):
             opened()
     assert path.read_bytes() == content
     assert list(path.parent.iterdir()) == [path]
@@ -298,9 +299,9 @@ def test_a_journal_of_a_newer_schema_is_refused(path, marks):
         assert str(path) in str(caught.value)
 
 
-def test_an_empty_file_becomes_a_journal_as_after_a_crash_at_birth(path, marks):
+def test_an_empty_file_left_by_a_crash_becomes_a_journal(path, marks):
     path.touch(mode=0o600)
-    with pytest.raises(JournalError, match="is no journal"):
+    with pytest.raises(JournalError, match="is not a journal"):
         SqliteJournalReader(path)
 
     writer = SqliteJournalWriter.open(path)
@@ -309,9 +310,7 @@ def test_an_empty_file_becomes_a_journal_as_after_a_crash_at_birth(path, marks):
     assert len(kept(path)) == 3
 
 
-def test_a_journal_that_somebody_locks_refuses_and_takes_the_same_events_later(
-    path, marks, monkeypatch
-):
+def test_a_locked_journal_refuses_events_and_accepts_them_later(path, marks, monkeypatch):
     monkeypatch.setattr("perps_actors.journal.schema._BUSY_TIMEOUT_S", 0.05)
     writer = SqliteJournalWriter.open(path)
     other = sqlite3.connect(path, isolation_level=None)

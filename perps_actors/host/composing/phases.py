@@ -22,8 +22,7 @@ from perps_actors.feeds.reporter import Reporter
 from perps_actors.feeds.subscribers import Subscribers
 from perps_actors.host.composing.actors import ACTORS, ActorFactory
 from perps_actors.host.composing.parts import Nobody, Parts
-from perps_actors.journal.contract import JournalWriter
-from perps_actors.journal.counting import CountingWriter
+from perps_actors.journal.contract import CountingWriter, JournalWriter
 from perps_actors.kernel.address import Address, Teller
 from perps_actors.kernel.ceiling import MemoryCeiling
 from perps_actors.kernel.cell import Cell
