@@ -80,13 +80,13 @@ def test_a_recording_runs_to_its_end_and_the_summary_counts_every_mark(folder, t
                 "marks": 20,
                 "window": 20,
                 "last_mark": "139",
-                "health": summary["symbols"]["AUSDT"]["health"],
+                "health": "ended",
             },
             "BUSDT": {
                 "marks": 20,
                 "window": 20,
                 "last_mark": "140",
-                "health": summary["symbols"]["BUSDT"]["health"],
+                "health": "ended",
             },
         },
         "marks_total": 40,
@@ -100,6 +100,8 @@ def test_a_recording_runs_to_its_end_and_the_summary_counts_every_mark(folder, t
         events = [event for _, event in reader.events()]
     assert len(events) == summary["events_recorded"]
     assert {event.provenance for event in events} == {"recording"}
+    told = [dict(event.data) for event in events if event.kind == "feed_health"]
+    assert [data["health"] for data in told if data["health"] in ("down", "ended")] == ["ended"] * 2
     assert (threading.enumerate(), open_files()) == (threads, files)
 
 

@@ -85,6 +85,7 @@ class MarketMonitor(Actor):
                 self._down.pop(connection, None)
             case FeedDown(connection):
                 self._down[connection] = message
+                self._end(message)
                 self._judge_all()
             case BookSuspect(instrument, cause):
                 self._feed(instrument).withdrawn(cause)
@@ -122,15 +123,16 @@ class MarketMonitor(Actor):
             now_ns, tuple((instrument, feed.last) for instrument, feed in self._feeds.items())
         )
 
+    def _end(self, down: FeedDown) -> None:
+        """Note the end of the feeds of a connection that has sent everything."""
+        for instrument, feed in self._feeds.items():
+            if down.ended and _carries(down, instrument):
+                feed.ended(self._clock.monotonic_ns())
+
     def _why_down(self, instrument: InstrumentId) -> str | None:
         """Return why what carries an instrument is gone; None while it is not."""
         return next(
-            (
-                down.cause
-                for down in self._down.values()
-                if not down.symbols or instrument.symbol in down.symbols
-            ),
-            None,
+            (down.cause for down in self._down.values() if _carries(down, instrument)), None
         )
 
     def _change(self, instrument: InstrumentId, before: Health, after: Judgement) -> Event:
@@ -142,3 +144,7 @@ class MarketMonitor(Actor):
             cause=after.cause,
             age_seconds=None if after.age_ns is None else round(after.age_ns / NS_PER_S, 3),
         )
+
+
+def _carries(down: FeedDown, instrument: InstrumentId) -> bool:
+    return not down.symbols or instrument.symbol in down.symbols

@@ -29,6 +29,7 @@ STYLE_OF = {
     Health.LIVE: "green",
     Health.QUIET: "cyan",
     Health.WAITING: "cyan",
+    Health.ENDED: "cyan",
     Health.STALE: "magenta",
     Health.GAPPED: "magenta",
     Health.DOWN: ALARM,

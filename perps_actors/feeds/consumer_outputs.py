@@ -11,6 +11,7 @@ from perps_actors.feeds.reporter import Reporter
 from perps_actors.kernel.address import Teller
 from perps_actors.kernel.clock import NS_PER_S
 from perps_actors.market.events import BookWithdrawn, VenueMark
+from perps_actors.market.feed_state import END_OF_RECORDING
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.ladder import RungChange
 from perps_actors.market.mark import Mark
@@ -82,4 +83,9 @@ class ConsumerOutputs:
         if error:
             self.report.tell("ws_stream_error", None, message=reason, connection=plan.name)
         self.report.tell("ws_stream_exit", None, connection=plan.name, reason=reason)
-        self.monitor.tell(FeedDown(plan.name, reason, plan.symbols))
+        recording_ended = (
+            self.report.provenance == "recording"
+            and not error
+            and reason.endswith(END_OF_RECORDING)
+        )
+        self.monitor.tell(FeedDown(plan.name, reason, plan.symbols, recording_ended))

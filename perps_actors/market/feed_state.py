@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from enum import Enum
+from typing import Final
 
 import attrs
+
+END_OF_RECORDING: Final = "end of recording"
+"""Close reason of a recorded venue that has sent everything."""
 
 
 class Health(Enum):
@@ -21,6 +25,8 @@ class Health(Enum):
     """The book is suspect and withdrawn until it is resynchronised."""
     DOWN = "down"
     """No connection."""
+    ENDED = "ended"
+    """The recording was played to its end: no mark will follow."""
 
 
 @attrs.frozen
@@ -41,16 +47,24 @@ class FeedState:
         self._armed_ns = armed_ns
         self._mark_ns: int | None = None
         self._gap: str | None = None
+        self._ended_ns: int | None = None
         self.last = Judgement(Health.WAITING, "no mark yet", None)
 
     def marked(self, monotonic_ns: int) -> None:
         """A mark was made."""
         self._mark_ns = monotonic_ns
         self._gap = None
+        # The last marks of a recording may be reported after its end; only a later one contradicts it.
+        if self._ended_ns is not None and monotonic_ns > self._ended_ns:
+            self._ended_ns = None
 
     def withdrawn(self, cause: str) -> None:
         """The book became suspect; the next mark heals it."""
         self._gap = cause
+
+    def ended(self, monotonic_ns: int) -> None:
+        """Note that the source has sent everything it had."""
+        self._ended_ns = monotonic_ns
 
     def judge(self, now_ns: int, *, heard_ns: int | None, down: str | None) -> Judgement:
         """Return the health.
@@ -62,7 +76,9 @@ class FeedState:
         """
         age_ns = None if self._mark_ns is None else now_ns - self._mark_ns
         fresh = age_ns is not None and age_ns <= self.limit_ns
-        if fresh and self._gap is None:
+        if self._ended_ns is not None:
+            self.last = Judgement(Health.ENDED, END_OF_RECORDING, age_ns)
+        elif fresh and self._gap is None:
             self.last = Judgement(Health.LIVE, "marks arrive", age_ns)
         elif down is not None:
             self.last = Judgement(Health.DOWN, down, age_ns)

@@ -111,6 +111,8 @@ class FeedDown:
     cause: str
     symbols: tuple[str, ...] = ()
     """What it carried; none: everything."""
+    ended: bool = False
+    """Whether it was closed because a recording was sent to its end."""
 
 
 @attrs.frozen

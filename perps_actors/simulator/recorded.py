@@ -12,6 +12,7 @@ import attrs
 import msgspec
 
 from perps_actors.kernel.clock import Clock
+from perps_actors.market.feed_state import END_OF_RECORDING
 from perps_actors.market.mark import Provenance
 from perps_actors.simulator.cursor import Cursor, Gates
 from perps_actors.simulator.played import PlayedMarket
@@ -20,7 +21,6 @@ from perps_actors.simulator.source import Connection
 from perps_actors.simulator.synthetic import first_frames_of
 from perps_actors.simulator.venue_contract import RestAnswer
 
-END: Final = "end of recording"
 QUIET_S: Final = 0.5
 """Every kind of connection that has frames was served, and nothing new came for so long: that was the end."""
 PROGRESS_EVERY_S: Final = 0.25
@@ -133,7 +133,7 @@ class RecordedVenue:
             if frame is not None and (wait_s := self._wait_s(frame)) <= 0:
                 await self._send(connection, player, frame)
             elif player.cursor.exhausted and self._over:
-                return END
+                return END_OF_RECORDING
             else:
                 if player.cursor.exhausted:
                     self._changed.set()

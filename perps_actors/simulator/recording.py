@@ -24,6 +24,10 @@ _DATED: Final = re.compile(
 _RAW_NAMES: Final = ("raw.jsonl.gz", "raw.jsonl")
 
 
+DEFAULT_VENUE: Final = "binance_futures"
+"""Venue that is served when neither an option nor `meta.json` names one."""
+
+
 class _Line(msgspec.Struct):
     dir: str
     data: str
@@ -77,13 +81,17 @@ class Recording:
 
 
 def read_recording(folder: Path, venue: str | None = None) -> Recording:
-    """Read `raw.jsonl.gz` or `raw.jsonl`, and `meta.json` where there is one; `venue` is for a recording whose meta does not say.
+    """Read a recording: `raw.jsonl.gz` or `raw.jsonl`, and `meta.json` if it exists.
+
+    Args:
+        folder: the recording's folder.
+        venue: venue of a recording without `meta.json`; None: `DEFAULT_VENUE`.
 
     Raises:
-        SimulatorError: names file, place and what is wrong.
+        SimulatorError: the recording cannot be read; names the file, the line and the cause.
     """
     meta = _read_meta(folder)
-    side = side_of(venue or meta.venue or "binance_futures")
+    side = side_of(venue or meta.venue or DEFAULT_VENUE)
     if meta.venue is not None and meta.venue != side.name:
         msg = f"venue = {side.name!r}: {folder / 'meta.json'} is a recording of {meta.venue!r}"
         raise SimulatorError(msg)
@@ -108,6 +116,12 @@ def read_recording(folder: Path, venue: str | None = None) -> Recording:
             symbol = side.rest.snapshot_symbol(url.path, url.query)
             if symbol is not None:
                 gates.setdefault(symbol, number)
+    if latest_t is not None and not frames and venue is None and meta.venue is None:
+        msg = (
+            f"{folder / 'meta.json'}: venue: not found, and no frame is one of {DEFAULT_VENUE};"
+            " add the file, or name the venue with --venue"
+        )
+        raise SimulatorError(msg)
     symbols = tuple(meta.symbols) or tuple(
         sorted({side.streams.symbol_of(stream) for stream in frames})
     )
@@ -139,7 +153,11 @@ def _read_meta(folder: Path) -> _Meta:
 def _lines(folder: Path) -> Iterator[tuple[int, _Line, bytes]]:
     path = next((folder / name for name in _RAW_NAMES if (folder / name).is_file()), None)
     if path is None:
-        msg = f"recording = {str(folder)!r}: expected a folder with {' or '.join(_RAW_NAMES)}"
+        problem = "" if folder.is_dir() else "not a folder, "
+        msg = (
+            f"recording = {str(folder)!r}: {problem}expected a folder"
+            f" with {' or '.join(_RAW_NAMES)}"
+        )
         raise SimulatorError(msg)
     number, decode = 0, msgspec.json.Decoder(_Line).decode
     try:

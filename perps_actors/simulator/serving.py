@@ -19,13 +19,11 @@ from perps_actors.kernel.clock import Clock, SystemClock
 from perps_actors.simulator.faults import FaultPlan, read_faults
 from perps_actors.simulator.market import SyntheticMarket, Terms
 from perps_actors.simulator.recorded import RecordedVenue
-from perps_actors.simulator.recording import read_recording
+from perps_actors.simulator.recording import DEFAULT_VENUE, read_recording
 from perps_actors.simulator.server import HOST, VenueServer
 from perps_actors.simulator.sides import VenueSide, side_of
 from perps_actors.simulator.source import Source
 from perps_actors.simulator.synthetic import SyntheticVenue
-
-DEFAULT_VENUE: Final = "binance_futures"
 
 _MOST_NAMED: Final = 3
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from random import Random
 
+import attrs
 import pytest
 
 from perps_actors.feeds.connection_pool import Connection
@@ -81,3 +82,20 @@ def test_a_flood_of_complaints_is_one_event_at_each_look_with_their_number(outpu
         {"count": 1000, "last": "bad 999"},
         {"count": 1, "last": "one more"},
     ]
+
+
+@pytest.mark.parametrize(
+    ("provenance", "reason", "error", "ended"),
+    [
+        ("recording", "closed by the other side: 1000 end of recording", False, True),
+        ("recording", "closed by the other side: 1001 going away", False, False),
+        ("recording", "end of recording", True, False),
+        ("live", "closed by the other side: 1000 end of recording", False, False),
+    ],
+)
+def test_only_the_clean_close_of_a_recording_that_was_sent_ends_a_feed(
+    outputs, bench, provenance, reason, error, ended
+) -> None:
+    outputs.report = attrs.evolve(bench.report, provenance=provenance)
+    outputs.ended(PLAN, reason, error=error)
+    assert outputs.monitor.told == [FeedDown("public-0", reason, ("BTCUSDT",), ended)]

@@ -147,3 +147,16 @@ def test_what_another_connection_carries_is_not_down_with_it(bench, monitor, btc
     judged = dict(bench.ask(monitor, GetFeedHealth()).judgements)
     assert judged[btc].health is Health.DOWN
     assert judged[eth].health is not Health.DOWN
+
+
+def test_feeds_of_a_recording_that_ended_are_ended_and_not_down(
+    bench, monitor, marked, btc, eth
+) -> None:
+    marked("BTCUSDT", "ETHUSDT")
+    bench.runtime.advance(1)
+    reason = "closed by the other side: 1000 end of recording"
+    bench.tell(monitor, FeedDown("public-0", reason, (btc.symbol,), ended=True))
+    heard(bench, monitor)
+    bench.runtime.advance(20)
+    assert changes(bench) == [("waiting", "live"), ("live", "ended")]
+    assert changes(bench, "ETHUSDT")[-1] == ("quiet", "stale")

@@ -84,3 +84,15 @@ def test_an_old_mark_is_never_live_and_a_judgement_always_has_a_cause(
     assert judgement.cause
     if judgement.health is Health.WAITING:
         assert marked is None
+
+
+def test_a_feed_whose_recording_ended_is_ended_until_a_later_mark() -> None:
+    state = _state()
+    state.marked(S)
+    state.ended(2 * S)
+    judgement = state.judge(2 * S, heard_ns=2 * S, down="closed by the other side")
+    assert (judgement.health, judgement.cause) == (Health.ENDED, "end of recording")
+    state.marked(2 * S)
+    assert state.judge(3 * S, heard_ns=None, down="refused").health is Health.ENDED
+    state.marked(3 * S)
+    assert state.judge(3 * S, heard_ns=3 * S, down=None).health is Health.LIVE

@@ -2,13 +2,16 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from pathlib import Path
 
 import pytest
 import requests
 import websocket
 
+from perps_actors.errors import SimulatorError
 from perps_actors.simulator.process import VenueProcess
+from perps_actors.simulator.recording import read_recording
 
 PUBLIC = ("depth@100ms", "bookTicker")
 MARKET = ("aggTrade", "markPrice@1s")
@@ -315,3 +318,22 @@ def test_a_recording_of_nothing_perpetual_is_served_whole(tape) -> None:
     tape.frame("ausdt_261225@bookTicker", b="1.0", B="5", a="1.2", A="6", T=1)
     with play(tape.write()) as venue:
         assert venue.symbols == ("AUSDT_261225",)
+
+
+def test_a_recording_of_another_venue_without_meta_is_refused_with_the_missing_file(tape) -> None:
+    frame = {"topic": "publicTrade.BTCUSDT", "type": "snapshot", "ts": 1, "data": []}
+    tape.lines.append({"t": 1.0, "conn": "ws-1", "dir": "ws", "data": json.dumps(frame)})
+    meta = re.escape(str(tape.folder / "meta.json"))
+    with pytest.raises(SimulatorError, match=rf"^{meta}: venue: not found.*--venue"):
+        read_recording(tape.write())
+    assert read_recording(tape.folder, "bybit").symbols == ("BTCUSDT",)
+
+
+@pytest.mark.parametrize("exists", [True, False])
+def test_a_folder_without_frames_is_refused_with_the_files_it_should_have(tape, exists) -> None:
+    if exists:
+        tape.folder.mkdir()
+    with pytest.raises(SimulatorError, match=r"raw\.jsonl\.gz or raw\.jsonl") as refused:
+        read_recording(tape.folder)
+    assert str(tape.folder) in str(refused.value)
+    assert ("not a folder" in str(refused.value)) is not exists
