@@ -26,13 +26,40 @@ PerpsActorsError
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Iterable
+from typing import Any, Self
 
 import pykka
 
 
 class PerpsActorsError(Exception):
-    """Root of every error raised by this package."""
+    """Root of every error raised by this package. Every one can be pickled and copied."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Return how to make this error again, with its text, attributes and notes.
+
+        An exception is otherwise made again by calling its class with its text, which fails for a
+        class whose constructor takes other arguments, in a process pool without any message.
+        """
+        state = {name: _picklable(value) for name, value in vars(self).items()}
+        return type(self)._made_again, (self.args, state)
+
+    @classmethod
+    def _made_again(cls, args: tuple[Any, ...], state: dict[str, Any]) -> Self:
+        error = cls.__new__(cls)
+        error.args = args
+        vars(error).update(state)
+        return error
+
+
+def _picklable(value: object) -> object:
+    """Return a value that can be pickled: `value` itself if possible, else its text."""
+    try:
+        pickle.dumps(value)
+    except Exception:  # noqa: BLE001 - pickling runs the value's own code, which may raise anything
+        return repr(value)
+    return value
 
 
 class KernelError(PerpsActorsError):
