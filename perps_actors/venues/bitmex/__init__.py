@@ -1,6 +1,6 @@
 """BitMEX: perpetuals and dated futures, inverse, linear and quanto.
 
-Not offered by the venue: sequence numbers of its books, times of its liquidations.
+The venue offers neither sequence numbers of its books nor times of its liquidations.
 """
 
 from __future__ import annotations

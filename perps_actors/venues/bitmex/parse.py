@@ -1,21 +1,28 @@
-"""From rows of BitMEX's tables to market events; the same rows come by stream and over REST.
+"""From rows of BitMEX's tables to market events; streams and REST answers have the same rows.
 
-Source: bitmex.com/app/wsAPI and the API explorer, read 2026-10. A trade's side is the taker's, a liquidation's that of the
-liquidating order. `leavesQty` is what of that order is still to be filled: all of it, when the row is inserted.
+Source: bitmex.com/app/wsAPI and the API explorer, read 2026-10.
+
+- Messages before the partial are to be dropped. An update carries the changed fields only.
+- A level is identified by symbol, id and side; its size is absolute. There are no sequence
+  numbers: a lost message shows only as a change of a level that is not in the book. Until 2023
+  updates and deletes had no price, so the book remembers it by id. An update with another price
+  moves the level.
+- `indicativeSettlePrice` is the index price. `fundingRate` is paid at `fundingTimestamp`,
+  `indicativeFundingRate` one interval later.
+- The side of a trade is the taker's, that of a liquidation is the liquidating order's. `leavesQty`
+  is the unfilled part of that order: all of it when the row is inserted.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import UTC, datetime
-from decimal import Context, Decimal
-from typing import Final
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
 
-import attrs
 import msgspec
-from msgspec import Raw, json
 
-from perps_actors.errors import VenueError
+from perps_actors.errors import MarketError, VenueError
+from perps_actors.market.book import MAX_LEVELS
 from perps_actors.market.candle import candle_of
 from perps_actors.market.events import (
     Funding,
@@ -28,169 +35,110 @@ from perps_actors.market.events import (
     Trade,
     VenueMark,
 )
-from perps_actors.market.instrument import Instrument, InstrumentId
+from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.numbers import decimal_text, positive
-from perps_actors.transport.wire import HttpRequest
+from perps_actors.market.texts import DecimalText, Level
 from perps_actors.venues.bitmex.schema import (
     Action,
+    BinFrame,
     BinRow,
-    ContractRow,
+    BookRow,
+    FundingFrame,
     FundingRow,
+    InstrumentFrame,
     InstrumentRow,
+    LiquidationFrame,
     LiquidationRow,
+    QuoteFrame,
     QuoteRow,
+    Side,
+    TradeFrame,
     TradeRow,
 )
-from perps_actors.venues.contract import Outcome
+from perps_actors.venues.contract import InvalidInput, Outcome
 from perps_actors.venues.toolkit.fields import (
     NS_PER_S,
+    JsonNumber,
     Moment,
     amount,
     completed,
-    nanoseconds,
     price_if_any,
     rate_if_any,
     spelled_if_any,
     text_of,
     uncrossed,
 )
-from perps_actors.venues.toolkit.rest import interval_of
-
-# merged docstring:
-# """One contract's row of BitMEX's `instrument` table, and what each message of it says of the market.
-#
-# Source: bitmex.com/app/wsAPI, read 2026-10: an update carries the changed fields only, and whatever comes before the partial is
-# dropped. `indicativeSettlePrice` is the index price; `fundingRate` is paid at `fundingTimestamp`, `indicativeFundingRate` after it.
-# """
-# merged docstring:
-# """BitMEX's list of instruments (`GET /api/v1/instrument/active`).
-#
-# Source: bitmex.com API explorer and app/wsAPI, read 2026-10. `typ` FFWCSX and FFWCSF are perpetuals, FFCCSX futures with an expiry;
-# spot, options and indices are left out. A contract's size in the underlying is `multiplier` over `quoteToSettleMultiplier`; of a
-# quanto contract that holds at the present rate between quote and settlement currency only. Inverse contracts are sized in quote
-# currency: `multiplier` over `underlyingToSettleMultiplier`.
-# """
+from perps_actors.venues.toolkit.stream_book import ResubscribingBook
 
 _SIDES: Final[dict[str | None, TakerSide]] = {"Buy": "buy", "Sell": "sell"}
 _NO_TIME: Final = datetime(2000, 1, 1, tzinfo=UTC)
+"""BitMEX writes a funding interval as a moment that is so much later than this one."""
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+_MOMENT: Final = msgspec.json.Decoder(Moment | None).decode
+_ZERO: Final = DecimalText("0")
+_MINUTE_S: Final = 60
 
 
-def quote_of(instrument: InstrumentId, row: QuoteRow, received_ns: int) -> Sequence[Outcome]:
-    """Return the touch; null stands for a side that is empty.
-
-    Raises:
-        MarketError: a price or size that is no number above zero.
-        VenueError: a time out of range.
-    """
-    bid, bid_size = (
-        price_if_any(spelled_if_any(row.bid_price)),
-        price_if_any(spelled_if_any(row.bid_size)),
-    )
-    ask, ask_size = (
-        price_if_any(spelled_if_any(row.ask_price)),
-        price_if_any(spelled_if_any(row.ask_size)),
-    )
-    return (
-        uncrossed(
-            Touch(
-                instrument,
-                bid,
-                bid_size,
-                ask,
-                ask_size,
-                None,
-                nanoseconds(row.timestamp),
-                received_ns,
-            )
-        ),
-    )
-
-
-def trade_of(
-    instrument: InstrumentId, row: TradeRow, received_ns: int, *, backlog: bool
-) -> Sequence[Outcome]:
-    """Return the trade; `backlog`: it is history.
+def nanoseconds(moment: datetime) -> int:
+    """Return a moment as nanoseconds since 1970.
 
     Raises:
-        MarketError: a price or size that is no number above zero.
-        VenueError: a side that is none, or a time out of range.
+        VenueError: before 1970, or beyond 64 bits (the year 2262).
     """
-    side = _SIDES.get(row.side)
-    if side is None:
-        msg = f"Expected a trade with a side, was {row.side!r}"
+    time_ns = (moment - _EPOCH) // _MICROSECOND * 1_000
+    if 0 <= time_ns < 2**63:
+        return time_ns
+    msg = f"Expected a moment between 1970 and 2262, was {moment}"
+    raise VenueError(msg)
+
+
+def quote_of(instrument: InstrumentId, row: QuoteRow, received_ns: int) -> Outcome:
+    """Return the touch; a null price means an empty side."""
+    numbers = (row.bid_price, row.bid_size, row.ask_price, row.ask_size)
+    bid, bid_size, ask, ask_size = (price_if_any(spelled_if_any(number)) for number in numbers)
+    time_ns = nanoseconds(row.timestamp)
+    return uncrossed(Touch(instrument, bid, bid_size, ask, ask_size, None, time_ns, received_ns))
+
+
+def trade_of(instrument: InstrumentId, row: TradeRow, received_ns: int, *, backlog: bool) -> Trade:
+    """Return the trade; `backlog` if it was made before the subscription."""
+    side, time_ns = _side(row.side), nanoseconds(row.timestamp)
+    price, size = positive(text_of(row.price)), positive(text_of(row.size))
+    return Trade(instrument, side, price, size, (row.id or "")[:60], time_ns, received_ns, backlog)
+
+
+def liquidation_of(instrument: InstrumentId, row: LiquidationRow, received_ns: int) -> Liquidation:
+    """Return the liquidation; BitMEX publishes no time of it."""
+    price, size = positive(text_of(row.price)), positive(text_of(row.amount))
+    return Liquidation(instrument, _side(row.side), price, size, None, received_ns)
+
+
+def _side(side: str | None) -> TakerSide:
+    taker = _SIDES.get(side)
+    if taker is None:
+        msg = f"Expected side Buy or Sell, was {side!r}"
         raise VenueError(msg)
-    price, amount, time_ns = (
-        positive(text_of(row.price)),
-        positive(text_of(row.size)),
-        nanoseconds(row.timestamp),
-    )
-    return (
-        Trade(instrument, side, price, amount, (row.id or "")[:60], time_ns, received_ns, backlog),
-    )
+    return taker
 
 
-def liquidation_of(
-    instrument: InstrumentId, row: LiquidationRow, received_ns: int
-) -> Sequence[Outcome]:
-    """Return the liquidation; the venue tells no time of it.
-
-    Raises:
-        MarketError: a price or quantity that is no number above zero.
-    """
-    price, amount = positive(text_of(row.price)), positive(text_of(row.amount))
-    return (Liquidation(instrument, _SIDES[row.side], price, amount, None, received_ns),)
-
-
-def funding_of(instrument: InstrumentId, row: FundingRow, received_ns: int) -> Sequence[Outcome]:
-    """Return the funding that was paid; it is next paid one interval later.
-
-    Raises:
-        MarketError: a rate that is no number.
-        VenueError: a time out of range.
-    """
+def funding_of(instrument: InstrumentId, row: FundingRow, received_ns: int) -> Funding:
+    """Return the funding that was just paid; the next payment is one interval later."""
+    rate, time_ns = decimal_text(text_of(row.funding_rate)), nanoseconds(row.timestamp)
     next_ns = nanoseconds(row.timestamp + (row.funding_interval - _NO_TIME))
-    return (
-        Funding(
-            instrument,
-            decimal_text(text_of(row.funding_rate)),
-            None,
-            next_ns,
-            None,
-            nanoseconds(row.timestamp),
-            received_ns,
-        ),
-    )
+    return Funding(instrument, rate, None, next_ns, None, time_ns, received_ns)
 
 
-def funding_paid_of(
-    instrument: InstrumentId, row: FundingRow, received_ns: int
-) -> Sequence[Outcome]:
-    """Return the funding of the past in a row.
-
-    Raises:
-        MarketError: a rate that is no number.
-        VenueError: a time out of range.
-    """
-    return (
-        FundingPaid(
-            instrument,
-            decimal_text(text_of(row.funding_rate)),
-            nanoseconds(row.timestamp),
-            None,
-            received_ns,
-        ),
-    )
+def funding_paid_of(instrument: InstrumentId, row: FundingRow, received_ns: int) -> FundingPaid:
+    """Return the past funding in a row."""
+    rate, time_ns = decimal_text(text_of(row.funding_rate)), nanoseconds(row.timestamp)
+    return FundingPaid(instrument, rate, time_ns, None, received_ns)
 
 
 def candle_in(
     instrument: InstrumentId, row: BinRow, interval_s: int, received_ns: int
 ) -> MarketEvent:
-    """Return the candle in a row: the venue tells of those only that are over, and opens each at the close of the one before.
-
-    Raises:
-        MarketError: numbers that are none, or contradict one another.
-        VenueError: a time out of range.
-    """
+    """Return the candle in a row, which is over: BitMEX publishes no candle before its end."""
     end_ns = nanoseconds(row.timestamp)
     prices = (text_of(row.open), text_of(row.high), text_of(row.low), text_of(row.close))
     return candle_of(
@@ -205,163 +153,221 @@ def candle_in(
     )
 
 
-def past_candle_of(
-    instrument: InstrumentId, row: BinRow, request: HttpRequest, received_ns: int
-) -> MarketEvent:
-    """Return the candle in a row of an answer to a request.
+_FIELDS: Final[dict[type, dict[str, str]]] = {
+    VenueMark: {"mark": "mark_price", "index": "indicative_settle_price"},
+    Touch: {"bid": "bid_price", "ask": "ask_price", "last": "last_price"},
+    Funding: {
+        "rate": "funding_rate",
+        "predicted": "indicative_funding_rate",
+        "next_time_ns": "funding_timestamp",
+    },
+    OpenInterest: {},
+}
+"""The field of the row that gives each field of an event. A null is carried, an absent one not."""
 
-    Raises:
-        MarketError: numbers that are none, or contradict one another.
-        VenueError: a time out of range, or the request names no length of candles that is known.
+
+def row_events(instrument: InstrumentId, row: InstrumentRow, received_ns: int) -> list[MarketEvent]:
+    """Return mark, touch, funding and open interest, each only if the row carries part of it."""
+    time_ns = nanoseconds(row.timestamp) if row.timestamp is not None else None
+    prices = (row.mark_price, row.indicative_settle_price, row.bid_price, row.ask_price)
+    mark, index, bid, ask = (price_if_any(text_of(price)) for price in prices)
+    last = price_if_any(text_of(row.last_price))
+    rate = rate_if_any(text_of(row.funding_rate))
+    predicted = rate_if_any(text_of(row.indicative_funding_rate))
+    paid = _MOMENT(row.funding_timestamp) if bytes(row.funding_timestamp) else None
+    next_ns = nanoseconds(paid) if paid is not None else None
+    contracts = text_of(row.open_interest)
+    events: list[MarketEvent] = []
+    if mark or index:
+        events.append(VenueMark(instrument, mark, index, time_ns, received_ns))
+    if bid or ask or last:
+        events.append(Touch(instrument, bid, None, ask, None, last, time_ns, received_ns))
+    if rate or predicted or next_ns:
+        events.append(Funding(instrument, rate, predicted, next_ns, None, time_ns, received_ns))
+    if contracts is not None:
+        events.append(OpenInterest(instrument, amount(contracts), time_ns, received_ns))
+    return events
+
+
+_Level = BookRow | Level
+
+
+class KeyedBook(ResubscribingBook):
+    """A book whose levels are identified by side and id.
+
+    Args:
+        instrument: the symbol.
+        renewal: makes the frames that end the book's subscription and begin it again.
     """
-    return candle_in(instrument, row, interval_of(request), received_ns)
+
+    def __init__(self, instrument: InstrumentId, renewal: Callable[[str], Sequence[str]]) -> None:
+        super().__init__(instrument, renewal)
+        self._levels: dict[Side, dict[int, _Level]] = {"Buy": {}, "Sell": {}}
+
+    def read(
+        self, action: Action, rows: Sequence[BookRow], connection: str, received_ns: int
+    ) -> Sequence[Outcome]:
+        """Apply the rows of one message. Withdraw the book if they cannot follow what it holds."""
+        begins = action == "partial"
+        if not begins and not self.good:
+            return self.invalidate("no partial came", received_ns)
+        self.connection = connection
+        try:
+            bids, asks = self._begun(rows) if begins else self._changed(action, rows)
+            moment = rows[-1].timestamp if rows else None
+            take = self.snapshot if begins else self.update
+            return take(
+                bids,
+                asks,
+                connection,
+                sequence=None,
+                venue_time_ns=nanoseconds(moment) if moment is not None else None,
+                received_ns=received_ns,
+            )
+        except (MarketError, VenueError) as error:
+            invalid = InvalidInput(str(error), self.instrument.symbol)
+            return invalid, *self.invalidate(str(error), received_ns)
+
+    def _begun(self, rows: Sequence[BookRow]) -> tuple[Sequence[_Level], Sequence[_Level]]:
+        bids: dict[int, _Level] = {row.id: row for row in rows if row.side == "Buy"}
+        asks: dict[int, _Level] = {row.id: row for row in rows if row.side == "Sell"}
+        _check_count(len(bids) + len(asks))
+        self._levels = {"Buy": bids, "Sell": asks}
+        return [*bids.values()], [*asks.values()]
+
+    def _changed(
+        self, action: Action, rows: Sequence[BookRow]
+    ) -> tuple[Sequence[_Level], Sequence[_Level]]:
+        change = self._deleted if action == "delete" else self._set
+        if len(rows) == 1:  # most messages; the general way below costs two lists more
+            levels = change(action, rows[0])
+            return (levels, ()) if rows[0].side == "Buy" else ((), levels)
+        sides: dict[Side, list[_Level]] = {"Buy": [], "Sell": []}
+        for row in rows:
+            sides[row.side] += change(action, row)
+        return sides["Buy"], sides["Sell"]
+
+    def _deleted(self, action: Action, row: BookRow) -> Sequence[_Level]:
+        before = self._levels[row.side].pop(row.id, None)
+        if before is None:
+            raise _unknown(action, row)
+        return (_empty(before),)
+
+    def _set(self, action: Action, row: BookRow) -> Sequence[_Level]:
+        levels = self._levels[row.side]
+        before = levels.get(row.id)
+        if before is None:
+            if action == "update":
+                raise _unknown(action, row)
+            _check_count(len(levels))
+        if row.size is None or (row.price is None and before is None):
+            msg = f"Expected price and size of level {row.id}, was {row.price} and {row.size}"
+            raise VenueError(msg)
+        if before is None:
+            levels[row.id] = row
+            return (row,)
+        level = levels[row.id] = (
+            row if row.price is not None else Level(_text(before.price), _text(row.size))
+        )
+        return (level,) if _text(before.price) == _text(level.price) else (_empty(before), level)
 
 
-_MOMENT: Final = json.Decoder(Moment | None)
+def _text(number: JsonNumber) -> DecimalText:
+    return DecimalText(str(number))
 
 
-@attrs.frozen
-class _Said:
-    """What one row says, apart from all before; None where it says nothing."""
-
-    mark: VenueMark | None
-    touch: Touch | None
-    funding: Funding | None
-    open_interest: OpenInterest | None
+def _empty(level: _Level) -> Level:
+    return Level(_text(level.price), _ZERO)
 
 
-class Contract:
-    """What the table says of one contract."""
+def _check_count(levels: int) -> None:
+    if levels > 2 * MAX_LEVELS:
+        msg = f"Expected at most {2 * MAX_LEVELS} levels, was {levels}"
+        raise VenueError(msg)
 
-    def __init__(self, instrument: InstrumentId) -> None:
-        self._instrument = instrument
-        self._begun = False
-        self._mark: VenueMark | None = None
-        self._touch: Touch | None = None
-        self._funding: Funding | None = None
 
-    def take(self, action: Action, row: InstrumentRow, received_ns: int) -> Sequence[Outcome]:
-        """Return mark, touch, funding and open interest, each only if the row carries one of its fields.
+def _unknown(action: Action, row: BookRow) -> VenueError:
+    return VenueError(
+        f"{action} of level {row.id} ({row.side}), which is not in the book: a message was lost"
+    )
+
+
+class SymbolState:
+    """The book and the `instrument` row of one symbol.
+
+    Args:
+        instrument: the symbol.
+        renewal: makes the frames that end the book's subscription and begin it again.
+    """
+
+    def __init__(self, instrument: InstrumentId, renewal: Callable[[str], Sequence[str]]) -> None:
+        self.instrument = instrument
+        self.book = KeyedBook(instrument, renewal)
+        self._latest: dict[type, Any] = {}
+        """The latest event of each kind that `instrument` gave, completed with earlier fields."""
+        self._row_connection: str | None = None
+        """The connection that sent `instrument` last; None before the partial."""
+
+    def closed(self, connection: str, received_ns: int) -> Sequence[Outcome]:
+        """Withdraw the book and forget the row if this connection, which ended, fed them."""
+        if self._row_connection == connection:
+            self._row_connection = None
+        fed = self.book.connection == connection
+        return self.book.closed(f"connection {connection} ended", received_ns) if fed else ()
+
+    def invalidate(self, cause: str, received_ns: int) -> Sequence[Outcome]:
+        """Withdraw the book and subscribe it again."""
+        return self.book.invalidate(cause, received_ns)
+
+    def depth(self, levels: int) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+        """Return the best levels of each side; nothing unless the book is synced."""
+        return self.book.depth(levels)
+
+    def read_row(
+        self, row: InstrumentRow, action: Action, connection: str, received_ns: int
+    ) -> Sequence[Outcome]:
+        """Return the events of a row of `instrument`, completed with what the row left unchanged.
 
         Raises:
-            MarketError: a field that is no number of its kind; nothing of the row is taken.
-            VenueError: a time out of range; nothing of the row is taken.
-            ValidationError: a funding time that is none; nothing of the row is taken.
+            MarketError, VenueError, msgspec.ValidationError: a field is not a number or time of
+                its kind; nothing of the row is taken.
         """
         if action == "partial":
-            self._mark = self._touch = self._funding = None
-        elif action == "delete" or not self._begun:
-            self._begun = False
+            self._latest = {}
+        elif action == "delete" or self._row_connection is None:
+            self._row_connection = None
             return ()
-        said, left_alone = _said(self._instrument, row, received_ns), _left_alone(row)
-        self._begun = True
-        outcomes: list[Outcome] = []
-        if said.mark is not None:
-            self._mark = completed(said.mark, self._mark, left_alone & {"mark", "index"})
-            outcomes.append(self._mark)
-        if said.touch is not None:
-            self._touch = completed(said.touch, self._touch, left_alone & {"bid", "ask", "last"})
-            outcomes.append(uncrossed(self._touch))
-        if said.funding is not None:
-            self._funding = completed(
-                said.funding, self._funding, left_alone & {"rate", "predicted", "next_time_ns"}
-            )
-            outcomes.append(self._funding)
-        if said.open_interest is not None:
-            outcomes.append(said.open_interest)
-        return outcomes
+        events = row_events(self.instrument, row, received_ns)
+        self._row_connection = connection
+        return [self._completed(event, row) for event in events]
 
-    def closed(self) -> None:
-        """Drop what comes until the next partial: the connection ended."""
-        self._begun = False
+    def _completed(self, event: Any, row: InstrumentRow) -> Outcome:
+        kind = type(event)
+        absent = [name for name, field in _FIELDS[kind].items() if not bytes(getattr(row, field))]
+        whole = self._latest[kind] = completed(event, self._latest.get(kind), absent)
+        return uncrossed(whole) if isinstance(whole, Touch) else whole
 
 
-def _left_alone(row: InstrumentRow) -> frozenset[str]:
-    """Names of the events' fields that the row does not carry; null is carried."""
-    fields: dict[str, Raw] = {
-        "mark": row.mark_price,
-        "index": row.indicative_settle_price,
-        "rate": row.funding_rate,
-        "predicted": row.indicative_funding_rate,
-        "next_time_ns": row.funding_timestamp,
-        "bid": row.bid_price,
-        "ask": row.ask_price,
-        "last": row.last_price,
-    }
-    return frozenset(name for name, raw in fields.items() if not bytes(raw))
+def _liquidations(
+    state: SymbolState, row: LiquidationRow, action: Action, received_ns: int
+) -> Sequence[Outcome]:
+    # A partial repeats orders of before; an update reports how far an order was filled.
+    if action != "insert":
+        return ()
+    return (liquidation_of(state.instrument, row, received_ns),)
 
 
-def _said(instrument: InstrumentId, row: InstrumentRow, received_ns: int) -> _Said:
-    time_ns = nanoseconds(row.timestamp) if row.timestamp is not None else None
-    mark, index = (
-        price_if_any(text_of(row.mark_price)),
-        price_if_any(text_of(row.indicative_settle_price)),
-    )
-    bid, ask, last = (
-        price_if_any(text_of(raw)) for raw in (row.bid_price, row.ask_price, row.last_price)
-    )
-    rate, predicted = (
-        rate_if_any(text_of(row.funding_rate)),
-        rate_if_any(text_of(row.indicative_funding_rate)),
-    )
-    paid = _MOMENT.decode(row.funding_timestamp) if bytes(row.funding_timestamp) else None
-    next_ns = nanoseconds(paid) if paid is not None else None
-    held = text_of(row.open_interest)
-    return _Said(
-        VenueMark(instrument, mark, index, time_ns, received_ns) if mark or index else None,
-        Touch(instrument, bid, None, ask, None, last, time_ns, received_ns)
-        if bid or ask or last
-        else None,
-        Funding(instrument, rate, predicted, next_ns, None, time_ns, received_ns)
-        if rate or predicted or next_ns
-        else None,
-        OpenInterest(instrument, amount(held), time_ns, received_ns) if held is not None else None,
-    )
-
-
-_PERPETUAL: Final = frozenset({"FFWCSX", "FFWCSF"})
-_DATED: Final = "FFCCSX"
-_COMMON_NAMES: Final = {"XBT": "BTC", "XBt": "BTC", "USDt": "USDT", "Gwei": "ETH"}
-"""Currencies that the venue calls by other names than others do, or by a fraction of theirs."""
-_ROW: Final = msgspec.json.Decoder(ContractRow)
-_DIVISION: Final = Context(prec=20)
-
-
-def instrument_of(venue: str, raw: msgspec.Raw) -> Instrument | None:
-    """Return the perpetual or future of `venue` in a row; None for what is neither.
-
-    Raises:
-        MarketError, msgspec.MsgspecError, ArithmeticError: the row cannot be read.
-    """
-    row = _ROW.decode(raw)
-    tick, lot, multiplier = (
-        positive(text_of(row.tick_size)),
-        positive(text_of(row.lot_size)),
-        decimal_text(text_of(row.multiplier)),
-    )
-    to_settle = decimal_text(
-        text_of(
-            row.underlying_to_settle_multiplier
-            if row.is_inverse
-            else row.quote_to_settle_multiplier
-        )
-    )
-    perpetual = row.typ in _PERPETUAL
-    if not perpetual and (row.typ != _DATED or row.expiry is None):
-        return None
-    base, quote = (_COMMON_NAMES.get(name, name) for name in (row.underlying, row.quote_currency))
-    # The day of expiry in UTC, as dated contracts are named everywhere.
-    term = "PERP" if perpetual or row.expiry is None else f"{row.expiry:%y%m%d}"
-    return Instrument(
-        id=InstrumentId(venue, row.symbol),
-        canonical=f"{base}-{quote}-{term}",
-        base=base,
-        quote=quote,
-        margin=_COMMON_NAMES.get(row.settl_currency, row.settl_currency.upper()),
-        tick=Decimal(tick),
-        lot=Decimal(lot),
-        contract_size=_DIVISION.divide(Decimal(multiplier), Decimal(to_settle)),
-        linear=not row.is_inverse,
-        perpetual=perpetual,
-        trading=row.state == "Open",
-    )
+READERS: Final[dict[type, Callable[[SymbolState, Any, Action, str, int], Sequence[Outcome]]]] = {
+    QuoteFrame: lambda state, row, _, __, at_ns: (quote_of(state.instrument, row, at_ns),),
+    # The partial of `trade` is the latest trade before the subscription.
+    TradeFrame: lambda state, row, action, _, at_ns: (
+        trade_of(state.instrument, row, at_ns, backlog=action == "partial"),
+    ),
+    InstrumentFrame: SymbolState.read_row,
+    LiquidationFrame: lambda state, row, action, _, at_ns: _liquidations(state, row, action, at_ns),
+    FundingFrame: lambda state, row, _, __, at_ns: (funding_of(state.instrument, row, at_ns),),
+    BinFrame: lambda state, row, _, __, at_ns: (
+        candle_in(state.instrument, row, _MINUTE_S, at_ns),
+    ),
+}
+"""What reads one row of each table except the book's."""

@@ -1,27 +1,32 @@
-"""BitMEX over REST: all contracts with quote, mark, funding and open interest in one answer; books, candles, past funding and trades.
+"""BitMEX over REST: contracts, books, candles, past funding and trades.
 
-Source: bitmex.com API explorer and app/restAPI, read 2026-10: 30 requests a minute without a key (120 with one), 429 beyond. Candles
-and fundings come oldest first, at most 1,000 and 500 in an answer; a candle is named by the end of its interval.
+One answer has quote, mark, funding and open interest of all contracts. Source: bitmex.com API
+explorer and app/restAPI, read 2026-10: 30 requests a minute without a key (120 with one), status
+429 beyond. Candles and fundings come oldest first, at most 1,000 and 500 in an answer; the time of
+a candle is the end of its interval.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from decimal import Context, Decimal
 from typing import Final
 from urllib.parse import quote
 
 import msgspec
 
 from perps_actors.errors import VenueError
-from perps_actors.market.instrument import InstrumentId
+from perps_actors.market.events import Touch
+from perps_actors.market.instrument import Instrument, InstrumentId
+from perps_actors.market.numbers import decimal_text, positive
 from perps_actors.market.plain import levels_of
 from perps_actors.transport.wire import HttpRequest
 from perps_actors.venues.bitmex.parse import (
-    Contract,
+    candle_in,
     funding_paid_of,
-    instrument_of,
-    past_candle_of,
+    nanoseconds,
+    row_events,
     trade_of,
 )
 from perps_actors.venues.bitmex.schema import (
@@ -29,17 +34,19 @@ from perps_actors.venues.bitmex.schema import (
     SECONDS,
     BinRow,
     BookRow,
+    ContractRow,
     FundingRow,
     InstrumentRow,
     TradeRow,
 )
 from perps_actors.venues.contract import BookSnapshot, Endpoints, Outcome, Polled
-from perps_actors.venues.toolkit.fields import NS_PER_S, nanoseconds
+from perps_actors.venues.toolkit.fields import NS_PER_S, text_of, uncrossed
 from perps_actors.venues.toolkit.rest import (
     Answers,
     book_reader,
     funding_pages,
     history_reader,
+    interval_of,
     moments,
     pages,
     parts_of,
@@ -73,7 +80,7 @@ class BitmexRest(Answers):
     """A `RestAdapter` for BitMEX.
 
     Args:
-        endpoints: where the venue lives.
+        endpoints: the venue's addresses.
     """
 
     intervals = INTERVALS.keys()
@@ -88,13 +95,13 @@ class BitmexRest(Answers):
         self._base = endpoints.rest
 
     def quotes(self, symbols: Sequence[str]) -> tuple[HttpRequest, ...]:
-        """Return one request: for the one symbol, or for all active contracts, which costs the same."""
+        """Return one request, for one symbol or for all contracts, at the same weight."""
         wanted = frozenset(symbols)
         one = f"{_ONE}?symbol={quote(symbols[0], safe='')}" if len(wanted) == 1 else _ACTIVE
         return (self.request_for(self._base + one),) if wanted else ()
 
-    def poll(self, what: Polled, symbols: Sequence[str]) -> tuple[HttpRequest, ...]:  # noqa: ARG002 - one answer has it all
-        """Return the request for quotes, which bring mark, index, funding and open interest along."""
+    def poll(self, what: Polled, symbols: Sequence[str]) -> tuple[HttpRequest, ...]:  # noqa: ARG002 - see below
+        """Return the request for quotes, whose answer has everything that can be polled."""
         return self.quotes(symbols)
 
     def depth(self, symbol: str) -> HttpRequest:
@@ -107,10 +114,13 @@ class BitmexRest(Answers):
         """Return a request for each `MOST_CANDLES` candles.
 
         Raises:
-            SettingsError: no such interval.
+            SettingsError: BitMEX has no candles of this length.
         """
         name, step_ns = spelled_interval(INTERVALS, interval_s, NAME), interval_s * NS_PER_S
-        what = f"{_BUCKETED}?symbol={quote(symbol, safe='')}&binSize={name}&partial=false&count={MOST_CANDLES}"
+        what = (
+            f"{_BUCKETED}?symbol={quote(symbol, safe='')}"
+            f"&binSize={name}&partial=false&count={MOST_CANDLES}"
+        )
         return tuple(
             self.request_for(f"{self._base}{what}{_between((start + step_ns, end + step_ns))}")
             for start, end in pages(since_ns, until_ns, interval_s, MOST_CANDLES)
@@ -129,7 +139,7 @@ class BitmexRest(Answers):
         return (HttpRequest(url=f"{self._base}{_ACTIVE}", purpose="instruments"),)
 
     def request_for(self, url: str) -> HttpRequest:
-        """Return the request that an address stands for, on whatever host; its purpose is `unknown` where we never ask that."""
+        """Return the request of an address on any host; purpose `unknown` if it is none of ours."""
         path, query = parts_of(url)
         interval_s = SECONDS.get(query.get("binSize", ""))
         return HttpRequest(
@@ -149,35 +159,103 @@ def _between(page: tuple[int, int]) -> str:
 
 
 def _rows(body: bytes) -> list[msgspec.Raw]:
-    """Return the rows of an answer, which may be one alone."""
+    """Return the rows of an answer, which may be a single row without a list."""
     return _LIST(body) if body.lstrip()[:1] == b"[" else [msgspec.Raw(body)]
 
 
-def _contract(instrument: InstrumentId, row: InstrumentRow, received_ns: int) -> Sequence[Outcome]:
-    return Contract(instrument).take("partial", row, received_ns)
-
-
-def _past_trade(instrument: InstrumentId, row: TradeRow, received_ns: int) -> Sequence[Outcome]:
-    return trade_of(instrument, row, received_ns, backlog=True)
+def _quotes(instrument: InstrumentId, row: InstrumentRow, received_ns: int) -> Sequence[Outcome]:
+    events = row_events(instrument, row, received_ns)
+    return [uncrossed(event) if isinstance(event, Touch) else event for event in events]
 
 
 def _book(body: bytes) -> BookSnapshot:
-    """Return the book in an answer; its time is that of the level that changed last. A symbol that is not listed has no rows."""
+    """Return the book in an answer, at the time of the level that changed last.
+
+    An answer about a symbol that is not listed has no rows.
+    """
     rows = _LEVELS(body)
     if not rows:
-        msg = "Expected the levels of a listed contract, was none"
+        msg = "Expected the levels of a listed contract, was an empty list"
         raise VenueError(msg)
     bids, asks = (levels_of(row for row in rows if row.side == side) for side in ("Buy", "Sell"))
     moments = [row.timestamp for row in rows if row.timestamp is not None]
     return BookSnapshot(bids, asks, None, nanoseconds(max(moments)) if moments else None)
 
 
-_CONTRACTS: Final = reader_of(NAME, _rows, InstrumentRow, _contract)
+_QUOTES: Final = reader_of(NAME, _rows, InstrumentRow, _quotes)
 _READERS: Final = {
-    "quotes": _CONTRACTS,
-    "instruments": _CONTRACTS,
+    "quotes": _QUOTES,
+    "instruments": _QUOTES,
     "depth": book_reader(NAME, _book),
-    "candles": history_reader(NAME, _rows, BinRow, past_candle_of),
-    "funding_history": reader_of(NAME, _rows, FundingRow, funding_paid_of),
-    "trades": reader_of(NAME, _rows, TradeRow, _past_trade),
+    "candles": history_reader(
+        NAME,
+        _rows,
+        BinRow,
+        lambda instrument, row, request, received_ns: candle_in(
+            instrument, row, interval_of(request), received_ns
+        ),
+    ),
+    "funding_history": reader_of(
+        NAME,
+        _rows,
+        FundingRow,
+        lambda instrument, row, received_ns: [funding_paid_of(instrument, row, received_ns)],
+    ),
+    "trades": reader_of(
+        NAME,
+        _rows,
+        TradeRow,
+        lambda instrument, row, received_ns: [trade_of(instrument, row, received_ns, backlog=True)],
+    ),
 }
+
+_PERPETUAL: Final = frozenset({"FFWCSX", "FFWCSF"})
+_DATED: Final = "FFCCSX"
+_COMMON_NAMES: Final = {"XBT": "BTC", "XBt": "BTC", "USDt": "USDT", "Gwei": "ETH"}
+"""Currencies that BitMEX calls by its own names, or by a fraction of them."""
+_ROW: Final = msgspec.json.Decoder(ContractRow).decode
+_DIVISION: Final = Context(prec=20)
+
+
+def instrument_of(venue: str, raw: msgspec.Raw) -> Instrument | None:
+    """Return the perpetual or future of `venue` in a row; None for spot, options and indices.
+
+    Source: bitmex.com API explorer and app/wsAPI, read 2026-10. `typ` FFWCSX and FFWCSF are
+    perpetuals, FFCCSX futures with an expiry. A linear or quanto contract's size in the underlying
+    is `multiplier` over `quoteToSettleMultiplier`; of a quanto contract that holds only at the
+    present rate between quote and settlement currency. An inverse contract's size in the quote
+    currency is `multiplier` over `underlyingToSettleMultiplier`.
+
+    Raises:
+        MarketError, msgspec.MsgspecError, ArithmeticError: the row cannot be read.
+    """
+    row = _ROW(raw)
+    tick, lot = positive(text_of(row.tick_size)), positive(text_of(row.lot_size))
+    multiplier, to_settle = (
+        Decimal(decimal_text(text_of(number)))
+        for number in (
+            row.multiplier,
+            row.underlying_to_settle_multiplier
+            if row.is_inverse
+            else row.quote_to_settle_multiplier,
+        )
+    )
+    perpetual = row.typ in _PERPETUAL
+    if not perpetual and (row.typ != _DATED or row.expiry is None):
+        return None
+    base, quote = (_COMMON_NAMES.get(name, name) for name in (row.underlying, row.quote_currency))
+    # Dated contracts are named by the day of expiry in UTC, as at other venues.
+    term = "PERP" if perpetual or row.expiry is None else f"{row.expiry:%y%m%d}"
+    return Instrument(
+        id=InstrumentId(venue, row.symbol),
+        canonical=f"{base}-{quote}-{term}",
+        base=base,
+        quote=quote,
+        margin=_COMMON_NAMES.get(row.settl_currency, row.settl_currency.upper()),
+        tick=Decimal(tick),
+        lot=Decimal(lot),
+        contract_size=_DIVISION.divide(multiplier, to_settle),
+        linear=not row.is_inverse,
+        perpetual=perpetual,
+        trading=row.state == "Open",
+    )

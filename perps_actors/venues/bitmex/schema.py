@@ -1,8 +1,9 @@
-"""What BitMEX sends, as typed records of the fields we need; all others, old and new, are skipped.
+"""BitMEX's messages as typed records of the fields we use; all other fields are skipped.
 
-A message is a change to rows of a table. Sources: bitmex.com/app/wsAPI; blog.bitmex.com, "Changes to Order Book Level 2 Data"
-(a timestamp in every book row, 2022-02-14) and "Potentially breaking API update to ID generation" (ids are arbitrary, and every
-book row has its price, 2023-07-10); all read 2026-10. Numbers are JSON numbers, kept as the venue spelled them.
+A message changes rows of a table. Sources: bitmex.com/app/wsAPI; blog.bitmex.com, "Changes to Order
+Book Level 2 Data" (a timestamp in every book row, 2022-02-14) and "Potentially breaking API update
+to ID generation" (ids are arbitrary, and every book row has its price, 2023-07-10); all read
+2026-10. Numbers are JSON numbers, kept as the venue spelled them.
 """
 
 from __future__ import annotations
@@ -17,16 +18,16 @@ Action = Literal["partial", "insert", "update", "delete"]
 Side = Literal["Buy", "Sell"]
 
 INTERVALS: Final = {60: "1m", 300: "5m", 3_600: "1h", 86_400: "1d"}
-"""Lengths of candles in seconds, and their names."""
+"""Lengths of candles in seconds, and BitMEX's names of them."""
 
 SECONDS: Final = {name: seconds for seconds, name in INTERVALS.items()}
 
 MAX_ROWS = 100_000
-"""Rows of one message: a partial of the whole book is the longest there is."""
+"""Rows of one message; the longest message is the partial of a whole book."""
 
 
 class BookRow(Struct, gc=False):
-    """`orderBookL2`: a level. Until 2023 only partial and insert told its price."""
+    """`orderBookL2`: a level. Until 2023 only partials and inserts had its price."""
 
     symbol: str
     id: int
@@ -48,7 +49,10 @@ class QuoteRow(Struct, gc=False, rename="camel"):
 
 
 class TradeRow(Struct, gc=False):
-    """`trade`: a trade; the side is the taker's. The values of an index, which come as trades too, have neither side nor size."""
+    """`trade`: a trade; the side is the taker's.
+
+    The values of an index, which come as trades too, have neither side nor size.
+    """
 
     symbol: str
     timestamp: Moment
@@ -59,7 +63,7 @@ class TradeRow(Struct, gc=False):
 
 
 class InstrumentRow(Struct, gc=False, rename="camel"):
-    """`instrument`: what is known of a contract; an update has the changed fields only."""
+    """`instrument`: the state of a contract; an update has the changed fields only."""
 
     symbol: str
     timestamp: Moment | None = None
@@ -78,16 +82,19 @@ class InstrumentRow(Struct, gc=False, rename="camel"):
 
 
 class LiquidationRow(Struct, gc=False):
-    """`liquidation`: an order that liquidates somebody; inserted when it is placed."""
+    """`liquidation`: a liquidating order, inserted when it is placed.
+
+    An update or delete has the changed fields only.
+    """
 
     symbol: str
-    side: Side
-    price: Raw
-    amount: Raw = field(name="leavesQty")
+    side: str | None = None
+    price: Raw = Raw()
+    amount: Raw = field(name="leavesQty", default=Raw())
 
 
 class FundingRow(Struct, gc=False, rename="camel"):
-    """`funding`: a payment that was made. The interval is told as a moment of the year 2000."""
+    """`funding`: a past payment. The interval is written as a moment of the year 2000."""
 
     symbol: str
     timestamp: Moment
@@ -96,7 +103,10 @@ class FundingRow(Struct, gc=False, rename="camel"):
 
 
 class BinRow(Struct, gc=False):
-    """`tradeBin<interval>`, and a row of `GET /api/v1/trade/bucketed`: an interval that ended at its timestamp."""
+    """A candle, whose timestamp is the end of its interval.
+
+    A row of `tradeBin<interval>` and of `GET /api/v1/trade/bucketed`.
+    """
 
     symbol: str
     timestamp: Moment
@@ -108,7 +118,7 @@ class BinRow(Struct, gc=False):
 
 
 class Filter(Struct, gc=False):
-    """What a partial was asked for."""
+    """The subscription that a partial answers."""
 
     symbol: str | None = None
 
@@ -143,10 +153,10 @@ class InstrumentFrame(Struct, tag_field="table", tag="instrument", gc=False):
 
 
 class LiquidationFrame(Struct, tag_field="table", tag="liquidation", gc=False):
-    """Rows of `liquidation`; an update has the changed fields only."""
+    """Rows of `liquidation`."""
 
     action: Action
-    data: Annotated[list[Raw], Meta(max_length=MAX_ROWS)]
+    data: Annotated[list[LiquidationRow], Meta(max_length=MAX_ROWS)]
 
 
 class FundingFrame(Struct, tag_field="table", tag="funding", gc=False):
@@ -178,7 +188,7 @@ TABLES = frozenset(
 
 
 class Unused(Struct, gc=False):
-    """What a frame that is no change of our tables says of itself."""
+    """A frame that is not a change of our tables."""
 
     table: str | None = None
     info: str | None = None
