@@ -17,7 +17,7 @@ from typing import Any
 
 from benchmarks.processes import DATA, output_of
 from benchmarks.result import Result, of_rounds
-from perps_actors.market.sorted_book import FloatBook
+from perps_actors.market.book import FloatBook
 
 VENUES = ("binance_futures", "bitmex", "bybit", "deribit", "kraken_futures", "okx")
 _INTERPRETED = """

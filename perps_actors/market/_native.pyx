@@ -1,8 +1,9 @@
 # cython: language_level=3, cdivision=True
-"""What `plain` and `sorted_book` do, in machine code: see there.
+"""The quick checks of `numbers` and the levels of `book` in machine code: see there.
 
-At most 15 digits are an integer that a float holds exactly, and so is a power of ten up to the 22nd: one multiplication or division
-of the two rounds once, which gives the float that is nearest (Clinger, "How to Read Floating Point Numbers Accurately", 1990).
+An integer of at most 15 digits fits a float exactly, and so does a power of ten up to the 22nd. One
+multiplication or division of the two rounds once, which gives the nearest float (Clinger, "How to
+Read Floating Point Numbers Accurately", 1990).
 """
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
@@ -16,8 +17,6 @@ from libc.string cimport memmove
 
 from msgspec import Raw
 
-from perps_actors.market.texts import Level
-
 cdef extern from "Python.h":
     bint PyUnicode_CheckExact(object text)
     bint PyUnicode_IS_COMPACT_ASCII(object text)
@@ -27,8 +26,8 @@ cdef extern from "Python.h":
     long long PyLong_AsLongLongAndOverflow(object integer, int* overflow) except? -1
 
 cdef enum Kind:
-    ODD  # takes a closer look
-    INEXACT  # a number of which the value that is told has but the sign
+    ODD  # not plain: takes the thorough check
+    INEXACT  # a plain number too long for a float: of the value only the sign holds
     EXACT
 
 cdef enum:
@@ -37,11 +36,12 @@ cdef enum:
     MOST_EXPONENT = 20
     DIGITS_OF_FLOAT = 15
     POWERS_OF_FLOAT = 22
-    FEW = 16  # levels of a message, for which no memory is asked
+    FEW = 16  # levels of a message that fit on the stack
 
 cdef long long MOST_COUNTED = 999_999_999_999_999
 cdef double* POWERS = [
-    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22,
+    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11,
+    1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22,
 ]
 
 
@@ -50,7 +50,7 @@ cdef inline bint _is_digit(unsigned char character) noexcept:
 
 
 cdef Kind _parsed(object text, double* value) noexcept:
-    """Set the value of the number that a text spells, and return how well it is known."""
+    """Set the value of the number in a text, and return how exact it is."""
     if not PyUnicode_CheckExact(text) or not PyUnicode_IS_COMPACT_ASCII(text):
         return ODD
     cdef Py_ssize_t length = PyUnicode_GET_LENGTH(text)
@@ -85,7 +85,9 @@ cdef Kind _parsed(object text, double* value) noexcept:
         return ODD
     if point != NULL:
         power -= at - point - 1
-    cdef bint exact = significant <= DIGITS_OF_FLOAT and -POWERS_OF_FLOAT <= power <= POWERS_OF_FLOAT
+    cdef bint exact = (
+        significant <= DIGITS_OF_FLOAT and -POWERS_OF_FLOAT <= power <= POWERS_OF_FLOAT
+    )
     if not exact:
         value[0] = 1 if mantissa else 0
     else:
@@ -95,8 +97,8 @@ cdef Kind _parsed(object text, double* value) noexcept:
     return EXACT if exact else INEXACT
 
 
-cdef Kind _told(object number, double* value) noexcept:
-    """Do likewise for a number of a level: a text or an integer."""
+cdef Kind _parsed_or_int(object number, double* value) noexcept:
+    """Do the same for a number of a level, which is a text or an integer."""
     return _counted(number, value) if PyLong_CheckExact(number) else _parsed(number, value)
 
 
@@ -110,7 +112,7 @@ cdef Kind _counted(object integer, double* value) noexcept:
 
 
 cdef bint _exponent(const unsigned char* at, const unsigned char* end, int* power) noexcept:
-    """Set the exponent that stands between two places, and return whether there is one."""
+    """Set the exponent between two places; return whether there is one within the limits."""
     cdef bint negative = False
     if at[0] not in (c'e', c'E'):
         return False
@@ -162,7 +164,9 @@ def are_levels(bids, asks, /):
 cdef bint _are_levels(object levels) except -1:
     cdef double price, size
     for level in levels:
-        if _told(level.price, &price) == ODD or _told(level.size, &size) == ODD or not (price > 0 and size >= 0):
+        if _parsed_or_int(level.price, &price) == ODD or _parsed_or_int(level.size, &size) == ODD:
+            return False
+        if not (price > 0 and size >= 0):
             return False
     return True
 
@@ -175,12 +179,12 @@ def is_touch(bid, bid_size, ask, ask_size, /):
 
 
 cdef struct Entry:
-    double rank  # the price, and for asks its negative, so that the best level of either side is the last
+    double rank  # the price of a bid, the negative price of an ask: the best level is last
     PyObject* level
 
 cdef struct Change:
     double rank
-    PyObject* level  # NULL where it is gone
+    PyObject* level  # NULL deletes it
     Py_ssize_t order
 
 
@@ -220,12 +224,14 @@ cdef class _Side:
         return 0
 
     cdef bint parse(self, object levels, Change* parsed) except -1:
-        """Set a change for each of a list or tuple of levels, and return whether all of them are plain."""
+        """Set a change for each of a list or tuple of levels; return whether all are plain."""
         cdef double price, size
         cdef Py_ssize_t at
         for at in range(PySequence_Fast_GET_SIZE(levels)):
             level = <object> PySequence_Fast_GET_ITEM(levels, at)
-            if _told(level.price, &price) != EXACT or _told(level.size, &size) == ODD or not (price > 0 and size >= 0):
+            if _parsed_or_int(level.price, &price) != EXACT:
+                return False
+            if _parsed_or_int(level.size, &size) == ODD or not (price > 0 and size >= 0):
                 return False
             parsed[at].rank = self.sign * price
             parsed[at].level = <PyObject*> level if size > 0 else NULL
@@ -270,7 +276,7 @@ cdef class _Side:
         return 0
 
     cdef int fill(self, Change* parsed, Py_ssize_t count) except -1:
-        """Hold these and no other; of those with the same price the last."""
+        """Hold these levels only; of two with the same price the later one."""
         cdef Py_ssize_t each, rising = 0, falling = 0
         cdef Change* change
         for each in range(1, count):
@@ -281,12 +287,15 @@ cdef class _Side:
         self.clear()
         self.reserve(count)
         for each in range(count):
-            # Most venues tell the best first.
+            # Most venues send the best level first, so that ranks fall.
             change = parsed + (count - 1 - each if falling == count - 1 else each)
-            if change.level == NULL or (each + 1 < count and falling < count - 1 and change[1].rank == change.rank):
+            if change.level == NULL:
+                continue
+            if each + 1 < count and falling < count - 1 and change[1].rank == change.rank:
                 continue
             Py_INCREF(<object> change.level)
-            self.entries[self.count].rank, self.entries[self.count].level = change.rank, change.level
+            self.entries[self.count].rank = change.rank
+            self.entries[self.count].level = change.level
             self.count += 1
         return 0
 
@@ -296,7 +305,8 @@ cdef class _Side:
 
     cdef list depth(self, Py_ssize_t levels):
         cdef Py_ssize_t at
-        return [self.texts(at) for at in range(self.count - 1, max(-1, self.count - 1 - levels), -1)]
+        cdef Py_ssize_t last = self.count - 1
+        return [self.texts(at) for at in range(last, max(-1, last - levels), -1)]
 
 
 cdef class FloatBook:
@@ -313,7 +323,8 @@ cdef class FloatBook:
 
     cdef bint _take(self, bids, asks, bint whole) except -1:
         bids, asks = PySequence_Fast(bids, "expected bids"), PySequence_Fast(asks, "expected asks")
-        cdef Py_ssize_t bid_count = PySequence_Fast_GET_SIZE(bids), ask_count = PySequence_Fast_GET_SIZE(asks)
+        cdef Py_ssize_t bid_count = PySequence_Fast_GET_SIZE(bids)
+        cdef Py_ssize_t ask_count = PySequence_Fast_GET_SIZE(asks)
         cdef Change[FEW] few
         cdef Change* parsed = few
         if bid_count + ask_count > FEW:
@@ -336,8 +347,9 @@ cdef class FloatBook:
 
     def best(self):
         cdef _Side bids = self.bids, asks = self.asks
-        if bids.count and asks.count and bids.entries[bids.count - 1].rank >= -asks.entries[asks.count - 1].rank:
-            return None
+        if bids.count and asks.count:
+            if bids.entries[bids.count - 1].rank >= -asks.entries[asks.count - 1].rank:
+                return None
         bid = bid_size = ask = ask_size = None
         if bids.count:
             bid, bid_size = bids.texts(bids.count - 1)
@@ -402,4 +414,17 @@ def numbers_of(*numbers):
 
 
 def levels_of(rows, /):
-    return [Level(_text(row.price), _text(row.size)) for row in rows]
+    level = _level_type()
+    return [level(_text(row.price), _text(row.size)) for row in rows]
+
+
+cdef object _LEVEL = None
+
+
+cdef object _level_type():
+    # Imported at the first call, because `book` imports this module while it is being imported.
+    global _LEVEL
+    if _LEVEL is None:
+        from perps_actors.market.book import Level
+        _LEVEL = Level
+    return _LEVEL

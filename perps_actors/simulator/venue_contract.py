@@ -9,11 +9,11 @@ from urllib.parse import parse_qsl
 import attrs
 import msgspec
 
+from perps_actors.market.book import Level
 from perps_actors.market.candle import Candle
 from perps_actors.market.events import Funding, FundingPaid, Touch, VenueMark
 from perps_actors.market.instrument import Instrument
 from perps_actors.market.numbers import DecimalText
-from perps_actors.market.texts import Level
 
 Channel = Literal["book", "touch", "trades", "mark", "ticker", "other"]
 """What a stream carries, in words that hold for every venue; a ticker carries touch and mark."""

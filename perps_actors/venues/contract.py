@@ -7,9 +7,9 @@ from typing import Final, Literal, NamedTuple, Protocol
 
 import attrs
 
+from perps_actors.market.book import Level
 from perps_actors.market.events import MarketEvent
 from perps_actors.market.instrument import Instrument
-from perps_actors.market.texts import Level
 from perps_actors.transport.wire import ConnectionPlan, HttpRequest
 
 

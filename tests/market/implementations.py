@@ -1,4 +1,4 @@
-"""What stands in Python and in machine code: `plain` and `sorted_book`, each by itself."""
+"""`numbers` and `book` in both implementations: Python alone, and with machine code."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from typing import NamedTuple
 
 import pytest
 
-from perps_actors.market import plain, sorted_book
+from perps_actors.market import book, numbers
 
 _NATIVE = "perps_actors.market._native"
 
 
 class Implementation(NamedTuple):
-    """Numbers and books that are made in one way."""
+    """The two modules of one implementation."""
 
-    plain: ModuleType
-    sorted_book: ModuleType
+    numbers: ModuleType
+    book: ModuleType
 
 
 def _in_python() -> Implementation:
-    names = plain.__name__, sorted_book.__name__
+    names = numbers.__name__, book.__name__
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(sys.modules, _NATIVE, None)  # to import it fails
         patch.delattr(_NATIVE, raising=False)
@@ -32,12 +32,12 @@ def _in_python() -> Implementation:
         return Implementation(*(importlib.import_module(name) for name in names))
 
 
-IS_COMPILED = sorted_book.FloatBook.__module__ == _NATIVE
+IS_COMPILED = book.FloatBook.__module__ == _NATIVE
 PYTHON = _in_python()
 IMPLEMENTATIONS = [
     pytest.param(PYTHON, id="python"),
     pytest.param(
-        Implementation(plain, sorted_book),
+        Implementation(numbers, book),
         id="native",
         marks=pytest.mark.skipif(not IS_COMPILED, reason="this installation found no C compiler"),
     ),

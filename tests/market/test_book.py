@@ -7,11 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perps_actors.errors import MarketError
-from perps_actors.market.book import OrderBook, check_touch
+from perps_actors.market.book import Level, OrderBook, check_levels, check_touch
 from perps_actors.market.events import BookTop
 from perps_actors.market.instrument import InstrumentId
-from perps_actors.market.sorted_book import check_levels
-from perps_actors.market.texts import Level
 from tests.market.implementations import IMPLEMENTATIONS
 
 prices = st.one_of(
@@ -39,7 +37,7 @@ changes = st.lists(st.tuples(st.booleans(), levels, levels), max_size=12)
 @pytest.fixture(autouse=True, scope="module", params=IMPLEMENTATIONS)
 def float_book(request):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("perps_actors.market.book.FloatBook", request.param.sorted_book.FloatBook)
+        patch.setattr("perps_actors.market.book.FloatBook", request.param.book.FloatBook)
         yield
 
 

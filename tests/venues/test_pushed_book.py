@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perps_actors.errors import MarketError
+from perps_actors.market.book import Level
 from perps_actors.market.events import BookTop, BookWithdrawn
 from perps_actors.market.instrument import InstrumentId
-from perps_actors.market.texts import Level
 from perps_actors.venues.toolkit.stream_book import StreamBook
 
 BTC = InstrumentId("v", "BTC")

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
+from perps_actors.market.book import Level
 from perps_actors.market.events import BookTop, BookWithdrawn
 from perps_actors.market.instrument import InstrumentId
-from perps_actors.market.texts import Level
 from perps_actors.venues.contract import SendFrame
 from perps_actors.venues.toolkit.stream_book import PATIENCE_NS, ResubscribingBook
 

@@ -22,7 +22,7 @@ from typing import Any, Final
 import msgspec
 
 from perps_actors.errors import MarketError, VenueError
-from perps_actors.market.book import MAX_LEVELS
+from perps_actors.market.book import MAX_LEVELS, Level
 from perps_actors.market.candle import candle_of
 from perps_actors.market.events import (
     Funding,
@@ -36,8 +36,7 @@ from perps_actors.market.events import (
     VenueMark,
 )
 from perps_actors.market.instrument import InstrumentId
-from perps_actors.market.numbers import decimal_text, positive
-from perps_actors.market.texts import DecimalText, Level
+from perps_actors.market.numbers import DecimalText, decimal_text, positive
 from perps_actors.venues.bitmex.schema import (
     Action,
     BinFrame,

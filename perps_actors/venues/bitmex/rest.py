@@ -17,10 +17,10 @@ from urllib.parse import quote
 import msgspec
 
 from perps_actors.errors import VenueError
+from perps_actors.market.book import levels_of
 from perps_actors.market.events import Touch
 from perps_actors.market.instrument import Instrument, InstrumentId
 from perps_actors.market.numbers import decimal_text, positive
-from perps_actors.market.plain import levels_of
 from perps_actors.transport.wire import HttpRequest
 from perps_actors.venues.bitmex.parse import (
     candle_in,

@@ -12,6 +12,7 @@ from typing import Final
 
 from msgspec import Raw
 
+from perps_actors.market.book import Level, levels_of
 from perps_actors.market.candle import candle_of
 from perps_actors.market.events import (
     Funding,
@@ -24,9 +25,7 @@ from perps_actors.market.events import (
     VenueMark,
 )
 from perps_actors.market.instrument import InstrumentId
-from perps_actors.market.numbers import DecimalText, decimal_text, positive
-from perps_actors.market.plain import levels_of, spelled
-from perps_actors.market.texts import Level
+from perps_actors.market.numbers import DecimalText, decimal_text, positive, spelled
 from perps_actors.transport.wire import HttpRequest
 from perps_actors.venues.deribit.schema import (
     Candle,

@@ -17,9 +17,9 @@ from urllib.parse import quote
 import msgspec
 
 from perps_actors.errors import VenueError
+from perps_actors.market.book import levels_of
 from perps_actors.market.instrument import Instrument, InstrumentId
-from perps_actors.market.numbers import positive
-from perps_actors.market.plain import levels_of, spelled
+from perps_actors.market.numbers import positive, spelled
 from perps_actors.transport.wire import HttpRequest
 from perps_actors.venues.contract import BookSnapshot, Endpoints, Outcome, Polled
 from perps_actors.venues.deribit.parse import (

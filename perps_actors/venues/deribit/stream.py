@@ -12,10 +12,10 @@ from typing import Any, Final
 import attrs
 import msgspec
 
+from perps_actors.market.book import levels_of
 from perps_actors.market.events import OpenInterest
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.mark import Source
-from perps_actors.market.plain import levels_of
 from perps_actors.transport.wire import ConnectionPlan
 from perps_actors.venues.contract import UNASKED, Endpoints, InvalidInput, Outcome, SendFrame
 from perps_actors.venues.deribit.parse import candle_in, changed_levels, ticker_of, trade_of

@@ -12,6 +12,7 @@ from typing import Final
 
 import msgspec
 
+from perps_actors.market.book import Level
 from perps_actors.market.candle import candle_of
 from perps_actors.market.events import (
     Funding,
@@ -26,7 +27,6 @@ from perps_actors.market.events import (
 )
 from perps_actors.market.instrument import Instrument, InstrumentId
 from perps_actors.market.numbers import DecimalText, decimal_text, positive
-from perps_actors.market.texts import Level
 from perps_actors.transport.wire import HttpRequest
 from perps_actors.venues.contract import Outcome
 from perps_actors.venues.gateio_futures.schema import (

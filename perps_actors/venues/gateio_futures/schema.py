@@ -10,7 +10,7 @@ from typing import Annotated, Final
 
 from msgspec import Meta, Raw, Struct, field
 
-from perps_actors.market.texts import Level
+from perps_actors.market.book import Level
 from perps_actors.venues.toolkit.fields import Millis, SequenceId
 
 INTERVALS: Final = {

@@ -16,9 +16,9 @@ from typing import Any, Final, Literal, NamedTuple
 import msgspec
 
 from perps_actors.errors import MarketError, VenueError
+from perps_actors.market.book import Level
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.mark import Source
-from perps_actors.market.texts import Level
 from perps_actors.transport.wire import ConnectionPlan, HttpRequest
 from perps_actors.venues.contract import UNASKED, Endpoints, InvalidInput, Outcome
 from perps_actors.venues.gateio_futures.parse import (

@@ -15,8 +15,8 @@ from urllib.parse import quote
 import msgspec
 
 from perps_actors.errors import VenueError
+from perps_actors.market.book import levels_of
 from perps_actors.market.instrument import InstrumentId
-from perps_actors.market.plain import levels_of
 from perps_actors.transport.wire import HttpRequest
 from perps_actors.venues.contract import BookSnapshot, Endpoints, Outcome, Polled
 from perps_actors.venues.htx_swap.parse import (

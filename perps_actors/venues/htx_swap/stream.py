@@ -12,11 +12,10 @@ from typing import Any, Final
 import attrs
 import msgspec
 
+from perps_actors.market.book import Level, levels_of
 from perps_actors.market.events import VenueMark
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.mark import Source
-from perps_actors.market.plain import levels_of
-from perps_actors.market.texts import Level
 from perps_actors.transport.wire import ConnectionPlan
 from perps_actors.venues.contract import UNASKED, Endpoints, InvalidInput, Outcome, SendFrame
 from perps_actors.venues.htx_swap.parse import (

@@ -25,8 +25,7 @@ from perps_actors.market.events import (
     VenueMark,
 )
 from perps_actors.market.instrument import Instrument, InstrumentId
-from perps_actors.market.numbers import decimal_text, positive
-from perps_actors.market.plain import spelled
+from perps_actors.market.numbers import decimal_text, positive, spelled
 from perps_actors.transport.wire import HttpRequest
 from perps_actors.venues.kraken_futures.schema import (
     CandleRow,

@@ -15,7 +15,7 @@ from urllib.parse import quote, unquote
 import msgspec
 
 from perps_actors.errors import VenueError
-from perps_actors.market.plain import levels_of
+from perps_actors.market.book import levels_of
 from perps_actors.transport.wire import HttpRequest
 from perps_actors.venues.contract import BookSnapshot, Endpoints, Outcome, Polled
 from perps_actors.venues.kraken_futures.parse import (

@@ -15,9 +15,9 @@ from typing import Any, Final
 import msgspec
 
 from perps_actors.errors import MarketError, VenueError
+from perps_actors.market.book import Level, levels_of
 from perps_actors.market.instrument import InstrumentId
-from perps_actors.market.plain import levels_of, spelled
-from perps_actors.market.texts import Level
+from perps_actors.market.numbers import spelled
 from perps_actors.transport.wire import ConnectionPlan, HttpRequest
 from perps_actors.venues.contract import Endpoints, InvalidInput, Outcome
 from perps_actors.venues.kraken_futures.parse import backlog_of, lite_of, ticker_of, trade_of

@@ -13,8 +13,8 @@ from typing import Annotated, Final, Literal
 import msgspec
 from msgspec import Meta, Raw, Struct, field
 
+from perps_actors.market.book import Level
 from perps_actors.market.mark import Source
-from perps_actors.market.texts import Level
 from perps_actors.venues.toolkit.fields import SequenceId
 from perps_actors.venues.toolkit.subscriptions import Op
 

@@ -11,13 +11,18 @@ from msgspec import Meta, Raw, Struct
 from msgspec.structs import replace
 
 from perps_actors.errors import MarketError, VenueError
-from perps_actors.market import plain
-from perps_actors.market.book import MAX_LEVELS
+from perps_actors.market import numbers as market_numbers
+from perps_actors.market.book import MAX_LEVELS, Level, is_touch
 from perps_actors.market.events import Earlier, Funding, Touch, VenueMark
 from perps_actors.market.instrument import InstrumentId
-from perps_actors.market.numbers import DecimalText, decimal_text, is_zero, positive
-from perps_actors.market.plain import is_above_zero, is_touch, spelled
-from perps_actors.market.texts import Level
+from perps_actors.market.numbers import (
+    DecimalText,
+    decimal_text,
+    is_above_zero,
+    is_zero,
+    positive,
+    spelled,
+)
 from perps_actors.venues.contract import InvalidInput
 
 # merged docstring:
@@ -143,7 +148,7 @@ def numbers_of(*numbers: Raw) -> list[DecimalText | None]:
     Raises:
         MarketError: anything else that is no number within the limits.
     """
-    texts = plain.numbers_of(*numbers)
+    texts = market_numbers.numbers_of(*numbers)
     return texts if texts is not None else [number_of(number) for number in numbers]
 
 

@@ -9,9 +9,9 @@ from urllib.parse import parse_qs, urlsplit
 import msgspec
 
 from perps_actors.errors import MarketError, SettingsError, VenueError
+from perps_actors.market.book import check_levels
 from perps_actors.market.events import MarketEvent
 from perps_actors.market.instrument import Instrument, InstrumentId
-from perps_actors.market.sorted_book import check_levels
 from perps_actors.transport.wire import HttpRequest
 from perps_actors.venues.contract import BookSnapshot, InvalidInput, Outcome
 from perps_actors.venues.toolkit.fields import NS_PER_S

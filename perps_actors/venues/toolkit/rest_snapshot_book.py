@@ -11,11 +11,9 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Protocol
 
-from perps_actors.market.book import OrderBook
+from perps_actors.market.book import Level, OrderBook, check_levels
 from perps_actors.market.events import BookTop, BookWithdrawn
 from perps_actors.market.instrument import InstrumentId
-from perps_actors.market.sorted_book import check_levels
-from perps_actors.market.texts import Level
 from perps_actors.transport.wire import HttpRequest
 from perps_actors.venues.contract import InvalidInput, Outcome
 

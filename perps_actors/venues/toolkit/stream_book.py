@@ -8,11 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from perps_actors.market.book import OrderBook
+from perps_actors.market.book import OrderBook, Row, check_levels
 from perps_actors.market.events import BookTop, BookWithdrawn
 from perps_actors.market.instrument import InstrumentId
-from perps_actors.market.plain import Row
-from perps_actors.market.sorted_book import check_levels
 from perps_actors.venues.contract import Outcome, SendFrame
 
 # merged docstring:

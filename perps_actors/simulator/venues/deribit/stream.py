@@ -14,8 +14,7 @@ import msgspec
 
 from perps_actors.market.events import Funding, Touch, Trade, VenueMark
 from perps_actors.market.instrument import InstrumentId
-from perps_actors.market.numbers import DecimalText
-from perps_actors.market.plain import spelled
+from perps_actors.market.numbers import DecimalText, spelled
 from perps_actors.simulator.venue_contract import (
     Channel,
     Depth,

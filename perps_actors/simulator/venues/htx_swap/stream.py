@@ -13,9 +13,9 @@ from typing import Any, Final
 import msgspec
 
 from perps_actors.errors import TransportError
+from perps_actors.market.book import levels_of
 from perps_actors.market.events import Funding, Touch, Trade, VenueMark
 from perps_actors.market.instrument import InstrumentId
-from perps_actors.market.plain import levels_of
 from perps_actors.simulator.venue_contract import Channel, Depth, Levels, json_number, paired
 from perps_actors.simulator.venues.htx_swap.session import (
     HtxSession,

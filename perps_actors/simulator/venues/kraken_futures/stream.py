@@ -15,10 +15,10 @@ from typing import Any, Final
 import msgspec
 
 from perps_actors.errors import VenueError
+from perps_actors.market.book import levels_of
 from perps_actors.market.events import Funding, Touch, Trade, VenueMark
 from perps_actors.market.instrument import InstrumentId
-from perps_actors.market.numbers import DecimalText, plain
-from perps_actors.market.plain import levels_of, spelled
+from perps_actors.market.numbers import DecimalText, plain, spelled
 from perps_actors.simulator.venue_contract import (
     Channel,
     Depth,

@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perps_actors.market.sorted_book import ExactBook
-from perps_actors.market.texts import Level
+from perps_actors.market.book import ExactBook, Level
 from tests.market.implementations import IMPLEMENTATIONS
 
 pytestmark = pytest.mark.parametrize("made", IMPLEMENTATIONS)
@@ -66,7 +65,7 @@ def applied(held: dict[Decimal, Row], rows: list[Row]) -> None:
 
 @given(st.lists(st.tuples(st.booleans(), levels, levels), max_size=8))
 def test_a_book_holds_what_was_told_last_of_every_price_in_order(made, steps):
-    book = made.sorted_book.FloatBook()
+    book = made.book.FloatBook()
     bids: dict[Decimal, Row] = {}
     asks: dict[Decimal, Row] = {}
     for whole, bid_rows, ask_rows in steps:
@@ -93,7 +92,7 @@ def test_a_book_holds_what_was_told_last_of_every_price_in_order(made, steps):
 def test_a_message_with_a_level_that_is_not_plain_changes_nothing(
     made, bid_rows, ask_rows, data, whole
 ):
-    book = made.sorted_book.FloatBook()
+    book = made.book.FloatBook()
     book.replace([Level("5", "1"), Level("4", "2")], [Level("100", "3")])
     before = book.depth(ALL)
     side = data.draw(st.sampled_from([bid_rows, ask_rows]))
@@ -110,7 +109,7 @@ def test_a_message_with_a_level_that_is_not_plain_changes_nothing(
     ["1.0000000000000001", "9007199254740993", "0.12345678901234567", 9_007_199_254_740_993],
 )
 def test_a_price_of_more_digits_than_a_float_holds_is_not_plain(made, price):
-    book = made.sorted_book.FloatBook()
+    book = made.book.FloatBook()
     assert not book.set([Row(price, "1")], [])
     assert not book.replace([], [Row(price, "1")])
     assert book.set(
@@ -125,7 +124,7 @@ def test_a_snapshot_may_come_in_any_order(made, count, order):
     numbers = {"rising": numbers, "falling": numbers[::-1], "mixed": numbers[::2] + numbers[1::2]}[
         order
     ]
-    book = made.sorted_book.FloatBook()
+    book = made.book.FloatBook()
     assert book.replace(
         [Level(str(n), "1") for n in numbers], [Level(str(n + count), "2") for n in numbers]
     )
@@ -137,14 +136,14 @@ def test_a_snapshot_may_come_in_any_order(made, count, order):
 
 
 def test_a_price_told_twice_in_a_snapshot_stands_as_it_was_told_last(made):
-    book = made.sorted_book.FloatBook()
+    book = made.book.FloatBook()
     assert book.replace([Level("7", "1"), Level("6", "1"), Level("7.0", "2"), Level("6", "0")], [])
     assert book.depth(ALL) == ([("7.0", "2")], [])
 
 
 def test_levels_without_a_price_or_size_are_an_error_of_the_caller(made):
     with pytest.raises(AttributeError):
-        made.sorted_book.FloatBook().set([("1", "2")], [])
+        made.book.FloatBook().set([("1", "2")], [])
 
 
 fine = st.tuples(st.integers(1, 10**15 - 1), st.integers(-20, 6)).map(
@@ -158,7 +157,8 @@ fine_levels = st.lists(
 
 @given(fine_levels, fine_levels)
 def test_a_book_of_floats_is_the_book_of_exact_numbers(made, bid_rows, ask_rows):
-    plain, exact = made.sorted_book.FloatBook(), ExactBook(bid_rows, ask_rows)
+    plain, exact = made.book.FloatBook(), ExactBook()
+    exact.replace(bid_rows, ask_rows)
     if plain.replace(bid_rows, ask_rows):  # there are more zeros than a plain number has
         assert plain.depth(ALL) == exact.depth(ALL)
         assert plain.set(ask_rows, bid_rows)

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from msgspec import Raw
 
 from perps_actors.market.numbers import decimal_text
-from perps_actors.market.texts import Level
 from tests.market.implementations import IMPLEMENTATIONS
 
 pytestmark = pytest.mark.parametrize("made", IMPLEMENTATIONS)
@@ -80,54 +79,54 @@ def number(text: Any) -> Decimal | None:
 @example("9" * 30)
 def test_what_is_plain_is_a_number_of_its_kind(made, text):
     exact = number(text)
-    assert not made.plain.is_number(text) or exact is not None
-    assert not made.plain.is_size(text) or (exact is not None and exact >= 0)
-    assert not made.plain.is_above_zero(text) or (exact is not None and exact > 0)
+    assert not made.numbers.is_number(text) or exact is not None
+    assert not made.numbers.is_size(text) or (exact is not None and exact >= 0)
+    assert not made.numbers.is_above_zero(text) or (exact is not None and exact > 0)
 
 
 @pytest.mark.parametrize("text", SPELLED)
 def test_numbers_as_venues_spell_them_are_plain(made, text):
-    assert made.plain.is_number(text)
-    assert made.plain.is_number(f"-{text}")
-    assert made.plain.is_size(text)
-    assert made.plain.is_above_zero(text) is (text != "0")
+    assert made.numbers.is_number(text)
+    assert made.numbers.is_number(f"-{text}")
+    assert made.numbers.is_size(text)
+    assert made.numbers.is_above_zero(text) is (text != "0")
 
 
 @pytest.mark.parametrize(
     "text", [*NOT_SPELLED, None, True, 1, 0, 1.5, b"1", Raw(b"1"), ["1"], "9" * 31, "1e21"]
 )
 def test_what_is_no_number_is_not_plain(made, text):
-    assert not made.plain.is_number(text)
-    assert not made.plain.is_size(text)
-    assert not made.plain.is_above_zero(text)
+    assert not made.numbers.is_number(text)
+    assert not made.numbers.is_size(text)
+    assert not made.numbers.is_above_zero(text)
 
 
 @given(st.from_regex(r"\A-?[0-9]{1,15}(\.[0-9]{0,15})?([eE][+-]?[01]?[0-9])?\Z"))
 def test_a_float_is_the_nearest_to_its_number_however_that_is_spelled(made, text):
-    assert made.plain.nearest_float(text) == float(text)
+    assert made.numbers.nearest_float(text) == float(text)
 
 
 def test_below_zero_there_is_no_size_and_zero_is_one(made):
-    assert not made.plain.is_size("-1")
-    assert made.plain.is_size("0.00")
-    assert not made.plain.is_above_zero("0.00")
+    assert not made.numbers.is_size("-1")
+    assert made.numbers.is_size("0.00")
+    assert not made.numbers.is_above_zero("0.00")
 
 
 @given(anything, anything, anything, anything)
 def test_a_plain_touch_is_a_bid_below_an_ask_and_sizes_above_zero(
     made, bid, bid_size, ask, ask_size
 ):
-    if made.plain.is_touch(bid, bid_size, ask, ask_size):
+    if made.book.is_touch(bid, bid_size, ask, ask_size):
         exact = [number(each) for each in (bid, bid_size, ask, ask_size)]
         assert all(each is not None and each > 0 for each in exact)
         assert exact[0] < exact[2]
 
 
 def test_a_touch_as_venues_tell_it_is_plain(made):
-    assert made.plain.is_touch("7.610", "1", "7.611", "20.5")
-    assert not made.plain.is_touch("7.611", "1", "7.6110", "20.5")
-    assert not made.plain.is_touch("7.610", "0", "7.611", "20.5")
-    assert not made.plain.is_touch(None, "1", "7.611", None)
+    assert made.book.is_touch("7.610", "1", "7.611", "20.5")
+    assert not made.book.is_touch("7.611", "1", "7.6110", "20.5")
+    assert not made.book.is_touch("7.610", "0", "7.611", "20.5")
+    assert not made.book.is_touch(None, "1", "7.611", None)
 
 
 class Row(msgspec.Struct):
@@ -140,7 +139,7 @@ class Row(msgspec.Struct):
     st.lists(st.builds(Row, anything, anything), max_size=3),
 )
 def test_levels_are_plain_only_if_every_price_is_above_zero_and_no_size_below(made, bids, asks):
-    if made.plain.are_levels(bids, asks):
+    if made.book.are_levels(bids, asks):
         for row in (*bids, *asks):
             price, size = (
                 number(str(each) if type(each) is int else each) for each in (row.price, row.size)
@@ -153,27 +152,27 @@ def test_levels_are_plain_only_if_every_price_is_above_zero_and_no_size_below(ma
 
 def test_levels_are_spelled_from_texts_integers_and_json(made):
     rows = [Row("7.10", "2"), Row(7, 20), Row(Raw(b"7.5e-3"), Raw(b"10.0")), Row(10**30, Raw(b""))]
-    assert made.plain.levels_of(rows) == [
-        Level("7.10", "2"),
-        Level("7", "20"),
-        Level("7.5e-3", "10.0"),
-        Level(str(10**30), ""),
+    assert made.book.levels_of(rows) == [
+        made.book.Level("7.10", "2"),
+        made.book.Level("7", "20"),
+        made.book.Level("7.5e-3", "10.0"),
+        made.book.Level(str(10**30), ""),
     ]
-    assert made.plain.levels_of(()) == []
+    assert made.book.levels_of(()) == []
 
 
 def test_json_numbers_keep_their_spelling(made):
-    assert made.plain.spelled(Raw(b"1.50")) == "1.50"
-    assert made.plain.spelled(Raw()) == ""
-    assert made.plain.spelled(Raw(b"\xff1")) == "\xff1"
+    assert made.numbers.spelled(Raw(b"1.50")) == "1.50"
+    assert made.numbers.spelled(Raw()) == ""
+    assert made.numbers.spelled(Raw(b"\xff1")) == "\xff1"
 
 
 def test_numbers_side_by_side_are_told_from_what_was_not_sent(made):
-    assert made.plain.numbers_of(Raw(b"1.50"), Raw(), Raw(b"null"), Raw(b"-3e-4")) == [
+    assert made.numbers.numbers_of(Raw(b"1.50"), Raw(), Raw(b"null"), Raw(b"-3e-4")) == [
         "1.50",
         None,
         None,
         "-3e-4",
     ]
-    assert made.plain.numbers_of(Raw(b"1"), Raw(b'"1"')) is None
-    assert made.plain.numbers_of() == []
+    assert made.numbers.numbers_of(Raw(b"1"), Raw(b'"1"')) is None
+    assert made.numbers.numbers_of() == []
