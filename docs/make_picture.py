@@ -1,5 +1,8 @@
-"""Makes `docs/terminal.svg`: the live table of a real run on the synthetic venue. Run it as `python docs/make_picture.py`."""
-# ruff: noqa: INP001 - a script beside the pages it serves
+"""Write `docs/terminal.svg`: the live table of a real run on the synthetic venue.
+
+Run it as `python -m docs.make_picture`.
+"""
+# ruff: noqa: INP001 - a script beside the pages it writes
 
 from __future__ import annotations
 
@@ -9,8 +12,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from perps_actors.cli.best_prices import BestPriceWatch
-from perps_actors.cli.figures import Observer
+from perps_actors.cli.observer import BestPriceWatch, Observer
 from perps_actors.cli.table import LiveTable
 from perps_actors.host.session import RunOptions, Session
 from perps_actors.kernel.clock import SystemClock
@@ -28,7 +30,7 @@ SYMBOLS = (
     "LINKUSDT",
 )
 LOOKS, PAUSE_S = 20, 0.25
-"""Rates need some looks, windows some seconds to fill."""
+"""Rates need several readings; windows need some seconds to fill."""
 
 
 def main() -> None:
@@ -37,7 +39,7 @@ def main() -> None:
     console = Console(
         record=True,
         file=io.StringIO(),
-        width=80,
+        width=104,
         height=14,
         force_terminal=True,
         color_system="standard",

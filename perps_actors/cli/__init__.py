@@ -1,1 +1,1 @@
-"""The command line, one module a verb; everything it does is done by the rooms below."""
+"""The command line: one module per command. The work is done by the packages below."""

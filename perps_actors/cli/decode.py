@@ -1,4 +1,4 @@
-"""`perps-actors decode`: a recording's raw lines to market events on standard output."""
+"""`perps-actors decode`: turns the raw lines of a recording into market events."""
 
 from __future__ import annotations
 
@@ -15,9 +15,7 @@ from typing import Self
 import click
 import msgspec
 
-from perps_actors.cli.pipe import let_go_of_stdout
-from perps_actors.cli.progress import Bar
-from perps_actors.cli.refusal import refuse, say
+from perps_actors.cli.output import Bar, discard_stdout, fail, say
 from perps_actors.errors import SettingsError
 from perps_actors.kernel.clock import SystemClock
 from perps_actors.venues.contract import InvalidInput
@@ -25,17 +23,17 @@ from perps_actors.venues.decode import decode as decode_lines
 from perps_actors.venues.registry import Venue, venue
 
 MAX_LINE = 32 * 1024 * 1024
-"""Characters of a line; what is longer is cut, and complained of as no JSON."""
-_TOLD_EVERY = 256
-"""ConnectionPool between two looks at how far the file was read."""
+"""Longest line in characters; a longer one is cut and therefore reported as invalid JSON."""
+_PROGRESS_LINES = 256
+"""How many lines are read between two reports of progress."""
 
 
-class _Raw:
-    """The lines of a file, packed or not, as far as it can be read; `fault` says afterwards why no further."""
+class _RawFile:
+    """The lines of a plain or gzipped file. `fault` says afterwards why reading ended early."""
 
     def __init__(self, path: Path) -> None:
         self._bytes = path.open("rb")
-        # Bytes that are no UTF-8 become surrogates, which no JSON decoder takes: a complaint for that line alone.
+        # Invalid UTF-8 becomes surrogates, which the JSON decoder refuses: one line is lost.
         self._lines = io.TextIOWrapper(
             self._unpacked(path), encoding="utf-8", errors="surrogateescape"
         )
@@ -51,8 +49,8 @@ class _Raw:
             raise gzip.BadGzipFile(msg)
         return gzip.GzipFile(fileobj=self._bytes)
 
-    def lines(self, tell: Callable[[int, int], None]) -> Iterator[str]:
-        """Yield each line; tell now and then how many bytes of the file were read, of how many."""
+    def lines(self, progress: Callable[[int, int], None]) -> Iterator[str]:
+        """Yield each line; call `progress` now and then with the bytes read and the file's size."""
         number = 0
         try:
             while line := self._lines.readline(MAX_LINE):
@@ -61,8 +59,8 @@ class _Raw:
                     end = self._lines.readline(MAX_LINE)
                 yield line
                 number += 1
-                if number % _TOLD_EVERY == 0:
-                    tell(self._bytes.raw.tell(), self.size)
+                if number % _PROGRESS_LINES == 0:
+                    progress(self._bytes.raw.tell(), self.size)
         except (OSError, EOFError, zlib.error) as error:
             self.fault = str(error)
 
@@ -85,26 +83,27 @@ class _Raw:
 def decode(venue_name: str, path: Path) -> None:
     """Print the market events in the raw lines of a recording as JSON lines.
 
-    Bad input is one line on standard error each and ends nothing. Exit code 2: VENUE or RAW cannot be used.
+    Each piece of invalid input is reported on one line of standard error; decoding goes on.
+    Exit code 2: VENUE is unknown, or the file cannot be read.
     """
     try:
         known = venue(venue_name, place="argument VENUE")
-        raw = _Raw(path)
+        raw = _RawFile(path)
     except (SettingsError, OSError) as error:
-        refuse("decode", error)
-    # Where the events themselves come by on the terminal, they are the progress.
+        fail("decode", error)
+    # No bar if the events themselves go to the terminal.
     with raw, Bar("decoding", "bytes", SystemClock(), hide=sys.stdout.isatty()) as bar:
         try:
             _print_events(known, raw, bar)
         except BrokenPipeError:
-            let_go_of_stdout()
+            discard_stdout()
             return
     if raw.fault is not None:
-        say("decode", f"{path}: cannot be read on: {raw.fault} (what came before it was decoded)")
+        say("decode", f"{path}: reading ended early: {raw.fault} (the lines before were decoded)")
         raise SystemExit(2)
 
 
-def _print_events(known: Venue, raw: _Raw, bar: Bar) -> None:
+def _print_events(known: Venue, raw: _RawFile, bar: Bar) -> None:
     out = sys.stdout.buffer
     encode = msgspec.json.Encoder().encode
     for event in decode_lines(known, raw.lines(bar.at)):

@@ -1,4 +1,4 @@
-"""`perps-actors events`: what a journal holds, as lines on standard output."""
+"""`perps-actors events`: prints the events of a journal."""
 
 from __future__ import annotations
 
@@ -10,15 +10,14 @@ from threading import Event as Signal
 
 import click
 
-from perps_actors.cli.pipe import let_go_of_stdout
-from perps_actors.cli.refusal import refuse
+from perps_actors.cli.output import discard_stdout, fail
 from perps_actors.errors import JournalError, SettingsError
 from perps_actors.journal.event_text import json_line, parse_since, plain_line
 from perps_actors.journal.sqlite_reader import SqliteJournalReader
 from perps_actors.messages.records import Event
 
 POLL_S = 0.2
-"""How long `--follow` waits before it looks again."""
+"""Pause between two reads of `--follow`."""
 
 
 @click.command()
@@ -28,10 +27,10 @@ POLL_S = 0.2
 @click.option(
     "--since",
     metavar="T",
-    help="Only events received since: ISO 8601 (UTC if it does not say), or nanoseconds since 1970.",
+    help="Only events received at or after T: ISO 8601 (UTC by default) or nanoseconds since 1970.",
 )
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
-@click.option("--follow", is_flag=True, help="Go on with new events as they come, until Ctrl-C.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
+@click.option("--follow", is_flag=True, help="Print new events as they arrive, until Ctrl-C.")
 @click.pass_context
 def events(
     context: click.Context,
@@ -43,9 +42,9 @@ def events(
     as_json: bool,
     follow: bool,
 ) -> None:
-    """Print the events in JOURNAL, oldest first, also while it is written.
+    """Print the events in JOURNAL, oldest first. JOURNAL may be in use by a running system.
 
-    Exit code 2: JOURNAL cannot be read, or T is no time.
+    Exit code 2: JOURNAL cannot be read, or T is not a time.
     """
     line = json_line if as_json else plain_line
     after = 0
@@ -53,7 +52,7 @@ def events(
         since_ns = None if since is None else parse_since(since)
         with SqliteJournalReader(journal) as reader:
             while True:
-                # Looked up before: with a filter, what was skipped need not be looked at again.
+                # Read before the events: events that a filter skips need not be read again.
                 end = reader.last_sequence() if follow else after
                 printed = _print(reader.events(kind, symbol, since_ns, after), line)
                 if not follow or _reader_gone():
@@ -61,9 +60,9 @@ def events(
                 after = max(end, printed)
                 Signal().wait(POLL_S)
     except (JournalError, SettingsError) as error:
-        refuse("events", error)
+        fail("events", error)
     except BrokenPipeError:
-        let_go_of_stdout()
+        discard_stdout()
     except KeyboardInterrupt:
         context.exit(130)
 
@@ -81,7 +80,7 @@ def _print(found: Iterator[tuple[int, Event]], line: Callable[[int, Event], str]
 
 
 def _reader_gone() -> bool:
-    """Return whether nobody reads standard output any more, which a write would tell only when the next event comes."""
+    """Return whether the reader of standard output is gone, without waiting for a write to fail."""
     poll = select.poll()
     poll.register(sys.stdout.fileno(), 0)
     return any(event & (select.POLLERR | select.POLLHUP) for _, event in poll.poll(0))

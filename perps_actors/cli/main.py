@@ -1,17 +1,19 @@
-"""`perps-actors`: the verbs of the command line."""
+"""`perps-actors`: the command line and its commands."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from importlib.metadata import version
 from typing import Any
 
 try:
     import click
-    import rich as _  # noqa: F401 - so that its absence is told here, before anything runs
+    import rich as _  # noqa: F401 - so that it is reported as missing before anything runs
 except ModuleNotFoundError as error:
     sys.stderr.write(
-        f"perps-actors: the command line needs the extra [cli] (no {error.name}): pip install 'perps-actors[cli]'\n"
+        f"perps-actors: the command line needs the extra [cli] (no {error.name}): "
+        "pip install '.[cli]' in a clone\n"
     )
     raise SystemExit(2) from None
 
@@ -21,13 +23,13 @@ from perps_actors.cli.run import run
 from perps_actors.cli.simulate import simulate
 
 
-class Verbs(click.Group):
-    """The verbs; what cannot be used of the command line itself is one line, too."""
+class Commands(click.Group):
+    """The commands. Every usage error is one line on standard error, with exit code 2."""
 
     def main(  # type: ignore[override]  # the overloads of its base differ in what they return alone
         self, args: Sequence[str] | None = None, prog_name: str | None = None, **options: Any
     ) -> Any:
-        """Run the command line and exit: 2 for arguments that cannot be used."""
+        """Run the command line and exit."""
         prog_name = prog_name or "perps-actors"
         try:
             code = super().main(args, prog_name, **{**options, "standalone_mode": False})
@@ -37,10 +39,8 @@ class Verbs(click.Group):
         except click.ClickException as error:
             context = getattr(error, "ctx", None)
             path = prog_name if context is None else context.command_path
-            click.echo(
-                f"{path}: {' '.join(error.format_message().split())} ({path} --help tells what there is)",
-                err=True,
-            )
+            message = " ".join(error.format_message().split())
+            click.echo(f"{path}: {message} (see {path} --help)", err=True)
             code = 2
         except click.Abort:
             code = 130
@@ -48,11 +48,12 @@ class Verbs(click.Group):
 
 
 @click.group(
-    cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120}
+    cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
 )
+@click.version_option(version("perps-actors"), message="%(prog)s %(version)s")
 def main() -> None:
-    """Keep the marks of perpetual futures true and at hand."""
+    """Keep validated mid prices of perpetual futures in a process."""
 
 
-for verb in (run, decode, events, simulate):
-    main.add_command(verb)
+for command in (run, decode, events, simulate):
+    main.add_command(command)

@@ -1,4 +1,4 @@
-"""`perps-actors run`: keeps marks until it is interrupted, its time is up or its recording ends."""
+"""`perps-actors run`: runs a system until a signal, the given time or the recording's end."""
 
 from __future__ import annotations
 
@@ -16,10 +16,8 @@ from typing import Any
 import click
 from rich.console import Console
 
-from perps_actors.cli.best_prices import BestPriceWatch
-from perps_actors.cli.figures import Observer
-from perps_actors.cli.progress import Bar
-from perps_actors.cli.refusal import refuse, say
+from perps_actors.cli.observer import BestPriceWatch, Observer
+from perps_actors.cli.output import Bar, fail, say
 from perps_actors.cli.summary import Ending, summary_lines
 from perps_actors.cli.table import LiveTable
 from perps_actors.errors import PerpsActorsError, SettingsError, SimulatorError
@@ -27,32 +25,39 @@ from perps_actors.host.session import RunOptions, Session
 from perps_actors.kernel.clock import NS_PER_S, SystemClock
 from perps_actors.messages.feeds import GetTops
 
-LOOK_EVERY_S = 0.1
+POLL_S = 0.1
+"""How often the display and the reasons to stop are checked."""
 
 
 class _Interrupts:
-    """Ctrl-C and SIGTERM: the first asks for a clean stop, the second for one at once.
+    """SIGINT (Ctrl-C) and SIGTERM: the first asks for a clean stop, the second for one at once.
 
-    The second is an exception only where something may take long, `eager`: nowhere else does it break off what must be done.
+    The second raises KeyboardInterrupt, but only inside `eager`: while the command starts or
+    stops, which may take long. Everywhere else an exception could break off necessary work.
     """
 
     def __init__(self) -> None:
         self.first = threading.Event()
-        self.second = False
+        self.code = 130
+        """Exit code after a clean stop: 130 for Ctrl-C, 0 for SIGTERM, by the first signal."""
+        self._second = False
         self._eager = False
 
-    def __call__(self, _number: int, _frame: FrameType | None) -> None:
-        self.second = self.first.is_set()
-        self.first.set()
-        if self.second and self._eager:
+    def __call__(self, number: int, _frame: FrameType | None) -> None:
+        if not self.first.is_set():
+            self.code = 0 if number == signal.SIGTERM else 130
+            self.first.set()
+            return
+        self._second = True
+        if self._eager:
             raise KeyboardInterrupt
 
     @contextmanager
     def eager(self) -> Iterator[None]:
-        """Raise `KeyboardInterrupt` inside at the second interrupt, also if it came before."""
+        """Raise `KeyboardInterrupt` inside at the second signal, even if it came before."""
         self._eager = True
         try:
-            if self.second:
+            if self._second:
                 raise KeyboardInterrupt
             yield
         finally:
@@ -64,18 +69,18 @@ class _Interrupts:
     "--config",
     type=click.Path(path_type=Path, readable=False),
     metavar="FILE",
-    help="Settings in TOML; PERPS_ variables and the other options override it.",
+    help="Settings in TOML. PERPS_ variables and the other options override it.",
 )
 @click.option(
     "--venue",
     metavar="NAME",
-    help="Live venue, e.g. binance_futures; without it (and without --recording) a synthetic one.",
+    help="Live venue, e.g. binance_futures; default: a synthetic one.",
 )
 @click.option(
     "--symbols",
     default="",
     metavar="A,B",
-    help="In the venue's spelling; required on a live venue.",
+    help="Symbols in the venue's spelling; required on a live venue.",
 )
 @click.option(
     "--source", metavar="RUNG", help="Best source of marks to use: book, touch, trades or rest."
@@ -84,29 +89,27 @@ class _Interrupts:
     "--recording",
     type=click.Path(path_type=Path, readable=False),
     metavar="FOLDER",
-    help="Run on a recording, served on loopback.",
+    help="Run on a recording, served on loopback, until its end.",
 )
 @click.option(
     "--speed",
     type=float,
     metavar="X",
-    help="Multiple of the recorded pace; 0: as fast as it can be read.",
+    help="Multiple of the recorded pace; 0: as fast as possible.",
 )
 @click.option(
     "--duration",
     type=click.FloatRange(min=0, min_open=True),
     metavar="S",
-    help="Stop after so many seconds.",
+    help="Stop after S seconds.",
 )
 @click.option(
     "--journal",
     type=click.Path(path_type=Path, readable=False),
     metavar="FILE",
-    help="Keep all events in this file.",
+    help="Keep all events in FILE; read them with `perps-actors events FILE`.",
 )
-@click.option(
-    "--json", "as_json", is_flag=True, help="Print the summary as one JSON object on the last line."
-)
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as one JSON object.")
 @click.pass_context
 def run(
     context: click.Context,
@@ -117,33 +120,44 @@ def run(
     as_json: bool,
     **options: Any,
 ) -> None:
-    """Keep marks until Ctrl-C; with no options on a synthetic venue that is served on loopback."""
+    """Keep mid prices of perpetual futures until Ctrl-C; on a terminal, show a live table.
+
+    Without options it runs on a synthetic venue that it serves on loopback.
+
+    Exit code 0: done, or stopped cleanly by SIGTERM; 1: failed; 2: unusable input;
+    130: stopped cleanly by Ctrl-C.
+    """
     interrupts, clock = _Interrupts(), SystemClock()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, interrupts)
     session = _open(RunOptions(symbols=_names(symbols), environ=os.environ, **options), interrupts)
     began_ns = clock.monotonic_ns()
-    reason = _run(session, interrupts, duration, as_json=as_json)
+    reason = _wait(session, interrupts, duration, as_json=as_json)
     ran_ns = clock.monotonic_ns() - began_ns
     summary = _close(session, interrupts)
     if as_json:
         click.echo(json.dumps(summary))
     else:
-        # It has stopped: all that a second stop does is to return the report of the first.
-        click.echo(
-            "\n".join(
-                summary_lines(summary, Ending.of(session.system, session.system.stop(), ran_ns))
-            )
-        )
+        # The system has stopped: a second stop only returns the report of the first.
+        ending = Ending.of(session.system, session.system.stop(), ran_ns)
+        click.echo("\n".join(summary_lines(summary, ending)))
     if reason == "venue died":
-        say("run", "the venue's process died")
-    if reason == "interrupted":
-        context.exit(130)
-    context.exit(0 if reason in {"finished", "time is up"} and summary["clean_stop"] else 1)
+        say("run", "the process of the simulated venue died")
+    context.exit(_exit_code(reason, interrupts.code, clean=summary["clean_stop"]))
 
 
 def _names(listed: str) -> tuple[str, ...]:
     return tuple(name for part in listed.split(",") if (name := part.strip()))
+
+
+def _exit_code(reason: str, interrupted: int, *, clean: bool) -> int:
+    match reason:
+        case "interrupted":
+            return interrupted if clean else interrupted or 1
+        case "finished" | "time is up":
+            return 0 if clean else 1
+        case _:
+            return 1
 
 
 def _open(options: RunOptions, interrupts: _Interrupts) -> Session:
@@ -151,22 +165,22 @@ def _open(options: RunOptions, interrupts: _Interrupts) -> Session:
         with interrupts.eager():
             return Session.open(options)
     except (SettingsError, SimulatorError) as error:
-        refuse("run", error)
+        fail("run", error)
     except PerpsActorsError as error:
-        refuse("run", error, code=1)
+        fail("run", error, code=1)
     except KeyboardInterrupt:
-        say("run", "interrupted again while it was starting")
-        raise SystemExit(130) from None
+        say("run", "interrupted twice while it started")
+        raise SystemExit(interrupts.code or 1) from None
 
 
-def _run(
+def _wait(
     session: Session, interrupts: _Interrupts, duration: float | None, *, as_json: bool
 ) -> str:
-    """Wait until there is a reason to stop, and return it."""
+    """Wait until there is a reason to stop, and return the reason."""
     clock = SystemClock()
     end_ns = None if duration is None else clock.monotonic_ns() + int(duration * NS_PER_S)
-    with _shown(session, clock, as_json=as_json) as show:
-        while not interrupts.first.wait(LOOK_EVERY_S):
+    with _display(session, clock, as_json=as_json) as show:
+        while not interrupts.first.wait(POLL_S):
             show()
             if session.ended is not None:
                 return session.ended
@@ -176,8 +190,10 @@ def _run(
 
 
 @contextmanager
-def _shown(session: Session, clock: SystemClock, *, as_json: bool) -> Iterator[Callable[[], None]]:
-    """Give what shows the run's state when it is called: a live table on a terminal, else a bar for a recording, or nothing."""
+def _display(
+    session: Session, clock: SystemClock, *, as_json: bool
+) -> Iterator[Callable[[], None]]:
+    """Give a function that shows the present state: a live table, a progress bar, or nothing."""
     system, process = session.system, session.process
 
     def frames() -> tuple[int, int] | None:
@@ -185,10 +201,8 @@ def _shown(session: Session, clock: SystemClock, *, as_json: bool) -> Iterator[C
 
     if sys.stdout.isatty() and not as_json:
         prices = BestPriceWatch(lambda: system.ask("stream_consumer", GetTops()), clock)
-        with (
-            prices,
-            LiveTable(Observer(system, clock, prices.latest, frames), clock, Console()) as table,
-        ):
+        observer = Observer(system, clock, prices.latest, frames)
+        with prices, LiveTable(observer, clock, Console()) as table:
             yield table.refresh
     else:
         with Bar("recording", "frames", clock, hide=as_json) as bar:

@@ -1,4 +1,4 @@
-"""`perps-actors simulate`: serves a venue by itself."""
+"""`perps-actors simulate`: serves a simulated venue on loopback."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from perps_actors.cli.refusal import refuse
+from perps_actors.cli.output import fail
 from perps_actors.errors import SimulatorError
 
 
@@ -14,19 +14,19 @@ from perps_actors.errors import SimulatorError
 @click.option(
     "--venue",
     metavar="NAME",
-    help="Venue to speak as; that of the recording, else binance_futures.",
+    help="Venue to simulate; default: the venue of the recording, else binance_futures.",
 )
 @click.option(
     "--recording",
     type=click.Path(path_type=Path, readable=False),
     metavar="FOLDER",
-    help="Play this recording instead of a synthetic market.",
+    help="Serve this recording instead of a synthetic market.",
 )
 @click.option(
     "--faults",
     type=click.Path(path_type=Path, readable=False),
     metavar="FILE",
-    help="Schedule of faults, JSON or TOML.",
+    help="Faults to inject, with their times: JSON or TOML.",
 )
 @click.option(
     "--seed",
@@ -34,20 +34,20 @@ from perps_actors.errors import SimulatorError
     default=0,
     show_default=True,
     metavar="N",
-    help="Seed of the synthetic market and of the faults' noise.",
+    help="Seed of the synthetic market and of random faults.",
 )
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),
     default=0,
     metavar="P",
-    help="Port on 127.0.0.1; a free one by default.",
+    help="Port on 127.0.0.1; default: a free port.",
 )
 @click.option(
     "--symbols",
     default="",
     metavar="A,B",
-    help="Symbols of the synthetic market, or of the recording.",
+    help="Symbols to serve; default: all.",
 )
 @click.option(
     "--speed",
@@ -55,13 +55,13 @@ from perps_actors.errors import SimulatorError
     default=1.0,
     show_default=True,
     metavar="X",
-    help="Multiple of recorded pace; 0: as fast as read.",
+    help="Multiple of the recorded pace; 0: as fast as the client reads.",
 )
 @click.option(
     "--parent-pipe",
     is_flag=True,
     hidden=True,
-    help="End when standard input does, and ignore SIGINT.",
+    help="End when standard input ends, and ignore SIGINT.",
 )
 @click.pass_context
 def simulate(
@@ -76,8 +76,11 @@ def simulate(
     speed: float,
     parent_pipe: bool,
 ) -> None:
-    """Serve a venue on loopback, synthetic or recorded, until Ctrl-C; prints its addresses as one JSON line."""
-    # Here, because the other verbs do without the extra that serves a venue.
+    """Serve a synthetic or recorded venue on loopback until Ctrl-C.
+
+    Prints its addresses as one JSON line.
+    """
+    # Imported here, because only this command needs the extra [sim].
     from perps_actors.simulator.__main__ import announce  # noqa: PLC0415
     from perps_actors.simulator.serving import VenueOptions, serve_venue  # noqa: PLC0415
 
@@ -94,6 +97,6 @@ def simulate(
     try:
         serve_venue(options, announce)
     except SimulatorError as error:
-        refuse("simulate", error)
+        fail("simulate", error)
     except KeyboardInterrupt:
         context.exit(130)

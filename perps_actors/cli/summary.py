@@ -1,4 +1,4 @@
-"""What a run came to, for people: lines of text."""
+"""The summary of a run as lines of text."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import attrs
 
-from perps_actors.cli.figures import Ailment, ailments_of
+from perps_actors.cli.observer import Problem, instruments_of, names_of, problems_of
 from perps_actors.cli.wording import UNKNOWN, mebibytes, padded, printable, running_time, width_of
 from perps_actors.host.system import PerpsSystem, SystemReport
 from perps_actors.kernel.ceiling import MemoryCeiling
@@ -21,55 +21,56 @@ _INDENT = 10
 
 @attrs.frozen(kw_only=True)
 class Ending:
-    """What the lines need beside the summary's own numbers."""
+    """Facts about a finished run that the JSON summary does not hold."""
 
     running_ns: int
     journal_path: str | None
     sources: Mapping[str, str]
-    """Of the last mark, by symbol."""
-    ailments: tuple[Ailment, ...]
+    """Source of the last mark, by the keys of the summary's `symbols`."""
+    problems: tuple[Problem, ...]
     ceiling: MemoryCeiling
     report: SystemReport
 
     @classmethod
     def of(cls, system: PerpsSystem, report: SystemReport, running_ns: int) -> Ending:
-        """Return how a system that was stopped has ended."""
-        symbols = system.settings.symbols
+        """Return the facts about a stopped system."""
+        names = names_of(instruments_of(system))
         return cls(
             running_ns=running_ns,
             journal_path=system.settings.journal.path,
             sources={
-                symbol: mark.source
-                for symbol in symbols
-                if (mark := system.mark(symbol)) is not None
+                name: mark.source
+                for each, name in names.items()
+                if (mark := system.mark(each)) is not None
             },
-            ailments=ailments_of({symbol: system.health(symbol) for symbol in symbols}),
+            problems=problems_of({name: system.health(each) for each, name in names.items()}),
             ceiling=system.memory_ceiling(),
             report=report,
         )
 
 
 def summary_lines(summary: Mapping[str, Any], ending: Ending) -> list[str]:
-    """Return the summary as lines: a table of the symbols, then what became of everything."""
+    """Return the summary as lines: a table of the symbols, then one line per fact."""
     symbols = summary["symbols"]
     rows = [_row(symbol, row, ending) for symbol, row in symbols.items()]
+    count = f"{len(symbols)} symbol{'s' if len(symbols) != 1 else ''}"
     facts = (
         (
             "marks",
-            f"{summary['marks_total']:,} of {len(symbols)} symbol{'s' if len(symbols) != 1 else ''} on {summary['venue']}",
+            f"{summary['marks_total']:,} of {count} on {summary['venue'].replace(',', ', ')}",
         ),
         ("ran", running_time(ending.running_ns)),
         ("journal", _journal(summary, ending)),
         *(
-            [("look", f"perps-actors events {shlex.quote(ending.journal_path)}")]
+            [("read", f"perps-actors events {shlex.quote(ending.journal_path)}")]
             if ending.journal_path is not None
             else []
         ),
-        ("drops", f"{summary['events_dropped']:,}"),
+        ("dropped", f"{summary['events_dropped']:,}"),
         ("restarts", f"{summary['restarts']:,}"),
         (
             "memory",
-            f"what waits in inboxes could never take more than {mebibytes(ending.ceiling.total)}",
+            f"limit for queued messages {mebibytes(ending.ceiling.total)} (not memory in use)",
         ),
         (
             "stop",
@@ -80,20 +81,20 @@ def summary_lines(summary: Mapping[str, Any], ending: Ending) -> list[str]:
     )
     return [
         *_aligned([_HEAD, *rows]),
-        *map(str, ending.ailments),
+        *map(str, ending.problems),
         "",
         *(f"{name:<{_INDENT}}{what}" for name, what in facts),
     ]
 
 
 def flaws(report: SystemReport) -> list[str]:
-    """Return why a stop was not clean; nothing for one that was."""
+    """Return why a stop was not clean; empty if it was."""
     actors = report.actors
-    found = [f"{name} left {count:,} unhandled" for name, count in actors.left]
+    found = [f"{name} left {count:,} messages unhandled" for name, count in actors.left]
     found += [f"{name} did not end in time" for name in actors.abandoned]
-    found += [f"{name} had died too often and was given up" for name in actors.given_up]
+    found += [f"{name} crashed too often and was not restarted" for name in actors.given_up]
     if actors.dead_letters:
-        found.append(f"{actors.dead_letters:,} dead letters (messages that killed their actor)")
+        found.append(f"{actors.dead_letters:,} dead letters (messages that crashed their actor)")
     if report.threads_left:
         found.append(f"threads left: {', '.join(report.threads_left)}")
     if report.journal.failing is not None:
@@ -117,7 +118,7 @@ def _journal(summary: Mapping[str, Any], ending: Ending) -> str:
     journal: JournalStatus = ending.report.journal
     events = f"{summary['events_recorded']:,} events"
     if ending.journal_path is None:
-        return f"{events} counted, none kept; --journal FILE keeps them"
+        return f"{events} counted, not kept (--journal FILE keeps them)"
     failing = "" if journal.failing is None else f"; FAILING: {printable(journal.failing)}"
     return f"{events} in {printable(ending.journal_path)}{failing}"
 

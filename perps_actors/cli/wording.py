@@ -1,4 +1,4 @@
-"""Values as an operator reads them: short, printable, as wide as they look."""
+"""Values as short printable text, measured in columns of a terminal."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from collections.abc import Sequence
 from perps_actors.kernel.clock import NS_PER_S
 
 UNKNOWN = "-"
-"""What stands for a value that is not known."""
+"""Shown for a value that is not known."""
 MORE = ".."
-"""Ends what was cut off."""
+"""Ends a text that was cut off."""
 
 
 def printable(text: str) -> str:
-    """Return text of the outside so that it moves no cursor and stays on its line: what cannot be printed becomes `?`."""
+    """Return text on one line without control characters; they become `?`, so no cursor moves."""
     return "".join(char if char.isprintable() else "?" for char in " ".join(text.split()))
 
 
 def width_of(text: str) -> int:
-    """Return how many columns of a terminal a text takes."""
+    """Return how many columns of a terminal a text occupies."""
     return sum(
         0 if unicodedata.combining(char) else 1 + (unicodedata.east_asian_width(char) in "WF")
         for char in text
@@ -27,7 +27,7 @@ def width_of(text: str) -> int:
 
 
 def cut(text: str, width: int) -> str:
-    """Return a text that takes at most `width` columns."""
+    """Return a text cut to at most `width` columns."""
     if width_of(text) <= width:
         return text
     kept = text
@@ -37,14 +37,14 @@ def cut(text: str, width: int) -> str:
 
 
 def padded(text: str, width: int, *, right: bool) -> str:
-    """Return a text that takes exactly `width` columns; `right` aligns it there."""
+    """Return a text cut or padded to exactly `width` columns; `right` aligns it on the right."""
     text = cut(text, width)
     blank = " " * (width - width_of(text))
     return blank + text if right else text + blank
 
 
 def folded(parts: Sequence[str], width: int, gap: str = "  ") -> list[str]:
-    """Return the parts on as few lines as hold them; a part that is wider than a line is cut."""
+    """Return the parts joined into as few lines as possible; a part wider than a line is cut."""
     lines: list[str] = []
     for part in parts:
         if lines and width_of(lines[-1]) + len(gap) + width_of(part) <= width:
@@ -55,7 +55,7 @@ def folded(parts: Sequence[str], width: int, gap: str = "  ") -> list[str]:
 
 
 def age(ns: int | None) -> str:
-    """Return a length of time in at most five characters, e.g. `0.3s`, `42s`, `7m`, `30h`, `12d`."""
+    """Return a duration in at most five characters, e.g. `0.3s`, `42s`, `7m`, `30h`, `12d`."""
     if ns is None:
         return UNKNOWN
     seconds = max(ns, 0) / NS_PER_S
@@ -68,7 +68,7 @@ def age(ns: int | None) -> str:
 
 
 def running_time(ns: int) -> str:
-    """Return how long something has run, as `h:mm:ss`."""
+    """Return a duration as `h:mm:ss`."""
     minutes, seconds = divmod(ns // NS_PER_S, 60)
     return f"{minutes // 60}:{minutes % 60:02}:{seconds:02}"
 
@@ -86,7 +86,7 @@ def rate(per_s: float | None) -> str:
 
 
 def basis_points(value: float | None) -> str:
-    """Return basis points in at most five characters while they are below a whole, e.g. `0.01`, `12.5`, `140`."""
+    """Return basis points, in at most five characters below 10,000: `0.01`, `12.5`, `140`."""
     if value is None:
         return UNKNOWN
     decimals = 2 if value < 9.995 else 1 if value < 99.95 else 0

@@ -1,4 +1,4 @@
-"""The commands read the environment: whoever runs the tests may have settings in theirs."""
+"""Remove settings from the environment, because the commands read it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 OURS = "PERPS_ACTORS_"
-"""Where the recordings are; no setting."""
+"""Prefix of the variables that say where the recordings are; they are not settings."""
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -11,7 +11,10 @@ from click.testing import CliRunner
 
 from perps_actors.cli import decode as module
 
-TICKER = '{"e":"bookTicker","s":"BTCUSDT","b":"1.50","B":"2","a":"1.60","A":"1e-5","T":1700000000001,"E":1700000000020}'
+TICKER = (
+    '{"e":"bookTicker","s":"BTCUSDT","b":"1.50","B":"2","a":"1.60","A":"1e-5",'
+    '"T":1700000000001,"E":1700000000020}'
+)
 DEPTH_URL = "https://fapi.binance.com/fapi/v1/depth?symbol=BTCUSDT&limit=1000"
 
 
@@ -63,7 +66,7 @@ def decoded(tmp_path):
     return decode_lines
 
 
-def test_a_touch_is_printed_with_its_place_and_plain_numbers(decoded):
+def test_a_touch_is_printed_with_its_line_and_plain_numbers(decoded):
     expected = {
         "kind": "ticker",
         "t": 1700000000.5,
@@ -151,7 +154,7 @@ def test_trades_marks_funding_liquidations_and_open_interest_are_printed(decoded
     ]
 
 
-def test_depth_follows_every_hundredth_book_message_and_the_last_one(decoded):
+def test_depth_is_printed_after_every_hundredth_book_message_and_the_last(decoded):
     events, _ = decoded(depth(1), snapshot(1), *(depth(number) for number in range(2, 151)))
     assert events[0] == {
         "kind": "bbo",
@@ -178,7 +181,7 @@ def test_depth_follows_every_hundredth_book_message_and_the_last_one(decoded):
     assert depths[0]["asks"] == [["1.6", "2"]]
 
 
-def test_a_last_message_that_is_a_hundredth_gives_its_depth_once(decoded):
+def test_depth_is_printed_once_if_the_last_message_is_a_hundredth(decoded):
     events, _ = decoded(snapshot(1), *(depth(number) for number in range(2, 101)))
     assert [event["line"] for event in events if event["kind"] == "depth"] == [99]
 
@@ -210,7 +213,7 @@ def test_a_last_message_that_is_a_hundredth_gives_its_depth_once(decoded):
     ],
     ids=lambda line: repr(line[:40]),
 )
-def test_a_bad_line_is_one_line_on_standard_error_that_names_it_and_the_next_goes_on(decoded, bad):
+def test_an_invalid_line_is_reported_with_its_number_and_the_next_is_decoded(decoded, bad):
     events, invalid_inputs = decoded(raw(TICKER), bad, raw(TICKER))
     assert [event["line"] for event in events] == [0, 2]
     assert len(invalid_inputs) == 1
@@ -218,21 +221,21 @@ def test_a_bad_line_is_one_line_on_standard_error_that_names_it_and_the_next_goe
     assert len(invalid_inputs[0]) <= 200
 
 
-def test_empty_lines_and_unknown_addresses_are_passed_over_in_silence(decoded):
+def test_empty_lines_and_unknown_addresses_are_skipped_without_a_report(decoded):
     events, invalid_inputs = decoded(
         "", raw("{}", dir="http", url="https://fapi.binance.com/fapi/v1/time"), raw(TICKER)
     )
     assert ([event["line"] for event in events], invalid_inputs) == ([2], [])
 
 
-def test_a_line_too_long_to_hold_is_complained_of_and_skipped(decoded, monkeypatch):
+def test_a_line_beyond_the_limit_is_reported_and_skipped(decoded, monkeypatch):
     monkeypatch.setattr(module, "MAX_LINE", 400)
     events, invalid_inputs = decoded(raw(TICKER), raw("x" * 2_000), "y" * 400, raw(TICKER))
     assert [event["line"] for event in events] == [0, 3]
     assert [invalid_input.split(":")[0] for invalid_input in invalid_inputs] == ["line 1", "line 2"]
 
 
-def test_a_gzipped_file_reads_as_the_plain_one(tmp_path):
+def test_a_gzipped_file_is_decoded_as_a_plain_one_is(tmp_path):
     path = tmp_path / "raw.jsonl.gz"
     path.write_bytes(gzip.compress((raw(TICKER) + "\n").encode()))
     result = run("binance_futures", path)
@@ -245,7 +248,7 @@ def lines_refused(result):
     return line
 
 
-def test_a_truncated_gzip_is_printed_as_far_as_it_goes_and_ends_with_2(tmp_path):
+def test_a_truncated_gzip_is_decoded_up_to_its_end_and_exits_with_2(tmp_path):
     path = tmp_path / "raw.jsonl.gz"
     lines = [snapshot(1), *(depth(number) for number in range(2, 2_000))]
     whole = gzip.compress("".join(line + "\n" for line in lines).encode(), mtime=0)
@@ -258,9 +261,7 @@ def test_a_truncated_gzip_is_printed_as_far_as_it_goes_and_ends_with_2(tmp_path)
 
 
 @pytest.mark.parametrize("damage", [b"\x00", b"\xff" * 50])
-def test_a_gzip_damaged_in_its_middle_is_printed_as_far_as_it_goes_and_ends_with_2(
-    tmp_path, damage
-):
+def test_a_damaged_gzip_is_decoded_up_to_the_damage_and_exits_with_2(tmp_path, damage):
     path = tmp_path / "raw.jsonl.gz"
     whole = bytearray(
         gzip.compress("".join(raw(TICKER, t=number) + "\n" for number in range(5_000)).encode())
@@ -278,7 +279,7 @@ def test_a_gzip_damaged_in_its_middle_is_printed_as_far_as_it_goes_and_ends_with
     "name",
     ["missing.jsonl", "missing.jsonl.gz", "folder.gz", "folder", "text.jsonl.gz", "noise.jsonl.gz"],
 )
-def test_a_file_that_cannot_be_read_is_one_line_and_2(tmp_path, name):
+def test_an_unreadable_file_is_reported_on_one_line_with_exit_code_2(tmp_path, name):
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder.gz").mkdir()
     (tmp_path / "text.jsonl.gz").write_text(raw(TICKER))
@@ -288,13 +289,13 @@ def test_a_file_that_cannot_be_read_is_one_line_and_2(tmp_path, name):
     assert result.stdout == ""
 
 
-def test_an_unknown_venue_is_one_line_that_names_the_known_ones_and_2(tmp_path):
+def test_an_unknown_venue_is_reported_with_the_known_ones_and_exit_code_2(tmp_path):
     line = lines_refused(run("binance", tmp_path / "raw.jsonl"))
     assert "venue = 'binance'" in line
     assert "binance_futures" in line
 
 
-def test_a_reader_that_has_enough_ends_it_quietly(tmp_path):
+def test_a_closed_pipe_ends_decoding_without_an_error(tmp_path):
     path = tmp_path / "raw.jsonl"
     path.write_text("".join(raw(TICKER) + "\n" for _ in range(20_000)))
     command = [

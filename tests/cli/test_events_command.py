@@ -52,7 +52,7 @@ def invoke(*arguments):
 
 @contextmanager
 def running(*arguments):
-    """Run the command in a process of its own; the timer only bounds failures."""
+    """Run the command in a process of its own; the timer only limits a failing test."""
     with subprocess.Popen(
         [*COMMAND, *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
@@ -71,7 +71,7 @@ def listed(*arguments):
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-def test_all_events_are_printed_by_default_with_their_sequence_numbers(path):
+def test_all_events_are_printed_with_their_sequence_numbers(path):
     assert [line["seq"] for line in listed(path)] == list(range(1, 11))
     assert listed(path)[1] == {
         "seq": 2,
@@ -86,7 +86,7 @@ def test_all_events_are_printed_by_default_with_their_sequence_numbers(path):
     }
 
 
-def test_options_choose_events(path):
+def test_options_filter_the_events(path):
     def chosen(*options):
         return [line["seq"] for line in listed(path, *options)]
 
@@ -97,7 +97,7 @@ def test_options_choose_events(path):
     assert chosen("--since", START_NS, "--kind", "odd_thing", "--symbol", "BTCUSDT") == [6]
 
 
-def test_people_get_one_line_an_event(path):
+def test_without_json_each_event_is_one_readable_line(path):
     lines = invoke(path).stdout.splitlines()
 
     assert len(lines) == 10
@@ -112,7 +112,7 @@ def test_people_get_one_line_an_event(path):
 
 
 @pytest.mark.parametrize("since", ["yesterday", "", "2023-13-01"])
-def test_a_time_that_is_none_is_refused_with_one_line(path, since):
+def test_an_invalid_time_is_refused_with_one_line(path, since):
     done = invoke(path, "--since", since)
 
     assert (done.exit_code, done.stdout) == (2, "")
@@ -121,7 +121,7 @@ def test_a_time_that_is_none_is_refused_with_one_line(path, since):
     assert "--since" in line
 
 
-def test_a_journal_that_cannot_be_read_is_refused_with_one_line(tmp_path):
+def test_an_unreadable_journal_is_refused_with_one_line(tmp_path):
     garbage = tmp_path / "garbage"
     garbage.write_text("no journal\n" * 1000)
     for path in (tmp_path / "missing", garbage, tmp_path):
@@ -132,7 +132,7 @@ def test_a_journal_that_cannot_be_read_is_refused_with_one_line(tmp_path):
     assert not (tmp_path / "missing").exists()
 
 
-def test_what_stands_before_damage_is_printed_before_the_refusal(path, writer):
+def test_events_before_the_damage_are_printed_before_the_error(path, writer):
     writer.write([tick(11)])
     writer._connection.execute("UPDATE blocks SET body = x'00' WHERE last = 11")
 
@@ -143,7 +143,7 @@ def test_what_stands_before_damage_is_printed_before_the_refusal(path, writer):
     assert "block 11..11" in done.stderr
 
 
-def test_follow_goes_on_with_new_events_until_interrupted(path, writer):
+def test_follow_prints_new_events_until_interrupted(path, writer):
     with running(path, "--json", "--follow", "--symbol", "ETHUSDT") as process:
         assert [json.loads(process.stdout.readline())["seq"] for _ in range(5)] == [1, 3, 5, 7, 9]
         for n in (11, 12, 13):
@@ -154,7 +154,7 @@ def test_follow_goes_on_with_new_events_until_interrupted(path, writer):
         assert process.wait(20) == 130
 
 
-def test_follow_ends_quietly_when_nobody_reads_any_more_though_nothing_new_comes(path):
+def test_follow_ends_without_an_error_when_the_pipe_closes_although_no_event_arrives(path):
     with running(path, "--follow") as process:
         for _ in range(10):
             process.stdout.readline()
@@ -163,7 +163,7 @@ def test_follow_ends_quietly_when_nobody_reads_any_more_though_nothing_new_comes
         assert process.stderr.read() == ""
 
 
-def test_a_reader_that_has_enough_ends_it_quietly(path, writer):
+def test_a_closed_pipe_ends_the_command_without_an_error(path, writer):
     for start in range(11, 20_000, 1000):
         writer.write([tick(n) for n in range(start, start + 1000)])
     with running(path) as process:

@@ -84,7 +84,9 @@ def reference_mids(folder: Path) -> dict[str, list[Decimal]]:
     return dict(mids)
 
 
-def test_a_recording_is_played_to_its_end_with_everything_recorded_and_nothing_left(played) -> None:
+def test_a_recording_runs_to_its_end_with_all_events_recorded_and_nothing_left_behind(
+    played,
+) -> None:
     done, _ = played
     assert (done.returncode, done.stderr) == (0, "")
     summary = last_line(done.stdout)
@@ -101,7 +103,7 @@ def test_a_recording_is_played_to_its_end_with_everything_recorded_and_nothing_l
     assert summary["marks_total"] == sum(row["marks"] for row in summary["symbols"].values())
 
 
-def test_every_book_top_of_the_reference_is_one_mark_update_in_order_at_its_mid(
+def test_each_book_top_of_the_reference_is_one_mark_update_at_its_mid_in_order(
     played, recording
 ) -> None:
     done, journal = played
@@ -121,7 +123,7 @@ def test_every_book_top_of_the_reference_is_one_mark_update_in_order_at_its_mid(
     }
 
 
-def test_one_symbol_of_a_recording_can_be_run_alone_and_read_by_a_person(recording) -> None:
+def test_one_symbol_of_a_recording_runs_alone_and_ends_with_a_readable_summary(recording) -> None:
     done = run("--recording", recording, "--speed", 0, "--symbols", " SUSHIUSDT ,")
     assert (done.returncode, done.stderr) == (0, "")
     marks = len(reference_mids(recording)["SUSHIUSDT"])
@@ -130,11 +132,11 @@ def test_one_symbol_of_a_recording_can_be_run_alone_and_read_by_a_person(recordi
     assert lines[1].split()[0::2][:2] == ["SUSHIUSDT", "book"]
     assert lines[1].split()[3] == str(marks)
     told = dict(line.split(maxsplit=1) for line in lines[lines.index("") + 1 :])
-    assert (told["drops"], told["restarts"], told["stop"]) == ("0", "0", "clean")
+    assert (told["dropped"], told["restarts"], told["stop"]) == ("0", "0", "clean")
     assert told["marks"] == f"{marks} of 1 symbol on binance_futures"
 
 
-def test_a_summary_says_where_the_events_are_and_how_to_look_at_them(tmp_path) -> None:
+def test_the_summary_names_the_journal_and_the_command_that_reads_it(tmp_path) -> None:
     journal = tmp_path / "my events.journal"
     done = run("--duration", 0.5, "--journal", journal)
     assert (done.returncode, done.stderr) == (0, "")
@@ -145,16 +147,16 @@ def test_a_summary_says_where_the_events_are_and_how_to_look_at_them(tmp_path) -
     )
     with SqliteJournalReader(journal) as reader:
         assert told["journal"] == f"{reader.count():,} events in {journal}"
-    assert told["look"] == f"perps-actors events '{journal}'"
+    assert told["read"] == f"perps-actors events '{journal}'"
 
 
-def test_a_symbol_that_a_recording_does_not_have_is_told_with_the_nearest_one(recording) -> None:
+def test_a_symbol_that_the_recording_lacks_is_refused_with_the_nearest_one(recording) -> None:
     done = run("--recording", recording, "--symbols", "SUSHIUSD")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.endswith("nearest: SUSHIUSDT\n")
 
 
-def test_without_arguments_it_runs_on_a_synthetic_venue_for_its_time() -> None:
+def test_without_a_venue_it_runs_on_a_synthetic_one_for_the_given_time() -> None:
     done = run("--duration", 1.5, "--json")
     assert (done.returncode, done.stderr) == (0, "")
     summary = last_line(done.stdout)
@@ -183,7 +185,7 @@ def test_without_arguments_it_runs_on_a_synthetic_venue_for_its_time() -> None:
         (("--duration", "0"), "--duration"),
     ],
 )
-def test_unusable_input_is_told_on_standard_error_with_exit_code_two(arguments, said) -> None:
+def test_unusable_input_is_reported_on_standard_error_with_exit_code_2(arguments, said) -> None:
     done = run(*arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert said in done.stderr
@@ -192,7 +194,7 @@ def test_unusable_input_is_told_on_standard_error_with_exit_code_two(arguments, 
         assert done.stderr.count("\n") == 1
 
 
-def test_a_config_file_that_is_wrong_is_named_with_field_and_value(tmp_path) -> None:
+def test_an_invalid_config_file_is_reported_with_field_and_value(tmp_path) -> None:
     config = tmp_path / "perps.toml"
     config.write_text("[marks]\nlong = -5\n")
     done = run("--config", config)
@@ -203,7 +205,9 @@ def test_a_config_file_that_is_wrong_is_named_with_field_and_value(tmp_path) -> 
     )
 
 
-def test_settings_come_from_the_environment_and_a_wrong_variable_is_named(monkeypatch) -> None:
+def test_settings_are_read_from_the_environment_and_an_invalid_variable_is_named(
+    monkeypatch,
+) -> None:
     monkeypatch.setenv("PERPS_SYMBOLS", "BTCUSDT,DOGEUSDT")
     done = run("--duration", 0.5, "--json")
     assert (done.returncode, done.stderr) == (0, "")
@@ -217,7 +221,7 @@ def test_settings_come_from_the_environment_and_a_wrong_variable_is_named(monkey
     )
 
 
-def test_a_file_that_cannot_be_the_journal_is_unusable_input() -> None:
+def test_a_path_that_cannot_hold_the_journal_is_unusable_input() -> None:
     done = run("--journal", "/nonexistent/events.journal", "--duration", "1")
     assert (done.returncode, done.stdout) == (2, "")
     assert "journal.path = '/nonexistent/events.journal'" in done.stderr
@@ -225,7 +229,7 @@ def test_a_file_that_cannot_be_the_journal_is_unusable_input() -> None:
 
 
 class Running:
-    """A run that has marks on its journal, in a process group of its own."""
+    """A run with a journal, in a process group of its own."""
 
     def __init__(self, journal: Path, *arguments: str) -> None:
         self.journal = journal
@@ -276,13 +280,15 @@ def _parent_of(entry: Path) -> int:
         return -1
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupt_is_a_clean_stop_with_the_summary_and_exit_code_130(tmp_path, number) -> None:
+@pytest.mark.parametrize(("number", "expected"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
+def test_ctrl_c_and_sigterm_stop_cleanly_with_a_summary_and_their_exit_codes(
+    tmp_path, number, expected
+) -> None:
     running = Running(tmp_path / "events.journal")
     running.wait_for()
     running.child.send_signal(number)
     code, out, err = running.finish()
-    assert (code, err) == (130, "")
+    assert (code, err) == (expected, "")
     summary = last_line(out)
     assert (summary["clean_stop"], summary["threads_left"], summary["events_dropped"]) == (
         True,
@@ -295,10 +301,13 @@ def test_an_interrupt_is_a_clean_stop_with_the_summary_and_exit_code_130(tmp_pat
     assert kinds.count("ws_stream_exit") == 2
 
 
-def test_an_interrupt_in_the_midst_of_a_flood_leaves_nothing_behind(tmp_path) -> None:
+def test_an_interrupt_during_a_flood_of_frames_leaves_nothing_behind(tmp_path) -> None:
     folder = tmp_path / "flood"
     folder.mkdir()
-    template = '{"stream":"ausdt@bookTicker","data":{"e":"bookTicker","u":1,"s":"AUSDT","b":"%d","B":"1","a":"%d","A":"1","E":%d}}'
+    template = (
+        '{"stream":"ausdt@bookTicker","data":{"e":"bookTicker","u":1,"s":"AUSDT",'
+        '"b":"%d","B":"1","a":"%d","A":"1","E":%d}}'
+    )
     with gzip.open(folder / "raw.jsonl.gz", "wt", compresslevel=1) as file:
         for n in range(150_000):
             line = {
@@ -317,7 +326,7 @@ def test_an_interrupt_in_the_midst_of_a_flood_leaves_nothing_behind(tmp_path) ->
     code, out, err = running.finish()
     summary = last_line(out)
     assert (code, err, summary["clean_stop"]) == (130, "", True)
-    assert 0 < summary["marks_total"] < 150_000, "it was interrupted too late to tell anything"
+    assert 0 < summary["marks_total"] < 150_000, "the interrupt came too late to prove anything"
     with SqliteJournalReader(running.journal) as reader:
         assert (
             sum(event.kind == "ws_mark_update" for _, event in reader.events())
@@ -325,7 +334,7 @@ def test_an_interrupt_in_the_midst_of_a_flood_leaves_nothing_behind(tmp_path) ->
         )
 
 
-def test_a_second_interrupt_ends_a_stop_that_takes_its_time(tmp_path) -> None:
+def test_a_second_interrupt_ends_a_slow_stop_at_once(tmp_path) -> None:
     running = Running(tmp_path / "events.journal")
     running.wait_for()
     for pid in children_of(running.child.pid):
@@ -341,17 +350,17 @@ def test_a_second_interrupt_ends_a_stop_that_takes_its_time(tmp_path) -> None:
     assert children_of(running.child.pid) == []
 
 
-def test_a_venue_that_dies_is_told_with_exit_code_one(tmp_path) -> None:
+def test_the_death_of_the_simulated_venue_is_reported_with_exit_code_1(tmp_path) -> None:
     running = Running(tmp_path / "events.journal")
     running.wait_for()
     [venue] = children_of(running.child.pid)
     os.kill(venue, signal.SIGKILL)
     code, out, err = running.finish()
-    assert (code, err) == (1, "perps-actors run: the venue's process died\n")
+    assert (code, err) == (1, "perps-actors run: the process of the simulated venue died\n")
     assert last_line(out)["threads_left"] == 0
 
 
-def test_a_killed_run_takes_its_venue_along_and_its_journal_can_be_read(tmp_path) -> None:
+def test_a_killed_run_ends_its_venue_and_leaves_a_readable_journal(tmp_path) -> None:
     running = Running(tmp_path / "events.journal")
     running.wait_for()
     [venue] = children_of(running.child.pid)

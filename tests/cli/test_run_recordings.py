@@ -1,4 +1,4 @@
-"""Recordings whose books begin with the stream's own snapshot, run as a user runs them."""
+"""Runs on recordings whose books begin with a snapshot from the stream."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def mids_of(folder: Path, symbols: list[str]) -> dict[str, list[Decimal]]:
 
 
 @pytest.mark.parametrize("venue", ["bybit", "okx"])
-def test_every_book_top_of_a_recordings_perpetuals_is_a_mark_and_the_run_stops_cleanly(
+def test_each_book_top_of_the_perpetuals_is_a_mark_and_the_run_stops_cleanly(
     venue: str,
 ) -> None:
     folder = DATA / "recordings" / venue

@@ -21,7 +21,7 @@ def refused(*arguments: str) -> str:
     return done.stderr
 
 
-def test_it_prints_its_addresses_and_serves_until_interrupted() -> None:
+def test_the_command_prints_its_addresses_and_serves_until_interrupted() -> None:
     with subprocess.Popen(
         [*COMMAND, "--symbols", "BTCUSDT"],
         stdout=subprocess.PIPE,
@@ -51,7 +51,7 @@ def test_it_prints_its_addresses_and_serves_until_interrupted() -> None:
         (("--symbols", "b c"), "symbols = 'b c'"),
     ],
 )
-def test_unusable_input_is_one_line_on_standard_error_and_exit_code_two(
+def test_unusable_input_is_one_line_on_standard_error_with_exit_code_2(
     arguments: tuple[str, ...], said: str
 ) -> None:
     invalid_input = refused(*arguments)
@@ -59,7 +59,7 @@ def test_unusable_input_is_one_line_on_standard_error_and_exit_code_two(
     assert invalid_input.count("\n") == 1
 
 
-def test_a_speed_and_symbols_that_the_recording_cannot_serve_are_refused(tmp_path: Path) -> None:
+def test_options_that_the_recording_cannot_serve_are_refused(tmp_path: Path) -> None:
     (tmp_path / "raw.jsonl").write_text(
         '{"dir":"ws","data":"{\\"stream\\":\\"ausdt@bookTicker\\",\\"data\\":{}}","t":1}\n'
     )

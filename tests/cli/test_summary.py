@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import attrs
 
-from perps_actors.cli.figures import Ailment
+from perps_actors.cli.observer import Problem
 from perps_actors.cli.summary import Ending, flaws, summary_lines
 from perps_actors.host.system import SystemReport
 from perps_actors.kernel.ceiling import CeilingRow, MemoryCeiling
@@ -33,13 +33,13 @@ ENDING = Ending(
     running_ns=83 * NS_PER_S,
     journal_path="events.journal",
     sources={"BTCUSDT": "book"},
-    ailments=(Ailment(health=Health.DOWN, cause="refused", symbols=("NEWUSDT",)),),
+    problems=(Problem(health=Health.DOWN, cause="refused", names=("NEWUSDT",)),),
     ceiling=MemoryCeiling((CeilingRow(name="all", items=2**20, item_bytes=100),)),
     report=CLEAN,
 )
 
 
-def test_the_summary_is_a_table_of_the_symbols_and_what_became_of_everything() -> None:
+def test_the_summary_is_a_table_of_the_symbols_and_one_line_per_fact() -> None:
     assert summary_lines(SUMMARY, ENDING) == [
         "symbol   last mark  source   marks  window  health",
         "BTCUSDT  117234.55  book    12,000      25  live",
@@ -49,15 +49,15 @@ def test_the_summary_is_a_table_of_the_symbols_and_what_became_of_everything() -
         "marks     12,000 of 2 symbols on binance_futures",
         "ran       0:01:23",
         "journal   12,345 events in events.journal",
-        "look      perps-actors events events.journal",
-        "drops     0",
+        "read      perps-actors events events.journal",
+        "dropped   0",
         "restarts  0",
-        "memory    what waits in inboxes could never take more than 100 MiB",
+        "memory    limit for queued messages 100 MiB (not memory in use)",
         "stop      clean",
     ]
 
 
-def test_a_stop_that_was_not_clean_says_everything_that_was_wrong() -> None:
+def test_a_stop_that_was_not_clean_is_reported_with_every_reason() -> None:
     actors = attrs.evolve(
         ACTORS,
         left=(("event_recorder", 1_234),),
@@ -68,10 +68,10 @@ def test_a_stop_that_was_not_clean_says_everything_that_was_wrong() -> None:
     journal = attrs.evolve(JOURNAL, failing="No space left on device")
     report = SystemReport(actors=actors, threads_left=("perps-x",), journal=journal)
     assert flaws(report) == [
-        "event_recorder left 1,234 unhandled",
+        "event_recorder left 1,234 messages unhandled",
         "stream_consumer did not end in time",
-        "risk_monitor had died too often and was given up",
-        "2 dead letters (messages that killed their actor)",
+        "risk_monitor crashed too often and was not restarted",
+        "2 dead letters (messages that crashed their actor)",
         "threads left: perps-x",
         "the journal failed: No space left on device",
     ]
@@ -85,7 +85,7 @@ def test_a_clean_stop_has_no_flaws() -> None:
     assert flaws(CLEAN) == []
 
 
-def test_events_that_were_not_kept_are_told_with_how_to_keep_them() -> None:
+def test_the_summary_of_a_run_without_a_journal_says_how_to_keep_events() -> None:
     lines = summary_lines(SUMMARY, attrs.evolve(ENDING, journal_path=None))
-    assert "journal   12,345 events counted, none kept; --journal FILE keeps them" in lines
-    assert not any(line.startswith("look") for line in lines)
+    assert "journal   12,345 events counted, not kept (--journal FILE keeps them)" in lines
+    assert not any(line.startswith("read") for line in lines)

@@ -1,4 +1,4 @@
-"""`perps-actors run` and `decode` as somebody at a terminal sees them."""
+"""`perps-actors run` and `decode` on a terminal."""
 
 from __future__ import annotations
 
@@ -21,14 +21,17 @@ from tests.cli.test_run import children_of
 
 PROGRAM = """
 import fcntl, termios
-fcntl.ioctl(0, termios.TIOCSCTTY, 0)  # so that Ctrl-C is heard
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)  # so that Ctrl-C reaches the program
 from perps_actors.cli.main import main
 main()
 """
 LIMIT_S = 30
 OWN_SCREEN, BACK = "\x1b[?1049h", "\x1b[?1049l"
 CURSOR_HIDDEN, CURSOR_SHOWN = "\x1b[?25l", "\x1b[?25h"
-TOUCH = '{"e":"bookTicker","s":"BTCUSDT","b":"1.50","B":"2","a":"1.60","A":"1","T":1700000000001,"E":1700000000020}'
+TOUCH = (
+    '{"e":"bookTicker","s":"BTCUSDT","b":"1.50","B":"2","a":"1.60","A":"1",'
+    '"T":1700000000001,"E":1700000000020}'
+)
 
 
 class Terminal:
@@ -67,7 +70,7 @@ class Terminal:
         os.write(self._ours, b"\x03")
 
     def wait_for(self, pattern: str) -> str:
-        """Wait until what was said matches; return all that was said until now, and forget it."""
+        """Wait until the output matches; return all output so far, and forget it."""
         end = time.monotonic() + LIMIT_S
         while not re.search(pattern, self.said, re.DOTALL):
             assert time.monotonic() < end, f"no {pattern!r} in {self.said[-3000:]!r}"
@@ -76,7 +79,7 @@ class Terminal:
         return said
 
     def finish(self) -> tuple[int, str]:
-        """Wait until the command ends; return its exit code and what it said since."""
+        """Wait until the command ends; return its exit code and the remaining output."""
         while self._read():
             pass
         return self.child.wait(LIMIT_S), self.said
@@ -87,7 +90,7 @@ class Terminal:
         try:
             said = os.read(self._ours, 65_536)
         except OSError:
-            return False  # nobody has the terminal open any more
+            return False  # the command has closed the terminal
         self.said += said.decode(errors="replace")
         return bool(said)
 
@@ -110,7 +113,7 @@ def on_terminal() -> Iterator[Callable[..., Terminal]]:
         terminal.close()
 
 
-def test_the_live_table_has_a_screen_of_its_own_and_gives_the_terminal_back(on_terminal) -> None:
+def test_the_live_table_uses_the_alternate_screen_and_restores_the_terminal(on_terminal) -> None:
     terminal = on_terminal("run")
     said = terminal.wait_for(r"BTCUSDT +\d.*25/25.*\x1b\[32m +live")
     assert said.index(OWN_SCREEN) < said.index("symbol")
@@ -130,13 +133,13 @@ def test_the_spread_of_the_book_is_shown_in_basis_points(on_terminal) -> None:
     terminal.wait_for(r"BTCUSDT +\S+ +book +\S+ +\S+ +0\.\d\d +25/25")
 
 
-def test_without_colour_the_health_is_readable_and_nothing_is_coloured(on_terminal) -> None:
+def test_with_no_color_the_health_is_readable_and_nothing_is_coloured(on_terminal) -> None:
     terminal = on_terminal("run", NO_COLOR="1")
     said = terminal.wait_for(r"25/25 +\S+ +live")
     assert not re.search(r"\x1b\[[0-9;]*3[0-7][;m]", said)
 
 
-def test_a_terminal_that_cannot_draw_over_itself_gets_lines_and_no_escape_sequences(
+def test_a_dumb_terminal_gets_lines_without_escape_sequences(
     on_terminal,
 ) -> None:
     terminal = on_terminal("run", "--duration", "1", TERM="dumb")
@@ -146,14 +149,14 @@ def test_a_terminal_that_cannot_draw_over_itself_gets_lines_and_no_escape_sequen
     assert "\x1b" not in said
 
 
-def test_a_terminal_that_is_made_narrower_shows_less_from_then_on(on_terminal) -> None:
+def test_a_terminal_that_becomes_narrower_shows_fewer_columns(on_terminal) -> None:
     terminal = on_terminal("run")
     terminal.wait_for(r"venue mark +bp +window")
     terminal.resize(60, 12)
     terminal.wait_for(r"symbol +mark +source +age +bp +marks/s +health")
 
 
-def test_a_second_ctrl_c_stops_at_once_and_the_terminal_is_sound(on_terminal) -> None:
+def test_a_second_ctrl_c_stops_at_once_and_restores_the_terminal(on_terminal) -> None:
     terminal = on_terminal("run")
     terminal.wait_for(r"25/25")
     [venue] = children_of(terminal.child.pid)
@@ -177,10 +180,13 @@ def test_json_draws_nothing_even_on_a_terminal(on_terminal) -> None:
 
 @pytest.fixture
 def recording(tmp_path):
-    """Twenty seconds of touches, packed."""
+    """Twenty seconds of best prices, gzipped."""
     folder = tmp_path / "recording"
     folder.mkdir()
-    template = '{"stream":"ausdt@bookTicker","data":{"e":"bookTicker","u":1,"s":"AUSDT","b":"%d","B":"1","a":"200","A":"1","E":%d}}'
+    template = (
+        '{"stream":"ausdt@bookTicker","data":{"e":"bookTicker","u":1,"s":"AUSDT",'
+        '"b":"%d","B":"1","a":"200","A":"1","E":%d}}'
+    )
     with gzip.open(folder / "raw.jsonl.gz", "wt", compresslevel=1) as file:
         for n in range(2_000):
             line = {
@@ -194,7 +200,7 @@ def recording(tmp_path):
     return folder
 
 
-def test_a_recording_shows_how_much_of_it_was_sent_in_the_table_or_on_a_bar_beside_a_pipe(
+def test_a_recording_shows_its_progress_in_the_table_or_on_a_bar_if_output_is_piped(
     on_terminal, recording
 ) -> None:
     arguments = ("run", "--recording", str(recording), "--source", "touch")
@@ -204,9 +210,7 @@ def test_a_recording_shows_how_much_of_it_was_sent_in_the_table_or_on_a_bar_besi
     assert OWN_SCREEN not in said
 
 
-def test_decoding_shows_how_far_it_is_beside_a_pipe_and_clears_the_line(
-    on_terminal, tmp_path
-) -> None:
+def test_decoding_into_a_pipe_shows_a_bar_and_erases_it_at_the_end(on_terminal, tmp_path) -> None:
     path = tmp_path / "raw.jsonl.gz"
     line = json.dumps({"t": 1, "conn": "ws-1", "dir": "ws", "url": "wss://x", "data": TOUCH})
     with gzip.open(path, "wt", compresslevel=0) as file:
@@ -217,7 +221,7 @@ def test_decoding_shows_how_far_it_is_beside_a_pipe_and_clears_the_line(
     assert said.rsplit("\r", 2)[1].isspace()
 
 
-def test_events_that_go_to_the_terminal_have_no_bar_among_them(on_terminal, tmp_path) -> None:
+def test_events_printed_on_the_terminal_are_not_mixed_with_a_bar(on_terminal, tmp_path) -> None:
     path = tmp_path / "raw.jsonl"
     path.write_text(
         (json.dumps({"t": 1, "conn": "ws-1", "dir": "ws", "url": "wss://x", "data": TOUCH}) + "\n")

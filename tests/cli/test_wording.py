@@ -32,7 +32,7 @@ from perps_actors.kernel.clock import NS_PER_S
         (864_000, "10d"),
     ],
 )
-def test_an_age_is_told_in_the_unit_that_fits_it(seconds, shown) -> None:
+def test_an_age_is_shown_in_a_fitting_unit(seconds, shown) -> None:
     assert age(int(seconds * NS_PER_S)) == shown
 
 
@@ -46,41 +46,41 @@ def test_ages_and_rates_never_need_more_than_five_characters(number) -> None:
     ("per_s", "shown"),
     [(0, "0.0"), (0.26, "0.3"), (9.96, "10"), (9_999, "9999"), (10_000, "10k"), (2.5e7, "25M")],
 )
-def test_a_rate_is_told_in_the_unit_that_fits_it(per_s, shown) -> None:
+def test_a_rate_is_shown_in_a_fitting_unit(per_s, shown) -> None:
     assert rate(per_s) == shown
 
 
 @pytest.mark.parametrize(
     ("value", "shown"), [(0.0085, "0.01"), (9.999, "10.0"), (99.96, "100"), (-1.5, "-1.50")]
 )
-def test_basis_points_are_told_as_finely_as_they_matter(value, shown) -> None:
+def test_small_basis_points_have_more_decimals(value, shown) -> None:
     assert basis_points(value) == shown
 
 
-def test_what_is_not_known_is_a_dash_and_never_zero() -> None:
+def test_unknown_values_are_dashes_and_not_zero() -> None:
     assert (age(None), rate(None), basis_points(None)) == ("-", "-", "-")
 
 
-def test_running_time_counts_hours_beyond_a_day() -> None:
+def test_a_running_time_beyond_a_day_is_shown_in_hours() -> None:
     assert running_time((25 * 3_600 + 61) * NS_PER_S) == "25:01:01"
 
 
 @given(st.text(), st.integers(min_value=2, max_value=40), st.booleans())
-def test_a_padded_text_takes_exactly_its_width_whatever_it_is(text, width, right) -> None:
+def test_any_text_is_padded_or_cut_to_exactly_the_width(text, width, right) -> None:
     assert width_of(padded(printable(text), width, right=right)) == width
 
 
-def test_a_wide_character_counts_for_the_two_columns_it_takes() -> None:
+def test_a_wide_character_counts_as_two_columns() -> None:
     assert width_of("币USDT") == 6
     assert cut("币安人生USDT", 7) == "币安.."
 
 
 @given(st.text())
-def test_no_text_of_the_outside_moves_the_cursor_or_leaves_its_line(text) -> None:
+def test_any_text_becomes_printable(text) -> None:
     assert printable(text).isprintable()
 
 
-def test_an_escape_sequence_is_seen_and_not_obeyed() -> None:
+def test_an_escape_sequence_is_made_visible() -> None:
     assert printable("closed:\n\x1b[2Jgone") == "closed: ?[2Jgone"
 
 
@@ -88,7 +88,7 @@ def test_an_escape_sequence_is_seen_and_not_obeyed() -> None:
     st.lists(st.text(alphabet="abc", min_size=1, max_size=12), max_size=8),
     st.integers(min_value=12, max_value=60),
 )
-def test_folded_parts_are_all_there_in_order_on_lines_that_fit(parts, width) -> None:
+def test_folded_parts_keep_their_order_and_fit_the_lines(parts, width) -> None:
     lines = folded(parts, width)
     assert "  ".join(lines).split() == parts
     assert all(len(line) <= width for line in lines)

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from perps_actors.cli.figures import Ailment, Figures, Row, Whole
-from perps_actors.cli.picture import Line
+from perps_actors.cli.observer import Figures, Problem, Row, SystemFigures
+from perps_actors.cli.table import StyledLine
 from perps_actors.kernel.clock import NS_PER_S
 from perps_actors.market.feed_state import Health
 
 
 def row(symbol: str = "BTCUSDT", **changed) -> Row:
     known = {
+        "venue": "binance_futures",
         "mark": Decimal("117234.55"),
         "source": "book",
         "age_ns": NS_PER_S // 10,
         "venue_mark": Decimal("117230.12345678"),
         "places": 2,
-        "spread_bp": 0.0085,
+        "bid": Decimal("117234.5"),
+        "ask": Decimal("117234.6"),
         "held": 25,
         "length": 25,
         "marks_per_s": 9.9,
@@ -33,7 +35,8 @@ def unknown_row(symbol: str = "NEWUSDT") -> Row:
         "age_ns",
         "venue_mark",
         "places",
-        "spread_bp",
+        "bid",
+        "ask",
         "marks_per_s",
         "health",
     )
@@ -43,25 +46,25 @@ def unknown_row(symbol: str = "NEWUSDT") -> Row:
 def figures(
     *rows: Row,
     hidden: tuple[tuple[str, int], ...] = (),
-    ailments: tuple[Ailment, ...] = (),
+    problems: tuple[Problem, ...] = (),
     **changed,
 ) -> Figures:
     known = {
-        "venue": "binance_futures",
-        "provenance": "synthetic",
+        "markets": (("binance_futures", "synthetic"),),
         "running_ns": 83 * NS_PER_S,
-        "waiting": 0,
+        "queued": 0,
         "oldest_age_ns": None,
         "restarts": 0,
         "dropped": 0,
         "events_per_s": 32.0,
-        "kept": True,
-        "failing": None,
-        "ceiling_bytes": 1_692 * 2**20,
+        "journal_kept": True,
+        "journal_error": None,
+        "queue_limit_bytes": 1_692 * 2**20,
         "frames": None,
     }
-    return Figures(rows=rows, hidden=hidden, ailments=ailments, whole=Whole(**known | changed))
+    system = SystemFigures(**known | changed)
+    return Figures(rows=rows, hidden=hidden, problems=problems, system=system)
 
 
-def text_of(lines: tuple[Line, ...]) -> list[str]:
+def text_of(lines: tuple[StyledLine, ...]) -> list[str]:
     return ["".join(text for text, _ in line) for line in lines]
