@@ -1,16 +1,21 @@
-"""`python -m exploration A:B`: play the seeds from A up to B and say which broke what; exit 1 if any did."""
+"""`python -m exploration A:B`: play the seeds from A up to B and print the invariants they broke.
+
+Exits with 1 if a seed broke an invariant.
+"""
 
 from __future__ import annotations
 
 import argparse
 import sys
 from collections.abc import Iterable
+from contextlib import nullcontext
 
 from exploration.explore import Found, as_test, digest_of, examine_all, shrunk
+from exploration.mutations import mutation_named
 from exploration.schedule import drawn
 
 MOST_TESTS = 3
-"""Failing seeds that are shrunk and written as tests."""
+"""Failing seeds that are reduced to a few steps and printed as tests."""
 
 
 def seeds_of(text: str) -> range:
@@ -31,16 +36,25 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--first",
         action="store_true",
-        help="end with the first seed that fails, and do not shrink it",
+        help="end with the first seed that fails, and do not reduce it",
+    )
+    parser.add_argument(
+        "--mutation", metavar="TEXT", help="play with the mutation of this description in force"
     )
     given = parser.parse_args(arguments)
-    found: list[Found] = []
-    for each in examine_all(given.seeds, given.jobs):
-        found.append(each)
-        if given.first and each.violations:
-            break
-    _print(found, shrink=not given.first)
+    with mutation_named(given.mutation).in_force() if given.mutation else nullcontext():
+        found = _found(given.seeds, given.jobs, end_at_first=given.first)
+        _print(found, shrink=not given.first)
     return 1 if any(each.violations for each in found) else 0
+
+
+def _found(seeds: range, jobs: int, *, end_at_first: bool) -> list[Found]:
+    found = []
+    for each in examine_all(seeds, jobs):
+        found.append(each)
+        if end_at_first and each.violations:
+            break
+    return found
 
 
 def _print(found: list[Found], *, shrink: bool) -> None:
@@ -62,7 +76,8 @@ def _print_tests(failing: Iterable[Found]) -> None:
     for each in failing:
         invariant = each.violations[0].invariant
         print(
-            f"\n# seed {each.seed}, as few steps as break it\n{as_test(shrunk(drawn(each.seed), invariant), invariant)}"
+            f"\n# seed {each.seed}, reduced to the steps that break it\n"
+            f"{as_test(shrunk(drawn(each.seed), invariant), invariant)}"
         )
 
 

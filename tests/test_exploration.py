@@ -1,18 +1,21 @@
 from __future__ import annotations
 
+import functools
 import os
 import subprocess
 import sys
-from pathlib import Path
+from contextlib import ExitStack
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from exploration.bites import ROOT, bite, copy_code, mutated
+from exploration.__main__ import main
+from exploration.bites import ROOT, bite
 from exploration.explore import judge, shrunk
 from exploration.invariants import violations
-from exploration.mutations import MUTATIONS
+from exploration.mutations import MUTATIONS, Mutation, mutation_named
 from exploration.play import play
 from exploration.schedule import (
     ACTORS,
@@ -24,19 +27,19 @@ from exploration.schedule import (
     Stall,
     drawn,
 )
+from perps_actors.actors import mark_store
+from perps_actors.market import window
 from perps_actors.market.mark import RUNGS
 from perps_actors.testing import WireFault
 
 LIMIT_S = 120
 
 
-def explore(
-    *arguments: str, folder: Path = ROOT, **environment: str
-) -> subprocess.CompletedProcess[str]:
+def explore(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "exploration", *arguments],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(folder), **environment},
+        cwd=ROOT,
+        env={**os.environ, **environment},
         capture_output=True,
         text=True,
         timeout=LIMIT_S,
@@ -111,7 +114,7 @@ def test_no_schedule_of_faults_and_crashes_breaks_an_invariant(schedule) -> None
 # --- what exploration found before
 
 
-def test_a_commit_that_kills_the_recorder_journals_no_mark_of_the_batch_in_hand_again() -> None:
+def test_no_mark_is_journalled_twice_when_a_commit_kills_the_recorder() -> None:
     crashes = (
         Crash("event_recorder", 1, "after"),
         Crash("event_recorder", 9, "after"),
@@ -120,7 +123,7 @@ def test_a_commit_that_kills_the_recorder_journals_no_mark_of_the_batch_in_hand_
     assert violations(play(Schedule(seed=23, symbols=3, crashes=crashes))) == []
 
 
-def test_what_a_lost_hole_told_is_told_again() -> None:
+def test_drops_reported_by_a_lost_hole_are_reported_again() -> None:
     schedule = Schedule(
         block=1,
         journal_faults=(JournalFault(1.0, "broken", 0.1),),
@@ -133,9 +136,7 @@ def test_what_a_lost_hole_told_is_told_again() -> None:
     )
 
 
-def test_a_book_that_breaks_again_and_again_leaves_its_neighbours_their_share_of_the_rate_limit() -> (
-    None
-):
+def test_a_book_that_breaks_repeatedly_leaves_its_neighbours_their_rate_limit() -> None:
     run = play(Schedule(symbols=2, faults=(WireFault(1.0, "cross", 6.0),)))
     assert violations(run) == []
     assert run.recovered_s is not None
@@ -156,65 +157,69 @@ def test_the_seed_of_a_schedule_sets_the_order_of_things_and_nothing_else() -> N
     assert len({judge(Schedule(seed=seed, rough_s=2.0))[0] for seed in range(5)}) == 5
 
 
-# --- it bites
+# --- it finds mistakes
 
 
-def test_every_mutation_still_fits_the_code() -> None:
+def test_every_mutation_replaces_an_importable_function_while_it_is_in_force() -> None:
     for mutation in MUTATIONS:
-        compile(mutated(mutation), mutation.file, "exec")
-    assert len({mutation.breaks for mutation in MUTATIONS}) == len(MUTATIONS) >= 18
+        original = mutation.original()
+        with mutation.in_force():
+            assert mutation.original() is not original, mutation
+        assert mutation.original() is original, mutation
 
 
-@pytest.mark.parametrize(
-    "breaks", ["the rest of a batch is lost with the item that killed", "every source speaks"]
-)
-def test_a_mistake_is_caught_and_named(breaks) -> None:
-    mutation = next(mutation for mutation in MUTATIONS if mutation.breaks == breaks)
-    caught = bite(mutation, "0:30")
+def test_a_mutation_replaces_a_function_also_where_it_was_imported_by_name() -> None:
+    mutation = Mutation("perps_actors.market.window:pushed", "nothing", lambda _: str)
+    with mutation.in_force():
+        assert mark_store.pushed is str
+    assert mark_store.pushed is window.pushed
+
+
+def test_descriptions_of_mutations_are_unique() -> None:
+    assert len({mutation.breaks for mutation in MUTATIONS}) == len(MUTATIONS) >= 21
+
+
+def test_every_mutated_function_is_called_by_some_run() -> None:
+    uncalled = {mutation.target for mutation in MUTATIONS}
+
+    def noted(target, original):
+        @functools.wraps(original)
+        def called(*arguments, **named):
+            uncalled.discard(target)
+            return original(*arguments, **named)
+
+        return called
+
+    with ExitStack() as stack:
+        for target in sorted(uncalled):
+            replace = functools.partial(noted, target)
+            stack.enter_context(Mutation(target, "nothing", replace).in_force())
+        for seed in range(150):
+            judge(drawn(seed))
+            if not uncalled:
+                break
+    assert uncalled == set()
+
+
+def test_a_mistake_is_caught_and_named() -> None:
+    caught = bite(mutation_named("every source makes marks"), "0:30")
     assert caught.as_wanted
     assert caught.finding is not None
     assert caught.finding.startswith("seed ")
 
 
-def test_a_failing_seed_is_printed_as_a_small_test_that_fails_there_and_passes_here(
-    tmp_path,
-) -> None:
-    broken, sound = tmp_path / "broken", tmp_path / "sound"
-    mutation = next(
-        mutation for mutation in MUTATIONS if mutation.breaks == "a window holds one too many"
-    )
-    copy_code(broken, mutation)
-    copy_code(sound, None)
-    done = explore("0", folder=broken)
-    assert done.returncode == 1
-    source = done.stdout.split("as few steps as break it\n")[1]
+def test_a_failing_seed_is_printed_as_a_small_test_that_fails_there_and_passes_here(capsys) -> None:
+    broken = mutation_named("a window holds one mark too many")
+    assert main(["0", "--mutation", broken.breaks]) == 1
+    source = capsys.readouterr().out.split("reduced to the steps that break it\n")[1]
     assert "crashes=" not in source
     assert "faults=" not in source
-    for folder, code in ((broken, 1), (sound, 0)):
-        path = folder / "test_seed.py"
-        path.write_text(source)
-        command = [
-            sys.executable,
-            "-m",
-            "pytest",
-            "-q",
-            "-p",
-            "no:cacheprovider",
-            "--rootdir",
-            str(folder),
-            str(path),
-        ]
-        env = {**os.environ, "PYTHONPATH": str(folder)}
-        ran = subprocess.run(
-            command,
-            cwd=folder,
-            env=env,
-            capture_output=True,
-            text=True,
-            timeout=LIMIT_S,
-            check=False,
-        )
-        assert ran.returncode == code, ran.stdout
+    printed: dict[str, Any] = {}
+    exec(compile(source, "test_seed.py", "exec"), printed)
+    test = next(value for name, value in printed.items() if name.startswith("test_"))
+    test()
+    with broken.in_force(), pytest.raises(AssertionError):
+        test()
 
 
 def test_a_run_that_cannot_be_played_is_a_finding() -> None:
