@@ -17,11 +17,11 @@ def _forgetting_failed_blocks(commit: Any) -> Any:
     return forgetful
 
 
-def _forgetting_reports(take_untold: Any) -> Any:
+def _forgetting_reports(take_unreported: Any) -> Any:
     def forgetful(group: GroupCommit) -> int:
-        untold: int = take_untold(group)
-        group._telling -= untold  # noqa: SLF001
-        return untold
+        unreported: int = take_unreported(group)
+        group._reporting -= unreported  # noqa: SLF001
+        return unreported
 
     return forgetful
 
@@ -35,7 +35,7 @@ JOURNAL = (
         _forgetting_failed_blocks,
     ),
     Mutation(
-        f"{GROUP}.take_untold",
+        f"{GROUP}.take_unreported",
         "a lost hole event takes the drops that it reported with it",
         _forgetting_reports,
     ),
