@@ -11,7 +11,6 @@ from perps_actors.market.book import OrderBook
 from perps_actors.market.events import BookTop
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.ladder import LadderPolicy, SourceLadder
-from perps_actors.market.texts import DecimalText
 
 
 def _with_policy(**changes: Any) -> Replace:
@@ -39,10 +38,8 @@ def _believing_a_crossed_book(top: Any) -> Any:
         best = top(book, instrument, sequence, venue_time_ns, received_ns, snapshot=snapshot)
         if best is not None:
             return best  # type: ignore[no-any-return]
-        ((bid, bid_size),), ((ask, ask_size),) = (
-            [(DecimalText(price), DecimalText(size)) for price, size in side]
-            for side in book.depth(1)
-        )
+        levels: Any = book.depth(1)
+        ((bid, bid_size),), ((ask, ask_size),) = levels
         return BookTop(
             instrument,
             snapshot,
