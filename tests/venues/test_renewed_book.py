@@ -84,7 +84,8 @@ def test_a_venue_that_sends_nothing_but_impossible_snapshots_is_not_asked_all_th
 def test_a_connection_that_ended_takes_its_book_along_and_is_sent_nothing():
     ended = book()
     snapshot(ended)
-    assert list(ended.closed("gone", AT)) == [BookWithdrawn(BTC, "gone", AT)]
-    assert list(ended.closed("gone", AT)) == []
+    assert list(ended.closed("another", AT)) == []
+    assert list(ended.closed("ws", AT)) == [BookWithdrawn(BTC, "connection ws ended", AT)]
+    assert list(ended.closed("ws", AT)) == []
     assert list(ended.invalidate("late", AT + 2 * PATIENCE_NS)) == []
     assert ended.depth(1) == ([], [])

@@ -311,8 +311,7 @@ class SymbolState:
         """Withdraw the book and forget the row if this connection, which ended, fed them."""
         if self._row_connection == connection:
             self._row_connection = None
-        fed = self.book.connection == connection
-        return self.book.closed(f"connection {connection} ended", received_ns) if fed else ()
+        return self.book.closed(connection, received_ns)
 
     def invalidate(self, cause: str, received_ns: int) -> Sequence[Outcome]:
         """Withdraw the book and subscribe it again."""

@@ -80,7 +80,7 @@ class BitmexStream(Following[SymbolState, str]):
         Raises:
             SettingsError: a symbol that no venue can have.
         """
-        return self._subscriptions.planned(
+        return self._put_in_force(
             ConnectionPlan(
                 name=f"realtime-{number}",
                 url=self._url,

@@ -297,11 +297,10 @@ class SymbolState:
         """Withdraw what this connection fed, which ended."""
         if self._ticker_connection == connection:
             self._ticker.forget()
-        fed = [book for book in self._books.values() if book.connection == connection]
         return [
             outcome
-            for book in fed
-            for outcome in book.closed(f"connection {connection} ended", received_ns)
+            for book in self._books.values()
+            for outcome in book.closed(connection, received_ns)
         ]
 
     def book(

@@ -66,7 +66,7 @@ class BybitStream(Following[SymbolState, str]):
         Raises:
             SettingsError: a symbol that no venue can have.
         """
-        return self._subscriptions.planned(
+        return self._put_in_force(
             ConnectionPlan(
                 name=f"{category}-{number}",
                 url=f"{self._base}/v5/public/{category}",

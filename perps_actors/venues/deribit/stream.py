@@ -130,10 +130,9 @@ class _Followed:
 
     def closed(self, connection: str, received_ns: int) -> Sequence[Outcome]:
         """Withdraw the book, and forget what was told beside it, if this connection fed it, which ended."""
-        if self.book.connection != connection:
-            return ()
-        self.open_interest = None
-        return self.book.closed(f"connection {connection} ended", received_ns)
+        if self.book.connection == connection:
+            self.open_interest = None
+        return self.book.closed(connection, received_ns)
 
     def invalidate(self, cause: str, received_ns: int) -> Sequence[Outcome]:
         """Withdraw the book and begin it anew."""
@@ -190,7 +189,7 @@ class DeribitStream(Following[_Followed, str]):
             SettingsError: a symbol that no venue can have.
         """
         wanted = self._followed.plan(symbols)
-        return self._subscriptions.planned(
+        return self._put_in_force(
             ConnectionPlan(
                 name=f"public-{number}",
                 url=self._url,

@@ -180,13 +180,12 @@ class ContractBook:
 
     def closed(self, connection: str, received_ns: int) -> Sequence[Outcome]:
         """A connection ended: if it fed the book, withdraw it."""
-        cause = f"connection {connection} ended"
         if self._pushed.connection == connection:
             self._stream = None
-            return self._pushed.closed(cause, received_ns)
+            return self._pushed.closed(connection, received_ns)
         if self._synced.connection == connection:
             self._stream = None
-            return self._synced.lose(cause, received_ns)
+            return self._synced.lose(f"connection {connection} ended", received_ns)
         return ()
 
     def invalidate(self, cause: str, received_ns: int) -> Sequence[Outcome]:

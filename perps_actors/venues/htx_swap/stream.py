@@ -167,11 +167,10 @@ class SymbolState:
         """Withdraw what this connection fed, which ended."""
         if self._mark_connection == connection:
             self._mark = None
-        fed = [book for book in self._books.values() if book.connection == connection]
         return [
             outcome
-            for book in fed
-            for outcome in book.closed(f"connection {connection} ended", received_ns)
+            for book in self._books.values()
+            for outcome in book.closed(connection, received_ns)
         ]
 
     def full_book(
@@ -355,7 +354,7 @@ class HtxSwapStream(Following[SymbolState, str]):
             for family, members in families
             for plan in self._plans(name, family, members)
         ]
-        return self._subscriptions.planned(plans)
+        return self._put_in_force(plans)
 
     def frame(self, connection: str, data: bytes, received_ns: int) -> Sequence[Outcome]:
         """Return what a frame says, packed or not."""

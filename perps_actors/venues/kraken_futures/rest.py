@@ -1,14 +1,19 @@
-"""Kraken Futures over REST: quotes with mark, index and open interest, books, candles, past funding and the list of instruments.
+"""Kraken Futures over REST: quotes, books, candles, past funding and the list of instruments.
 
-Source: docs.kraken.com (futures REST; guides on rate limits), read 2026-10: `/derivatives` takes 500 requests in ten seconds. The tickers
-have no funding as a rate, only as money a contract, which cannot be turned into one exactly: none is told. The history of funding comes
-whole in one answer; its v4 path works where the documented v3 answers 404. Candles come from another address, in milliseconds where one
-asks in seconds.
+Source: docs.kraken.com (futures REST; guides on rate limits), read 2026-10.
+
+- `/derivatives` takes 500 requests in ten seconds.
+- Quotes bring mark, index and open interest along. They have funding only as money per contract,
+  which cannot be converted to a rate exactly, so it is not read.
+- One answer has the whole history of funding. Its v4 path works; the documented v3 answers 404.
+- Candles have another path. Requests name their span in seconds, answers in milliseconds.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Final
 from urllib.parse import quote, unquote
 
@@ -16,21 +21,19 @@ import msgspec
 
 from perps_actors.errors import VenueError
 from perps_actors.market.book import levels_of
+from perps_actors.market.instrument import Instrument, InstrumentId
+from perps_actors.market.numbers import positive, spelled
 from perps_actors.transport.wire import HttpRequest
 from perps_actors.venues.contract import BookSnapshot, Endpoints, Outcome, Polled
-from perps_actors.venues.kraken_futures.parse import (
-    funding_paid_of,
-    instrument_of,
-    past_candle_of,
-    polled_of,
-    rows_of_listing,
-)
+from perps_actors.venues.kraken_futures.parse import funding_paid_of, past_candle_of, polled_of
 from perps_actors.venues.kraken_futures.schema import (
     INTERVALS,
     SECONDS,
     BookAnswer,
     CandleRow,
     CandlesAnswer,
+    InstrumentRow,
+    InstrumentsAnswer,
     PaidAnswer,
     PaidRow,
     TickerRow,
@@ -47,6 +50,7 @@ from perps_actors.venues.toolkit.rest import (
     read_rows,
     spelled_interval,
 )
+from perps_actors.venues.toolkit.symbols import check_symbol
 
 NAME: Final = "kraken_futures"
 LIVE: Final = Endpoints(stream="wss://futures.kraken.com", rest="https://futures.kraken.com")
@@ -56,18 +60,20 @@ MOST_CANDLES: Final = 1_000
 _ROOT: Final = "/derivatives/api/v3/"
 FUNDINGS: Final = "/derivatives/api/v4/historicalfundingrates"
 CHARTS: Final = "/api/charts/v1/trade/"
-_ANSWER: Final = msgspec.json.Decoder(TickersAnswer)
-_ROW: Final = msgspec.json.Decoder(TickerRow)
+_TICKERS: Final = msgspec.json.Decoder(TickersAnswer).decode
+_TICKER: Final = msgspec.json.Decoder(TickerRow).decode
 _BOOK: Final = msgspec.json.Decoder(BookAnswer).decode
-_CANDLES: Final = msgspec.json.Decoder(CandlesAnswer)
-_PAID: Final = msgspec.json.Decoder(PaidAnswer)
+_CANDLES: Final = msgspec.json.Decoder(CandlesAnswer).decode
+_PAID: Final = msgspec.json.Decoder(PaidAnswer).decode
+_LIST: Final = msgspec.json.Decoder(InstrumentsAnswer).decode
+_INSTRUMENT: Final = msgspec.json.Decoder(InstrumentRow).decode
 
 
 class KrakenFuturesRest(Answers):
     """A `RestAdapter` for Kraken Futures.
 
     Args:
-        endpoints: where the venue lives.
+        endpoints: the venue's addresses.
     """
 
     intervals = INTERVALS.keys()
@@ -76,20 +82,20 @@ class KrakenFuturesRest(Answers):
         super().__init__(
             readers=_READERS,
             book=_book,
-            listing=rows_of_listing,
-            instrument=lambda row: instrument_of(NAME, row),
+            listing=lambda body: _LIST(body).instruments,
+            instrument=instrument_of,
         )
         self._base = endpoints.rest
 
     def quotes(self, symbols: Sequence[str]) -> tuple[HttpRequest, ...]:
-        """Return one request: for the one symbol, or for all that the venue lists."""
+        """Return one request, for one symbol or for all that the venue lists."""
         if not symbols:
             return ()
         one = f"/{quote(symbols[0], safe='')}" if len(set(symbols)) == 1 else ""
         return (self.request_for(f"{self._base}{_ROOT}tickers{one}"),)
 
     def poll(self, what: Polled, symbols: Sequence[str]) -> tuple[HttpRequest, ...]:
-        """Return the request for quotes, which bring mark, index and open interest along; none for funding."""
+        """Return the request for quotes; nothing for funding, of which REST has no rate."""
         return self.quotes(symbols) if what != "funding" else ()
 
     def depth(self, symbol: str) -> HttpRequest:
@@ -102,7 +108,7 @@ class KrakenFuturesRest(Answers):
         """Return a request for each `MOST_CANDLES` candles.
 
         Raises:
-            SettingsError: no such interval.
+            SettingsError: Kraken has no candles of this length.
         """
         what = f"{CHARTS}{quote(symbol, safe='')}/{spelled_interval(INTERVALS, interval_s, NAME)}"
         return tuple(
@@ -113,8 +119,8 @@ class KrakenFuturesRest(Answers):
             )
         )
 
-    def funding_history(self, symbol: str, since_ns: int, until_ns: int) -> tuple[HttpRequest, ...]:  # noqa: ARG002 - takes no span
-        """Return the request for all fundings that there were."""
+    def funding_history(self, symbol: str, since_ns: int, until_ns: int) -> tuple[HttpRequest, ...]:  # noqa: ARG002 - see below
+        """Return the request for all past fundings, because it cannot name a span."""
         return (self.request_for(f"{self._base}{FUNDINGS}?symbol={quote(symbol, safe='')}"),)
 
     def instruments(self) -> tuple[HttpRequest, ...]:
@@ -122,7 +128,7 @@ class KrakenFuturesRest(Answers):
         return (self.request_for(f"{self._base}{_ROOT}instruments"),)
 
     def request_for(self, url: str) -> HttpRequest:
-        """Return the request that an address stands for, on whatever host; its purpose is `unknown` where we never ask that."""
+        """Return the request of an address on any host; purpose `unknown` if it is none of ours."""
         path, query = parts_of(url)
         if path.startswith(CHARTS):
             symbol, _, name = path.removeprefix(CHARTS).partition("/")
@@ -144,21 +150,24 @@ class KrakenFuturesRest(Answers):
         )
 
 
-def _row(raw: msgspec.Raw) -> TickerRow:
-    row = _ROW.decode(raw)
+def _ticker(raw: msgspec.Raw) -> TickerRow:
+    row = _TICKER(raw)
     row.symbol = row.symbol.upper()
     return row
 
 
 def _quotes(_: HttpRequest, body: bytes, received_ns: int) -> Sequence[Outcome]:
-    answer = _ANSWER.decode(body)
+    answer = _TICKERS(body)
     if answer.result != "success":
         msg = f"The venue refused: {answer.error or answer.result}"
         raise VenueError(msg)
     rows = answer.tickers if answer.tickers is not None else [answer.ticker]
     time_ns = nanoseconds(answer.server_time) if answer.server_time is not None else None
     return read_rows(
-        NAME, rows, _row, lambda instrument, row: polled_of(instrument, row, time_ns, received_ns)
+        NAME,
+        rows,
+        _ticker,
+        lambda instrument, row: polled_of(instrument, row, time_ns, received_ns),
     )
 
 
@@ -168,21 +177,57 @@ def _book(body: bytes) -> BookSnapshot:
         msg = f"The venue refused: {answer.error or answer.result}"
         raise VenueError(msg)
     bids, asks = levels_of(answer.order_book.bids), levels_of(answer.order_book.asks)
-    return BookSnapshot(
-        bids,
-        asks,
-        None,
-        nanoseconds(answer.server_time) if answer.server_time is not None else None,
-    )
+    time_ns = nanoseconds(answer.server_time) if answer.server_time is not None else None
+    return BookSnapshot(bids, asks, None, time_ns)
 
 
 _READERS: Final = {
     "quotes": _quotes,
     "depth": book_reader(NAME, _book),
-    "candles": history_reader(
-        NAME, lambda body: _CANDLES.decode(body).candles, CandleRow, past_candle_of
-    ),
+    "candles": history_reader(NAME, lambda body: _CANDLES(body).candles, CandleRow, past_candle_of),
     "funding_history": history_reader(
-        NAME, lambda body: _PAID.decode(body).rates, PaidRow, funding_paid_of
+        NAME, lambda body: _PAID(body).rates, PaidRow, funding_paid_of
     ),
 }
+
+
+_CURRENCIES: Final = {"XBT": "BTC", "XDG": "DOGE"}
+_NAME: Final = re.compile(r"[A-Z]+_([A-Z0-9]+)(USD|EUR|GBP|XBT)(?:_[0-9]+)?", re.ASCII)
+
+
+def instrument_of(raw: msgspec.Raw) -> Instrument:
+    """Return the instrument in a row of `GET /derivatives/api/v3/instruments`.
+
+    Source: docs.kraken.com (futures REST, get-instruments), read 2026-10. Inverse contracts
+    (`futures_inverse`) are of 1 USD and settled in the base asset. Flexible contracts are settled
+    in the quote currency and counted in base asset; `contractValueTradePrecision` is the number of
+    decimals. A contract without a last trading time is perpetual.
+
+    Raises:
+        MarketError, VenueError, msgspec.MsgspecError: the row cannot be read, as that of an index.
+    """
+    row = _INSTRUMENT(raw)
+    tick, size = positive(spelled(row.tick_size)), positive(spelled(row.contract_size))
+    symbol = check_symbol(row.symbol.upper())
+    base, quote = row.base, row.quote
+    if base is None or quote is None:
+        found = _NAME.fullmatch(symbol)
+        if found is None:
+            msg = f"Expected a symbol such as PI_XBTUSD, was {symbol}"
+            raise VenueError(msg)
+        base, quote = found.groups()
+    base, quote = _CURRENCIES.get(base, base), _CURRENCIES.get(quote, quote)
+    linear, last = row.type != "futures_inverse", row.last_trading_time
+    return Instrument(
+        id=InstrumentId(NAME, symbol),
+        canonical=f"{base}-{quote}-{'PERP' if last is None else f'{last:%y%m%d}'}",
+        base=base,
+        quote=quote,
+        margin=quote if linear else base,
+        tick=Decimal(tick),
+        lot=Decimal(1).scaleb(-row.contract_value_trade_precision),
+        contract_size=Decimal(size),
+        linear=linear,
+        perpetual=last is None,
+        trading=row.tradeable,
+    )

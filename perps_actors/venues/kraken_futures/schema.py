@@ -1,8 +1,8 @@
-"""What Kraken Futures sends, as typed records of the fields we need; all others, old and new, are skipped.
+"""Kraken Futures' messages as typed records of the fields we use; all other fields are skipped.
 
-Source: docs.kraken.com (exchange/api-reference/futures-websocket, futures REST), read 2026-10, and captures of 2021 to 2026. Numbers are
-JSON numbers, some in scientific notation, so they are kept as spelled until the book or a reading judges them. Names mix camel
-and snake case within one message.
+Source: docs.kraken.com (exchange/api-reference/futures-websocket, futures REST), read 2026-10, and
+captures of 2021 to 2026. Numbers are JSON numbers, some in scientific notation, so they are kept as
+spelled until the book or a parser checks them. Names mix camel and snake case within one message.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ INTERVALS: Final = {
     43_200: "12h",
     86_400: "1d",
 }
-"""Lengths of candles in seconds, and their names; weeks are left out."""
+"""Lengths of candles in seconds, and Kraken's names of them; weeks are left out."""
 
 SECONDS: Final = {name: seconds for seconds, name in INTERVALS.items()}
 
@@ -40,7 +40,7 @@ LevelRows = Annotated[list[LevelRow], Meta(max_length=MAX_LEVELS)]
 
 
 class BookSnapshot(Struct, tag_field="feed", tag="book_snapshot", gc=False):
-    """The whole book of a product, first and after each subscription."""
+    """The whole book of a product, sent after each subscription."""
 
     product_id: str
     seq: SequenceId
@@ -61,7 +61,7 @@ class BookDelta(Struct, tag_field="feed", tag="book", gc=False):
 
 
 class TradeRow(Struct, gc=False):
-    """A trade; `side` is the taker's. Types other than these are blocks and transfers, which are trades as well."""
+    """A trade; `side` is the taker's. Blocks and transfers have other types and are trades too."""
 
     uid: str
     side: Literal["buy", "sell"]
@@ -78,16 +78,16 @@ class TradeMessage(TradeRow, tag_field="feed", tag="trade", gc=False, kw_only=Tr
 
 
 class TradeSnapshot(Struct, tag_field="feed", tag="trade_snapshot", gc=False):
-    """The last trades before the subscription, the newest first."""
+    """The last trades before the subscription, newest first."""
 
     product_id: str
     trades: Annotated[list[TradeRow], Meta(max_length=1_000)]
 
 
 class Ticker(Struct, tag_field="feed", tag="ticker", gc=False):
-    """All of a product's state, at most once a second; dated products have no funding.
+    """All state of a product, at most once a second; dated products have no funding.
 
-    `funding_rate` is an amount of money a contract, not a rate, and is not read.
+    `funding_rate` is an amount of money per contract, not a rate, and is not read.
     """
 
     product_id: str
@@ -118,14 +118,17 @@ FEEDS = frozenset({"book_snapshot", "book", "trade", "trade_snapshot", "ticker",
 
 
 class Unused(Struct, gc=False):
-    """What a frame that is none of our messages says of itself."""
+    """A frame that is not one of our messages."""
 
     event: str | None = None
     feed: str | None = None
 
 
 class TickerRow(Struct, gc=False, rename="camel"):
-    """A row of `GET /derivatives/api/v3/tickers`. Its `fundingRate` is an amount of money a contract, and is not read."""
+    """A row of `GET /derivatives/api/v3/tickers`.
+
+    `fundingRate`, an amount of money per contract, is not read.
+    """
 
     symbol: str
     bid: Raw = Raw()
@@ -139,7 +142,7 @@ class TickerRow(Struct, gc=False, rename="camel"):
 
 
 class TickersAnswer(Struct, gc=False, rename="camel"):
-    """`GET /derivatives/api/v3/tickers`, or `/tickers/<symbol>`; the rows are read one by one."""
+    """`GET /derivatives/api/v3/tickers` or `/tickers/<symbol>`; each row is decoded by itself."""
 
     result: str
     server_time: Moment | None = None
@@ -176,26 +179,29 @@ class CandleRow(Struct, gc=False):
 
 
 class CandlesAnswer(Struct, gc=False):
-    """`GET /api/charts/v1/trade/<symbol>/<interval>`; the rows are read one by one."""
+    """`GET /api/charts/v1/trade/<symbol>/<interval>`; each row is decoded by itself."""
 
     candles: list[Raw]
 
 
 class PaidRow(Struct, gc=False, rename="camel"):
-    """A row of `GET /derivatives/api/v4/historicalfundingrates`; its `fundingRate` is money a contract, and is not read."""
+    """A row of `GET /derivatives/api/v4/historicalfundingrates`.
+
+    `fundingRate`, money per contract, is not read.
+    """
 
     timestamp: Moment
     relative_funding_rate: Raw
 
 
 class PaidAnswer(Struct, gc=False):
-    """`GET /derivatives/api/v4/historicalfundingrates`; the rows are read one by one."""
+    """`GET /derivatives/api/v4/historicalfundingrates`; each row is decoded by itself."""
 
     rates: list[Raw]
 
 
 class InstrumentRow(Struct, gc=False, rename="camel"):
-    """A row of `GET /derivatives/api/v3/instruments`; lists of before 2024 have neither base nor quote."""
+    """A row of `GET /derivatives/api/v3/instruments`; before 2024 without base and quote."""
 
     symbol: str
     type: Literal["futures_inverse", "futures_vanilla", "flexible_futures"]
@@ -209,6 +215,6 @@ class InstrumentRow(Struct, gc=False, rename="camel"):
 
 
 class InstrumentsAnswer(Struct, gc=False):
-    """`GET /derivatives/api/v3/instruments`; the rows are read one by one."""
+    """`GET /derivatives/api/v3/instruments`; each row is decoded by itself."""
 
     instruments: list[Raw]

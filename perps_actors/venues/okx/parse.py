@@ -234,11 +234,7 @@ class SymbolState:
 
     def closed(self, connection: str, received_ns: int) -> Sequence[Outcome]:
         """Withdraw the book if this connection, which ended, fed it."""
-        return (
-            self.book.closed(f"connection {connection} ended", received_ns)
-            if self.book.connection == connection
-            else ()
-        )
+        return self.book.closed(connection, received_ns)
 
     def invalidate(self, cause: str, received_ns: int) -> Sequence[Outcome]:
         """Withdraw the book and begin it anew."""

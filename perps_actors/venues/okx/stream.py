@@ -124,7 +124,7 @@ class OkxStream(Following[SymbolState, Topic]):
         """
         self._planned = True
         shards = batches(self._followed.plan(symbols), SYMBOLS_PER_CONNECTION)
-        return self._subscriptions.planned(
+        return self._put_in_force(
             ConnectionPlan(
                 name=f"{address}-{number}",
                 url=f"{self._base}/ws/v5/{address}",

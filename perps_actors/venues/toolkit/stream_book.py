@@ -172,11 +172,13 @@ class ResubscribingBook(StreamBook):
             self._awaited = False
         return told
 
-    def closed(self, cause: str, received_ns: int) -> Sequence[Outcome]:
-        """Withdraw the book; its next connection subscribes it without being asked."""
+    def closed(self, connection: str, received_ns: int) -> Sequence[Outcome]:
+        """Withdraw the book if this connection, which ended, fed it; the next one subscribes it."""
+        if connection != self.connection:
+            return ()
         self.connection = None
         self._awaited, self._since_ns, self._patience_ns = True, None, PATIENCE_NS
-        return self.invalidate(cause, received_ns)
+        return self.invalidate(f"connection {connection} ended", received_ns)
 
     def _repair(self, received_ns: int) -> Sequence[SendFrame]:
         if self.connection is None:

@@ -60,10 +60,9 @@ class Subscriptions(Generic[Topic]):
         self._per_request = per_request
         self._plans: dict[str, ConnectionPlan] = {}
 
-    def planned(self, plans: Iterable[ConnectionPlan]) -> tuple[ConnectionPlan, ...]:
-        """Put these plans in force and return them."""
+    def planned(self, plans: Iterable[ConnectionPlan]) -> None:
+        """Put these plans in force."""
         self._plans = {plan.name: plan for plan in plans}
-        return tuple(self._plans.values())
 
     def opened(self, connection: str) -> list[SendFrame]:
         """Return what to send on a connection that was opened; nothing where none of that name is planned."""
@@ -72,7 +71,7 @@ class Subscriptions(Generic[Topic]):
         return [SendFrame(connection, text) for text in self._frames("subscribe", list(topics))]
 
     def amend(self, before: ConnectionPlan, after: ConnectionPlan) -> tuple[str, ...] | None:
-        """Return the frames that make an open connection of one plan one of another; None when it has to be opened anew."""
+        """Return the frames that turn one plan into another; None if it needs a new connection."""
         if before.url != after.url:
             return None
         had, wanted = dict.fromkeys(self._topics(before)), dict.fromkeys(self._topics(after))
@@ -106,21 +105,29 @@ class Following(Generic[KeptT, Topic]):
     """The half of a `StreamAdapter` that is not about what a frame says.
 
     Args:
-        followed: what is kept for each symbol.
-        subscriptions: which connection carries what.
+        followed: the state of each symbol.
+        subscriptions: the topics of each connection, one for each kind of request.
     """
 
-    def __init__(self, followed: SymbolStates[KeptT], subscriptions: Subscriptions[Topic]) -> None:
+    def __init__(self, followed: SymbolStates[KeptT], *subscriptions: Subscriptions[Topic]) -> None:
         self._followed = followed
         self._subscriptions = subscriptions
 
+    def _put_in_force(self, plans: Iterable[ConnectionPlan]) -> tuple[ConnectionPlan, ...]:
+        """Put these plans in force and return them."""
+        wanted = tuple(plans)
+        for subscriptions in self._subscriptions:
+            subscriptions.planned(wanted)
+        return wanted
+
     def amend(self, before: ConnectionPlan, after: ConnectionPlan) -> tuple[str, ...] | None:
-        """Return the requests that unsubscribe what is gone and subscribe what is new."""
-        return self._subscriptions.amend(before, after)
+        """Return the frames that turn one plan into another; None if it needs a new connection."""
+        frames = [each.amend(before, after) for each in self._subscriptions]
+        return None if None in frames else tuple(text for texts in frames for text in texts or ())
 
     def opened(self, connection: str, received_ns: int) -> Sequence[Outcome]:  # noqa: ARG002
         """Return the requests that subscribe what the connection is planned to carry."""
-        return self._subscriptions.opened(connection)
+        return [frame for each in self._subscriptions for frame in each.opened(connection)]
 
     def closed(self, connection: str, received_ns: int) -> Sequence[Outcome]:
         """A connection ended: books it fed are withdrawn, rows it told are forgotten."""
