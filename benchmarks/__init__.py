@@ -1,1 +1,1 @@
-"""Benchmarks: each measures against its baseline in the same run and prints JSON lines. `make bench`."""
+"""Benchmarks of the package: `make bench` prints one JSON object per line."""

@@ -1,4 +1,4 @@
-"""The actor of the kernel's benchmarks, once on this kernel and once on plain Pykka: it counts what it is told, and answers."""
+"""A counting actor for the kernel's benchmarks, once on this kernel and once on plain Pykka."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Item:
 
 
 class Counting:
-    """Counts what it is told and sets an event at the last of `enough`; answers a question with its count."""
+    """Counts messages, sets an event at the last expected one, and answers with the count."""
 
     enough = 0
     count = 0
@@ -41,7 +41,7 @@ class Counting:
         return self.count
 
     def expect(self, enough: int) -> threading.Event:
-        """Start the count over; return what is set when it has come to `enough`."""
+        """Start at zero; return the event that is set when the count reaches `enough`."""
         self.count, self.enough, self.done = 0, enough, threading.Event()
         return self.done
 
@@ -58,10 +58,10 @@ class TheirCounting(Counting, pykka.ThreadingActor):
 
 @contextmanager
 def one_cpu() -> Iterator[None]:
-    """Stay on one CPU, where that can be asked for.
+    """Keep the process on one CPU, if the platform allows it.
 
-    One thread runs at a time in any case; on several CPUs what is measured is how fast the machine wakes an idle one, and changes
-    with its mood.
+    The interpreter runs one thread at a time anyway. On several CPUs the result would depend on
+    how fast the machine wakes an idle CPU, which varies from run to run.
     """
     if not hasattr(os, "sched_setaffinity"):
         yield
@@ -76,7 +76,7 @@ def one_cpu() -> Iterator[None]:
 
 @contextmanager
 def our_actor(bound: int) -> Iterator[tuple[Address, OurCounting]]:
-    """Give the address of one actor in a runtime of its own, whose inbox takes `bound` messages."""
+    """Yield the address of an actor in a runtime of its own, whose inbox takes `bound` messages."""
     runtime = ThreadedRuntime(name="benchmark")
     cell, actor = runtime.cell("counting", policy=InboxPolicy(bound=bound)), OurCounting()
     cell.install(actor)
@@ -86,9 +86,9 @@ def our_actor(bound: int) -> Iterator[tuple[Address, OurCounting]]:
 
 @contextmanager
 def their_actor() -> Iterator[tuple[pykka.ActorRef[TheirCounting], TheirCounting]]:
-    """Give the reference of one actor of plain Pykka."""
+    """Yield the reference of an actor of plain Pykka."""
     ref = TheirCounting.start()
-    # What its own proxies do to reach an attribute, without their cost in what is measured.
+    # Pykka's proxies reach attributes in the same way; a proxy would add its cost.
     actor = ref._actor_weakref()  # noqa: SLF001
     assert actor is not None
     yield ref, actor

@@ -1,6 +1,8 @@
-"""cryptofeed playing a recording: frames as text to callbacks that do nothing, with whole books. One JSON object at the end.
+"""cryptofeed playing a recording, with whole books and callbacks that do nothing.
 
-Usage: python -m benchmarks.cryptofeed_decode FOLDER CPU_SECONDS, in the environment that `peers.txt` describes.
+Usage: python -m benchmarks.cryptofeed_decode FOLDER CPU_SECONDS
+
+Runs in the environment that `peers.txt` describes, and prints one JSON object.
 """
 
 from __future__ import annotations
@@ -26,12 +28,12 @@ EXCHANGES = {
     "okx": exchanges.OKX,
 }
 CONFIG = {"deribit": {"key_id": "none", "key_secret": "none"}}
-"""It takes Deribit's raw channels only from those who log in, as the venue does."""
+"""cryptofeed subscribes to Deribit's raw channels only with a login, as the venue demands."""
 
 
 @dataclass
 class Connection:
-    """What it takes for a connection: it is told to subscribe, and reads the recorded answers."""
+    """Stands in for cryptofeed's connection: drops subscriptions, returns recorded answers."""
 
     address: str
     answers: dict[str, str]
@@ -42,7 +44,7 @@ class Connection:
         """Send nothing."""
 
     async def read(self, address: str) -> str:
-        """Return what the venue answered."""
+        """Return the recorded answer."""
         return self.answers[address]
 
 
@@ -91,9 +93,9 @@ async def _heard(
 
 
 async def main(folder: str, cpu_s: str) -> None:
-    """Play the recording over and over, each time with a feed that knows nothing."""
+    """Play the recording repeatedly, each time with a new feed."""
     played, watch = recording(Path(folder)), Stopwatch()
-    # Kraken's products are in lower case over REST, where it learns their names.
+    # cryptofeed learns Kraken's product names from REST, where they are in lower case.
     spelling = str.lower if played.venue == "kraken_futures" else str
     Symbols.set(
         EXCHANGES[played.venue].id, {symbol: spelling(symbol) for symbol in played.symbols}, {}

@@ -1,4 +1,7 @@
-"""A recording in memory, and how long plays of it take; only the standard library, for peers run it in an environment of their own."""
+"""A recording in memory, and the time that plays of it take.
+
+Imports the standard library only, because peers run it in an environment of their own.
+"""
 
 from __future__ import annotations
 
@@ -19,12 +22,12 @@ class Line(NamedTuple):
     url: str
     text: str
     received_s: float
-    """0 where nobody noted it."""
+    """0 if the recording does not say."""
 
 
 @dataclass(frozen=True)
 class Recording:
-    """What came from a venue, in order of arrival."""
+    """The lines that a venue sent, in order of arrival."""
 
     venue: str
     symbols: tuple[str, ...]
@@ -50,7 +53,7 @@ def _line(line: dict[str, Any]) -> Line:
 
 
 class Stopwatch:
-    """Adds up the CPU time that the process spends in its `with` blocks, each of them one play."""
+    """Sums the CPU time that the process spends in its `with` blocks, one block per play."""
 
     def __init__(self) -> None:
         self.plays = 0
@@ -73,15 +76,15 @@ class Stopwatch:
 
 @dataclass
 class Heard:
-    """What a side made of one play."""
+    """What one side decoded in one play."""
 
     books: int = 0
-    """Changed books that were told of."""
+    """Updates of books."""
     trades: int = 0
     backlog: int = 0
-    """Trades that were before the subscription."""
+    """Trades made before the subscription."""
     levels: int = 0
-    """In all books at the end."""
+    """Levels of all books at the end."""
 
 
 def show(played: Recording, watch: Stopwatch, heard: Heard) -> None:

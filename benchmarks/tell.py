@@ -1,4 +1,4 @@
-"""One sender tells one actor single messages until it has handled them all: `Address.tell` beside `ActorRef.tell` of plain Pykka."""
+"""One sender tells one actor single messages: `Address.tell` against Pykka's `ActorRef.tell`."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import time
 from collections.abc import Callable, Iterator
 
 from benchmarks.counting import LIMIT_S, Counting, Item, one_cpu, our_actor, their_actor
-from benchmarks.result import Result, of_rounds
+from benchmarks.harness import Result, compared
 
 
 def rates(tell: Callable[[Item], object], actor: Counting, count: int) -> dict[str, float]:
-    """Return messages a second, of the clock and of the CPU, from the first one told to the last one handled."""
+    """Return messages per second and per CPU-second, from the first told to the last handled."""
     done, message = actor.expect(count), Item(1)
     gc.collect()
     began_s, cpu_s = time.perf_counter(), time.process_time()
@@ -25,7 +25,7 @@ def rates(tell: Callable[[Item], object], actor: Counting, count: int) -> dict[s
 
 
 def measure(*, quick: bool) -> Iterator[Result]:
-    """Yield messages a second and messages a CPU-second, over both threads."""
+    """Yield messages per second and per CPU-second of both threads."""
     count, rounds = (20_000, 3) if quick else (200_000, 9)
     figures: dict[str, list[tuple[float, float]]] = {}
     for _ in range(rounds):
@@ -37,4 +37,4 @@ def measure(*, quick: bool) -> Iterator[Result]:
             figures.setdefault(variant, []).append((value, theirs[variant]))
     units = {"one-sender": "messages/s", "one-sender-cpu": "messages/CPU-s"}
     for variant, rows in figures.items():
-        yield of_rounds("tell", variant, units[variant], rows)
+        yield compared("tell", variant, units[variant], rows)

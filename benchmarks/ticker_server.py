@@ -1,9 +1,11 @@
-"""A server of `bookTicker` frames in a process of its own: prepared bytes out of a socket, so that only the client is measured.
+"""A server of `bookTicker` frames in a process of its own.
 
 Usage: python -m benchmarks.ticker_server COUNT RATE
 
-Every WebSocket on `/public` gets COUNT frames of 480 bytes: as fast as it reads (RATE 0), or RATE a second, each then stamped with
-the monotonic time of its sending in field `E`. Others stay mute; any other request is answered with an empty list. Prints its port.
+Prints its port. Each WebSocket on `/public` gets COUNT frames of 480 bytes, prepared beforehand so
+that the server costs little. With RATE 0 they are sent as fast as the client reads. Otherwise RATE
+frames are sent per second, and field `E` of each carries the monotonic time at which it was sent.
+WebSockets on other paths get no frames; any other request is answered with an empty list.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ STAMPS = 10**12
 
 
 def stamp() -> int:
-    """Return the monotonic time in microseconds, in the range of a venue's milliseconds whatever the machine's uptime."""
+    """Return the monotonic time in microseconds, in the range of a venue's milliseconds."""
     return time.monotonic_ns() // 1_000 % STAMPS
 
 
@@ -63,7 +65,7 @@ class Handler(socketserver.BaseRequestHandler):
     rate = 0.0
 
     def handle(self) -> None:
-        """Serve it until it ends."""
+        """Serve the connection until the client closes it."""
         head = b""
         while b"\r\n\r\n" not in head:
             data = self.request.recv(65_536)
@@ -82,9 +84,8 @@ class Handler(socketserver.BaseRequestHandler):
         )
         accept = base64.b64encode(hashlib.sha1(key + GUID, usedforsecurity=False).digest())
         self.request.sendall(
-            b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "
-            + accept
-            + b"\r\n\r\n"
+            b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
+            b"Connection: Upgrade\r\nSec-WebSocket-Accept: " + accept + b"\r\n\r\n"
         )
         if head.startswith(b"GET /public"):
             self.send_frames()
@@ -92,7 +93,7 @@ class Handler(socketserver.BaseRequestHandler):
             pass
 
     def send_frames(self) -> None:
-        """Send all frames."""
+        """Send all frames, at the rate if there is one."""
         if not self.rate:
             for chunk in flood(self.count):
                 self.request.sendall(chunk)
@@ -107,13 +108,13 @@ class Handler(socketserver.BaseRequestHandler):
 
 
 class Server(socketserver.ThreadingTCPServer):
-    """One thread a connection."""
+    """Serves each connection on a thread."""
 
     daemon_threads = True
     allow_reuse_address = True
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """A client that goes in the middle is no news."""
+        """Ignore a client that closes its connection early."""
 
 
 def main() -> None:
