@@ -21,7 +21,7 @@ from perps_actors.kernel.commands import StartChildren, StopChildren
 from perps_actors.kernel.future import Answer
 from perps_actors.kernel.inbox import InboxPolicy, Overflow
 from perps_actors.kernel.supervisor import Supervisor
-from perps_actors.messages.batch import split_at
+from perps_actors.kernel.traits import Batch
 from perps_actors.testing.harm import Harm, Moment
 
 LIMIT_S = 20.0
@@ -35,23 +35,13 @@ MOMENTS: tuple[Moment, ...] = ("before", "within", "after", "hang_before", "hang
 SENDERS = 3
 
 
-@attrs.frozen
-class Load:
+class Load(Batch, frozen=True):
     """Items that travel together."""
 
     items: tuple[int, ...]
 
-    def __len__(self) -> int:
-        """Return how many there are."""
-        return len(self.items)
 
-    def split(self, index: int) -> tuple[Load, Load | None]:
-        """Return the one at `index`, and those after it."""
-        return split_at(self, "items", index)
-
-
-@attrs.frozen
-class Sum(Load):
+class Sum(Load, frozen=True):
     """Items of which a later message may make an earlier one needless."""
 
     def merged_with(self, newer: Sum) -> Sum:
@@ -76,16 +66,9 @@ class Relay(Actor):
         self._following = following
 
     def on_receive(self, message: Any) -> None:
-        """Pass it on, item by item."""
-        if isinstance(message, Load):
-            for self.cursor, item in enumerate(message.items):
-                self._pass_on(item)
-        else:
-            self._pass_on(message)
-
-    def _pass_on(self, item: Any) -> None:
+        """Pass on a message, or an item of a batch."""
         if self._following is not None:
-            self._following.tell(item)
+            self._following.tell(message)
 
 
 def _messages(random: Random) -> Iterator[Any]:

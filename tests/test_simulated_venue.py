@@ -357,11 +357,7 @@ class Taker(Actor):
         self.log, self.peer = log, peer
 
     def on_receive(self, message: Any) -> Any:
-        if isinstance(message, RecordMarks):
-            for self.cursor, mark in enumerate(message.marks):
-                self.log.append(mark)
-        else:
-            self.log.append(message)
+        self.log.append(message)
         if self.peer is not None:
             self.peer.tell("heard")
         return message

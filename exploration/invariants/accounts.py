@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from exploration.invariants.losses import dead_items, undelivered
 from exploration.play import Run
-from perps_actors.messages.marks import MarksUpdated, RecordMarks
+from perps_actors.kernel.traits import Batch
+from perps_actors.messages.marks import RecordMarks
 
 
 def every_message_is_accounted_for(run: Run) -> Iterator[str]:
@@ -48,8 +49,8 @@ def one_item_dies_at_a_time(run: Run) -> Iterator[str]:
     for child in run.children:
         for letter in child.letters:
             message = letter.message
-            if isinstance(message, RecordMarks | MarksUpdated) and len(message) != 1:
-                yield f"{child.name} lost {len(message)} marks at once"
+            if isinstance(message, Batch) and len(message.items) != 1:
+                yield f"{child.name} lost {len(message.items)} items at once"
 
 
 def what_killed_is_never_delivered_again(run: Run) -> Iterator[str]:
@@ -59,7 +60,7 @@ def what_killed_is_never_delivered_again(run: Run) -> Iterator[str]:
         handled[id(turn.message)] = handled.get(id(turn.message), 0) + 1
     for child in run.children:
         for letter in child.letters:
-            if not hasattr(letter.message, "split") and handled.get(id(letter.message), 0) > 1:
+            if not isinstance(letter.message, Batch) and handled.get(id(letter.message), 0) > 1:
                 yield f"{child.name} got {letter.message!r} again"
 
 

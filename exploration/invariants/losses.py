@@ -12,18 +12,15 @@ from perps_actors.testing import InjectedCrash
 
 STRANDED = ("before", "within, ")
 """How the error of a crash begins that came before the handler had done anything with the item in hand."""
-AT_ONCE = "event_recorder"
-"""Takes all marks of a batch at once: what strikes it within one comes too late for any of them."""
 
 
 def dead_items(run: Run, actor: str, kind: type) -> Iterator[Any]:
     """Yield the messages of a kind that an actor died of without having done anything with them."""
-    stranded = STRANDED[:1] if actor == AT_ONCE else STRANDED
     hung_before = (actor, "hang_before") in run.saboteur.hung
     for letter in run.child(actor).letters:
         error = letter.error
         undone = (
-            str(error).startswith(stranded)
+            str(error).startswith(STRANDED)
             if isinstance(error, InjectedCrash)
             else hung_before and isinstance(error, Hung)
         )

@@ -76,6 +76,7 @@ class EventRecorder(Actor):
         self._drops = drops
         self._group: GroupCommit | None = None
         self._lingering = False
+        self._marks: list[Event] = []
 
     def on_start(self) -> None:
         """Open the journal; a file that cannot be opened is a failed start."""
@@ -106,10 +107,6 @@ class EventRecorder(Actor):
         """Handle one message."""
         group = self._open_group
         match message:
-            case MarksUpdated(marks, provenance):
-                self._add_marks(marks, provenance)
-                # All are in hand: an error from here on must not bring any of them again.
-                self.cursor = len(marks) - 1
             case Record(events):
                 group.add(events)
             case _Commit():
@@ -128,6 +125,22 @@ class EventRecorder(Actor):
                 return group.writer.last_sequence
             case _:
                 return super().on_receive(message)
+        self._commit_or_linger(group)
+        return None
+
+    def on_item(self, batch: MarksUpdated, item: Mark) -> None:
+        """Make the event of a mark."""
+        if item.source != "rest" or self._policy.rest_marks:
+            self._marks.append(mark_event(item, batch.provenance))
+
+    def on_batch_end(self, _: MarksUpdated) -> None:
+        """Let the events of the marks wait for the next commit."""
+        marks, self._marks = self._marks, []
+        group = self._open_group
+        group.add_or_drop(marks)
+        self._commit_or_linger(group)
+
+    def _commit_or_linger(self, group: GroupCommit) -> None:
         if group.ripe:
             self._commit()
         if len(group) and not self._lingering:
@@ -135,7 +148,6 @@ class EventRecorder(Actor):
             self.after(
                 self._policy.linger_s if group.failing is None else self._policy.retry_s, _Commit()
             )
-        return None
 
     @property
     def _open_group(self) -> GroupCommit:
@@ -146,21 +158,6 @@ class EventRecorder(Actor):
         noted = (self._report.event(kind, None, **data),)
         self._open_group.add(noted)
         self._report.subscribers.tell_events(noted)
-
-    def _add_marks(self, marks: tuple[Mark, ...], provenance: Provenance) -> None:
-        rest_too = self._policy.rest_marks
-        try:
-            events = [
-                mark_event(mark, provenance) for mark in marks if rest_too or mark.source != "rest"
-            ]
-        except Exception:
-            if len(marks) == 1:
-                raise
-            # One by one, so that the one that cannot be kept takes no neighbour along.
-            for self.cursor, mark in enumerate(marks):
-                self._add_marks((mark,), provenance)
-            return
-        self._open_group.add_or_drop(events)
 
     def _commit(self) -> None:
         group = self._open_group

@@ -55,12 +55,28 @@ class MarkStore(Actor):
         self._listeners = tuple(listeners)
         self._windows, self._counts = self._board.take_over()
         self._rejected = 0
+        self._kept: list[Mark] = []
+
+    def on_item(self, batch: RecordMarks, item: Mark) -> None:
+        """Put a mark into its window."""
+        if not is_price(item):
+            self._rejected += 1
+            return
+        windows, counts, instrument = self._windows, self._counts, item.instrument
+        windows[instrument] = pushed(windows.get(instrument, ()), item, self._length)
+        counts[instrument] = counts.get(instrument, 0) + 1
+        self._kept.append(item)
+
+    def on_batch_end(self, batch: RecordMarks) -> None:
+        """Tell the listeners which marks are in their windows now."""
+        if self._kept:
+            updated, self._kept = MarksUpdated(tuple(self._kept), batch.provenance), []
+            for listener in self._listeners:
+                listener.tell(updated)
 
     def on_receive(self, message: Any) -> Any:
         """Handle one message."""
         match message:
-            case RecordMarks():
-                self._record(message)
             case GetWindow(instrument):
                 return WindowView(
                     instrument, self._windows.get(instrument, ()), instrument in self._windows
@@ -77,22 +93,3 @@ class MarkStore(Actor):
             case _:
                 return super().on_receive(message)
         return None
-
-    def _record(self, message: RecordMarks) -> None:
-        windows, counts, length = self._windows, self._counts, self._length
-        kept: list[Mark] = []
-        try:
-            for self.cursor, mark in enumerate(message.marks):
-                if not is_price(mark):
-                    self._rejected += 1
-                    continue
-                instrument = mark.instrument
-                windows[instrument] = pushed(windows.get(instrument, ()), mark, length)
-                counts[instrument] = counts.get(instrument, 0) + 1
-                kept.append(mark)
-        finally:
-            # Also when one mark kills this actor: those before it are in their windows, and the listeners must know.
-            if kept:
-                updated = MarksUpdated(tuple(kept), message.provenance)
-                for listener in self._listeners:
-                    listener.tell(updated)

@@ -12,6 +12,7 @@ from perps_actors.kernel.inbox import InboxPolicy
 from perps_actors.kernel.published import Published
 from perps_actors.market.feed_state import FeedState, Health, Judgement
 from perps_actors.market.instrument import InstrumentId
+from perps_actors.market.mark import Mark
 from perps_actors.messages.control import Tick
 from perps_actors.messages.feeds import (
     BookSuspect,
@@ -72,14 +73,13 @@ class MarketMonitor(Actor):
         """Judge for the last time."""
         self._judge_all()
 
+    def on_item(self, _: MarksUpdated, item: Mark) -> None:
+        """Note when an instrument was marked."""
+        self._feed(item.instrument).marked(item.monotonic_ns)
+
     def on_receive(self, message: Any) -> Any:
         """Handle one message."""
         match message:
-            case MarksUpdated(marks):
-                for instrument, marked_ns in {
-                    mark.instrument: mark.monotonic_ns for mark in marks
-                }.items():
-                    self._feed(instrument).marked(marked_ns)
             case FeedHeard(connection, monotonic_ns):
                 self._heard_ns = monotonic_ns
                 self._down.pop(connection, None)

@@ -10,6 +10,7 @@ from perps_actors.kernel.actor import Actor
 from perps_actors.kernel.clock import NS_PER_S
 from perps_actors.kernel.inbox import InboxPolicy
 from perps_actors.market.instrument import InstrumentId
+from perps_actors.market.mark import Mark
 from perps_actors.messages.control import Tick
 from perps_actors.messages.marks import MarksUpdated
 from perps_actors.messages.reconfiguration import SetRisk
@@ -58,15 +59,19 @@ class RiskMonitor(Actor):
         """Look for the first time."""
         self.after(self._look_every_s, Tick())
 
+    def on_item(self, _: MarksUpdated, item: Mark) -> None:
+        """Note when an instrument was marked."""
+        self._marked_ns[item.instrument] = item.monotonic_ns
+        self._seen.add(item.instrument)
+
+    def on_batch_end(self, _: MarksUpdated) -> None:
+        """Report at once that marks are fresh again."""
+        if self._latched:
+            self._judge_all()
+
     def on_receive(self, message: Any) -> Any:
         """Handle one message."""
         match message:
-            case MarksUpdated(marks):
-                for mark in marks:
-                    self._marked_ns[mark.instrument] = mark.monotonic_ns
-                self._seen.update(mark.instrument for mark in marks)
-                if self._latched:
-                    self._judge_all()
             case Tick():
                 self._judge_all()
                 self.after(self._look_every_s, Tick())

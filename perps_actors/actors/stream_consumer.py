@@ -62,6 +62,7 @@ class StreamConsumer(Actor):
         self._findings = outputs
         self._clock = outputs.report.clock
         self._frames = 0
+        self._marks: list[Mark] = []
 
     def on_start(self) -> None:
         """Open all connections."""
@@ -98,13 +99,6 @@ class StreamConsumer(Actor):
     def on_receive(self, message: Any) -> Any:
         """Handle one message."""
         match message:
-            case FramesArrived():
-                self._read(message)
-            case OfferMarks(marks):
-                self._findings.marks(
-                    [mark for mark in marks if self._streams.maker.admit(mark)],
-                    self._streams.maker.take_changes(),
-                )
             case AnswerArrived(answer):
                 self._answered(answer)
             case MakeRequest(request):
@@ -125,24 +119,27 @@ class StreamConsumer(Actor):
                 return super().on_receive(message)
         return None
 
-    def _read(self, message: FramesArrived) -> None:
-        line = self._lines.current(message.connection, message.session)
-        if line is None:
-            return
-        self._findings.heard(line, message.monotonic_ns)
-        self._frames += len(message.frames)
-        read, connection, received_ns = (
-            self._streams.adapter.frame,
-            message.connection,
-            message.received_ns,
-        )
-        marks: list[Mark] = []
-        try:
-            for self.cursor, frame in enumerate(message.frames):
-                self._sort(read(connection, frame, received_ns), message.monotonic_ns, marks)
-        finally:
-            # Also when one frame kills this actor: the marks made before it are true.
-            self._findings.marks(marks, self._streams.maker.take_changes())
+    def on_item(self, batch: FramesArrived | OfferMarks, item: Any) -> None:
+        """Read one frame, or admit one mark that was polled."""
+        if isinstance(batch, OfferMarks):
+            if self._streams.maker.admit(item):
+                self._marks.append(item)
+        elif self._lines.current(batch.connection, batch.session) is not None:
+            self._frames += 1
+            outcomes = self._streams.adapter.frame(batch.connection, item, batch.received_ns)
+            self._sort(outcomes, batch.monotonic_ns)
+
+    def on_batch_end(self, batch: FramesArrived | OfferMarks) -> None:
+        """Tell the store the marks of the batch."""
+        if isinstance(batch, FramesArrived):
+            line = self._lines.current(batch.connection, batch.session)
+            if line is not None:
+                self._findings.heard(line, batch.monotonic_ns)
+        self._tell_marks()
+
+    def _tell_marks(self) -> None:
+        marks, self._marks = self._marks, []
+        self._findings.marks(marks, self._streams.maker.take_changes())
 
     def _answered(self, answer: HttpAnswer) -> None:
         outcomes = self._streams.adapter.answer(
@@ -154,17 +151,16 @@ class StreamConsumer(Actor):
         self._take(outcomes, answer.monotonic_ns)
 
     def _take(self, outcomes: Iterable[Outcome], monotonic_ns: int) -> None:
-        marks: list[Mark] = []
-        self._sort(outcomes, monotonic_ns, marks)
-        self._findings.marks(marks, self._streams.maker.take_changes())
+        self._sort(outcomes, monotonic_ns)
+        self._tell_marks()
 
-    def _sort(self, outcomes: Iterable[Any], monotonic_ns: int, marks: list[Mark]) -> None:
+    def _sort(self, outcomes: Iterable[Any], monotonic_ns: int) -> None:
         for outcome in outcomes:
             kind = outcome.__class__
             if kind not in MARKED:
                 self._act_on(outcome)
             elif (mark := self._streams.maker.of(outcome, monotonic_ns)) is not None:
-                marks.append(mark)
+                self._marks.append(mark)
 
     def _act_on(self, outcome: Any) -> None:
         match outcome:

@@ -67,19 +67,11 @@ class Subscriber(Actor):
         self._reception = reception
         self._remove = remove
 
-    def on_receive(self, message: Any) -> Any:
-        """Handle one message."""
-        match message:
-            case MarksHeard(items) | EventsHeard(items):
-                for self.cursor, item in enumerate(items):
-                    if not self._reception.over:
-                        self._give(item)
-            case _:
-                return super().on_receive(message)
-        return None
-
-    def _give(self, item: Any) -> None:
+    def on_item(self, _: MarksHeard | EventsHeard, item: Any) -> None:
+        """Call the callable with one mark or event."""
         reception = self._reception
+        if reception.over:
+            return
         reception.received += 1
         reception.thread = threading.get_ident()
         try:

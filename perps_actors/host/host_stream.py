@@ -75,7 +75,6 @@ class HostStream(Generic[T]):
             heard: Any = self.inbox.take()
             if heard is not EMPTY:
                 self._ready.extend(heard.items)
-                self.inbox.taken += len(heard)
             elif self._ended:
                 raise StopAsyncIteration
             else:

@@ -22,20 +22,23 @@ from perps_actors.kernel.future import Answer
 from perps_actors.kernel.inbox import InboxPolicy
 from perps_actors.kernel.lease import Lease, Voice
 from perps_actors.kernel.timers import Timer
+from perps_actors.kernel.traits import Batch
 
 
 class Actor(pykka.ThreadingActor):
-    """An actor. Override `on_receive`, and `on_start`, `on_stop`, `on_failure` where needed; tell others, never wait for them.
+    """An actor. Override `on_receive`, `on_item` for batches, and `on_start`, `on_stop`, `on_failure` where needed.
 
-    A handler that works through a batch message sets `self.cursor` to the index of the item in hand, so that an error loses this
-    one item: `for self.cursor, mark in enumerate(batch.marks)`.
+    Tell others, never wait for them.
     """
 
     use_daemon_thread = True
     inbox_policy: ClassVar[InboxPolicy] = InboxPolicy()
     """The policy when the actor is started alone; a system gives its own."""
 
-    cursor = 0
+    atomic_batches: ClassVar[frozenset[type[Batch]]] = frozenset()
+    """Classes of batches that `on_receive` gets as a whole, because they are handled entirely or not at all. An error then
+    loses all items."""
+
     actor_inbox: Lease
 
     @staticmethod
@@ -53,6 +56,13 @@ class Actor(pykka.ThreadingActor):
         name = type(self).__name__
         runtime = ThreadedRuntime(name=name, solitary=True)
         runtime.cell(name, policy=self.inbox_policy).install(self)
+
+    def on_item(self, batch: Any, item: Any) -> None:  # noqa: ARG002 - for those that override it
+        """Handle one item of a batch. Unless it is overridden, an item is handled like a message of its own."""
+        self.on_receive(item)
+
+    def on_batch_end(self, batch: Any) -> None:
+        """Finish a batch after its last item, or after the item that killed this actor: send what the items made."""
 
     def receive_envelope(self, message: Any) -> Any:
         """Handle what came in an envelope of Pykka's: questions, and calls through a proxy."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import suppress
+from operator import length_hint
 from typing import TYPE_CHECKING, Any
 
 import pykka
@@ -17,7 +19,7 @@ from perps_actors.kernel.life import DeadLetter, TurnResult, Watcher
 from perps_actors.kernel.orders import ORDERS, START, Recycle, Start
 from perps_actors.kernel.statistics import CellStatistics, GetStatistics
 from perps_actors.kernel.timers import Timer
-from perps_actors.kernel.traits import BATCH, TRAITS, traits_of, weight_of
+from perps_actors.kernel.traits import BATCH, TRAITS, Batch, weight_of
 
 if TYPE_CHECKING:
     from pykka._types import OptExcInfo
@@ -41,9 +43,15 @@ class Cell:
         self.lasting = False
         """Whether the inbox stays open when the actor ends by itself, because another incarnation will follow."""
         self.dead = self.busy_ns = 0
-        # What a handler holds right now. Whoever pops it (the thread that ran the handler, or the supervisor that fences that
-        # thread) accounts for it: list.pop is one instruction.
+        # The message, or the item of a batch, that a handler holds right now. The thread that ran the handler and the
+        # supervisor that fences this thread both pop it. `list.pop` is one instruction, so one of them gets it, and that
+        # one accounts for it.
         self._in_hand: list[Any] = []
+        # The batch of which an item is in hand, the items after it, and who waits for the answer. They are written while
+        # the hand is empty, and belong to the thread that pops the hand.
+        self._batch: Batch | None = None
+        self._rest: Iterator[Any] = iter(())
+        self._reply: Any = None
         self._first: Start | None = None
 
     def __repr__(self) -> str:
@@ -57,7 +65,9 @@ class Cell:
         lease: Lease = actor.actor_inbox
         lease.cell = self
         self.generation += 1
+        # A new list, because the thread of an incarnation that was fenced still looks into the old one.
         self._in_hand = []
+        self._batch = None
         self._first = START
         self.actor = actor
         self._schedule()
@@ -85,63 +95,98 @@ class Cell:
         finally:
             HERE.lease = before
             self.busy_ns += self.runtime.clock.monotonic_ns() - began_ns
-        self.inbox.look()
         return TurnResult.MORE
 
     def step(self, actor: Actor, entry: Any) -> TurnResult | None:
-        """Handle one message: every error is the death of this actor alone, the reply is settled, the message accounted for."""
+        """Handle one message. Every error is the death of this actor alone; the reply is settled."""
+        traits = TRAITS.get(entry.__class__)
+        if traits is not None and traits & BATCH and entry.__class__ not in actor.atomic_batches:
+            return self._step_through(actor, entry, None)
         hand = self._in_hand
-        hand.append(entry)
-        plain = TRAITS.get(entry.__class__) == 0
         answer: Any = None
-        try:
-            if plain:
+        if traits == 0:
+            hand.append(entry)
+            try:
                 actor.on_receive(entry)
-            else:
-                answer = self._handle(actor, entry)
-        except BaseException as error:  # noqa: BLE001 - the one place where an actor's errors, SystemExit too, end
-            return self._ended_by(
-                actor, hand, error, entry.reply_to if entry.__class__ is Envelope else None
+            except BaseException as error:  # noqa: BLE001 - an actor's errors, SystemExit too, end here
+                return self._ended_by(actor, hand, error, None)
+        else:
+            message: Any
+            reply: Any
+            message, reply = (
+                (entry.message, entry.reply_to) if entry.__class__ is Envelope else (entry, None)
             )
+            if isinstance(reply, Timer) and reply.void:
+                return None
+            if isinstance(message, Batch) and message.__class__ not in actor.atomic_batches:
+                return self._step_through(actor, message, reply)
+            hand.append(entry)
+            try:
+                answer = self._handle(actor, entry)
+            except BaseException as error:  # noqa: BLE001 - the same
+                return self._ended_by(actor, hand, error, reply)
         try:
             hand.pop()
         except IndexError:
             return _came_back_late(actor)
-        if plain:
-            self.inbox.taken += 1
-            return None
-        return self._handled(actor, entry, answer)
+        return None if traits == 0 else self._handled(actor, entry, answer)
+
+    def _step_through(self, actor: Actor, batch: Batch, reply: Any) -> TurnResult | None:
+        """Give a batch to the actor item by item.
+
+        Each item is in hand while it is handled. Two threads may meet here: this one, and the supervisor that fences it
+        because it seems to hang. They meet at `hand.pop()` alone. If this thread pops first, the item was handled and the
+        iterator stays with this thread. If the supervisor pops first, the item is dead, and the iterator belongs to the
+        supervisor, which puts the rest back. This thread then finds the hand empty when its handler returns, and touches
+        neither the iterator nor the cell again. While the hand is empty between two items, nothing can be fenced. So each
+        item is counted once and no item is lost.
+        """
+        hand, on_item = self._in_hand, actor.on_item
+        item: Any = batch
+        at_the_end = False
+        self._batch, self._reply = batch, reply
+        self._rest = rest = iter(batch.items)
+        try:
+            for item in rest:
+                hand.append(item)
+                on_item(batch, item)
+                hand.pop()
+            # The end is in the account of the last item, or of an empty batch itself.
+            at_the_end = True
+            hand.append(item)
+            actor.on_batch_end(batch)
+            hand.pop()
+        except BaseException as error:  # noqa: BLE001 - an actor's errors, SystemExit too, end here
+            if not hand:
+                return _came_back_late(actor)
+            if not at_the_end:
+                # What the items before this one made is sent while this one is still in hand, because the hook may hang.
+                with suppress(BaseException):
+                    actor.on_batch_end(batch)
+            return self._ended_by(actor, hand, error, reply)
+        self._batch = None
+        if reply is not None:
+            reply.set(None)
+        return None
 
     def _handle(self, actor: Actor, entry: Any) -> Any:
         """Have the actor do what a message with traits, an order or an envelope is about; return the answer."""
-        message: Any
-        reply: Any
-        message, reply = (
-            (entry.message, entry.reply_to) if entry.__class__ is Envelope else (entry, None)
-        )
+        enveloped = entry.__class__ is Envelope
+        message: Any = entry.message if enveloped else entry
         cls = message.__class__
-        if traits_of(cls):
-            actor.cursor = 0
         if cls is GetStatistics:
             return self.statistics()
         if cls in ORDERS:
             return self._carry_out(actor, cls)
-        if entry is message:
-            return actor.on_receive(message)
-        if isinstance(reply, Timer) and reply.void:
-            return None
-        return actor.receive_envelope(message)
+        return actor.receive_envelope(message) if enveloped else actor.on_receive(message)
 
     def _handled(self, actor: Actor, entry: Any, answer: Any) -> TurnResult | None:
-        """Account for a message that was handled, and settle its reply."""
+        """End the incarnation where a lifecycle message said so; settle the reply of any other message."""
         message, reply = (
             (entry.message, entry.reply_to) if entry.__class__ is Envelope else (entry, None)
         )
-        cls = message.__class__
-        if cls in ORDERS:
+        if message.__class__ in ORDERS:
             return self._carried_out(actor, entry, answer)
-        if cls is not GetStatistics:
-            self.inbox.taken += weight_of(message)
         if reply is not None:
             reply.set(answer)
         return None
@@ -190,7 +235,7 @@ class Cell:
 
     def _bury(self, actor: Actor, entry: Any, error: BaseException, reply: Any) -> None:
         """Account for a death: the message is set aside, the asker told, then the watcher."""
-        letter = None if entry is START else self._set_aside(entry, actor.cursor, error)
+        letter = None if entry is START else self._set_aside(entry, error)
         self._vacate(actor)
         if self.watcher is None:
             self.close()
@@ -206,19 +251,18 @@ class Cell:
         unavailable.__cause__ = error
         return ActorUnavailable, unavailable, None
 
-    def _set_aside(self, entry: Any, cursor: int, error: BaseException) -> DeadLetter:
-        """Make a dead letter of what killed the actor; of a batch that is one item, and the rest goes back to the inbox."""
-        message = entry.message if entry.__class__ is Envelope else entry
-        weight = dead = weight_of(message)
-        if traits_of(message.__class__) & BATCH and len(message):
-            # A batch that cannot even be taken apart is dead as a whole.
-            with suppress(Exception):
-                item, rest = message.split(cursor)
-                behind = 0 if rest is None else weight_of(rest)
-                message, dead, weight = item, 1, weight - behind
-                if rest is not None:
-                    self.inbox.put_back(rest)
-        self.inbox.taken += weight
+    def _set_aside(self, entry: Any, error: BaseException) -> DeadLetter:
+        """Make a dead letter of what killed the actor. Of a batch that is one item; the rest goes back to the inbox."""
+        batch = self._batch
+        if batch is None:
+            message = entry.message if entry.__class__ is Envelope else entry
+            dead = weight_of(message)
+        else:
+            self._batch = None
+            message, dead = batch if entry is batch else batch.with_items((entry,)), 1
+            rest = tuple(self._rest)
+            if rest:
+                self.inbox.put_back(batch.with_items(rest))
         self.dead += dead
         return DeadLetter(
             actor=self.name, generation=self.generation, message=message, error=error, items=dead
@@ -233,9 +277,12 @@ class Cell:
             return False
         assert actor is not None
         actor.actor_inbox.void = True
-        reply = entry.reply_to if entry.__class__ is Envelope else None
-        message = entry.message if entry.__class__ is Envelope else entry
-        if entry is START or message.__class__ not in ORDERS:
+        message, reply = (
+            (entry.message, entry.reply_to) if entry.__class__ is Envelope else (entry, None)
+        )
+        if self._batch is not None:
+            self._bury(actor, entry, error, self._reply)
+        elif entry is START or message.__class__ not in ORDERS:
             self._bury(actor, entry, error, reply)
         else:
             self._end(actor, entry, error)
@@ -253,6 +300,11 @@ class Cell:
     def busy(self) -> bool:
         """Whether a handler is running."""
         return bool(self._in_hand)
+
+    @property
+    def progress(self) -> tuple[int, int, int]:
+        """A value that is another one as soon as the message or the item in hand is another one."""
+        return self.generation, self.inbox.taken, length_hint(self._rest)
 
     def _vacate(self, actor: Actor) -> None:
         actor.actor_inbox.void = True
@@ -285,7 +337,7 @@ class Cell:
                 enter(before)
 
     def statistics(self) -> CellStatistics:
-        """Return the counters; exact when the cell is idle, at most one message behind when it is not."""
+        """Return the counters; exact when the cell is idle. Otherwise what is in hand counts as handled already."""
         inbox = self.inbox.statistics()
         return CellStatistics(
             name=self.name,

@@ -134,7 +134,7 @@ class Child:
         self.letters: deque[DeadLetter] = deque(maxlen=100)
         self._deaths: deque[int] = deque()
         self._row = 0
-        self._seen: tuple[int, int] = (0, 0)
+        self._seen = cell.progress
         self._looked_ns = self._same_ns = 0
 
     @property
@@ -173,12 +173,12 @@ class Child:
         return pause * (1 + policy.jitter * (2 * random.random() - 1))
 
     def hangs(self, now_ns: int, most_ns: int, limit_s: float) -> bool:
-        """Return whether the same message has been in hand, look after look, for longer than `limit_s` seconds.
+        """Return whether the same message or item has been in hand, look after look, for longer than `limit_s` seconds.
 
         The time between two looks counts for at most `most_ns`: while the process itself is held up (a suspension, a debugger) no
         handler could have come back.
         """
-        seen = (self.cell.generation, self.cell.inbox.taken)
+        seen = self.cell.progress
         passed_ns, self._looked_ns = min(now_ns - self._looked_ns, most_ns), now_ns
         if seen != self._seen or not self.cell.busy:
             self._seen, self._same_ns = seen, 0

@@ -1,9 +1,19 @@
-"""A bounded inbox with a control lane: every message is handled, or dropped by a declared policy and counted, or left over.
+"""A bounded inbox with a control lane. Every message is handled, or dropped by a declared policy and counted, or left over.
 
-No lock on the way of a single message: a lock held across the interpreter's thread switches makes sender and receiver take turns
-at every message (three times slower, measured). Each entry is appended and popped by one instruction of a deque, so whoever pops
-it accounts for it, and nothing is lost or doubled: `put` appends and then looks at `closed`; the closer sets `closed` and then
-empties the inbox; both hand what they popped to `on_left`.
+Senders append to `_back` under the lock. The one consumer pops from `_front` without it and takes the lock only when `_front`
+is empty, to exchange the two. So sender and consumer meet at the lock once for all messages that have come meanwhile, and a
+thread that is suspended while it holds the lock seldom makes the other wait. With one deque and a lock around each end, the
+two take turns at every message.
+
+Who writes what:
+
+- The lock guards `_back`, `_control`, the slots of conflation, `_scheduled`, `_closed`, and every counter but the two of the
+  consumer, `_out` and `_bytes_out`. What waits is the difference of counters that only grow: `_in - _out - _removed`.
+- Each entry leaves by one `popleft`, which is one instruction of the interpreter. `close` and the dropping of the oldest may
+  pop from `_front` while the consumer does. Whoever popped an entry accounts for it, so none is lost or counted twice.
+- An incarnation that was fenced never calls `take` again, because its step returns `FENCED`. So there is one consumer at a time.
+- The lock is re-entrant, because a signal handler of the host runs between two instructions of the main thread, which may hold
+  it. The interpreter runs signal handlers at calls and backward jumps only; no counter is read and written with one between.
 """
 
 from __future__ import annotations
@@ -23,14 +33,11 @@ from perps_actors.kernel.timers import Timer
 from perps_actors.kernel.traits import (
     BATCH,
     CONTROL,
-    HOLDS,
     MERGES,
     ORDER,
     SHEDDABLE,
     TRAITS,
-    held_by,
     traits_of,
-    weight_of,
 )
 
 
@@ -38,9 +45,9 @@ class Overflow(Enum):
     """What happens to a data message that finds the inbox full."""
 
     REFUSE = "refuse"
-    """It is dropped if its class is sheddable; any other is taken up to the ceiling, twice the bound, and refused beyond."""
+    """A message of a sheddable class is dropped. Any other is taken up to twice the bound, and refused beyond that."""
     DROP_OLDEST = "drop_oldest"
-    """It is taken, and the oldest data message is dropped."""
+    """The message is taken, and the oldest data message is dropped."""
 
 
 @attrs.frozen(kw_only=True)
@@ -48,7 +55,7 @@ class InboxPolicy:
     """How an inbox behaves under pressure."""
 
     bound: int = 100_000
-    """Data items that may wait; a batch counts its length. Control, orders and timers, of which there are few, do not count."""
+    """Data items that may wait; a batch counts its length. Control and lifecycle messages and timers do not count."""
     conflate: bool = False
     """Whether classes with `merged_with` are merged while they wait."""
     overflow: Overflow = Overflow.REFUSE
@@ -65,23 +72,31 @@ class _Slot:
 
 EMPTY: Final = object()
 
-
-def _unwrapped(entry: Any) -> Any:
-    return entry.message if entry.__class__ is Envelope else entry
+_SPECIAL: Final = CONTROL | MERGES | ORDER
+"""Traits of messages that do not simply go to the end of the data lane."""
 
 
 def _awaited(entry: Any) -> bool:
-    """Return whether someone waits for what becomes of the entry: an asker, or the actor that set a timer."""
+    """Return whether an asker waits for the answer, or an actor for its timer."""
     return entry.__class__ is Envelope and entry.reply_to is not None
 
 
 def _is_timer(entry: Any) -> bool:
-    # A lost tick would end whatever sets its next timer on each.
+    # Dropping a tick would stop every actor that sets its next timer when a tick arrives.
     return entry.__class__ is Envelope and isinstance(entry.reply_to, Timer)
 
 
+def _measured(entry: Any) -> tuple[int, int, int]:
+    """Return traits, weight and held bytes of a message, or of an envelope that holds one."""
+    message = entry.message if entry.__class__ is Envelope else entry
+    traits = traits_of(message.__class__)
+    if traits & BATCH:
+        return traits, len(message.items) or 1, message.held_bytes
+    return traits, 1, 0
+
+
 class Inbox:
-    """Where an actor's messages wait. Any thread may put, one takes; it outlives the actor's incarnations."""
+    """Where an actor's messages wait. Any thread may put, one takes. It outlives the actor's incarnations."""
 
     def __init__(
         self,
@@ -96,90 +111,126 @@ class Inbox:
         self._now_ns = now_ns
         self._bound = policy.bound
         self._control: deque[Any] = deque()
-        self._data: deque[Any] = deque()
+        self._front: deque[Any] = deque()
+        self._back: deque[Any] = deque()
         self._slots: dict[type, _Slot] = {}
         self._scheduled = False
         self._closed = False
         self._reliefs: tuple[Callable[[], None], ...] = ()
-        # Guards the counters that several threads write, all off the way of a single message. Re-entrant, because a signal handler
-        # of the host runs between two instructions of whatever the main thread is doing.
         self._lock = threading.RLock()
-        self._extra = 0  # items in waiting batches beyond one each
-        self._uneven = 0  # entries that are no single item, so that taking them has to be settled
-        self.held_bytes = 0
+        # Items that came, that the consumer took, and that left in another way; the same for the control lane.
+        self._in = self._out = self._removed = 0
+        self._control_in = self._control_out = self._control_removed = 0
+        self._lifecycle_out = 0
+        self._bytes_in = self._bytes_out = self._bytes_removed = 0
         self._refused = self._merged = self._overrun = self._left = 0
-        self.taken = 0
-        # No message is stamped. Everything that waits came after `since`; all that waited at `looked` is gone at the `horizon`.
-        self._since_ns: int | None = None
-        self._looked_ns = 0
-        self._horizon = 0
+        # When the first message came since the lane was last empty, or since the two deques were last exchanged.
+        self._front_since_ns = self._back_since_ns = self._control_since_ns = 0
 
     def __len__(self) -> int:
-        """Return the number of items that wait, a batch counting its length."""
-        return len(self._control) + len(self._data) + self._extra
+        """Return the number of items that wait; a batch counts its length."""
+        return self._waiting() + self._control_in - self._control_out - self._control_removed
+
+    def _waiting(self) -> int:
+        return self._in - self._out - self._removed
+
+    @property
+    def held_bytes(self) -> int:
+        """Bytes from outside in the messages that wait."""
+        return self._bytes_in - self._bytes_out - self._bytes_removed
+
+    @property
+    def taken(self) -> int:
+        """Items that actors took, those in hand included."""
+        return self._out + self._control_out - self._lifecycle_out
 
     @property
     def closed(self) -> bool:
-        """Whether it takes no more."""
+        """Whether it takes no more messages."""
         return self._closed
 
     def put(self, entry: Any) -> bool:
-        """Take a message, or an envelope that holds one; return False when it was dropped or the inbox is closed."""
-        cls = entry.__class__ if entry.__class__ is not Envelope else entry.message.__class__
-        if TRAITS.get(cls) == 0 and not self._extra and len(self._data) < self._bound:
-            self._data.append(entry)
-        elif not self._put_carefully(entry):
-            return False
-        if self._closed:
-            self._empty()
-            return False
-        if not self._scheduled:
-            if self._since_ns is None:
-                self._since_ns = self._looked_ns = self._now_ns()
-            self._scheduled = True
-            self._on_ready()
-        return True
-
-    def _put_carefully(self, entry: Any) -> bool:
-        """Append what has a lane or a weight of its own, or may meet the bound; return False when it was dropped."""
-        message = _unwrapped(entry)
-        traits, weight, held_bytes = (
-            traits_of(message.__class__),
-            weight_of(message),
-            held_by(message),
-        )
-        with self._lock:
-            if traits & MERGES and self.policy.conflate and not _awaited(entry):
-                self._merge(message, weight)
-                return True
+        """Take a message, or an envelope that holds one. Return False when it was dropped or the inbox is closed."""
+        traits, weight, held = TRAITS.get(entry.__class__), 1, 0
+        if traits is None or traits & ORDER:
+            traits, weight, held = _measured(entry)
+        elif traits & BATCH:
+            weight, held = len(entry.items) or 1, entry.held_bytes
+        lock = self._lock
+        # Not a `with` block, which makes two method objects each time and costs twice as much.
+        lock.acquire()
+        try:
             if (
-                not traits & (CONTROL | ORDER)
-                and not _is_timer(entry)
-                and not self._make_room(traits, weight)
+                traits & _SPECIAL
+                or self._closed
+                or self._in - self._out - self._removed + weight > self._bound
             ):
-                self._refused += weight
-                return False
-            if traits & (BATCH | HOLDS):
-                self._count_in(weight, held_bytes)
-            (self._control if traits & CONTROL else self._data).append(entry)
+                if not self._put_specially(entry, traits, weight, held):
+                    return False
+            else:
+                back = self._back
+                if not back:
+                    self._back_since_ns = self._now_ns()
+                back.append(entry)
+                self._in += weight
+                self._bytes_in += held
+            if self._scheduled:
+                return True
+            self._scheduled = True
+        finally:
+            lock.release()
+        self._on_ready()
         return True
 
-    def _merge(self, message: Any, weight: int) -> None:
+    def _put_specially(self, entry: Any, traits: int, weight: int, held: int) -> bool:
+        """Put what has a lane of its own, or meets the bound, or comes too late. Return False when it was not taken."""
+        if self._closed:
+            self._leave_over(entry, traits, weight)
+            return False
+        if traits & CONTROL:
+            self._put_ahead(entry, weight)
+            return True
+        if traits & MERGES and self.policy.conflate and not _awaited(entry):
+            message = entry.message if entry.__class__ is Envelope else entry
+            self._merge(message, weight, held)
+            return True
+        if traits & ORDER or _is_timer(entry) or self._make_room(traits, weight):
+            self._append(entry, weight, held)
+            return True
+        self._refused += weight
+        return False
+
+    def _put_ahead(self, entry: Any, weight: int) -> None:
+        if not self._control:
+            self._control_since_ns = self._now_ns()
+        self._control.append(entry)
+        self._control_in += weight
+
+    def _append(self, entry: Any, weight: int, held: int) -> None:
+        if not self._back:
+            self._back_since_ns = self._now_ns()
+        self._back.append(entry)
+        self._in += weight
+        self._bytes_in += held
+
+    def _merge(self, message: Any, weight: int, held: int) -> None:
         new = _Slot(message)
         slot = self._slots.setdefault(message.__class__, new)
         if slot is new:
-            self._count_in(weight, held_by(message))
-            self._data.append(slot)
+            self._append(slot, weight, held)
             return
         while True:
             old = slot.message
             merged = old.merged_with(message)
-            grown, grown_bytes = weight_of(merged) - weight_of(old), held_by(merged) - held_by(old)
-            # A signal handler may have merged into the slot while `merged_with` ran; no call stands between this look and the write.
+            _, before, bytes_before = _measured(old)
+            _, after, bytes_after = _measured(merged)
+            grown, grown_bytes = after - before, bytes_after - bytes_before
+            # A signal handler may have merged into the slot while `merged_with` ran. No call stands between this look and
+            # the write, so it cannot come between them.
             if slot.message is old:
                 slot.message = merged
-                self._extra += grown
-                self.held_bytes += grown_bytes
+                self._in += grown
+                self._bytes_in += grown_bytes
                 self._merged += weight - grown
                 return
 
@@ -188,134 +239,154 @@ class Inbox:
         if self._waiting() + weight <= self._bound:
             return True
         if self.policy.overflow is Overflow.DROP_OLDEST:
-            while self._waiting() + weight > self._bound and self._data:
+            # A message that the consumer has popped and not counted yet makes this drop one more than needed.
+            while self._waiting() + weight > self._bound and (self._front or self._back):
                 self._drop_oldest()
             return True
         return not traits & SHEDDABLE and self._waiting() + weight <= 2 * self._bound
 
-    def _waiting(self) -> int:
-        return len(self._data) + self._extra
-
     def _drop_oldest(self) -> None:
         try:
-            entry = self._data.popleft()
+            entry = self._front.popleft() if self._front else self._back.popleft()
         except IndexError:
-            return
-        if _awaited(entry) or (
-            entry.__class__ is not _Slot and traits_of(_unwrapped(entry).__class__) & ORDER
-        ):
-            # It is next in turn either way; over there it takes no room.
-            self._control.append(entry)
-            return
-        weight = self._counted_out(entry)[1]
-        self._overrun += weight
+            return  # the consumer was quicker
+        entry, traits, weight = self._removed_from_data(entry)
+        if _awaited(entry) or traits & ORDER:
+            # Move it to the control lane, which is not bounded. It was next in turn anyway.
+            self._put_ahead(entry, weight)
+        else:
+            self._overrun += weight
+
+    def _removed_from_data(self, entry: Any) -> tuple[Any, int, int]:
+        """Count an entry out that was popped under the lock. Return it out of its slot, with its traits and weight."""
+        if entry.__class__ is _Slot:
+            entry = entry.message
+            del self._slots[entry.__class__]
+        traits, weight, held = _measured(entry)
+        self._removed += weight
+        self._bytes_removed += held
+        return entry, traits, weight
 
     def take(self) -> Any:
         """Return the next message or envelope, control first; `EMPTY` when nothing waits."""
+        entry: Any = EMPTY
         while True:
-            lane = self._control or self._data
+            lane = self._control or self._front
             if not lane:
-                if self._still_scheduled():
+                if self._exchange():
                     continue
                 return EMPTY
             try:
                 entry = lane.popleft()
             except IndexError:
-                continue  # whoever closes the inbox, or makes room in it, was quicker
-            if self._uneven:
-                entry = self._counted_out(entry)[0]
-            if self._reliefs:
-                for relief in self._reliefs:
-                    relief()
-            return entry
+                continue  # the thread that closes the inbox, or makes room in it, was quicker
+            break
+        if entry.__class__ is _Slot:
+            entry = self._out_of_slot(entry)
+        traits, weight = TRAITS.get(entry.__class__), 1
+        if traits is None or traits & ORDER:
+            traits, weight, held = _measured(entry)
+            self._bytes_out += held
+            if traits & ORDER:
+                self._lifecycle_out += 1
+        elif traits & BATCH:
+            weight = len(entry.items) or 1
+            self._bytes_out += entry.held_bytes
+        if lane is self._control:
+            self._control_out += weight
+        else:
+            self._out += weight
+        if self._reliefs:
+            for relief in self._reliefs:
+                relief()
+        return entry
 
-    def _still_scheduled(self) -> bool:
-        """Have the next `put` schedule the actor again, unless one came just before that was known."""
-        self._since_ns = None
-        self._scheduled = False
-        if not self._data and not self._control:
+    def _exchange(self) -> bool:
+        """Give the consumer what came meanwhile. Return False when nothing did; the next `put` schedules the actor then."""
+        with self._lock:
+            if self._back:
+                self._front, self._back = self._back, self._front
+                self._front_since_ns = self._back_since_ns
+                return True
+            # In this order: a signal handler that puts between the two lines schedules the actor itself.
+            self._scheduled = False
+            if self._control or self._back:
+                self._scheduled = True
+                return True
             return False
-        self._scheduled = True
-        self._since_ns = self._looked_ns = self._now_ns()
-        return True
 
-    # No call stands in these assignments: a signal handler of the host could put at it, and be forgotten by the write.
-    def _count_in(self, weight: int, held_bytes: int) -> None:
-        self._uneven += 1
-        self._extra += weight - 1
-        self.held_bytes += held_bytes
-
-    def _counted_out(self, entry: Any) -> tuple[Any, int]:
-        """Return what was popped, out of its slot, with its weight, and settle the counts of what waits."""
+    def _out_of_slot(self, slot: _Slot) -> Any:
+        """Return the message of a slot that was popped; from here on nothing is merged into it."""
         with self._lock:
-            if entry.__class__ is _Slot:
-                entry = entry.message
-                del self._slots[entry.__class__]
-            elif not traits_of(_unwrapped(entry).__class__) & (BATCH | HOLDS):
-                return entry, 1
-            weight, held_bytes = weight_of(entry), held_by(entry)
-            self._uneven -= 1
-            self._extra -= weight - 1
-            self.held_bytes -= held_bytes
-        return entry, weight
+            del self._slots[slot.message.__class__]
+            return slot.message
 
-    def put_back(self, message: Any) -> None:
+    def put_back(self, batch: Any) -> None:
         """Put the rest of a batch whose handling ended early back to the front of the data lane."""
+        _, weight, held = _measured(batch)
         with self._lock:
-            self._count_in(weight_of(message), held_by(message))
-            self._data.appendleft(message)
-        if self._closed:
-            self._empty()
-
-    def look(self) -> None:
-        """Note what waits now: the one that takes does it now and then, for `oldest_age_ns` in an inbox that is never empty."""
-        gone = self.taken + self._overrun
-        if self._since_ns is not None and gone >= self._horizon:
-            self._since_ns, self._looked_ns = self._looked_ns, self._now_ns()
-            self._horizon = gone + len(self)
+            self._out -= weight
+            self._bytes_out -= held
+            if self._closed:
+                self._removed_from_data(batch)
+                self._leave_over(batch, BATCH, weight)
+            else:
+                self._front.appendleft(batch)
 
     def park(self) -> None:
-        """Mark the inbox unscheduled: its actor is gone for now and messages wait for the next."""
-        since_ns, self._since_ns = self._since_ns, None
-        self._scheduled = False
-        if self._data or self._control:
-            self._since_ns = since_ns if since_ns is not None else self._now_ns()
+        """Have the next `put` schedule the cell although messages wait: its actor is gone and they wait for the next one."""
+        with self._lock:
+            self._scheduled = False
 
     def close(self) -> None:
         """Take no more; what still waits is handed to `on_left` and counted. Idempotent."""
-        self._closed = True
-        self._empty()
+        with self._lock:
+            self._closed = True
+            while self._control or self._front or self._back:
+                try:
+                    if self._control:
+                        entry = self._control.popleft()
+                        traits, weight, _ = _measured(entry)
+                        self._control_removed += weight
+                    else:
+                        entry = self._front.popleft() if self._front else self._back.popleft()
+                        entry, traits, weight = self._removed_from_data(entry)
+                except IndexError:
+                    continue  # the consumer was quicker
+                self._leave_over(entry, traits, weight)
 
-    def _empty(self) -> None:
-        while True:
-            try:
-                entry = self._control.popleft() if self._control else self._data.popleft()
-            except IndexError:
-                return
-            entry, weight = self._counted_out(entry)
-            # A timer that comes too late is nothing that anyone told.
-            if not traits_of(_unwrapped(entry).__class__) & ORDER and not _is_timer(entry):
-                with self._lock:
-                    self._left += weight
-            self._on_left(entry)
+    def _leave_over(self, entry: Any, traits: int, weight: int) -> None:
+        # A timer that fires too late is nothing that anyone told.
+        if not traits & ORDER and not _is_timer(entry):
+            self._left += weight
+        self._on_left(entry)
 
     def on_relief(self, relief: Callable[[], None]) -> None:
-        """Have `relief` called after each message taken: how an edge learns that it may read again. It must not block or raise."""
+        """Have `relief` called after each message taken, so that a source may read again. It must not block or raise."""
         self._reliefs = (*self._reliefs, relief)
 
     def statistics(self) -> InboxStatistics:
-        """Return the counters: exact while nobody puts or takes."""
-        since_ns, length = self._since_ns, len(self)
+        """Return the counters."""
         with self._lock:
+            out, control_out, lifecycle_out = self._out, self._control_out, self._lifecycle_out
+            length = self._in - out - self._removed
+            length += self._control_in - control_out - self._control_removed
             return InboxStatistics(
                 length=length,
                 held_bytes=self.held_bytes,
-                oldest_age_ns=self._now_ns() - since_ns
-                if length and since_ns is not None
-                else None,
-                taken=self.taken,
+                oldest_age_ns=self._oldest_age_ns() if length else None,
+                taken=out + control_out - lifecycle_out,
                 refused=self._refused,
                 merged=self._merged,
                 overrun=self._overrun,
                 left=self._left,
             )
+
+    def _oldest_age_ns(self) -> int | None:
+        lanes = (
+            (self._control, self._control_since_ns),
+            (self._front, self._front_since_ns),
+            (self._back, self._back_since_ns),
+        )
+        since = [since_ns for lane, since_ns in lanes if lane]
+        return self._now_ns() - min(since) if since else None

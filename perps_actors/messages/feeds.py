@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from typing import ClassVar
+
 import attrs
+import msgspec
 
 from perps_actors.kernel.future import Answer
+from perps_actors.kernel.traits import Batch
 from perps_actors.market.feed_state import Judgement
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.ladder import RungChange
-from perps_actors.messages.batch import split_at
 from perps_actors.transport.wire import HttpAnswer, HttpRequest
 
 
@@ -22,32 +26,22 @@ class ConnectionOpened:
     """Number of the attempt: what a connection that was given up still says is ignored."""
 
 
-@attrs.frozen
-class FramesArrived:
+class FramesArrived(Batch, frozen=True, gc=False):
     """Raw data frames of one read of a socket, in order."""
 
+    items_field: ClassVar[str] = "frames"
     connection: str
     session: int
     frames: tuple[bytes, ...]
     received_ns: int
     monotonic_ns: int
-    held_bytes: int = attrs.field(init=False, eq=False, repr=False)
-    """Bytes of all frames together: what the gate bounds."""
+    held_bytes: int = 0
+    """Bytes of all frames together, which the gate bounds. Counted here."""
 
-    @held_bytes.default
-    def _count_bytes(self) -> int:
-        try:
-            return sum(map(len, self.frames))
-        except TypeError:
-            return 0  # what is no frame is for its handler to find out, not for the thread that tells it
-
-    def __len__(self) -> int:
-        """Return how many frames there are: what it counts for in an inbox."""
-        return len(self.frames)
-
-    def split(self, index: int) -> tuple[FramesArrived, FramesArrived | None]:
-        """Return the message with the one frame at `index`, and the one with all after it."""
-        return split_at(self, "frames", index)
+    def __post_init__(self) -> None:
+        # An item that is no frame is for its handler to find out, not for the thread that tells it.
+        with suppress(TypeError):
+            msgspec.structs.force_setattr(self, "held_bytes", sum(map(len, self.frames)))
 
 
 @attrs.frozen

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import attrs
 
+from perps_actors.kernel.traits import Batch
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.mark import Mark, Provenance
 from perps_actors.market.window import Window
-from perps_actors.messages.batch import split_at
 
 CONFLATE_ABOVE = 2_000
 """Marks that may wait at the store before only the newest of each instrument is kept (in live mode)."""
@@ -17,50 +19,33 @@ def _newest(marks: tuple[Mark, ...]) -> tuple[Mark, ...]:
     return tuple({mark.instrument: mark for mark in marks}.values())
 
 
-@attrs.frozen
-class RecordMarks:
+class RecordMarks(Batch, frozen=True, gc=False):
     """Put these marks into their windows, in this order."""
 
+    items_field: ClassVar[str] = "marks"
     marks: tuple[Mark, ...]
     provenance: Provenance
-
-    def __len__(self) -> int:
-        """Return how many marks there are: what it counts for in an inbox."""
-        return len(self.marks)
-
-    def split(self, index: int) -> tuple[RecordMarks, RecordMarks | None]:
-        """Return the message with the one mark at `index`, and the one with all after it."""
-        return split_at(self, "marks", index)
 
     def merged_with(self, newer: RecordMarks) -> RecordMarks:
         """Return both in one; beyond `CONFLATE_ABOVE` marks only the newest of each instrument."""
         marks = self.marks + newer.marks
-        return attrs.evolve(newer, marks=marks if len(marks) <= CONFLATE_ABOVE else _newest(marks))
+        return newer.with_items(marks if len(marks) <= CONFLATE_ABOVE else _newest(marks))
 
 
-@attrs.frozen
-class OfferMarks:
+class OfferMarks(Batch, frozen=True, gc=False):
     """Marks from a source beside the streams: they count only while their rung speaks."""
 
+    items_field: ClassVar[str] = "marks"
     marks: tuple[Mark, ...]
 
 
-@attrs.frozen
-class MarksUpdated:
+class MarksUpdated(Batch, frozen=True, gc=False):
     """These marks are now in their windows and on the board."""
 
+    items_field: ClassVar[str] = "marks"
+    sheddable: ClassVar[bool] = True
     marks: tuple[Mark, ...]
     provenance: Provenance
-
-    sheddable = True
-
-    def __len__(self) -> int:
-        """Return how many marks there are: what it counts for in an inbox."""
-        return len(self.marks)
-
-    def split(self, index: int) -> tuple[MarksUpdated, MarksUpdated | None]:
-        """Return the message with the one mark at `index`, and the one with all after it."""
-        return split_at(self, "marks", index)
 
 
 @attrs.frozen

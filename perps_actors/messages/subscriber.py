@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import attrs
 
+from perps_actors.kernel.traits import Batch
 from perps_actors.market.mark import Mark
-from perps_actors.messages.batch import split_at
 from perps_actors.messages.records import Event
 
 
-@attrs.frozen
-class MarksHeard:
+class MarksHeard(Batch, frozen=True, gc=False):
     """Marks that are on the board now, in order."""
 
+    items_field: ClassVar[str] = "items"
     items: tuple[Mark, ...]
-
-    def __len__(self) -> int:
-        """Return how many there are: what it counts for in an inbox."""
-        return len(self.items)
-
-    def split(self, index: int) -> tuple[MarksHeard, MarksHeard | None]:
-        """Return the message with the one mark at `index`, and the one with all after it."""
-        return split_at(self, "items", index)
 
     def merged_with(self, newer: MarksHeard) -> MarksHeard:
         """Return the newest mark of each instrument of both."""
@@ -32,19 +24,11 @@ class MarksHeard:
         )
 
 
-@attrs.frozen
-class EventsHeard:
+class EventsHeard(Batch, frozen=True, gc=False):
     """Events as they were told to the recorder, in order."""
 
+    items_field: ClassVar[str] = "items"
     items: tuple[Event, ...]
-
-    def __len__(self) -> int:
-        """Return how many there are: what it counts for in an inbox."""
-        return len(self.items)
-
-    def split(self, index: int) -> tuple[EventsHeard, EventsHeard | None]:
-        """Return the message with the one event at `index`, and the one with all after it."""
-        return split_at(self, "items", index)
 
 
 Heard = MarksHeard | EventsHeard

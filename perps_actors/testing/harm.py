@@ -18,7 +18,6 @@ from perps_actors.kernel.clock import NS_PER_S
 from perps_actors.kernel.lease import enter
 from perps_actors.kernel.orders import START
 from perps_actors.kernel.simulated import SimulatedRuntime
-from perps_actors.kernel.traits import BATCH, traits_of
 
 Moment = Literal["before", "within", "after", "hang_before", "hang_after"]
 """
@@ -143,47 +142,64 @@ class HarmfulRuntime(SimulatedRuntime):
 class _Harmed(Actor):
     """Stands between the cell and an actor's handlers."""
 
+    _batch: Any = None
     _at = 0
-    _trip: int | None = None
-
-    @property
-    def cursor(self) -> int:
-        """The index of the item in hand."""
-        return self._at
-
-    @cursor.setter
-    def cursor(self, index: int) -> None:
-        self._at = index
-        if index == self._trip:
-            raise _crash_at(index)
+    _harm: Harm | None = None
 
     def on_start(self) -> None:
         self._handle(START, super().on_start)
 
     def on_receive(self, message: Any) -> Any:
+        if self._batch is not None:
+            return super().on_receive(message)  # an item of an actor that has no `on_item`
         return self._handle(message, lambda: super(_Harmed, self).on_receive(message))
 
+    def on_item(self, batch: Any, item: Any) -> None:
+        if self._batch is None:
+            self._batch, self._at = batch, 0
+            self._before(batch)
+        harm = self._harm
+        if (
+            harm is not None
+            and harm.moment == "within"
+            and self._at == harm.item % len(batch.items)
+        ):
+            self._harm = None
+            raise _crash_at(self._at)
+        self._at += 1
+        super().on_item(batch, item)
+
+    def on_batch_end(self, batch: Any) -> None:
+        self._batch, harm, self._harm = None, self._harm, None
+        super().on_batch_end(batch)
+        self._after(harm)
+
     def _handle(self, message: Any, handle: Callable[[], Any]) -> Any:
+        self._before(message)
+        harm, self._harm = self._harm, None
+        answer = handle()
+        self._after(harm)
+        return answer
+
+    def _before(self, message: Any) -> None:
         runtime = cast("HarmfulRuntime", self.cell.runtime)
         harm = runtime.harm_to(self.cell.name, message)
         if harm is None:
-            return handle()
-        moment = harm.moment
-        if moment == "before":
-            raise InjectedCrash(moment)
-        if moment == "hang_before":
+            return
+        if harm.moment == "before":
+            raise InjectedCrash(harm.moment)
+        if harm.moment == "hang_before":
             runtime.hang(self.cell, harm.hang_s)
-        if moment == "within" and traits_of(type(message)) & BATCH and len(message):
-            self._trip = harm.item % len(message)
-        try:
-            answer = handle()
-        finally:
-            self._trip = None
-        if moment == "hang_after":
-            runtime.hang(self.cell, harm.hang_s)
-        elif moment != "hang_before":
-            raise InjectedCrash(moment)
-        return answer
+        else:
+            self._harm = harm
+
+    def _after(self, harm: Harm | None) -> None:
+        if harm is None:
+            return
+        if harm.moment == "hang_after":
+            cast("HarmfulRuntime", self.cell.runtime).hang(self.cell, harm.hang_s)
+        else:
+            raise InjectedCrash(harm.moment)
 
 
 def _crash_at(index: int) -> InjectedCrash:

@@ -57,6 +57,12 @@ def bench() -> Bench:
     return Bench()
 
 
+@pytest.fixture(scope="session")
+def new_bench() -> type[Bench]:
+    """Makes a bench: for tests of many examples, which share their fixtures."""
+    return Bench
+
+
 def _mark(
     price: object,
     symbol: str = "BTCUSDT",

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from perps_actors.actors.mark_store import MarkStore
 from perps_actors.feeds.boards import Board
+from perps_actors.kernel.cell import Cell
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.mark import Mark
 from perps_actors.messages.marks import (
@@ -44,24 +45,23 @@ def listener() -> Probe:
 
 
 @pytest.fixture
-def store(board: Board, listener: Probe) -> MarkStore:
-    """A store that was not started: told by calling its handler."""
-    return MarkStore(window_length=LENGTH, board=board, listeners=[listener])
+def store(bench, board: Board, listener: Probe) -> Cell:
+    return bench.run(MarkStore(window_length=LENGTH, board=board, listeners=[listener]))
 
 
 def test_a_window_holds_the_newest_marks_oldest_first_and_the_board_shows_it_without_asking(
-    store, board, mark, btc
+    bench, store, board, mark, btc
 ) -> None:
-    store.on_receive(recorded(*(mark(price) for price in range(1, 31))))
+    bench.tell(store, recorded(*(mark(price) for price in range(1, 31))))
     assert prices(board.window(btc)) == list(range(6, 31))
     assert board.mark(btc) is board.window(btc)[-1]
     assert board.count(btc) == 30
 
 
-def test_a_window_that_was_handed_out_never_changes(store, board, mark, btc) -> None:
-    store.on_receive(recorded(mark(1)))
+def test_a_window_that_was_handed_out_never_changes(bench, store, board, mark, btc) -> None:
+    bench.tell(store, recorded(mark(1)))
     before = board.window(btc)
-    store.on_receive(recorded(mark(2)))
+    bench.tell(store, recorded(mark(2)))
     assert prices(before) == [1]
     assert prices(board.window(btc)) == [1, 2]
     with pytest.raises(TypeError):
@@ -75,15 +75,19 @@ def test_a_window_that_was_handed_out_never_changes(store, board, mark, btc) -> 
     ),
     length=st.integers(1, 9),
 )
-def test_a_window_is_the_last_n_of_what_was_recorded_however_it_came(batches, length) -> None:
+def test_a_window_is_the_last_n_of_what_was_recorded_however_it_came(
+    new_bench, batches, length
+) -> None:
     board = Board()
-    store = MarkStore(window_length=length, board=board)
+    bench = new_bench()
+    store = bench.run(MarkStore(window_length=length, board=board))
     sent: dict[str, list[int]] = {}
     for batch in batches:
-        store.on_receive(
+        bench.tell(
+            store,
             recorded(
                 *(Mark(InstrumentId("v", s), Decimal(p), "book", None, 1, 1) for s, p in batch)
-            )
+            ),
         )
         for symbol, price in batch:
             sent.setdefault(symbol, []).append(price)
@@ -92,69 +96,70 @@ def test_a_window_is_the_last_n_of_what_was_recorded_however_it_came(batches, le
         assert board.count(InstrumentId("v", symbol)) == len(sent.get(symbol, []))
 
 
-def test_an_instrument_that_nobody_named_before_gets_a_window(store, mark) -> None:
+def test_an_instrument_that_nobody_named_before_gets_a_window(bench, store, mark) -> None:
     unknown = InstrumentId("binance_futures", "NEWUSDT")
-    assert store.on_receive(GetWindow(unknown)) == WindowView(unknown, (), known=False)
+    assert bench.ask(store, GetWindow(unknown)) == WindowView(unknown, (), known=False)
     new = mark(5, "NEWUSDT")
-    store.on_receive(recorded(new))
-    assert store.on_receive(GetWindow(unknown)) == WindowView(unknown, (new,), known=True)
+    bench.tell(store, recorded(new))
+    assert bench.ask(store, GetWindow(unknown)) == WindowView(unknown, (new,), known=True)
 
 
 @pytest.mark.parametrize(
     "price", ["0", "-1", "NaN", "-NaN", "sNaN", "Infinity", "-Infinity", "1e20"]
 )
 def test_what_is_no_price_is_counted_and_kept_from_everybody_while_its_neighbours_pass(
-    price, store, listener, mark, btc
+    bench, price, store, listener, mark, btc
 ) -> None:
-    store.on_receive(recorded(mark(1), mark(price), mark(2)))
-    assert prices(store.on_receive(GetWindow(btc)).marks) == [1, 2]
+    bench.tell(store, recorded(mark(1), mark(price), mark(2)))
+    assert prices(bench.ask(store, GetWindow(btc)).marks) == [1, 2]
     assert [prices(update.marks) for update in listener.told] == [[1, 2]]
-    assert store.on_receive(GetMarkStatistics()) == MarkStatistics(((btc, 2),), rejected=1)
+    assert bench.ask(store, GetMarkStatistics()) == MarkStatistics(((btc, 2),), rejected=1)
 
 
 @pytest.mark.parametrize("price", ["NaN", "sNaN"])
-def test_no_decimal_context_of_the_host_lets_a_nan_in(price, store, board, mark, btc) -> None:
+def test_no_decimal_context_of_the_host_lets_a_nan_in(
+    bench, price, store, board, mark, btc
+) -> None:
     with localcontext() as context:
         context.clear_traps()
-        store.on_receive(recorded(mark(price), mark(2)))
+        bench.tell(store, recorded(mark(price), mark(2)))
     assert prices(board.window(btc)) == [2]
 
 
-def test_a_mark_of_nothing_is_rejected(store, board, mark) -> None:
-    store.on_receive(recorded(mark(1, ""), mark(2, "ETHUSDT")))
+def test_a_mark_of_nothing_is_rejected(bench, store, board, mark) -> None:
+    bench.tell(store, recorded(mark(1, ""), mark(2, "ETHUSDT")))
     assert set(board.windows) == {InstrumentId("binance_futures", "ETHUSDT")}
-    assert store.on_receive(GetMarkStatistics()).rejected == 1
+    assert bench.ask(store, GetMarkStatistics()).rejected == 1
 
 
 def test_listeners_hear_the_marks_of_a_message_together_and_nothing_when_none_was_good(
-    store, listener, mark
+    bench, store, listener, mark
 ) -> None:
-    store.on_receive(recorded(mark(1), mark(2, "ETHUSDT")))
-    store.on_receive(recorded(mark(0)))
+    bench.tell(store, recorded(mark(1), mark(2, "ETHUSDT")))
+    bench.tell(store, recorded(mark(0)))
     assert listener.told == [MarksUpdated((mark(1), mark(2, "ETHUSDT")), "synthetic")]
 
 
-def test_marks_are_on_the_board_before_anyone_is_told_of_them(board, mark, btc) -> None:
+def test_marks_are_on_the_board_before_anyone_is_told_of_them(bench, board, mark, btc) -> None:
     class Looker(Probe):
         def tell(self, message):
             self.seen = prices(board.window(btc))
             return super().tell(message)
 
     looker = Looker()
-    MarkStore(window_length=LENGTH, board=board, listeners=[looker]).on_receive(
-        recorded(mark(1), mark(2))
-    )
+    store = bench.run(MarkStore(window_length=LENGTH, board=board, listeners=[looker]))
+    bench.tell(store, recorded(mark(1), mark(2)))
     assert looker.seen == [1, 2]
 
 
 def test_a_shorter_length_cuts_at_once_and_a_longer_one_lets_windows_grow(
-    store, board, mark, btc
+    bench, store, board, mark, btc
 ) -> None:
-    store.on_receive(recorded(*(mark(price) for price in range(1, 11))))
-    store.on_receive(SetWindowLength(3))
+    bench.tell(store, recorded(*(mark(price) for price in range(1, 11))))
+    bench.tell(store, SetWindowLength(3))
     assert prices(board.window(btc)) == [8, 9, 10]
-    store.on_receive(SetWindowLength(5))
-    store.on_receive(recorded(mark(11), mark(12), mark(13)))
+    bench.tell(store, SetWindowLength(5))
+    bench.tell(store, recorded(mark(11), mark(12), mark(13)))
     assert prices(board.window(btc)) == [9, 10, 11, 12, 13]
 
 
@@ -165,25 +170,25 @@ def test_a_window_of_no_marks_cannot_be_asked_for(length) -> None:
 
 
 def test_the_next_incarnation_takes_windows_counts_and_the_length_it_was_told_over(
-    store, board, mark, btc
+    bench, store, board, mark, btc
 ) -> None:
-    store.on_receive(SetWindowLength(2))
-    store.on_receive(recorded(mark(1), mark(2), mark(3)))
-    successor = MarkStore(window_length=LENGTH, board=board)
+    bench.tell(store, SetWindowLength(2))
+    bench.tell(store, recorded(mark(1), mark(2), mark(3)))
+    successor = bench.run(MarkStore(window_length=LENGTH, board=board))
     assert prices(board.window(btc)) == [2, 3]
-    successor.on_receive(recorded(mark(4)))
+    bench.tell(successor, recorded(mark(4)))
     assert prices(board.window(btc)) == [3, 4]
     assert board.count(btc) == 4
 
 
 def test_what_a_replaced_incarnation_still_writes_is_seen_by_nobody(
-    store, board, mark, btc
+    bench, store, board, mark, btc
 ) -> None:
-    store.on_receive(recorded(mark(1)))
-    successor = MarkStore(window_length=LENGTH, board=board)
-    store.on_receive(recorded(mark(666), mark(667, "ETHUSDT")))
-    store.on_receive(SetWindowLength(1))
-    successor.on_receive(recorded(mark(2)))
+    bench.tell(store, recorded(mark(1)))
+    successor = bench.run(MarkStore(window_length=LENGTH, board=board))
+    bench.tell(store, recorded(mark(666), mark(667, "ETHUSDT")))
+    bench.tell(store, SetWindowLength(1))
+    bench.tell(successor, recorded(mark(2)))
     assert prices(board.window(btc)) == [1, 2]
     assert board.count(btc) == 2
     assert list(board.windows) == [btc]

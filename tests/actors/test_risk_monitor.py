@@ -132,10 +132,11 @@ def test_the_verdict_turns_exactly_at_the_hard_limit(soft_s, more_s, age_s) -> N
     report = Reporter(recorder=recorder, venue="v", provenance="synthetic", clock=runtime.clock)
     limits = StalenessLimits(soft_s=soft_s, hard_s=soft_s + more_s)
     monitor = RiskMonitor(instruments=[btc], limits=limits, report=report)
-    runtime.cell("risk_monitor").install(monitor)
-    monitor.on_receive(MarksUpdated((Mark(btc, 1, "book", None, 1, 0),), "synthetic"))
+    cell = runtime.cell("risk_monitor")
+    cell.install(monitor)
+    cell.address.tell(MarksUpdated((Mark(btc, 1, "book", None, 1, 0),), "synthetic"))
     runtime.advance(age_s)
-    assert monitor.on_receive(GetVerdict(btc)).may_open is (age_s <= soft_s + more_s)
+    assert cell.address.ask(GetVerdict(btc), timeout=0.0).may_open is (age_s <= soft_s + more_s)
     kinds = [event.kind for record in recorder.told for event in record.events]
     stale = age_s > soft_s + more_s
     assert ("stale_mark_price" in kinds) is stale

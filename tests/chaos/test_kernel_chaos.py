@@ -22,23 +22,16 @@ from perps_actors.kernel.gate import Gate
 from perps_actors.kernel.inbox import InboxPolicy, Overflow
 from perps_actors.kernel.runtime import ThreadedRuntime
 from perps_actors.kernel.supervisor import Supervisor
+from perps_actors.kernel.traits import Batch
 
 LIMIT_S = 30.0
 LINKS = ("source", "store", "monitor", "recorder")
 
 
-@attrs.frozen
-class Load:
+class Load(Batch, frozen=True):
     """A batch; an item of None kills whoever handles it."""
 
     items: tuple[int | None, ...]
-
-    def __len__(self) -> int:
-        return len(self.items)
-
-    def split(self, index: int) -> tuple[Load, Load | None]:
-        rest = self.items[index + 1 :]
-        return Load(self.items[index : index + 1]), Load(rest) if rest else None
 
 
 @attrs.frozen
@@ -79,11 +72,8 @@ class Link(Actor):
 
     def on_receive(self, message: Any) -> Any:
         match message:
-            case Load(items):
-                for self.cursor, item in enumerate(items):
-                    if item is None:
-                        raise ValueError(message)
-                    self.pass_on(item)
+            case None:
+                raise ValueError(message)
             case Poison(error):
                 raise error
             case Trap(release):
@@ -160,7 +150,7 @@ def _torment(
         elif draw < 0.341:
             message = Trap(release)
         cells[name].address.tell(message)
-        lines[name][0] += len(message) if isinstance(message, Load) else 1
+        lines[name][0] += len(message.items) if isinstance(message, Load) else 1
 
 
 @pytest.mark.usefixtures("switching")

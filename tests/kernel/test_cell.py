@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from typing import Any
 
-import attrs
 import pytest
 
 from perps_actors.errors import ActorUnavailable, AskRefused, AskTimeout, Fenced
@@ -17,26 +16,18 @@ from perps_actors.kernel.life import DeadLetter
 from perps_actors.kernel.orders import Drain, Stop
 from perps_actors.kernel.runtime import ThreadedRuntime
 from perps_actors.kernel.simulated import SimulatedRuntime
+from perps_actors.kernel.traits import Batch
 
 LIMIT_S = 5.0
 
 
-@attrs.frozen
-class Marks:
+class Marks(Batch, frozen=True):
+    items_field = "values"
     values: tuple[int, ...]
 
-    def __len__(self) -> int:
-        return len(self.values)
 
-    def split(self, index: int) -> tuple[Marks, Marks | None]:
-        rest = self.values[index + 1 :]
-        return Marks(self.values[index : index + 1]), Marks(rest) if rest else None
-
-
-@attrs.frozen
-class Inseparable(Marks):
-    def split(self, index: int) -> tuple[Marks, Marks | None]:
-        raise NotImplementedError
+class AllOrNothing(Marks, frozen=True):
+    """A batch that `Counter` handles as a whole."""
 
 
 class News:
@@ -76,11 +67,17 @@ class Counter(Actor):
         self.failures: list[BaseException] = []
         self.failed = threading.Event()
 
+    atomic_batches = frozenset({AllOrNothing})
+
+    def on_item(self, batch: Marks, item: int) -> None:
+        self.add(item)
+
     def on_receive(self, message: Any) -> Any:
         match message:
-            case Marks(values):
-                for self.cursor, value in enumerate(values):
-                    self.add(value)
+            case AllOrNothing(values):
+                if min(values) < 0:
+                    raise ValueError(values)
+                self.seen.extend(values)
             case int():
                 self.add(message)
             case threading.Event():
@@ -171,15 +168,19 @@ def test_a_batch_with_a_poisoned_last_item_leaves_nothing_behind(
     assert (cell.statistics().handled, cell.statistics().dead, len(cell.inbox)) == (1, 1, 0)
 
 
-def test_a_batch_that_cannot_be_taken_apart_is_dead_as_a_whole(
+def test_a_batch_that_its_actor_handles_as_a_whole_is_dead_as_a_whole(
     simulation: SimulatedRuntime,
 ) -> None:
     cell, news = _watched(simulation)
-    cell.install(Counter([]))
-    cell.address.tell(Inseparable((1, -2, 3)))
+    seen: list[int] = []
+    cell.install(Counter(seen))
+    cell.address.tell(AllOrNothing((1, 2)))
+    cell.address.tell(AllOrNothing((1, -2, 3)))
     simulation.settle()
+    assert seen == [1, 2]
+    assert news.all[-1][-1].message == AllOrNothing((1, -2, 3))
     assert news.all[-1][-1].items == 3
-    assert (cell.statistics().handled, cell.statistics().dead) == (0, 3)
+    assert (cell.statistics().handled, cell.statistics().dead) == (2, 3)
 
 
 def test_a_batch_told_through_pykkas_ref_is_taken_apart_too(simulation: SimulatedRuntime) -> None:
@@ -195,10 +196,10 @@ def test_an_error_before_the_first_item_is_not_blamed_on_where_the_last_batch_en
     simulation: SimulatedRuntime,
 ) -> None:
     class Hasty(Counter):
-        def on_receive(self, message: Any) -> Any:
-            if message == Marks((4, 5, 6)):
-                raise ValueError(message)
-            return super().on_receive(message)
+        def on_item(self, batch: Marks, item: int) -> None:
+            if batch == Marks((4, 5, 6)):
+                raise ValueError(batch)
+            super().on_item(batch, item)
 
     cell, news = _watched(simulation)
     cell.install(Hasty([]))

@@ -4,6 +4,7 @@ import threading
 
 from perps_actors.kernel.gate import Gate
 from perps_actors.kernel.inbox import Inbox, InboxPolicy
+from perps_actors.kernel.traits import Batch
 
 LIMIT_S = 5.0
 
@@ -60,8 +61,9 @@ def test_whoever_waits_at_any_gate_of_an_inbox_is_let_through_when_it_is_relieve
     assert passed == [True, True, True]
 
 
-class _Heavy:
-    held_bytes = 60
+class _Heavy(Batch, frozen=True):
+    items: tuple[int, ...] = (1,)
+    held_bytes: int = 60
 
 
 def test_a_gate_closes_at_bytes_as_well_as_at_items() -> None:

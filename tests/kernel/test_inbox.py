@@ -11,6 +11,7 @@ import attrs
 import pytest
 from pykka._envelope import Envelope
 
+from perps_actors.kernel import traits
 from perps_actors.kernel.future import Answer
 from perps_actors.kernel.inbox import EMPTY, Inbox, InboxPolicy, Overflow
 from perps_actors.kernel.lease import Lease
@@ -18,16 +19,8 @@ from perps_actors.kernel.orders import Drain, Stop
 from perps_actors.kernel.timers import Timer
 
 
-@attrs.frozen
-class Batch:
+class Batch(traits.Batch, frozen=True):
     items: tuple[Any, ...]
-
-    def __len__(self) -> int:
-        return len(self.items)
-
-    def split(self, index: int) -> tuple[Batch, Batch | None]:
-        rest = self.items[index + 1 :]
-        return Batch(self.items[index : index + 1]), Batch(rest) if rest else None
 
 
 @attrs.frozen
@@ -36,8 +29,7 @@ class Urgent:
     number: int = 0
 
 
-@attrs.frozen
-class UrgentBatch(Batch):
+class UrgentBatch(Batch, frozen=True):
     control = True
 
 
@@ -55,8 +47,7 @@ class Latest:
         return newer
 
 
-@attrs.frozen
-class Gathered(Batch):
+class Gathered(Batch, frozen=True):
     def merged_with(self, newer: Gathered) -> Gathered:
         return Gathered(self.items + newer.items)
 
@@ -279,7 +270,7 @@ def test_all_who_asked_for_relief_get_it_with_each_message_taken() -> None:
 
 
 class _Interrupted(deque[Any]):
-    """A lane into which another thread puts a message in the very instant in which it was found empty."""
+    """A lane into which a signal handler puts a message in the very instant in which it was found empty."""
 
     def __init__(self, interruption: Callable[[], object]) -> None:
         super().__init__()
@@ -305,7 +296,7 @@ class _Interrupted(deque[Any]):
 
 def test_a_message_that_comes_in_the_instant_of_closing_is_left_over() -> None:
     box = Box()
-    box._data = _Interrupted(lambda: box.put("just now"))
+    box._back = _Interrupted(lambda: box.put("just now"))
     box.close()
     assert box.leftovers == ["just now"]
 
@@ -313,8 +304,10 @@ def test_a_message_that_comes_in_the_instant_of_closing_is_left_over() -> None:
 def test_a_message_that_comes_in_the_instant_of_falling_asleep_is_taken() -> None:
     box = Box()
     box._scheduled = True
-    box._data = _Interrupted(lambda: box.put("just now"))
-    assert box.take() == "just now"
+    box._back = _Interrupted(lambda: box.put("just now"))
+    first = box.take()
+    assert "just now" in (first, box.take())
+    assert first == "just now" or box.wakes == 1
 
 
 @pytest.mark.usefixtures("switching")
@@ -367,7 +360,7 @@ def test_from_many_threads_all_that_was_told_is_taken_dropped_or_left(
     over.set()
     receiver.join(30)
     box.close()
-    box.taken = _items(taken)
+    assert box.taken == _items(taken)
     assert box.statistics().left == _items(box.leftovers)
     assert len(box) == 0
     assert sum(told) == box.statistics().told
@@ -445,11 +438,11 @@ def test_a_signal_handler_that_tells_while_the_main_thread_tells_too_is_accounte
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
     taken.extend(box.take_all())
-    box.taken = _items(taken)
+    assert box.taken == _items(taken)
     assert told > 0
     assert len(box) == 0
     assert box.statistics().told == mine + told
 
 
 def _items(entries: list[Any]) -> int:
-    return sum(len(entry) if isinstance(entry, Batch) else 1 for entry in entries)
+    return sum(len(entry.items) if isinstance(entry, Batch) else 1 for entry in entries)

@@ -13,27 +13,18 @@ from pykka._envelope import Envelope
 from perps_actors.kernel.future import Answer
 from perps_actors.kernel.inbox import EMPTY, Inbox, InboxPolicy, Overflow
 from perps_actors.kernel.orders import Drain, Stop
+from perps_actors.kernel.traits import Batch
 
 
-@attrs.frozen
-class Pack:
+class Pack(Batch, frozen=True):
     items: tuple[int, ...]
 
-    def __len__(self) -> int:
-        return len(self.items)
 
-    def split(self, index: int) -> tuple[Pack, Pack | None]:
-        rest = self.items[index + 1 :]
-        return Pack(self.items[index : index + 1]), Pack(rest) if rest else None
-
-
-@attrs.frozen
-class ShedPack(Pack):
+class ShedPack(Pack, frozen=True):
     sheddable = True
 
 
-@attrs.frozen
-class Tally(Pack):
+class Tally(Pack, frozen=True):
     def merged_with(self, newer: Tally) -> Tally:
         return Tally((*self.items, *newer.items)[-3:])
 
@@ -46,7 +37,7 @@ class Alarm:
 
 def weight(entry: Any) -> int:
     message = entry.message if isinstance(entry, Envelope) else entry
-    return max(1, len(message)) if isinstance(message, Pack) else 1
+    return max(1, len(message.items)) if isinstance(message, Pack) else 1
 
 
 class InboxMachine(RuleBasedStateMachine):
@@ -73,7 +64,7 @@ class InboxMachine(RuleBasedStateMachine):
     ) -> None:
         took = self.box.put(entry)
         self.told += 0 if order else weight(entry)
-        if urgent or order or self._room(weight(entry), shed=shed):
+        if self.closed or urgent or order or self._room(weight(entry), shed=shed):
             assert took is not self.closed
             (self.left if self.closed else self.control if urgent else self.data).append(entry)
         else:
@@ -145,14 +136,13 @@ class InboxMachine(RuleBasedStateMachine):
             return
         assert entry == expected.pop(0)
         done = weight(entry)
-        if isinstance(entry, Pack) and handled < len(entry):
-            _, rest = entry.split(handled)
-            if rest is not None:
-                self.box.put_back(rest)
-                self.data.insert(0, rest)
+        if isinstance(entry, Pack) and handled < len(entry.items):
+            rest = entry.items[handled + 1 :]
+            if rest:
+                self.box.put_back(Pack(rest))
+                self.data.insert(0, Pack(rest))
                 done = handled + 1
         if not isinstance(entry, Drain | Stop):
-            self.box.taken += done
             self.taken += done
 
     @rule()

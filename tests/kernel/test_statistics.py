@@ -14,6 +14,7 @@ from perps_actors.kernel.inbox import InboxPolicy, Overflow
 from perps_actors.kernel.runtime import ThreadedRuntime
 from perps_actors.kernel.simulated import SimulatedRuntime
 from perps_actors.kernel.statistics import CellStatistics, GetStatistics
+from perps_actors.kernel.traits import Batch
 
 LIMIT_S = 5.0
 
@@ -45,22 +46,15 @@ class Newest:
         return newer
 
 
-@attrs.frozen
-class Load:
+class Load(Batch, frozen=True):
     """A batch with something of the outside in it."""
 
+    items_field = "parts"
     parts: tuple[bytes, ...]
 
     @property
     def held_bytes(self) -> int:
         return sum(map(len, self.parts))
-
-    def __len__(self) -> int:
-        return len(self.parts)
-
-    def split(self, index: int) -> tuple[Load, Load | None]:
-        rest = self.parts[index + 1 :]
-        return Load(self.parts[index : index + 1]), Load(rest) if rest else None
 
 
 @pytest.fixture

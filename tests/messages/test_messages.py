@@ -12,10 +12,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import perps_actors.messages
-from perps_actors.kernel.traits import BATCH, CONTROL, HOLDS, MERGES, SHEDDABLE, traits_of
+from perps_actors.kernel.traits import (
+    BATCH,
+    CONTROL,
+    MERGES,
+    SHEDDABLE,
+    traits_of,
+    weight_of,
+)
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.mark import Mark
-from perps_actors.messages.batch import split_at
 from perps_actors.messages.control import Tick
 from perps_actors.messages.feeds import CloseSources, ConnectionClosed, FramesArrived
 from perps_actors.messages.marks import CONFLATE_ABOVE, MarksUpdated, RecordMarks
@@ -65,24 +71,20 @@ def test_there_are_messages_to_look_at() -> None:
 
 
 @given(st.lists(st.integers(1, 9), min_size=1, max_size=9), st.data())
-def test_taking_one_item_out_of_a_batch_leaves_exactly_those_behind_it(numbers, data) -> None:
+def test_a_batch_with_other_items_keeps_its_other_fields_and_weighs_what_it_holds(
+    numbers, data
+) -> None:
     marks = tuple(mark(number) for number in numbers)
     index = data.draw(st.integers(0, len(marks) - 1))
     for batch in (recorded(*marks), MarksUpdated(marks, "synthetic")):
-        item, rest = batch.split(index)
-        assert item.marks == marks[index : index + 1]
-        assert (rest.marks if rest is not None else ()) == marks[index + 1 :]
-        assert len(batch) == len(marks)
-        assert item.provenance == "synthetic"
+        assert batch.items is batch.marks
+        rest = batch.with_items(marks[index:])
+        assert rest == type(batch)(marks[index:], "synthetic")
+        assert weight_of(rest) == len(marks) - index
     frames = FramesArrived("public-0", 3, tuple(b"%d" % number for number in numbers), 1, 2)
-    item, rest = frames.split(index)
-    assert (item.frames, item.session) == (frames.frames[index : index + 1], 3)
-    assert len(item) + (len(rest) if rest is not None else 0) == len(numbers) - index
-    assert (frames.held_bytes, item.held_bytes) == (len(numbers), 1)
-
-
-def test_a_batch_without_items_after_the_one_taken_leaves_nothing() -> None:
-    assert split_at(recorded(mark(1)), "marks", 0) == (recorded(mark(1)), None)
+    one = frames.with_items(frames.items[index : index + 1])
+    assert (one.frames, one.session) == (frames.frames[index : index + 1], 3)
+    assert (frames.held_bytes, one.held_bytes) == (len(numbers), 1)
 
 
 @given(
@@ -110,7 +112,7 @@ def test_beyond_the_limit_the_newest_of_each_instrument_is_kept() -> None:
 def test_what_goes_ahead_what_may_be_shed_and_what_is_counted_by_items() -> None:
     assert traits_of(RecordMarks) == BATCH | MERGES
     assert traits_of(MarksUpdated) == BATCH | SHEDDABLE
-    assert traits_of(FramesArrived) == BATCH | HOLDS
+    assert traits_of(FramesArrived) == BATCH
     assert traits_of(Tick) == traits_of(CloseSources) == CONTROL
     # Events and questions are never dropped, and the end of a connection comes after what it brought.
     assert traits_of(Record) == traits_of(Flush) == traits_of(ConnectionClosed) == 0
