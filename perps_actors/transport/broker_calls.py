@@ -18,7 +18,7 @@ class HostBroker(Protocol):
     """What a host may put in place of a venue. Every method may block, each is called on threads of its own, and may raise anything."""
 
     def get_quote(self, symbol: str, /) -> Any:
-        """Return a quote: a dict, or an object with attributes; fields as in `perps_actors.venues.host_broker.parse`."""
+        """Return a quote: a dict, or an object with attributes; fields as in `perps_actors.venues.host_broker.schema`."""
 
     def stream_orderbook(self, symbols: Any, /, *, level: int) -> Iterable[Any]:
         """Return a blocking iterable of dicts, one for every change of best bid and ask of `symbols`, a list."""

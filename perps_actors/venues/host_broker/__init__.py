@@ -1,4 +1,4 @@
-"""A host's own broker object as a venue; what carries it is `perps_actors.transport.broker`."""
+"""A host's own broker object as a venue. `perps_actors.transport.broker` calls the object."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from perps_actors.venues.host_broker.stream import HostBrokerStream
 from perps_actors.venues.registry import Venue
 
 CALLS_PER_MINUTE: Final = 1_000_000
-"""What a broker may be called is its own business: this is no limit in practice."""
+"""No limit in practice, because only the broker knows how often it may be called."""
 
 
 def broker_venue(level: int = 1) -> Venue:
-    """Return the venue that a host's broker is.
+    """Return a host's broker as a venue.
 
     Args:
-        level: how deep the broker is asked to look into the order book, from 1.
+        level: the depth of order book requested from the broker, from 1.
 
     Raises:
         SettingsError: the level is below 1.

@@ -1,4 +1,6 @@
-"""A host's broker as a venue to be polled: one quote a request."""
+"""Polling a host's broker: one quote per request."""
+
+# ruff: noqa: ARG002 - a broker needs fewer arguments than a `RestAdapter` is given
 
 from __future__ import annotations
 
@@ -10,21 +12,22 @@ from perps_actors.market.instrument import Instrument, InstrumentId
 from perps_actors.transport.broker_calls import quotes_of
 from perps_actors.transport.wire import HttpRequest
 from perps_actors.venues.contract import BookSnapshot, InvalidInput, Outcome, Polled
-from perps_actors.venues.host_broker.parse import NAME, read_message, touch_of
+from perps_actors.venues.host_broker.parse import NAME, touch_of
+from perps_actors.venues.host_broker.schema import decode_message
 
 
 class HostBrokerRest:
-    """A `RestAdapter` for a host's broker: quotes, and nothing else."""
+    """A `RestAdapter` for a host's broker, which has quotes only."""
 
     intervals: Collection[int] = ()
 
     def quotes(self, symbols: Sequence[str]) -> tuple[HttpRequest, ...]:
-        """Return one request a symbol, so that a call that hangs or fails is its own symbol's matter."""
+        """Return one request per symbol, so that a failing call costs its own symbol only."""
         return tuple(
             HttpRequest(url=quotes_of(symbol), purpose="quote", symbol=symbol) for symbol in symbols
         )
 
-    def poll(self, what: Polled, symbols: Sequence[str]) -> tuple[HttpRequest, ...]:  # noqa: ARG002 - there is nothing else
+    def poll(self, what: Polled, symbols: Sequence[str]) -> tuple[HttpRequest, ...]:
         """Return no request."""
         return ()
 
@@ -33,17 +36,17 @@ class HostBrokerRest:
 
     def candles(
         self, symbol: str, interval_s: int, since_ns: int, until_ns: int
-    ) -> tuple[HttpRequest, ...]:  # noqa: ARG002 - as above
+    ) -> tuple[HttpRequest, ...]:
         """Return no request.
 
         Raises:
-            SettingsError: always, for there are no intervals.
+            SettingsError: always, because a broker has no candles.
         """
         raise SettingsError(
             field="interval_s", value=interval_s, why="a broker has no candles", place=NAME
         )
 
-    def funding_history(self, symbol: str, since_ns: int, until_ns: int) -> tuple[HttpRequest, ...]:  # noqa: ARG002 - as above
+    def funding_history(self, symbol: str, since_ns: int, until_ns: int) -> tuple[HttpRequest, ...]:
         """Return no request."""
         return ()
 
@@ -52,13 +55,11 @@ class HostBrokerRest:
         return ()
 
     def request_for(self, url: str) -> HttpRequest:
-        """Return the request that an address stands for; its purpose is `unknown` where we never ask that."""
+        """Return the request of an address; purpose `unknown` if it is none of ours."""
         symbol = parse_qs(urlsplit(url).query).get("symbol", [""])[0]
-        return (
-            self.quotes((symbol,))[0]
-            if url == quotes_of(symbol)
-            else HttpRequest(url=url, purpose="unknown")
-        )
+        if url == quotes_of(symbol):
+            return self.quotes((symbol,))[0]
+        return HttpRequest(url=url, purpose="unknown")
 
     def read(
         self, request: HttpRequest, status: int | None, body: bytes, received_ns: int
@@ -70,24 +71,25 @@ class HostBrokerRest:
         if status != 200:
             return (InvalidInput(f"Expected a quote of {symbol}, was no answer", symbol),)
         try:
-            return (touch_of(InstrumentId(NAME, symbol), read_message(body), "rest", received_ns),)
-        except Exception as error:  # noqa: BLE001 - whatever hostile text does to the decoder is a complaint
+            message = decode_message(body)
+            return (touch_of(InstrumentId(NAME, symbol), message, "rest", received_ns),)
+        except Exception as error:  # noqa: BLE001 - hostile text may raise anything in the decoder
             return (InvalidInput(f"{error}: in quote of {symbol} {body[:80]!r}", symbol),)
 
     def read_book(self, body: bytes) -> BookSnapshot:
-        """Return nothing, ever.
+        """Raise, because no book is requested from a broker.
 
         Raises:
-            VenueError: a broker is asked for no book.
+            VenueError: always.
         """
         msg = f"Expected no book of a broker, was {body[:60]!r}"
         raise VenueError(msg)
 
     def read_instruments(self, body: bytes) -> tuple[Instrument, ...]:
-        """Return nothing, ever.
+        """Raise, because a broker lists no instruments.
 
         Raises:
-            VenueError: a broker lists no instruments.
+            VenueError: always.
         """
         msg = f"Expected no list of instruments of a broker, was {body[:60]!r}"
         raise VenueError(msg)

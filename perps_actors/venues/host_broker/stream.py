@@ -1,4 +1,6 @@
-"""A host's broker as streams: best prices of its order books, and its trades."""
+"""The streams of a host's broker: best prices of order books, and trades."""
+
+# ruff: noqa: ARG002 - a broker needs fewer arguments than a `StreamAdapter` is given
 
 from __future__ import annotations
 
@@ -10,16 +12,17 @@ from perps_actors.market.mark import Source
 from perps_actors.transport.broker_calls import TRADES, orderbook
 from perps_actors.transport.wire import ConnectionPlan, HttpRequest
 from perps_actors.venues.contract import InvalidInput, Outcome
-from perps_actors.venues.host_broker.parse import NAME, read_message, symbol_of, touch_of
+from perps_actors.venues.host_broker.parse import NAME, symbol_of, touch_of
+from perps_actors.venues.host_broker.schema import decode_message
 
 _SOURCES: Final[dict[str, Source]] = {"orderbook": "book", "trades": "trades"}
 
 
 class HostBrokerStream:
-    """A `StreamAdapter` for a host's broker. It keeps no books: a broker says its best prices itself.
+    """A `StreamAdapter` for a host's broker. It keeps no books: the broker sends its best prices.
 
     Args:
-        level: how deep the broker is asked to look into the order book.
+        level: the depth of order book requested from the broker.
     """
 
     def __init__(self, level: int) -> None:
@@ -27,7 +30,7 @@ class HostBrokerStream:
         self._instruments: dict[str, InstrumentId] = {}
 
     def plan(self, symbols: Sequence[str]) -> tuple[ConnectionPlan, ...]:
-        """Return one connection for the order books of all symbols and one for their trades."""
+        """Return one connection for all order books and one for all trades."""
         self._instruments = {symbol: InstrumentId(NAME, symbol) for symbol in symbols}
         urls = {"orderbook": orderbook(self._level), "trades": TRADES}
         wanted = tuple(self._instruments)
@@ -37,41 +40,41 @@ class HostBrokerStream:
         )
 
     def amend(self, before: ConnectionPlan, after: ConnectionPlan) -> tuple[str, ...] | None:
-        """Return no frames where nothing changes, else None: an iterator has to be begun anew for other symbols."""
+        """Return no frames if nothing changes; else None, because an iterator keeps its symbols."""
         return () if (before.url, before.symbols) == (after.url, after.symbols) else None
 
-    def opened(self, connection: str, received_ns: int) -> Sequence[Outcome]:  # noqa: ARG002
-        """A connection was opened."""
+    def opened(self, connection: str, received_ns: int) -> Sequence[Outcome]:
+        """Return nothing, because the call that opens an iterator subscribes."""
         return ()
 
-    def closed(self, connection: str, received_ns: int) -> Sequence[Outcome]:  # noqa: ARG002 - no books, nothing to withdraw
-        """A connection ended."""
+    def closed(self, connection: str, received_ns: int) -> Sequence[Outcome]:
+        """Return nothing, because there are no books to withdraw."""
         return ()
 
     def frame(self, connection: str, data: bytes, received_ns: int) -> Sequence[Outcome]:
-        """Return the prices in a message."""
+        """Return the touch in a message."""
         try:
-            message = read_message(data)
+            message = decode_message(data)
             symbol = symbol_of(message)
             instrument = self._instruments.get(symbol)
             if instrument is None:
-                return (InvalidInput(f"Expected a symbol that was asked for, was {symbol[:50]!r}"),)
+                return (InvalidInput(f"Expected a subscribed symbol, was {symbol[:50]!r}"),)
             return (touch_of(instrument, message, _SOURCES[connection], received_ns),)
-        except Exception as error:  # noqa: BLE001 - whatever hostile text does to the decoder is a complaint
+        except Exception as error:  # noqa: BLE001 - hostile text may raise anything in the decoder
             return (InvalidInput(f"{error}: in {connection} message {data[:80]!r}"),)
 
     def answer(
         self, request: HttpRequest, status: int | None, body: bytes, received_ns: int
-    ) -> Sequence[Outcome]:  # noqa: ARG002 - none was asked for
-        """Return nothing: this adapter wants no requests."""
+    ) -> Sequence[Outcome]:
+        """Return nothing, because this adapter makes no requests."""
         return ()
 
-    def invalidate(self, symbol: str, cause: str, received_ns: int) -> Sequence[Outcome]:  # noqa: ARG002 - no books
-        """Return nothing: there is nothing to withdraw."""
+    def invalidate(self, symbol: str, cause: str, received_ns: int) -> Sequence[Outcome]:
+        """Return nothing, because there are no books to withdraw."""
         return ()
 
     def depth(
         self, symbol: str, levels: int
-    ) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:  # noqa: ARG002 - no books
-        """Return nothing: there are no books."""
+    ) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+        """Return nothing, because there are no books."""
         return [], []

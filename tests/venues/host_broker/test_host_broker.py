@@ -31,7 +31,7 @@ def rest():
 
 
 def said(item, connection="orderbook"):
-    """What the adapter makes of an item of a broker's."""
+    """Return the outcome of one item of the broker."""
     (outcome,) = stream().frame(connection, frame_of(item, 10_000), RECEIVED)
     return outcome
 
@@ -46,7 +46,7 @@ def price(item, connection="orderbook"):
     return price_of(said({"symbol": "BTC-PERP", **item}, connection), "rest", 1).mark
 
 
-def test_all_symbols_share_one_iterator_of_their_books_and_one_of_their_trades() -> None:
+def test_all_symbols_share_one_iterator_of_books_and_one_of_trades() -> None:
     books, trades = stream().plan(["BTC-PERP", "ETH-PERP"])
     assert (books.name, books.url, books.sources) == (
         "orderbook",
@@ -61,7 +61,7 @@ def test_all_symbols_share_one_iterator_of_their_books_and_one_of_their_trades()
     assert books.symbols == trades.symbols == ("BTC-PERP", "ETH-PERP")
 
 
-def test_an_open_iterator_serves_another_plan_only_if_it_is_of_the_same_symbols() -> None:
+def test_an_open_iterator_serves_another_plan_only_with_the_same_symbols_and_level() -> None:
     adapter = stream()
     before, same, more = (
         adapter.plan(symbols)[0]
@@ -73,7 +73,7 @@ def test_an_open_iterator_serves_another_plan_only_if_it_is_of_the_same_symbols(
     assert adapter.amend(before, deeper) is None
 
 
-def test_books_speak_for_the_book_and_trades_for_the_trades() -> None:
+def test_a_book_message_has_source_book_and_a_trade_message_has_source_trades() -> None:
     book = said(
         {
             "product_id": "BTC-PERP",
@@ -106,7 +106,7 @@ def test_books_speak_for_the_book_and_trades_for_the_trades() -> None:
         ({"price": 0.1 + 0.2}, "0.30000000000000004"),
     ],
 )
-def test_the_price_is_the_mid_of_both_sides_else_the_last_in_whatever_spelling(
+def test_the_price_is_the_mid_of_both_sides_else_the_last_under_any_field_name(
     item, expected
 ) -> None:
     assert price(item) == price(item, "trades") == Decimal(expected)
@@ -138,9 +138,7 @@ def test_the_price_is_the_mid_of_both_sides_else_the_last_in_whatever_spelling(
         ({"bids": [[1, 2]]}, "Expected best_bid and best_ask, last or price, was none of them"),
     ],
 )
-def test_a_bad_field_is_complained_of_by_name_and_value_and_nothing_is_made_of_the_message(
-    item, what
-) -> None:
+def test_a_bad_field_makes_the_message_invalid_input_with_its_name_and_value(item, what) -> None:
     assert invalid_input({"symbol": "BTC-PERP", **item}).startswith(what)
 
 
@@ -152,7 +150,7 @@ def test_a_bad_field_is_complained_of_by_name_and_value_and_nothing_is_made_of_t
         ({"product_id": 7, "price": 1}, "Expected a symbol as product_id, was 7"),
         (
             {"symbol": "DOGE-PERP", "price": 1},
-            "Expected a symbol that was asked for, was 'DOGE-PERP'",
+            "Expected a subscribed symbol, was 'DOGE-PERP'",
         ),
         (
             [1],
@@ -160,15 +158,15 @@ def test_a_bad_field_is_complained_of_by_name_and_value_and_nothing_is_made_of_t
         ),
     ],
 )
-def test_a_message_about_nobody_who_was_asked_for_is_complained_of(item, what) -> None:
+def test_a_message_without_a_subscribed_symbol_is_invalid_input(item, what) -> None:
     assert invalid_input(item).startswith(what)
 
 
-def test_one_side_alone_is_no_price_and_no_complaint() -> None:
+def test_one_side_alone_is_neither_a_price_nor_invalid_input() -> None:
     assert price_of(said({"symbol": "BTC-PERP", "bid": 10, "ask": None}), "book", 1) is None
 
 
-def test_a_time_that_cannot_be_understood_does_not_cost_the_price() -> None:
+def test_an_unreadable_time_does_not_cost_the_price() -> None:
     assert said({"symbol": "BTC-PERP", "price": 1, "time": "yesterday"}).venue_time_ns is None
 
 
@@ -179,14 +177,14 @@ def test_a_time_that_cannot_be_understood_does_not_cost_the_price() -> None:
         st.text() | st.floats() | st.integers(),
     )
 )
-def test_whatever_comes_is_one_touch_or_one_complaint(item) -> None:
+def test_any_input_gives_one_touch_or_one_invalid_input(item) -> None:
     data = item if isinstance(item, bytes) else json.dumps({"symbol": "BTC-PERP", **item}).encode()
     for connection in ("orderbook", "trades", "unknown"):
         (outcome,) = stream().frame(connection, data, RECEIVED)
         assert type(outcome) in (Touch, InvalidInput)
 
 
-def test_every_symbol_is_polled_by_a_request_of_its_own() -> None:
+def test_every_symbol_is_polled_by_its_own_request() -> None:
     requests = rest().quotes(["BTC-PERP", "A/B ?&"])
     assert [(request.purpose, request.symbol) for request in requests] == [
         ("quote", "BTC-PERP"),
@@ -202,7 +200,7 @@ def read(body, status=200):
     return outcome
 
 
-def test_a_quote_is_the_mid_of_both_sides_else_its_last_price() -> None:
+def test_a_quote_gives_the_mid_of_both_sides_else_its_last_price() -> None:
     assert price_of(
         read(b'{"bid":"10","ask":13.0,"last":"99","ts":1767323045.5}'), "rest", 1
     ).mark == Decimal("11.5")
@@ -220,13 +218,13 @@ def test_a_quote_is_the_mid_of_both_sides_else_its_last_price() -> None:
         (b"{", "Input data was truncated"),
     ],
 )
-def test_a_quote_of_no_use_is_a_complaint_about_its_symbol(body, what) -> None:
+def test_a_quote_without_a_valid_price_is_invalid_input_of_its_symbol(body, what) -> None:
     outcome = read(body)
     assert outcome.what.startswith(what)
     assert outcome.symbol == "BTC-PERP"
 
 
-def test_a_call_that_failed_and_what_was_not_asked_for_make_no_price() -> None:
+def test_a_failed_call_and_an_unrequested_answer_give_no_price() -> None:
     assert read(b"", status=None) == InvalidInput(
         "Expected a quote of BTC-PERP, was no answer", "BTC-PERP"
     )

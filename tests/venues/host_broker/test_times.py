@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from perps_actors.venues.host_broker.parse import nanoseconds
 
-EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - what zones are added to
+EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - the tests add the zones
 AT = 1_767_323_045_123_456_789
 
 
@@ -27,7 +27,7 @@ AT = 1_767_323_045_123_456_789
         (1_767_323_045, AT // 10**9 * 10**9),
     ],
 )
-def test_a_time_is_read_in_each_spelling_to_the_nanosecond(time, expected) -> None:
+def test_a_time_in_any_format_is_read_to_the_nanosecond(time, expected) -> None:
     assert nanoseconds(time) == expected
 
 
@@ -45,7 +45,7 @@ def test_a_time_is_read_in_each_spelling_to_the_nanosecond(time, expected) -> No
         "9999-12-31T23:59:59-23:59",
     ],
 )
-def test_what_has_no_zone_or_cannot_be_understood_is_no_time(time) -> None:
+def test_a_date_without_zone_or_an_unreadable_value_is_no_time(time) -> None:
     assert nanoseconds(time) is None
 
 
@@ -53,7 +53,7 @@ def test_what_has_no_zone_or_cannot_be_understood_is_no_time(time) -> None:
     st.datetimes(EPOCH + timedelta(days=1), EPOCH + timedelta(days=100_000)),
     st.integers(-1439, 1439),
 )
-def test_a_time_with_its_zone_is_the_same_instant_however_it_is_written(naive, minutes) -> None:
+def test_a_time_is_the_same_instant_in_every_zone(naive, minutes) -> None:
     instant = naive.replace(tzinfo=UTC)
     elsewhere = instant.astimezone(timezone(timedelta(minutes=minutes)))
     expected = (naive - EPOCH) // timedelta(microseconds=1) * 1_000
@@ -61,7 +61,7 @@ def test_a_time_with_its_zone_is_the_same_instant_however_it_is_written(naive, m
 
 
 @given(st.integers(10**17, 2**63 - 1))
-def test_seconds_milliseconds_and_microseconds_are_told_apart_by_their_size(ns) -> None:
+def test_the_size_of_a_number_tells_seconds_milliseconds_and_microseconds_apart(ns) -> None:
     seconds = ns // 10**9
     assert nanoseconds(seconds) == seconds * 10**9
     assert nanoseconds(seconds * 10**3) == seconds * 10**9
@@ -70,6 +70,6 @@ def test_seconds_milliseconds_and_microseconds_are_told_apart_by_their_size(ns) 
 
 
 @given(st.none() | st.text() | st.integers() | st.floats().map(repr))
-def test_whatever_is_given_is_a_time_or_none(time) -> None:
+def test_any_value_gives_a_time_or_none(time) -> None:
     at = nanoseconds(time)
     assert at is None or 0 < at < 2**63
