@@ -166,7 +166,7 @@ def test_a_gap_withdraws_the_book_at_once_and_the_event_after_it_waits_for_the_n
     [
         ({"last": 10, "previous": 9}, "gap"),
         ({"last": 10, "previous": 10, "first": 10}, "ran backwards"),
-        ({"last": 11, "previous": 10, "time": BASE_MS - 5_000}, "time ran backwards by 5010 ms"),
+        ({"last": 11, "previous": 10, "time": BASE_MS - 5_000}, "time ran back by 5.01 s"),
         ({"last": 11, "previous": 10, "bids": [["101", "1"]]}, "crossed"),
         (
             {"last": 11, "previous": 10, "asks": [["99.5", "1"]]},

@@ -59,7 +59,7 @@ def test_a_level_that_no_book_can_have_is_an_error_before_a_snapshot_and_after_o
 @pytest.mark.parametrize(
     ("how", "cause"),
     [
-        ({"broken": "expected 2, was 4"}, "expected 2, was 4"),
+        ({"gap": "expected 2, was 4"}, "expected 2, was 4"),
         ({"bids": (("11", "1"),)}, "crossed: bid 11 at or above ask 11"),
         ({"venue_time_ns": -2_000_000_000}, "venue time ran back by 2 s"),
     ],
@@ -72,7 +72,7 @@ def test_a_suspect_book_is_withdrawn_and_shows_nothing_until_the_next_snapshot(h
     (top,) = suspect.snapshot(
         side((("1", "1"),)), (), "ws", sequence=None, venue_time_ns=None, received_ns=12
     )
-    assert (top.bid, top.ask, suspect.good) == ("1", None, True)
+    assert (top.bid, top.ask, suspect.synced) == ("1", None, True)
 
 
 def test_a_snapshot_that_no_market_can_have_withdraws_the_book() -> None:
@@ -98,7 +98,7 @@ def test_the_book_is_the_sum_of_its_updates_or_not_good(changes) -> None:
         if size:
             side[price] = size
         if sides[0] and sides[1] and max(sides[0]) >= min(sides[1]):
-            assert not made.good
+            assert not made.synced
             return
         bids, asks = made.depth(100)
         assert [(int(p), int(s)) for p, s in bids] == sorted(sides[0].items(), reverse=True)

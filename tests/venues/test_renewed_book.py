@@ -38,34 +38,34 @@ RENEWED = [SendFrame("ws", "-BTC"), SendFrame("ws", "+BTC")]
 
 
 def test_a_book_that_breaks_is_withdrawn_and_subscribed_anew_at_once():
-    broken = book()
-    snapshot(broken)
-    assert update(broken, broken="gap") == [BookWithdrawn(BTC, "gap", AT), *RENEWED]
-    assert update(broken, AT + 1) == []
-    assert snapshot(broken, AT + 2) == [BookTop]
-    assert broken.good
+    lost = book()
+    snapshot(lost)
+    assert update(lost, gap="gap") == [BookWithdrawn(BTC, "gap", AT), *RENEWED]
+    assert update(lost, AT + 1) == []
+    assert snapshot(lost, AT + 2) == [BookTop]
+    assert lost.synced
 
 
 def test_a_snapshot_that_does_not_come_is_asked_for_again_after_a_while_but_not_sooner():
-    broken = book()
-    snapshot(broken)
-    update(broken, broken="gap")
-    assert update(broken, AT + PATIENCE_NS - 1) == []
-    assert update(broken, AT + PATIENCE_NS) == RENEWED
-    assert update(broken, AT + PATIENCE_NS + 1) == []
-    assert update(broken, AT - 1) == RENEWED  # the clock was set back
+    lost = book()
+    snapshot(lost)
+    update(lost, gap="gap")
+    assert update(lost, AT + PATIENCE_NS - 1) == []
+    assert update(lost, AT + PATIENCE_NS) == RENEWED
+    assert update(lost, AT + PATIENCE_NS + 1) == []
+    assert update(lost, AT - 1) == RENEWED  # the clock was set back
 
 
 def test_a_venue_that_never_sends_the_snapshot_is_asked_ever_more_rarely():
-    broken = book()
-    snapshot(broken)
+    lost = book()
+    snapshot(lost)
     asked = sum(
-        bool(update(broken, AT + second * 1_000_000_000, broken="gap")) for second in range(3_600)
+        bool(update(lost, AT + second * 1_000_000_000, gap="gap")) for second in range(3_600)
     )
     assert 5 < asked < 20
-    assert snapshot(broken, AT + 3_600_000_000_000) == [BookTop]
-    update(broken, AT + 3_601_000_000_000, broken="gap")
-    assert update(broken, AT + 3_601_000_000_000 + PATIENCE_NS) == RENEWED
+    assert snapshot(lost, AT + 3_600_000_000_000) == [BookTop]
+    update(lost, AT + 3_601_000_000_000, gap="gap")
+    assert update(lost, AT + 3_601_000_000_000 + PATIENCE_NS) == RENEWED
 
 
 def test_the_snapshot_of_a_new_connection_is_awaited_before_it_is_asked_for():

@@ -5,7 +5,13 @@ from hypothesis import strategies as st
 
 from perps_actors.transport.wire import ConnectionPlan
 from perps_actors.venues.contract import SendFrame
-from perps_actors.venues.toolkit.subscriptions import Subscriptions, batches
+from perps_actors.venues.toolkit.rest_snapshot_book import RestSnapshotBook
+from perps_actors.venues.toolkit.symbol_stream import (
+    Subscriptions,
+    SymbolStates,
+    SymbolStream,
+    batches,
+)
 
 
 def plan(*symbols, name="a", url="wss://x"):
@@ -47,7 +53,9 @@ def test_a_topic_that_another_symbol_still_needs_is_kept():
 
 
 def test_another_address_takes_another_connection():
-    assert subscriptions().amend(plan("A"), plan("A", url="wss://y")) is None
+    made = SymbolStream(SymbolStates("v", RestSnapshotBook), subscriptions())
+    assert made.amend(plan("A"), plan("A", url="wss://y")) is None
+    assert made.amend(plan("A"), plan("A", "B")) == ("subscribe B:book",)
 
 
 @given(st.lists(st.integers()), st.integers(1, 7))

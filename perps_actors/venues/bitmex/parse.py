@@ -208,7 +208,7 @@ class KeyedBook(ResubscribingBook):
     ) -> Sequence[Outcome]:
         """Apply the rows of one message. Withdraw the book if they cannot follow what it holds."""
         begins = action == "partial"
-        if not begins and not self.good:
+        if not begins and not self.synced:
             return self.invalidate("no partial came", received_ns)
         self.connection = connection
         try:

@@ -21,8 +21,14 @@ from perps_actors.venues.bitmex.parse import READERS, SymbolState
 from perps_actors.venues.bitmex.rest import LIVE, NAME
 from perps_actors.venues.bitmex.schema import TABLES, BookFrame, BookRow, Frame, Unused
 from perps_actors.venues.contract import UNASKED, Endpoints, InvalidInput, Outcome
-from perps_actors.venues.toolkit.subscriptions import Following, Op, Subscriptions, batches, chosen
-from perps_actors.venues.toolkit.symbols import SymbolStates
+from perps_actors.venues.toolkit.symbol_stream import (
+    Op,
+    Subscriptions,
+    SymbolStates,
+    SymbolStream,
+    batches,
+    chosen,
+)
 
 CHANNELS: Final = {
     "book": "orderBookL2",
@@ -53,7 +59,7 @@ def _book_renewal(symbol: str) -> tuple[str, str]:
     return _request("unsubscribe", topics), _request("subscribe", topics)
 
 
-class BitmexStream(Following[SymbolState, str]):
+class BitmexStream(SymbolStream[SymbolState]):
     """A `StreamAdapter` for BitMEX. After `plan`, data of other symbols is invalid input.
 
     Args:
@@ -91,7 +97,7 @@ class BitmexStream(Following[SymbolState, str]):
                 keep_alive=PING,
             )
             for number, shard in enumerate(
-                batches(self._followed.plan(symbols), SYMBOLS_PER_CONNECTION)
+                batches(self._symbols.plan(symbols), SYMBOLS_PER_CONNECTION)
             )
         )
 
@@ -107,7 +113,7 @@ class BitmexStream(Following[SymbolState, str]):
         outcomes: list[Outcome] = []
         for row in frame.data:
             try:
-                state = self._followed.current(row.symbol)
+                state = self._symbols[row.symbol]
                 if state is not None:
                     outcomes += read(state, row, action, connection, received_ns)
             except Exception as error:  # noqa: BLE001 - a bad row must not cost its neighbours
@@ -123,7 +129,7 @@ class BitmexStream(Following[SymbolState, str]):
         outcomes: list[Outcome] = []
         for symbol, rows in by_symbol.items():
             try:
-                state = self._followed.current(symbol)
+                state = self._symbols[symbol]
             except VenueError as error:
                 outcomes.append(InvalidInput(str(error), symbol[:50]))
                 continue
@@ -163,7 +169,9 @@ class BitmexStream(Following[SymbolState, str]):
         """
         if _BOOK_TABLE not in data:
             return ()
-        fed = [state.book for state in self._followed.all() if state.book.connection == connection]
+        fed = [
+            state.book for state in self._symbols.followed() if state.book.connection == connection
+        ]
         named = {name.decode(errors="replace") for name in _SYMBOL.findall(data)}
         suspect = [book for book in fed if book.instrument.symbol in named] or fed
         return [

@@ -1,15 +1,26 @@
-"""From Bybit's records to market events; what stream and REST answers have in common is read in one way.
+"""Bybit's messages as market events, and the state of one symbol that they change.
 
-Source: bybit-exchange.github.io/docs/v5/websocket/public (ticker, trade, all-liquidation), read 2026-11. Which time is the venue's:
-`ts` of the message for tickers, `T` of the row for trades and liquidations, `time` of the answer for REST. A liquidation says the
-side of the position that was closed, `Buy` for a long one: the liquidating order's side is the other. `openInterest` counts both
-sides of each contract. The funding rate is the one of the next settlement; Bybit predicts no other.
+Source: bybit-exchange.github.io/docs/v5/websocket/public, read 2026-11.
+
+Books (orderbook): a book begins with a snapshot, and a later one replaces it. From there `u` counts
+by one (the SBE page of v5 says "to check continuity", v3's "is always in sequence"; recordings
+agree). `u` of 1 follows a restart of the service: the message is the whole book, whatever its type.
+Depth 1 repeats a snapshot with the same `u` after 3 s without change. Depths are 1, 50, 200 and
+1,000; earlier there was 500.
+
+Others (ticker, trade, all-liquidation): the venue's time is `ts` of the message for tickers, `T` of
+the row for trades and liquidations, `time` of the answer for REST. A liquidation has the side of
+the position that was closed, `Buy` for a long one, so the liquidating order has the other side.
+`openInterest` counts both sides of each contract. The funding rate is that of the next settlement;
+Bybit predicts no other.
+
+All functions raise `MarketError` or `VenueError` on a value that is not of its kind.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Any, Final
 
 import msgspec
 
@@ -56,83 +67,88 @@ from perps_actors.venues.toolkit.fields import (
 )
 from perps_actors.venues.toolkit.rest import interval_of
 from perps_actors.venues.toolkit.stream_book import ResubscribingBook
-from perps_actors.venues.toolkit.subscriptions import Op
+from perps_actors.venues.toolkit.symbol_stream import Op
 
-# merged docstring:
-# """What Bybit's topics say of one instrument: its book, its ticker, its trades, liquidations and candles.
-#
-# Source: bybit-exchange.github.io/docs/v5/websocket/public/orderbook, read 2026-11. A book begins with a snapshot, and a later one
-# replaces it. `u` counts by one from there (the SBE page of v5 says "to check continuity", v3's "is always in sequence"; recordings
-# bear it out). `u` of 1 comes after a restart of the service: the message is the whole book, whatever it calls itself. Depth 1
-# repeats a snapshot with the same `u` after 3 s without change. Depths are 1, 50, 200 and 1,000, and were 500 before that.
-# """
+DEPTHS: Final = ("1", "50", "200", "500", "1000")
+
+_BOOK: Final = msgspec.json.Decoder(BookData).decode
+_TICKER: Final = msgspec.json.Decoder(TickerData).decode
+_TRADES: Final = msgspec.json.Decoder(Trades).decode
+_CANDLES: Final = msgspec.json.Decoder(Candles).decode
+_LIQUIDATIONS: Final = msgspec.json.Decoder(Liquidations).decode
 
 _TAKER: Final[dict[str, TakerSide]] = {"Buy": "buy", "Sell": "sell"}
 _LIQUIDATING: Final[dict[str, TakerSide]] = {"Buy": "sell", "Sell": "buy"}
-
-# Which field of an event each field of a ticker gives; a funding event's mark is company, not a reason for one.
-_TOUCH: Final = {
-    "bid": "bid",
-    "bid_size": "bid_size",
-    "ask": "ask",
-    "ask_size": "ask_size",
-    "last": "last",
+_FIELDS: Final[dict[type, dict[str, str]]] = {
+    Touch: {name: name for name in ("bid", "bid_size", "ask", "ask_size", "last")},
+    VenueMark: {"mark": "mark", "index": "index"},
+    Funding: {"rate": "rate", "next_time_ns": "next_time", "mark": "mark"},
 }
-_MARK: Final = {"mark": "mark", "index": "index"}
-_FUNDING: Final = {"rate": "rate", "next_time": "next_time_ns", "mark": "mark"}
+"""The field of a ticker that gives each field of an event."""
 
 
-class TickerState:
-    """What an instrument's ticker said last, field by field: a delta refreshes what it carries and nothing else.
-
-    Args:
-        instrument: whose ticker it is.
-    """
-
-    def __init__(self, instrument: InstrumentId) -> None:
-        self._instrument = instrument
-        self._touch: Touch | None = None
-        self._mark: VenueMark | None = None
-        self._funding: Funding | None = None
-
-    def forget(self) -> None:
-        """Forget what was said: the stream behind it ended."""
-        self._touch = self._mark = self._funding = None
-
-    def read(
-        self, row: TickerData, *, delta: bool, time_ns: int | None, received_ns: int
-    ) -> list[Outcome]:
-        """Return an event for each kind of which the message carries a field; a crossed touch is a complaint.
-
-        Raises:
-            MarketError: a number that is none; nothing of the message was taken.
-            VenueError: a time that is none; nothing of the message was taken.
-        """
-        touch, mark, funding = _events_of(self._instrument, row, time_ns, received_ns)
-        interest = amount(row.open_interest) if row.open_interest else None
-        if not delta:
-            self.forget()
-        self._touch = completed(touch, self._touch, _left_alone(row, _TOUCH))
-        self._mark = completed(mark, self._mark, _left_alone(row, _MARK))
-        self._funding = completed(funding, self._funding, _left_alone(row, _FUNDING))
-        outcomes: list[Outcome] = []
-        if _carries(row, _TOUCH):
-            outcomes.append(uncrossed(self._touch))
-        if _carries(row, _MARK):
-            outcomes.append(self._mark)
-        if _carries(row, _FUNDING) and (self._funding.rate or self._funding.next_time_ns):
-            outcomes.append(self._funding)
-        if interest is not None:
-            outcomes.append(OpenInterest(self._instrument, interest, time_ns, received_ns))
-        return outcomes
+def request(op: Op, topics: Sequence[str]) -> str:
+    """Return the frame that subscribes or unsubscribes these topics."""
+    return msgspec.json.encode({"op": op, "args": topics}).decode()
 
 
-def _left_alone(row: TickerData, fields: Mapping[str, str]) -> list[str]:
-    return [name for field, name in fields.items() if getattr(row, field) is None]
+def trade_of(instrument: InstrumentId, row: TradeRow, received_ns: int) -> MarketEvent:
+    """Return the trade in a row."""
+    price, size, time_ns = positive(row.price), positive(row.amount), row.time * NS_PER_MS
+    return Trade(instrument, _TAKER[row.side], price, size, row.trade_id, time_ns, received_ns)
 
 
-def _carries(row: TickerData, fields: Mapping[str, str]) -> bool:
-    return any(getattr(row, field) is not None for field in fields)
+def liquidation_of(instrument: InstrumentId, row: LiquidationRow, received_ns: int) -> MarketEvent:
+    """Return the liquidation in a row."""
+    price, size, time_ns = positive(row.price), positive(row.amount), row.time * NS_PER_MS
+    return Liquidation(instrument, _LIQUIDATING[row.side], price, size, time_ns, received_ns)
+
+
+def candle_in(
+    instrument: InstrumentId, row: CandleRow, interval_s: int, time_ns: int | None, received_ns: int
+) -> MarketEvent:
+    """Return the candle in a row of the stream."""
+    return candle_of(
+        instrument,
+        interval_s,
+        row.start * NS_PER_MS,
+        (row.open, row.high, row.low, row.close),
+        row.volume,
+        closed=row.confirm,
+        venue_time_ns=time_ns,
+        received_ns=received_ns,
+    )
+
+
+def kline_of(
+    instrument: InstrumentId, row: KlineRow, request: HttpRequest, received_ns: int
+) -> MarketEvent:
+    """Return the candle in a row of a REST answer, which does not say whether it is over."""
+    return candle_of(
+        instrument,
+        interval_of(request),
+        ns_of(row.start),
+        (row.open, row.high, row.low, row.close),
+        row.volume,
+        closed=None,
+        received_ns=received_ns,
+    )
+
+
+def funding_paid_of(instrument: InstrumentId, row: PaidRow, received_ns: int) -> list[Outcome]:
+    """Return the past funding in a row."""
+    rate, time_ns = decimal_text(row.funding_rate), ns_of(row.funding_rate_timestamp)
+    return [FundingPaid(instrument, rate, time_ns, None, received_ns)]
+
+
+def quotes_of(
+    instrument: InstrumentId, row: TickerData, time_ns: int | None, received_ns: int
+) -> list[Outcome]:
+    """Return the events of a complete ticker, which has a last price and a mark price."""
+    if row.last is None or row.mark is None:
+        msg = f"Expected a last and a mark price of {instrument.symbol}"
+        raise VenueError(msg)
+    return SymbolState(instrument).read_ticker(row, time_ns, received_ns, delta=False)
 
 
 def _events_of(
@@ -150,168 +166,50 @@ def _events_of(
     )
 
 
-def quotes_of(
-    instrument: InstrumentId, row: TickerData, time_ns: int | None, received_ns: int
-) -> list[Outcome]:
-    """Return what a complete ticker says.
-
-    Raises:
-        MarketError: a number that is none.
-        VenueError: a time that is none, or no last or no mark price: it is no complete ticker.
-    """
-    if row.last is None or row.mark is None:
-        msg = f"Expected a last and a mark price of {instrument.symbol}"
-        raise VenueError(msg)
-    return TickerState(instrument).read(row, delta=False, time_ns=time_ns, received_ns=received_ns)
-
-
-def trade_of(instrument: InstrumentId, row: TradeRow, received_ns: int) -> MarketEvent:
-    """Return the trade in a row.
-
-    Raises:
-        MarketError: a price or quantity that is no number above zero.
-    """
-    return Trade(
-        instrument,
-        _TAKER[row.side],
-        positive(row.price),
-        positive(row.amount),
-        row.trade_id,
-        row.time * NS_PER_MS,
-        received_ns,
-    )
-
-
-def liquidation_of(instrument: InstrumentId, row: LiquidationRow, received_ns: int) -> MarketEvent:
-    """Return the liquidation in a row.
-
-    Raises:
-        MarketError: a price or quantity that is no number above zero.
-    """
-    price, quantity = positive(row.price), positive(row.amount)
-    return Liquidation(
-        instrument, _LIQUIDATING[row.side], price, quantity, row.time * NS_PER_MS, received_ns
-    )
-
-
-def candle_in(
-    instrument: InstrumentId, row: CandleRow, interval_s: int, time_ns: int | None, received_ns: int
-) -> MarketEvent:
-    """Return the candle that a stream tells of.
-
-    Raises:
-        MarketError: numbers that are none, or contradict one another.
-    """
-    prices, start_ns = (row.open, row.high, row.low, row.close), row.start * NS_PER_MS
-    return candle_of(
-        instrument,
-        interval_s,
-        start_ns,
-        prices,
-        row.volume,
-        closed=row.confirm,
-        venue_time_ns=time_ns,
-        received_ns=received_ns,
-    )
-
-
-def kline_of(
-    instrument: InstrumentId, row: KlineRow, request: HttpRequest, received_ns: int
-) -> MarketEvent:
-    """Return the candle in a row of a REST answer, which does not say whether it is over.
-
-    Raises:
-        MarketError: numbers that are none, or contradict one another.
-        VenueError: a time that is none, or the request names no length of candles that is known.
-    """
-    prices = (row.open, row.high, row.low, row.close)
-    return candle_of(
-        instrument,
-        interval_of(request),
-        ns_of(row.start),
-        prices,
-        row.volume,
-        closed=None,
-        received_ns=received_ns,
-    )
-
-
-def funding_paid_of(instrument: InstrumentId, row: PaidRow, received_ns: int) -> list[Outcome]:
-    """Return the funding of the past in a row.
-
-    Raises:
-        MarketError: a rate that is no number.
-        VenueError: a time that is none.
-    """
-    return [
-        FundingPaid(
-            instrument,
-            decimal_text(row.funding_rate),
-            ns_of(row.funding_rate_timestamp),
-            None,
-            received_ns,
-        )
-    ]
-
-
-DEPTHS: Final = ("1", "50", "200", "500", "1000")
-
-_BOOK: Final = msgspec.json.Decoder(BookData).decode
-_TICKER: Final = msgspec.json.Decoder(TickerData).decode
-_TRADES: Final = msgspec.json.Decoder(Trades).decode
-_CANDLES: Final = msgspec.json.Decoder(Candles).decode
-_LIQUIDATIONS: Final = msgspec.json.Decoder(Liquidations).decode
-
-
-def request(op: Op, topics: Sequence[str]) -> str:
-    """Return the frame that subscribes or unsubscribes these topics."""
-    return msgspec.json.encode({"op": op, "args": topics}).decode()
-
-
 class SymbolState:
     """One instrument's books (one, unless a recording has several depths) and ticker.
 
-    Its readings take a frame, what stood between channel and symbol in its topic, the connection and the time of receipt. They raise
-    `VenueError`, `MarketError` or msgspec's errors on what cannot be read, and then have changed nothing.
+    The methods in `READERS` take a frame, the middle of its topic, the connection and the time of
+    receipt. On input that they cannot read they raise, and change nothing.
 
     Args:
-        instrument: which one.
+        instrument: the instrument.
     """
 
     def __init__(self, instrument: InstrumentId) -> None:
         self._instrument = instrument
         self._books: dict[str, ResubscribingBook] = {}
-        self._told_last: ResubscribingBook | None = None
-        self._ticker = TickerState(instrument)
+        self._book: ResubscribingBook | None = None
+        """The book with the latest message."""
+        self._latest: dict[type, Any] = {}
+        """The latest event of each kind that the ticker gave, completed with earlier fields."""
         self._ticker_connection: str | None = None
 
     def depth(self, levels: int) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
-        """Return the best levels a side of the book that was told of last; none unless it is good."""
-        return self._told_last.depth(levels) if self._told_last is not None else ([], [])
+        """Return the best levels of each side; nothing unless the book is synced."""
+        return self._book.depth(levels) if self._book is not None else ([], [])
 
     def invalidate(self, cause: str, received_ns: int) -> Sequence[Outcome]:
-        """Withdraw the book that was told of last, if it is good, and begin it anew."""
-        return self._told_last.invalidate(cause, received_ns) if self._told_last is not None else ()
+        """Withdraw the book if it is synced, and subscribe it again."""
+        return self._book.invalidate(cause, received_ns) if self._book is not None else ()
 
     def closed(self, connection: str, received_ns: int) -> list[Outcome]:
-        """Withdraw what this connection fed, which ended."""
+        """Withdraw the data that this connection, which ended, fed."""
         if self._ticker_connection == connection:
-            self._ticker.forget()
-        return [
-            outcome
-            for book in self._books.values()
-            for outcome in book.closed(connection, received_ns)
-        ]
+            self._latest = {}
+        books = self._books.values()
+        return [outcome for book in books for outcome in book.closed(connection, received_ns)]
 
     def book(
         self, frame: Frame, depth: str, connection: str, received_ns: int
     ) -> Sequence[Outcome]:
-        """Return what a book message says; other kinds of book (`rpi`, `full`) are none of ours."""
+        """Return the outcomes of a book message; other kinds of book (`rpi`, `full`) give none."""
         if depth not in DEPTHS:
             return ()
         data, delta = _BOOK(frame.data), _is_delta(frame)
         self._check(data.symbol)
-        book, time_ns, sequence = self._book_of(depth), _time_ns(frame), data.update_id
+        time_ns, sequence = _time_ns(frame), data.update_id
+        book = self._book = self._books.get(depth) or self._new_book(depth)
         if not delta or sequence == 1:
             return book.snapshot(
                 data.bids,
@@ -322,11 +220,7 @@ class SymbolState:
                 received_ns=received_ns,
             )
         last = book.sequence
-        broken = (
-            None
-            if last is None or sequence == last + 1
-            else f"gap: update {last} was followed by {sequence}"
-        )
+        continues = last is None or sequence == last + 1
         return book.update(
             data.bids,
             data.asks,
@@ -334,15 +228,41 @@ class SymbolState:
             sequence=sequence,
             venue_time_ns=time_ns,
             received_ns=received_ns,
-            broken=broken,
+            gap=None if continues else f"gap: update {last} was followed by {sequence}",
         )
 
     def ticker(self, frame: Frame, _: str, connection: str, received_ns: int) -> Sequence[Outcome]:
-        """Return what a ticker message says."""
+        """Return the events of a ticker message."""
         row, delta = _TICKER(frame.data), _is_delta(frame)
         self._check(row.symbol)
         self._ticker_connection = connection
-        return self._ticker.read(row, delta=delta, time_ns=_time_ns(frame), received_ns=received_ns)
+        return self.read_ticker(row, _time_ns(frame), received_ns, delta=delta)
+
+    def read_ticker(
+        self, row: TickerData, time_ns: int | None, received_ns: int, *, delta: bool
+    ) -> list[Outcome]:
+        """Return an event of each kind of which the row carries a field, completed.
+
+        A delta carries changed fields only. A crossed touch is invalid input.
+        """
+        events = _events_of(self._instrument, row, time_ns, received_ns)
+        interest = amount(row.open_interest) if row.open_interest else None
+        if not delta:
+            self._latest = {}
+        outcomes: list[Outcome] = []
+        for event in events:
+            kind, fields = type(event), _FIELDS[type(event)]
+            absent = [name for name, field in fields.items() if getattr(row, field) is None]
+            whole = self._latest[kind] = completed(event, self._latest.get(kind), absent)
+            if len(absent) == len(fields):
+                continue
+            if isinstance(whole, Touch):
+                outcomes.append(uncrossed(whole))
+            elif isinstance(whole, VenueMark) or whole.rate or whole.next_time_ns:
+                outcomes.append(whole)
+        if interest is not None:
+            outcomes.append(OpenInterest(self._instrument, interest, time_ns, received_ns))
+        return outcomes
 
     def trades(self, frame: Frame, _: str, __: str, received_ns: int) -> Sequence[Outcome]:
         """Return the trades in a message."""
@@ -359,7 +279,7 @@ class SymbolState:
         return [liquidation_of(self._instrument, row, received_ns) for row in rows]
 
     def candles(self, frame: Frame, interval: str, _: str, received_ns: int) -> Sequence[Outcome]:
-        """Return the candles in a message; lengths that are not known are none of ours."""
+        """Return the candles in a message; an unknown interval gives none."""
         interval_s, time_ns = SECONDS.get(interval), _time_ns(frame)
         if interval_s is None:
             return ()
@@ -373,25 +293,23 @@ class SymbolState:
             msg = f"Expected data of {self._instrument.symbol}, was of {symbol[:50]!r}"
             raise VenueError(msg)
 
-    def _book_of(self, depth: str) -> ResubscribingBook:
-        if depth not in self._books:
-            topics = [f"orderbook.{depth}.{self._instrument.symbol}"]
-            self._books[depth] = ResubscribingBook(
-                self._instrument,
-                lambda _: (request("unsubscribe", topics), request("subscribe", topics)),
-            )
-        self._told_last = self._books[depth]
-        return self._told_last
+    def _new_book(self, depth: str) -> ResubscribingBook:
+        topics = [f"orderbook.{depth}.{self._instrument.symbol}"]
+        self._books[depth] = ResubscribingBook(
+            self._instrument,
+            lambda _: (request("unsubscribe", topics), request("subscribe", topics)),
+        )
+        return self._books[depth]
 
 
-READINGS: Final[dict[str, Callable[[SymbolState, Frame, str, str, int], Sequence[Outcome]]]] = {
+READERS: Final[dict[str, Callable[[SymbolState, Frame, str, str, int], Sequence[Outcome]]]] = {
     "orderbook": SymbolState.book,
     "tickers": SymbolState.ticker,
     "publicTrade": SymbolState.trades,
     "allLiquidation": SymbolState.liquidations,
     "kline": SymbolState.candles,
 }
-"""What reads a topic, by its first part."""
+"""The method that reads a topic, by the topic's first part."""
 
 
 def _is_delta(frame: Frame) -> bool:

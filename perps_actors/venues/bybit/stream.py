@@ -1,8 +1,9 @@
-"""Bybit's streams: books, touch, trades, venue marks, funding, open interest, liquidations and candles.
+"""Bybit's streams: books, touch, trades, venue marks, funding, open interest, liquidations, candles.
 
-Source: bybit-exchange.github.io/docs/v5 (ws/connect, websocket/public), read 2026-11. A connection carries one category, and the
-topics named on it may have 21,000 characters. Answers to subscriptions can come after dozens of pushes. A ping is due every 20 s.
-Not offered: a prediction of the funding rate after the next one.
+Source: bybit-exchange.github.io/docs/v5 (ws/connect, websocket/public), read 2026-11. A connection
+carries one category, and the topics subscribed on it may have 21,000 characters. Answers to
+requests can come after dozens of pushes. A ping is due every 20 s. Bybit does not publish the
+funding rate after the next one.
 """
 
 from __future__ import annotations
@@ -14,12 +15,18 @@ import msgspec
 
 from perps_actors.market.mark import Source
 from perps_actors.transport.wire import ConnectionPlan
-from perps_actors.venues.bybit.parse import READINGS, SymbolState, request
+from perps_actors.venues.bybit.parse import READERS, SymbolState, request
 from perps_actors.venues.bybit.rest import LIVE, NAME
 from perps_actors.venues.bybit.schema import Frame, by_category
 from perps_actors.venues.contract import UNASKED, Endpoints, InvalidInput, Outcome
-from perps_actors.venues.toolkit.subscriptions import Following, Subscriptions, batches, chosen
-from perps_actors.venues.toolkit.symbols import SymbolStates
+from perps_actors.venues.toolkit.symbol_stream import (
+    Subscriptions,
+    SymbolStates,
+    SymbolStream,
+    batches,
+    chosen,
+    refused,
+)
 
 CHANNELS: Final = {
     "book": "orderbook.50",
@@ -28,8 +35,10 @@ CHANNELS: Final = {
     "liquidations": "allLiquidation",
     "candles": "kline.1",
 }
-"""What can be subscribed, and its topic without the symbol. Touch, funding and open interest come with the marks; candles
-are of a minute."""
+"""The channels, and the topic of each without the symbol.
+
+Touch, funding and open interest come with the marks. Candles are of a minute.
+"""
 SYMBOLS_PER_CONNECTION: Final = 80
 """80 symbols of 40 characters make 18,000 characters of topics."""
 TOPICS_PER_REQUEST: Final = 40
@@ -39,15 +48,15 @@ _SOURCES: Final[dict[str, Source]] = {"book": "book", "marks": "touch", "trades"
 _FRAME: Final = msgspec.json.Decoder(Frame).decode
 
 
-class BybitStream(Following[SymbolState, str]):
-    """A `StreamAdapter` for Bybit. Once `plan` was called, other symbols are complained of.
+class BybitStream(SymbolStream[SymbolState]):
+    """A `StreamAdapter` for Bybit. After `plan`, data of other symbols is invalid input.
 
     Args:
-        endpoints: where the venue lives.
+        endpoints: the venue's addresses.
         channels: which of `CHANNELS` to subscribe.
 
     Raises:
-        SettingsError: a channel that is none of `CHANNELS`.
+        SettingsError: a channel is not in `CHANNELS`.
     """
 
     def __init__(
@@ -61,7 +70,7 @@ class BybitStream(Following[SymbolState, str]):
         self._channels = chosen(channels, CHANNELS, NAME)
 
     def plan(self, symbols: Sequence[str]) -> tuple[ConnectionPlan, ...]:
-        """Return one connection for each `SYMBOLS_PER_CONNECTION` symbols of a category, linear or inverse.
+        """Return a connection for each `SYMBOLS_PER_CONNECTION` symbols of a category.
 
         Raises:
             SettingsError: a symbol that no venue can have.
@@ -76,25 +85,23 @@ class BybitStream(Following[SymbolState, str]):
                 ),
                 keep_alive=PING,
             )
-            for category, members in by_category(self._followed.plan(symbols)).items()
+            for category, members in by_category(self._symbols.plan(symbols)).items()
             for number, shard in enumerate(batches(members, SYMBOLS_PER_CONNECTION))
         )
 
     def frame(self, connection: str, data: bytes, received_ns: int) -> Sequence[Outcome]:
-        """Return what a frame says."""
+        """Return the outcomes of a frame."""
         symbol = ""
         try:
             frame = _FRAME(data)
             channel, _, rest = (frame.topic or "").partition(".")
-            depth, _, symbol = rest.rpartition(".")
-            reading = READINGS.get(channel)
-            if reading is None:
-                return _no_reading(frame, data)
-            followed = self._followed.current(symbol)
-            if followed is None:
-                return ()  # on its way when it was unsubscribed
-            return reading(followed, frame, depth, connection, received_ns)
-        except Exception as error:  # noqa: BLE001 - whatever hostile text does to the decoders is a complaint
+            middle, _, symbol = rest.rpartition(".")
+            read = READERS.get(channel)
+            if read is None:
+                return _not_read(frame, data)
+            state = self._symbols[symbol]
+            return read(state, frame, middle, connection, received_ns) if state is not None else ()
+        except Exception as error:  # noqa: BLE001 - hostile text may raise anything in the decoders
             return (InvalidInput(f"{error}: in frame {data[:80]!r}", symbol[:50] or None),)
 
     def _topics(self, plan: ConnectionPlan) -> list[str]:
@@ -103,9 +110,9 @@ class BybitStream(Following[SymbolState, str]):
         ]
 
 
-def _no_reading(frame: Frame, data: bytes) -> Sequence[Outcome]:
-    """Answers to requests and pings, and topics that we do not subscribe."""
+def _not_read(frame: Frame, data: bytes) -> Sequence[Outcome]:
+    """Return the outcomes of answers to requests and pings, and of topics that are not read."""
     if frame.success is False:
-        return (InvalidInput(f"The venue refused: {data[:150].decode(errors='replace')}"),)
+        return refused(data)
     known = frame.topic is not None or frame.op is not None
     return () if known else (InvalidInput(f"Expected a topic or an answer, was {data[:80]!r}"),)

@@ -42,7 +42,7 @@ from perps_actors.venues.deribit.schema import (
     Ticker,
     TradeRow,
 )
-from perps_actors.venues.toolkit.fields import NS_PER_MS
+from perps_actors.venues.toolkit.fields import NS_PER_MS, check_symbol
 from perps_actors.venues.toolkit.rest import (
     Answers,
     book_reader,
@@ -54,7 +54,6 @@ from perps_actors.venues.toolkit.rest import (
     reader_of,
     spelled_interval,
 )
-from perps_actors.venues.toolkit.symbols import check_symbol
 
 # merged docstring:
 # """Deribit's list of instruments (`public/get_instruments`): its perpetuals and dated futures; options and combos are left out."""

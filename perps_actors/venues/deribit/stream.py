@@ -33,8 +33,14 @@ from perps_actors.venues.deribit.schema import (
 )
 from perps_actors.venues.toolkit.fields import NS_PER_MS
 from perps_actors.venues.toolkit.stream_book import ResubscribingBook
-from perps_actors.venues.toolkit.subscriptions import Following, Op, Subscriptions, batches, chosen
-from perps_actors.venues.toolkit.symbols import SymbolStates
+from perps_actors.venues.toolkit.symbol_stream import (
+    Op,
+    Subscriptions,
+    SymbolStates,
+    SymbolStream,
+    batches,
+    chosen,
+)
 
 # merged docstring:
 # """Deribit's streams: books, touch, trades with liquidations, venue marks, index, funding, open interest and candles.
@@ -148,7 +154,7 @@ class _Followed:
         return before != event.open_interest
 
 
-class DeribitStream(Following[_Followed, str]):
+class DeribitStream(SymbolStream[_Followed]):
     """A `StreamAdapter` for Deribit and its gateways. Once `plan` was called, other symbols are complained of.
 
     Args:
@@ -188,7 +194,7 @@ class DeribitStream(Following[_Followed, str]):
         Raises:
             SettingsError: a symbol that no venue can have.
         """
-        wanted = self._followed.plan(symbols)
+        wanted = self._symbols.plan(symbols)
         return self._put_in_force(
             ConnectionPlan(
                 name=f"public-{number}",
@@ -290,7 +296,7 @@ class DeribitStream(Following[_Followed, str]):
     def _change(
         self, change: BookChange, _: str, connection: str, received_ns: int
     ) -> Sequence[Outcome]:
-        followed = self._followed.current(change.symbol)
+        followed = self._symbols[change.symbol]
         if followed is None:
             return ()
         book, bids, asks = followed.book, changed_levels(change.bids), changed_levels(change.asks)
@@ -304,7 +310,7 @@ class DeribitStream(Following[_Followed, str]):
                 venue_time_ns=time_ns,
                 received_ns=received_ns,
             )
-        broken = (
+        gap = (
             None
             if change.prev_change_id == last
             else f"gap: change {last} was followed by one after {change.prev_change_id}"
@@ -316,13 +322,13 @@ class DeribitStream(Following[_Followed, str]):
             sequence=sequence,
             venue_time_ns=time_ns,
             received_ns=received_ns,
-            broken=broken,
+            gap=gap,
         )
 
     def _grouped(
         self, whole: GroupedBook, _: str, connection: str, received_ns: int
     ) -> Sequence[Outcome]:
-        followed = self._followed.current(whole.symbol)
+        followed = self._symbols[whole.symbol]
         if followed is None:
             return ()
         bids, asks, time_ns = (
@@ -340,7 +346,7 @@ class DeribitStream(Following[_Followed, str]):
         )
 
     def _ticker(self, row: Ticker, channel: str, _: str, received_ns: int) -> Sequence[Outcome]:
-        followed = self._followed.current(row.symbol)
+        followed = self._symbols[row.symbol]
         if followed is None:
             return ()
         events = ticker_of(followed.instrument, row, received_ns)
@@ -356,14 +362,16 @@ class DeribitStream(Following[_Followed, str]):
     def _trades(self, rows: list[TradeRow], _: str, __: str, received_ns: int) -> Sequence[Outcome]:
         outcomes: list[Outcome] = []
         for row in rows:
-            if not self._followed.former(row.symbol):
-                outcomes += trade_of(self._followed.of(row.symbol).instrument, row, received_ns)
+            state = self._symbols[row.symbol]
+            if state is not None:
+                outcomes += trade_of(state.instrument, row, received_ns)
         return outcomes
 
     def _candle(self, row: Candle, channel: str, _: str, received_ns: int) -> Sequence[Outcome]:
         # chart.trades.<instrument>.<resolution>
         symbol, _, resolution = channel.removeprefix("chart.trades.").rpartition(".")
         interval_s = SECONDS.get(resolution)
-        if interval_s is None or self._followed.former(symbol):
+        state = self._symbols[symbol] if interval_s is not None else None
+        if interval_s is None or state is None:
             return ()
-        return (candle_in(self._followed.of(symbol).instrument, row, interval_s, received_ns),)
+        return (candle_in(state.instrument, row, interval_s, received_ns),)

@@ -46,8 +46,13 @@ from perps_actors.venues.toolkit.fields import NS_PER_MS
 from perps_actors.venues.toolkit.rest import status_trouble
 from perps_actors.venues.toolkit.rest_snapshot_book import RestSnapshotBook
 from perps_actors.venues.toolkit.stream_book import ResubscribingBook
-from perps_actors.venues.toolkit.subscriptions import Op, Subscriptions, batches, chosen
-from perps_actors.venues.toolkit.symbols import SymbolStates
+from perps_actors.venues.toolkit.symbol_stream import (
+    Op,
+    Subscriptions,
+    SymbolStates,
+    batches,
+    chosen,
+)
 
 # merged docstring:
 # """What a message of each of Gate.io's channels says, each row read by itself."""
@@ -120,7 +125,7 @@ class ContractBook:
             sequence=update.last_id,
             venue_time_ns=time_ns,
             received_ns=received_ns,
-            broken=self._gap(update),
+            gap=self._gap(update),
         )
 
     def change(self, change: BookChange, connection: str, received_ns: int) -> Sequence[Outcome]:
@@ -176,7 +181,7 @@ class ContractBook:
 
     def no_answer(self) -> None:
         """The snapshot asked for will not come: the next event asks again."""
-        self._synced.no_snapshot()
+        self._synced.request_failed()
 
     def closed(self, connection: str, received_ns: int) -> Sequence[Outcome]:
         """A connection ended: if it fed the book, withdraw it."""
@@ -185,20 +190,20 @@ class ContractBook:
             return self._pushed.closed(connection, received_ns)
         if self._synced.connection == connection:
             self._stream = None
-            return self._synced.lose(f"connection {connection} ended", received_ns)
+            return self._synced.closed(connection, received_ns)
         return ()
 
     def invalidate(self, cause: str, received_ns: int) -> Sequence[Outcome]:
         """Withdraw a good book and have it begin anew."""
         return (
             self._pushed.invalidate(cause, received_ns)
-            if self._pushed.good
+            if self._pushed.synced
             else self._synced.invalidate(cause, received_ns)
         )
 
     def depth(self, levels: int) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
         """Return the best levels a side; none unless the book is good."""
-        return self._pushed.depth(levels) if self._pushed.good else self._synced.depth(levels)
+        return self._pushed.depth(levels) if self._pushed.synced else self._synced.depth(levels)
 
     def _hears(self, stream: str) -> bool:
         if self._stream is None:
@@ -435,7 +440,7 @@ class GateioFuturesStream:
         carried = CHANNELS | {"book": book}
         self._subscriptions = [_subscriptions(carried[channel]) for channel in wanted]
         rest = GateioFuturesRest(endpoints)
-        self._followed = SymbolStates(
+        self._symbols = SymbolStates(
             NAME,
             lambda instrument: SymbolState(instrument, _renewal, rest.depth(instrument.symbol)),
         )
@@ -455,7 +460,7 @@ class GateioFuturesStream:
                 keep_alive=PING,
             )
             for number, shard in enumerate(
-                batches(self._followed.plan(symbols), SYMBOLS_PER_CONNECTION)
+                batches(self._symbols.plan(symbols), SYMBOLS_PER_CONNECTION)
             )
         )
         for channel in self._subscriptions:
@@ -464,8 +469,10 @@ class GateioFuturesStream:
 
     def amend(self, before: ConnectionPlan, after: ConnectionPlan) -> tuple[str, ...] | None:
         """Return the requests that unsubscribe what is gone and subscribe what is new."""
+        if before.url != after.url:
+            return None
         frames = [channel.amend(before, after) for channel in self._subscriptions]
-        return None if None in frames else tuple(text for texts in frames for text in texts or ())
+        return tuple(text for texts in frames for text in texts)
 
     def opened(self, connection: str, received_ns: int) -> Sequence[Outcome]:  # noqa: ARG002
         """Return the requests that subscribe what the connection is planned to carry."""
@@ -475,7 +482,7 @@ class GateioFuturesStream:
         """A connection ended: books it fed are withdrawn."""
         return [
             outcome
-            for followed in self._followed.all()
+            for followed in self._symbols.followed()
             for outcome in followed.book.closed(connection, received_ns)
         ]
 
@@ -521,15 +528,15 @@ class GateioFuturesStream:
 
     def invalidate(self, symbol: str, cause: str, received_ns: int) -> Sequence[Outcome]:
         """Withdraw the book of a symbol, if it is good, and begin it anew."""
-        followed = self._followed.get(symbol)
+        followed = self._symbols.get(symbol)
         return followed.book.invalidate(cause, received_ns) if followed is not None else ()
 
     def depth(
         self, symbol: str, levels: int
     ) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
         """Return the best `levels` bids and asks as (price, size), best first; empty where there is no good book."""
-        followed = self._followed.get(symbol)
+        followed = self._symbols.get(symbol)
         return followed.book.depth(levels) if followed is not None else ([], [])
 
     def _find(self, symbol: str) -> SymbolState | None:
-        return None if self._followed.former(symbol) else self._followed.of(symbol)
+        return self._symbols[symbol]

@@ -50,7 +50,7 @@ from perps_actors.venues.htx_swap.schema import (
     family_of,
 )
 from perps_actors.venues.htx_swap.stream import SymbolState, parts_of_channel, reading_of
-from perps_actors.venues.toolkit.fields import NS_PER_S
+from perps_actors.venues.toolkit.fields import NS_PER_S, check_symbol
 from perps_actors.venues.toolkit.rest import (
     AnswerReader,
     Answers,
@@ -63,7 +63,6 @@ from perps_actors.venues.toolkit.rest import (
     reader_of,
     spelled_interval,
 )
-from perps_actors.venues.toolkit.symbols import check_symbol
 
 WEIGHT_PER_MINUTE: Final = 4_800
 MOST_CANDLES: Final = 2_000

@@ -49,8 +49,14 @@ from perps_actors.venues.htx_swap.schema import (
 from perps_actors.venues.toolkit.fields import completed
 from perps_actors.venues.toolkit.rest import read_rows
 from perps_actors.venues.toolkit.stream_book import ResubscribingBook
-from perps_actors.venues.toolkit.subscriptions import Following, Op, Subscriptions, batches, chosen
-from perps_actors.venues.toolkit.symbols import SymbolStates
+from perps_actors.venues.toolkit.symbol_stream import (
+    Op,
+    Subscriptions,
+    SymbolStates,
+    SymbolStream,
+    batches,
+    chosen,
+)
 
 # merged docstring:
 # """What HTX's topics say of one instrument: its books, touch, trades, mark and index, funding and liquidations.
@@ -198,7 +204,7 @@ class SymbolState:
         book, version = self._book_of(topic), tick.version
         if tick.event == "update":
             last = book.sequence
-            broken = (
+            gap = (
                 None
                 if last is None or version == last + 1
                 else f"gap: version {last} was followed by {version}"
@@ -210,7 +216,7 @@ class SymbolState:
                 sequence=version,
                 venue_time_ns=time_ns,
                 received_ns=received_ns,
-                broken=broken,
+                gap=gap,
             )
         if bids is None or asks is None:
             return book.invalidate(_NO_SIDES, received_ns)
@@ -321,7 +327,7 @@ _NOTIFICATIONS: Final[
 _GRANTED: Final = frozenset({b"", b"null", b"0"})
 
 
-class HtxSwapStream(Following[SymbolState, str]):
+class HtxSwapStream(SymbolStream[SymbolState]):
     """A `StreamAdapter` for HTX swaps. Once `plan` was called, other symbols are complained of.
 
     Args:
@@ -347,7 +353,7 @@ class HtxSwapStream(Following[SymbolState, str]):
         Raises:
             SettingsError: a symbol that no venue can have.
         """
-        families = by_family(self._followed.plan(symbols))
+        families = by_family(self._symbols.plan(symbols))
         plans = [
             plan
             for name in ROUTES
@@ -366,9 +372,10 @@ class HtxSwapStream(Following[SymbolState, str]):
                 return self._not_pushed(frame, data, connection, received_ns)
             symbol, topic = parts_of_channel(frame.channel)
             reading = reading_of(topic)
-            if reading is None or self._followed.former(symbol):
-                return ()  # a former symbol's was on its way when it was unsubscribed
-            return reading(self._followed.of(symbol), frame, topic, connection, received_ns)
+            state = self._symbols[symbol] if reading is not None else None
+            if reading is None or state is None:
+                return ()
+            return reading(state, frame, topic, connection, received_ns)
         except Exception as error:  # noqa: BLE001 - whatever hostile bytes do to the decoders is a complaint
             return (InvalidInput(f"{error}: in frame {data[:80]!r}", symbol[:50] or None),)
 
@@ -434,10 +441,7 @@ class HtxSwapStream(Following[SymbolState, str]):
         (decode, events), time_ns = read, time_of(frame.time)
 
         def said(instrument: InstrumentId, row: FundingRow | LiquidationRow) -> Sequence[Outcome]:
-            if self._followed.former(instrument.symbol):
-                return ()
-            return events(
-                self._followed.of(instrument.symbol).instrument, row, time_ns, received_ns
-            )
+            state = self._symbols[instrument.symbol]
+            return events(instrument, row, time_ns, received_ns) if state is not None else ()
 
         return read_rows(NAME, _ROWS(frame.data), decode, said)

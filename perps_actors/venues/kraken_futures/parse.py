@@ -189,7 +189,7 @@ class SymbolState(ResubscribingBook):
             sequence=sequence,
             venue_time_ns=message.timestamp * NS_PER_MS,
             received_ns=received_ns,
-            broken=f"gap: number {last} was followed by {sequence}" if gap else None,
+            gap=f"gap: number {last} was followed by {sequence}" if gap else None,
         )
 
 

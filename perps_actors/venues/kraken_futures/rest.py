@@ -39,7 +39,7 @@ from perps_actors.venues.kraken_futures.schema import (
     TickerRow,
     TickersAnswer,
 )
-from perps_actors.venues.toolkit.fields import NS_PER_S, nanoseconds
+from perps_actors.venues.toolkit.fields import NS_PER_S, check_symbol, nanoseconds
 from perps_actors.venues.toolkit.rest import (
     Answers,
     book_reader,
@@ -50,7 +50,6 @@ from perps_actors.venues.toolkit.rest import (
     read_rows,
     spelled_interval,
 )
-from perps_actors.venues.toolkit.symbols import check_symbol
 
 NAME: Final = "kraken_futures"
 LIVE: Final = Endpoints(stream="wss://futures.kraken.com", rest="https://futures.kraken.com")

@@ -20,8 +20,13 @@ from perps_actors.venues.contract import Endpoints, InvalidInput, Outcome
 from perps_actors.venues.kraken_futures.parse import READERS, SymbolState
 from perps_actors.venues.kraken_futures.rest import LIVE, NAME
 from perps_actors.venues.kraken_futures.schema import FEEDS, Message, Unused
-from perps_actors.venues.toolkit.subscriptions import Following, Op, Subscriptions, batches
-from perps_actors.venues.toolkit.symbols import SymbolStates
+from perps_actors.venues.toolkit.symbol_stream import (
+    Op,
+    Subscriptions,
+    SymbolStates,
+    SymbolStream,
+    batches,
+)
 
 SUBSCRIBED: Final = ("book", "ticker", "trade")
 SYMBOLS_PER_CONNECTION: Final = 100
@@ -41,7 +46,7 @@ def _renewal(symbol: str) -> list[str]:
     return [_request("book", "unsubscribe", [symbol]), _request("book", "subscribe", [symbol])]
 
 
-class KrakenFuturesStream(Following[SymbolState, str]):
+class KrakenFuturesStream(SymbolStream[SymbolState]):
     """A `StreamAdapter` for Kraken Futures. After `plan`, data of other symbols is invalid input.
 
     Args:
@@ -75,7 +80,7 @@ class KrakenFuturesStream(Following[SymbolState, str]):
                 keep_alive=KEEP_ALIVE,
             )
             for number, shard in enumerate(
-                batches(self._followed.plan(symbols), SYMBOLS_PER_CONNECTION)
+                batches(self._symbols.plan(symbols), SYMBOLS_PER_CONNECTION)
             )
         )
 
@@ -87,7 +92,7 @@ class KrakenFuturesStream(Following[SymbolState, str]):
             return _not_decoded(data, error)
         symbol = message.product_id
         try:
-            state = self._followed.current(symbol)
+            state = self._symbols[symbol]
             if state is None:
                 return ()
             return READERS[type(message)](state, message, connection, received_ns)

@@ -268,7 +268,7 @@ class SymbolState:
             msg = f"Expected a snapshot or an update, was {str(action)[:20]!r}"
             raise VenueError(msg)
         last, previous = self.book.sequence, record.previous
-        broken = (
+        gap = (
             None
             if last in (None, previous)
             else f"gap: update {last} was followed by one after {previous}"
@@ -280,7 +280,7 @@ class SymbolState:
             sequence=record.sequence,
             venue_time_ns=time_ns,
             received_ns=received_ns,
-            broken=broken,
+            gap=gap,
         )
 
     def told_mark(self, row: MarkRow, received_ns: int) -> VenueMark:

@@ -16,7 +16,7 @@ from msgspec import Meta, Raw, Struct, field
 from perps_actors.market.book import Level
 from perps_actors.market.mark import Source
 from perps_actors.venues.toolkit.fields import SequenceId
-from perps_actors.venues.toolkit.subscriptions import Op
+from perps_actors.venues.toolkit.symbol_stream import Op
 
 # merged docstring:
 # """OKX's channels: which of them an instrument has, told from its symbol, and the requests that subscribe them.

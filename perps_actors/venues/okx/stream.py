@@ -48,8 +48,13 @@ from perps_actors.venues.okx.schema import (
     request,
     topics_of,
 )
-from perps_actors.venues.toolkit.subscriptions import Following, Subscriptions, batches, chosen
-from perps_actors.venues.toolkit.symbols import SymbolStates
+from perps_actors.venues.toolkit.symbol_stream import (
+    Subscriptions,
+    SymbolStates,
+    SymbolStream,
+    batches,
+    chosen,
+)
 
 SYMBOLS_PER_CONNECTION: Final = 50
 PING: Final = ("ping", 20.0)
@@ -86,7 +91,7 @@ _CANDLE: Final = msgspec.json.Decoder(CandleRow).decode
 _LIQUIDATION: Final = msgspec.json.Decoder(LiquidationRow).decode
 
 
-class OkxStream(Following[SymbolState, Topic]):
+class OkxStream(SymbolStream[SymbolState]):
     """A `StreamAdapter` for OKX. Once `plan` was called, other symbols are complained of.
 
     Args:
@@ -113,7 +118,6 @@ class OkxStream(Following[SymbolState, Topic]):
             dict.fromkeys("business" if name in BUSINESS else "public" for name in self._channels)
         )
         self._of_several = {"index-tickers": self._index, "liquidation-orders": self._liquidations}
-        self._planned = False
         self._of_index: dict[str, dict[str, None]] = {}
 
     def plan(self, symbols: Sequence[str]) -> tuple[ConnectionPlan, ...]:
@@ -122,8 +126,7 @@ class OkxStream(Following[SymbolState, Topic]):
         Raises:
             SettingsError: a symbol that no venue can have.
         """
-        self._planned = True
-        shards = batches(self._followed.plan(symbols), SYMBOLS_PER_CONNECTION)
+        shards = batches(self._symbols.plan(symbols), SYMBOLS_PER_CONNECTION)
         return self._put_in_force(
             ConnectionPlan(
                 name=f"{address}-{number}",
@@ -190,7 +193,7 @@ class OkxStream(Following[SymbolState, Topic]):
         self, frame: Frame, arg: Arg, row: msgspec.Raw, connection: str, received_ns: int
     ) -> Sequence[Outcome]:
         if arg.channel == "books":
-            followed = self._followed.current(arg.symbol)
+            followed = self._symbols[arg.symbol]
             return (
                 followed.told_book(row, frame.action, connection, received_ns)
                 if followed is not None
@@ -206,19 +209,19 @@ class OkxStream(Following[SymbolState, Topic]):
             return ()
         decode, read = reading
         record = decode(row)
-        followed = self._followed.current(record.symbol)
+        followed = self._symbols[record.symbol]
         return read(followed, record, received_ns) if followed is not None else ()
 
     def _index(self, raw: msgspec.Raw, received_ns: int) -> Sequence[Outcome]:
         row = _INDEX(raw)
-        followed = (self._followed.get(symbol) for symbol in self._of_index.get(row.symbol, ()))
+        followed = (self._symbols.get(symbol) for symbol in self._of_index.get(row.symbol, ()))
         return [of.told_index(row, received_ns) for of in followed if of is not None]
 
     def _candle(self, arg: Arg, row: CandleRow, received_ns: int) -> Sequence[Outcome]:
         interval_s = SECONDS.get(arg.channel.removeprefix("candle"))
         if interval_s is None:
             return ()
-        followed = self._followed.current(arg.symbol)
+        followed = self._symbols[arg.symbol]
         return (
             (candle_in(followed.instrument, row, interval_s, received_ns),)
             if followed is not None
@@ -228,7 +231,7 @@ class OkxStream(Following[SymbolState, Topic]):
     def _liquidations(self, raw: msgspec.Raw, received_ns: int) -> Sequence[Outcome]:
         row = _LIQUIDATION(raw)
         followed = (
-            self._followed.get(row.symbol) if self._planned else self._followed.of(row.symbol)
+            self._symbols.get(row.symbol) if self._symbols.planned else self._symbols[row.symbol]
         )
         return (
             liquidations_of(followed.instrument, row, received_ns) if followed is not None else ()

@@ -34,6 +34,19 @@ from perps_actors.venues.contract import InvalidInput
 # merged docstring:
 # """Messages that carry changed fields only: what they left alone keeps its earlier value, and its earlier time."""
 
+
+def check_symbol(symbol: str) -> str:
+    """Return `symbol` unchanged if it can be one. Some are not ASCII: Binance has Chinese names.
+
+    Raises:
+        VenueError: empty, longer than 40 characters or not printable.
+    """
+    if 0 < len(symbol) <= 40 and symbol.isprintable():
+        return symbol
+    msg = f"Expected a symbol, was {symbol[:50]!r}"
+    raise VenueError(msg)
+
+
 Millis = Annotated[int, Meta(ge=0, le=9_223_372_036_854)]
 """Milliseconds since 1970 that fit 64 bits as nanoseconds."""
 

@@ -14,9 +14,8 @@ from perps_actors.market.events import MarketEvent
 from perps_actors.market.instrument import Instrument, InstrumentId
 from perps_actors.transport.wire import HttpRequest
 from perps_actors.venues.contract import BookSnapshot, InvalidInput, Outcome
-from perps_actors.venues.toolkit.fields import NS_PER_S
+from perps_actors.venues.toolkit.fields import NS_PER_S, check_symbol
 from perps_actors.venues.toolkit.stream_book import StreamBook
-from perps_actors.venues.toolkit.symbols import check_symbol
 
 # merged docstring:
 # """REST answers that are lists of rows: read one by one, so that a bad row is a complaint and its neighbours are read."""

@@ -1,6 +1,7 @@
-"""A book whose snapshot the stream itself sends: right from a snapshot on, as long as every update continues the one before.
+"""A book whose snapshot the stream itself sends: synced while every update continues the one before.
 
-What continues what is the venue's rule, and its adapter's to say: it gives `update` the reason why an update does not.
+Which update continues which is the venue's rule. The adapter applies it and gives `update` the gap
+that it found.
 """
 
 from __future__ import annotations
@@ -9,37 +10,67 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from perps_actors.market.book import OrderBook, Row, check_levels
-from perps_actors.market.events import BookTop, BookWithdrawn
+from perps_actors.market.events import BookWithdrawn
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.venues.contract import Outcome, SendFrame
 
-# merged docstring:
-# """A book pushed by the stream that repairs itself: while it is not good, its stream alone is subscribed anew."""
+BACKWARDS_NS: Final = 1_000_000_000
+"""How far venue time may step back between two updates: a venue's servers differ a little."""
+PATIENCE_NS: Final = 10_000_000_000
+"""How long to wait for a snapshot before it is requested again; doubled after each try in vain."""
+MAX_PATIENCE_NS: Final = 320_000_000_000
+"""Venues count requests: OKX takes 480 an hour on a connection, of whatever kind."""
 
-BACKWARDS_NS = 1_000_000_000
-"""How far venue time may step back between two updates before the book is suspect."""
-
-_LONG_AGO_NS = -(2**63)
+_LONG_AGO_NS: Final = -(2**63)
 
 
-class StreamBook:
-    """One instrument's book and whether it is good. A message with a level that no book can have raises, and changes nothing.
+class SyncedBook:
+    """One instrument's book, and whether it is synced with the venue's. The base of every book.
 
     Args:
-        instrument: whose book it is.
+        instrument: the instrument.
     """
 
     def __init__(self, instrument: InstrumentId) -> None:
         self.instrument = instrument
         self.connection: str | None = None
-        """The connection that fed it last."""
-        self.good = False
-        """Whether the book is to be believed."""
+        """The connection that fed the book last."""
+        self.synced = False
         self.sequence: int | None = None
-        """The venue's number of the last message that was applied; None while the book is not good or the venue sends none."""
+        """The number of the last message applied; None if not synced or the venue sends none."""
         self._book = OrderBook()
         self._earliest_ns = _LONG_AGO_NS
-        """The earliest venue time that follows the last message that was applied."""
+        """The earliest venue time that may follow the last message applied."""
+
+    def ran_back(self, venue_time_ns: int | None) -> str | None:
+        """Return the cause if a message of this time is older than the last one applied."""
+        if venue_time_ns is None or venue_time_ns >= self._earliest_ns:
+            return None
+        back_s = (self._earliest_ns + BACKWARDS_NS - venue_time_ns) / 1e9
+        return f"venue time ran back by {back_s:g} s"
+
+    def depth(self, levels: int) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+        """Return the best levels of each side; nothing unless the book is synced."""
+        return self._book.depth(levels)
+
+    def _withdraw(self, cause: str, received_ns: int) -> Sequence[Outcome]:
+        """Empty the book, and report that if it was synced."""
+        was_synced, self.synced = self.synced, False
+        self.sequence, self._earliest_ns = None, _LONG_AGO_NS
+        self._book.clear()
+        return (BookWithdrawn(self.instrument, cause, received_ns),) if was_synced else ()
+
+
+class StreamBook(SyncedBook):
+    """A book that begins with a snapshot of the stream.
+
+    A message with a level that no book can have raises, and changes nothing.
+    """
+
+    def __init__(self, instrument: InstrumentId) -> None:
+        super().__init__(instrument)
+        self._awaiting = True
+        """Whether no snapshot came since the book was subscribed or withdrawn."""
 
     def snapshot(
         self,
@@ -51,17 +82,17 @@ class StreamBook:
         venue_time_ns: int | None,
         received_ns: int,
     ) -> Sequence[Outcome]:
-        """Begin anew with these levels; if they cross, the book is withdrawn, which is told even if it was not good.
+        """Hold these levels only. If they cross, withdraw the book, even one that was not synced.
 
         Raises:
             MarketError: a price or size that no book can have.
         """
         self._book.replace(bids, asks)
-        self.connection, self.good = connection, True
-        return self._told(
-            self._book.top(self.instrument, sequence, venue_time_ns, received_ns, snapshot=True),
-            received_ns,
-        )
+        self.connection, self.synced = connection, True
+        outcomes = self._applied(sequence, venue_time_ns, received_ns, snapshot=True)
+        if self.synced:
+            self._awaiting = False
+        return outcomes
 
     def update(
         self,
@@ -72,127 +103,96 @@ class StreamBook:
         sequence: int | None,
         venue_time_ns: int | None,
         received_ns: int,
-        broken: str | None = None,
+        gap: str | None = None,
     ) -> Sequence[Outcome]:
-        """Apply levels to a good book; `broken`: why they do not continue it, which withdraws it. Without a snapshot, nothing.
+        """Apply levels to a synced book, or withdraw it if they do not continue it.
+
+        Args:
+            bids: levels that changed; size zero deletes one.
+            asks: the same on the other side.
+            connection: the connection that sent them.
+            sequence: the venue's number of the message.
+            venue_time_ns: the venue's time of the message.
+            received_ns: when the message was received.
+            gap: why they do not continue the book; None if they do.
 
         Raises:
             MarketError: a price or size that no book can have.
         """
         self.connection = connection
-        if not self.good:
+        if not self.synced:
             check_levels(bids, asks)
-            return self._repair(received_ns)
-        # Asked first, as nearly all updates come in time: it spares them the call.
-        if broken is None and venue_time_ns is not None and venue_time_ns < self._earliest_ns:
-            broken = self.ran_back(venue_time_ns)
-        if broken is not None:
-            return self.invalidate(broken, received_ns)
+            return self._request_snapshot(received_ns)
+        # Compared here first, because it saves the call for nearly all updates.
+        if gap is None and venue_time_ns is not None and venue_time_ns < self._earliest_ns:
+            gap = self.ran_back(venue_time_ns)
+        if gap is not None:
+            return self.invalidate(gap, received_ns)
         self._book.apply(bids, asks)
-        return self._told(
-            self._book.top(self.instrument, sequence, venue_time_ns, received_ns, snapshot=False),
-            received_ns,
-        )
-
-    def ran_back(self, venue_time_ns: int | None) -> str | None:
-        """Return why a message of this time does not follow the last one that was applied; None where it does."""
-        if venue_time_ns is None or venue_time_ns >= self._earliest_ns:
-            return None
-        return (
-            f"venue time ran back by {(self._earliest_ns + BACKWARDS_NS - venue_time_ns) / 1e9:g} s"
-        )
+        return self._applied(sequence, venue_time_ns, received_ns, snapshot=False)
 
     def invalidate(self, cause: str, received_ns: int) -> Sequence[Outcome]:
-        """Believe the book no more, until the next snapshot."""
-        return *self._withdraw(cause, received_ns), *self._repair(received_ns)
+        """Withdraw the book until the next snapshot."""
+        return *self._withdraw(cause, received_ns), *self._request_snapshot(received_ns)
 
-    def depth(self, levels: int) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
-        """Return the best levels a side; none unless the book is good."""
-        return self._book.depth(levels)
+    def closed(self, connection: str, received_ns: int) -> Sequence[Outcome]:
+        """Withdraw the book if this connection, which ended, fed it."""
+        if self.connection != connection:
+            return ()
+        self.connection, self._awaiting = None, True
+        return self._withdraw(f"connection {connection} ended", received_ns)
 
-    def _told(self, top: BookTop | None, received_ns: int) -> Sequence[Outcome]:
+    def _applied(
+        self, sequence: int | None, venue_time_ns: int | None, received_ns: int, *, snapshot: bool
+    ) -> Sequence[Outcome]:
+        top = self._book.top(
+            self.instrument, sequence, venue_time_ns, received_ns, snapshot=snapshot
+        )
         if top is None:
             return self.invalidate(self._book.suspicion() or "", received_ns)
-        self.sequence = top.sequence
-        if top.venue_time_ns is not None:
-            self._earliest_ns = top.venue_time_ns - BACKWARDS_NS
+        self.sequence = sequence
+        if venue_time_ns is not None:
+            self._earliest_ns = venue_time_ns - BACKWARDS_NS
         return (top,)
 
-    def _withdraw(self, cause: str, received_ns: int) -> Sequence[Outcome]:
-        was_good, self.good = self.good, False
-        self.sequence, self._earliest_ns = None, _LONG_AGO_NS
-        self._book.clear()
-        return (BookWithdrawn(self.instrument, cause, received_ns),) if was_good else ()
-
-    def _repair(self, received_ns: int) -> Sequence[Outcome]:  # noqa: ARG002 - who can ask for a snapshot does so here
-        return ()
-
-
-PATIENCE_NS: Final = 10_000_000_000
-"""How long to wait for the snapshot that was asked for before it is asked for again; twice as long each time that it did not come."""
-MAX_PATIENCE_NS: Final = 320_000_000_000
-"""Venues count requests: OKX takes 480 an hour on a connection, whatever they are for."""
+    def _request_snapshot(self, received_ns: int) -> Sequence[SendFrame]:  # noqa: ARG002
+        return ()  # a subclass sends a request; without one the book waits for the next snapshot
 
 
 class ResubscribingBook(StreamBook):
-    """One instrument's book and the requests that bring it a new snapshot.
+    """A stream book that subscribes itself again to receive a snapshot while it is not synced.
 
     Args:
-        instrument: whose book it is.
-        renewal: makes the frames that end its subscription and begin it anew.
+        instrument: the instrument.
+        resubscribe: makes the frames that unsubscribe a symbol's book and subscribe it again.
     """
 
-    def __init__(self, instrument: InstrumentId, renewal: Callable[[str], Sequence[str]]) -> None:
+    def __init__(
+        self, instrument: InstrumentId, resubscribe: Callable[[str], Sequence[str]]
+    ) -> None:
         super().__init__(instrument)
-        self._renewal = renewal
-        self._awaited = True
+        self._resubscribe = resubscribe
         self._since_ns: int | None = None
         self._patience_ns = PATIENCE_NS
 
-    def snapshot(
-        self,
-        bids: Sequence[Row],
-        asks: Sequence[Row],
-        connection: str | None,
-        *,
-        sequence: int | None,
-        venue_time_ns: int | None,
-        received_ns: int,
-    ) -> Sequence[Outcome]:
-        """Begin anew with these levels: what was asked for came, if they can be believed."""
-        told = super().snapshot(
-            bids,
-            asks,
-            connection,
-            sequence=sequence,
-            venue_time_ns=venue_time_ns,
-            received_ns=received_ns,
-        )
-        if self.good:
-            self._awaited = False
-        return told
-
     def closed(self, connection: str, received_ns: int) -> Sequence[Outcome]:
-        """Withdraw the book if this connection, which ended, fed it; the next one subscribes it."""
-        if connection != self.connection:
-            return ()
-        self.connection = None
-        self._awaited, self._since_ns, self._patience_ns = True, None, PATIENCE_NS
-        return self.invalidate(f"connection {connection} ended", received_ns)
+        """Withdraw the book if this connection fed it; its next connection subscribes it again."""
+        if self.connection == connection:
+            self._since_ns, self._patience_ns = None, PATIENCE_NS
+        return super().closed(connection, received_ns)
 
-    def _repair(self, received_ns: int) -> Sequence[SendFrame]:
+    def _request_snapshot(self, received_ns: int) -> Sequence[SendFrame]:
         if self.connection is None:
             return ()
-        if self._awaited:
+        if self._awaiting:
             if self._since_ns is None:
                 self._since_ns = received_ns
-            # A wall clock that was set back must not put off the next request.
+            # A negative difference is a wall clock that was set back. It must not delay the request.
             if 0 <= received_ns - self._since_ns < self._patience_ns:
                 return ()
             self._patience_ns = min(2 * self._patience_ns, MAX_PATIENCE_NS)
         else:
             self._patience_ns = PATIENCE_NS
-        self._awaited, self._since_ns = True, received_ns
-        return tuple(
-            SendFrame(self.connection, text) for text in self._renewal(self.instrument.symbol)
-        )
+        self._awaiting, self._since_ns = True, received_ns
+        frames = self._resubscribe(self.instrument.symbol)
+        return tuple(SendFrame(self.connection, text) for text in frames)

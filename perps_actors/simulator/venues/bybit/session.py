@@ -12,14 +12,14 @@ import msgspec
 
 from perps_actors.errors import VenueError
 from perps_actors.simulator.venue_contract import StreamSession
-from perps_actors.venues.bybit.parse import DEPTHS, READINGS
+from perps_actors.venues.bybit.parse import DEPTHS, READERS
 from perps_actors.venues.bybit.schema import CATEGORIES, category_of
 from perps_actors.venues.bybit.stream import CHANNELS
 
 MAX_TOPIC_CHARACTERS: Final = 21_000
 """Of all topics of a connection together."""
 
-_KINDS: Final = frozenset(READINGS)
+_KINDS: Final = frozenset(READERS)
 _DEEPER: Final = DEPTHS[DEPTHS.index(CHANNELS["book"].partition(".")[2]) + 1 :]
 _HEAD: Final = b'{"topic":"'
 _MOST_HEAD: Final = 200
