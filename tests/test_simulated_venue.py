@@ -45,7 +45,7 @@ class Listener:
         self.news: list[Any] = []
         self.reads: list[tuple[bytes, ...]] = []
 
-    def wait_until_ready(self, timeout_s: float) -> bool:  # noqa: ARG002 - the listener's protocol
+    def has_room(self, resume: object) -> bool:  # noqa: ARG002 - the protocol's
         return self.ready
 
     def opened(self, connection: str) -> None:  # noqa: ARG002

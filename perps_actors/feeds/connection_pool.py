@@ -33,9 +33,9 @@ class ConnectionListener:
         """Tell no more: the consumer has told the end of this connection itself."""
         self._tell = _nobody
 
-    def wait_until_ready(self, timeout_s: float) -> bool:
-        """Wait while the inside is full."""
-        return self._gate is None or self._gate.wait(timeout_s)
+    def has_room(self, resume: Callable[[], None]) -> bool:
+        """Return whether the gate is open; if not, `resume` is called when it is."""
+        return self._gate is None or self._gate.has_room(resume)
 
     def opened(self, connection: str) -> None:
         """Tell the consumer."""

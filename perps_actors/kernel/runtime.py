@@ -1,119 +1,69 @@
-"""What runs cells: threads here, one seeded thread in `simulated.py`. The actors are the same."""
+"""What runs cells: threads here, one seeded thread in `simulated.py`."""
 
 from __future__ import annotations
 
 import logging
 import threading
 from collections.abc import Callable
-from queue import SimpleQueue
 from typing import Any, Protocol
 
+from perps_actors.errors import KernelError
 from perps_actors.kernel.cell import Cell
 from perps_actors.kernel.clock import NS_PER_S, Clock, SystemClock
+from perps_actors.kernel.dispatcher import Dispatcher, IoDispatcher, IoLoop
 from perps_actors.kernel.future import Answer
 from perps_actors.kernel.inbox import InboxPolicy
 from perps_actors.kernel.lease import Lease
-from perps_actors.kernel.life import TurnResult
 from perps_actors.kernel.timers import ThreadedTimers, Timer
 
-# Pykka's own, which it leaves to the host to configure: what its users look at when an actor that nobody supervises dies.
+# Pykka logs the death of an unsupervised actor here, and leaves the logger to the host.
 _logger = logging.getLogger("pykka")
-
-TURN = 64
-"""Messages a cell may handle before others of its dispatcher get their turn."""
 
 
 class Runtime(Protocol):
-    """Where cells live: who runs them, what time it is, how the host waits."""
+    """Runs cells, keeps time, and lets the host wait."""
 
     @property
     def clock(self) -> Clock:
-        """The clocks everything here goes by."""
+        """The clocks of everything that runs here."""
 
     def cell(self, name: str, *, group: str = "", policy: InboxPolicy | None = None) -> Cell:
         """Return a new, vacant cell. Cells of one group share a thread."""
 
     def schedule(self, cell: Cell) -> None:
-        """Have the cell run soon."""
+        """Run the cell soon."""
 
     def abandon_thread_of(self, cell: Cell) -> None:
-        """Leave the thread that hangs in a handler of `cell` behind; another one takes its other cells over."""
+        """Abandon the thread that hangs in a handler of `cell`; another runs the group's cells."""
 
     def after(self, delay_s: float, lease: Lease, message: Any) -> Timer:
         """Set a timer."""
+
+    def io_loop(self, group: str) -> IoLoop | None:
+        """Return the loop that waits for sockets on the thread of a group; None without sockets."""
 
     def wait(self, answer: Answer, timeout_s: float) -> Any:
         """Wait, as the host, for an answer."""
 
     def release(self, cell: Cell) -> None:
-        """Forget a cell in which nobody will live again; the thread of its group ends with the last of the group."""
+        """Close and forget a cell; the thread of a group ends with its last cell."""
 
     def close(self, deadline_s: float) -> tuple[str, ...]:
-        """End all threads and close all inboxes; return the names of the threads that did not end in time."""
-
-
-class Dispatcher:
-    """One thread that runs the cells of a group, turn by turn. It starts with the first turn."""
-
-    def __init__(
-        self, start_thread: Callable[[str, Callable[[], None]], threading.Thread], name: str
-    ) -> None:
-        self._start_thread = start_thread
-        self._name = name
-        self._ready: SimpleQueue[Cell | None] = SimpleQueue()
-        # Re-entrant, because a signal handler of the host may tell while the main thread tells.
-        self._lock = threading.RLock()
-        self._thread: threading.Thread | None = None
-        self._closed = False
-        self.schedule: Callable[[Cell], None] = self._schedule_first
-
-    def _schedule_first(self, cell: Cell) -> None:
-        with self._lock:
-            if self._thread is None and not self._closed:
-                self._ensure_thread()
-                self.schedule = self._ready.put
-        self._ready.put(cell)
-
-    def _ensure_thread(self) -> None:
-        self._thread = self._start_thread(self._name, self._run)
-
-    def _run(self) -> None:
-        ready = self._ready
-        while True:
-            cell = ready.get()
-            if cell is None:
-                return
-            verdict = cell.turn(TURN)
-            if verdict is TurnResult.MORE:
-                ready.put(cell)
-            elif verdict is TurnResult.FENCED:
-                return
-
-    def replace_thread(self) -> None:
-        """Start another thread on the same cells; the one that hangs returns at once if it ever comes back."""
-        with self._lock:
-            if not self._closed:
-                self._ensure_thread()
-
-    def close(self) -> None:
-        """Let the thread end after its turn."""
-        with self._lock:
-            self._closed = True
-            self._ready.put(None)
+        """End all threads and close all inboxes; return the names of the threads left over."""
 
 
 class ThreadedRuntime:
-    """Cells on real threads: one dispatcher thread a group, one for the timers. All are daemons; `close` ends them."""
+    """Cells on real threads: one dispatcher thread per group, one for timers. All are daemons."""
 
     cell_class: type[Cell] = Cell
-    """What `cell` makes; of another class where a test looks on or interferes."""
+    """The class of the cells; tests replace it to observe or to interfere."""
 
     def __init__(self, *, name: str, clock: Clock | None = None, solitary: bool = False) -> None:
         self.name = name
         self.clock: Clock = clock if clock is not None else SystemClock()
         self._solitary = solitary
         self._lock = threading.RLock()
-        self._dispatchers: dict[str, Dispatcher] = {}
+        self._dispatchers: dict[str, Dispatcher | IoDispatcher] = {}
         self._cells: list[Cell] = []
         self._threads: list[threading.Thread] = []
         self._timers = ThreadedTimers(self.clock, self.start_thread)
@@ -140,8 +90,23 @@ class ThreadedRuntime:
             self._cells.append(cell)
         return cell
 
+    def io_loop(self, group: str) -> IoLoop:
+        """Return the loop that waits for sockets on the thread of a group.
+
+        Raises:
+            KernelError: the group has a cell already, so its thread does not wait for sockets.
+        """
+        with self._lock:
+            if group not in self._dispatchers:
+                self._dispatchers[group] = IoDispatcher(self.start_thread, group, self.clock)
+            dispatcher = self._dispatchers[group]
+        if not isinstance(dispatcher, IoDispatcher):
+            msg = f"Expected io_loop({group!r}) before the first cell of the group"
+            raise KernelError(msg)
+        return dispatcher
+
     def schedule(self, cell: Cell) -> None:
-        """Put the cell in its dispatcher's queue; one that was released runs no more."""
+        """Put the cell in its dispatcher's queue; a released cell runs no more."""
         dispatcher = self._dispatchers.get(cell.group)
         if dispatcher is not None:
             dispatcher.schedule(cell)
@@ -164,8 +129,13 @@ class ThreadedRuntime:
                     dispatcher.close()
 
     def after(self, delay_s: float, lease: Lease, message: Any) -> Timer:
-        """Set a timer."""
-        return self._timers.after(delay_s, lease, message)
+        """Set a timer: on the thread of its group if that thread waits for timers."""
+        dispatcher = self._dispatchers.get(lease.cell.group) if lease.cell is not None else None
+        if not isinstance(dispatcher, IoDispatcher):
+            return self._timers.after(delay_s, lease, message)
+        timer = Timer(self.clock.monotonic_ns() + int(delay_s * NS_PER_S), lease, message)
+        dispatcher.add_timer(timer)
+        return timer
 
     def wait(self, answer: Answer, timeout_s: float) -> Any:
         """Wait for an answer on the present thread."""
@@ -180,7 +150,7 @@ class ThreadedRuntime:
     def close(self, deadline_s: float) -> tuple[str, ...]:
         """End all threads; return the names of those that did not end within `deadline_s` seconds.
 
-        Nobody answers any more: what still waits anywhere is left over, and whoever asked learns it.
+        What waits in an inbox is counted as left over, and its asker gets an error.
         """
         self.close_soon()
         end_ns = self.clock.monotonic_ns() + int(deadline_s * NS_PER_S)
@@ -194,7 +164,10 @@ class ThreadedRuntime:
 
 
 class _LastOneOut:
-    """Watches an actor that was started alone: when it ends, so does its runtime. A death is logged where Pykka logs it."""
+    """Ends the runtime of an actor that was started alone when the actor ends.
+
+    A death is logged where Pykka logs it.
+    """
 
     def __init__(self, runtime: ThreadedRuntime) -> None:
         self._runtime = runtime

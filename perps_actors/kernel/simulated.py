@@ -14,21 +14,7 @@ from perps_actors.kernel.future import Answer
 from perps_actors.kernel.inbox import InboxPolicy
 from perps_actors.kernel.lease import Lease
 from perps_actors.kernel.life import TurnResult
-from perps_actors.kernel.timers import Timer, TimerHeap
-
-
-class _Act(Timer):
-    """Something that the outside does at a moment; no actor is told of it but by what it does."""
-
-    __slots__ = ("_act",)
-
-    def __init__(self, due_ns: int, act: Callable[[], None]) -> None:
-        super().__init__(due_ns, Lease(), None)
-        self._act = act
-
-    def fire(self) -> None:
-        if not self.void:
-            self._act()
+from perps_actors.kernel.timers import CallbackTimer, Timer, TimerHeap
 
 
 class SimulatedRuntime:
@@ -81,7 +67,7 @@ class SimulatedRuntime:
 
     def at(self, delay_s: float, act: Callable[[], None]) -> Timer:
         """Have the outside do something `delay_s` seconds from now, in the host's name; it can be cancelled."""
-        timer = _Act(self.clock.monotonic_ns() + int(delay_s * NS_PER_S), act)
+        timer = CallbackTimer(self.clock.monotonic_ns() + int(delay_s * NS_PER_S), act)
         self._timers.add(timer)
         return timer
 
@@ -134,6 +120,9 @@ class SimulatedRuntime:
         assert timer is not None
         timer.fire()
         return True
+
+    def io_loop(self, group: str) -> None:  # noqa: ARG002 - the protocol's
+        """Return None: no sockets live in virtual time."""
 
     def wait(self, answer: Answer, timeout_s: float) -> Any:
         """Run, and let time pass, until the answer is settled.

@@ -53,6 +53,21 @@ class Timer:
         """Take the handler's error; the actor's death tells it."""
 
 
+class CallbackTimer(Timer):
+    """A timer that calls a function instead of telling an actor."""
+
+    __slots__ = ("_callback",)
+
+    def __init__(self, due_ns: int, callback: Callable[[], None]) -> None:
+        super().__init__(due_ns, Lease(), None)
+        self._callback = callback
+
+    def fire(self) -> None:
+        """Call the function, unless the timer was cancelled."""
+        if not self.void:
+            self._callback()
+
+
 class TimerHeap:
     """Timers by due time, and by order of setting where that is equal. Void ones do not pile up. Not locked."""
 

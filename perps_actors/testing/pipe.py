@@ -22,6 +22,10 @@ Framed = tuple[str, bytes]
 """A frame with the stream it belongs to."""
 
 
+def _look_again_later() -> None:
+    """Do nothing: a pipe looks again by itself, after `FULL_RETRY_S`."""
+
+
 class Pipe:
     """A connection that is being opened, is open, or has ended; a `Link` to its owner."""
 
@@ -174,7 +178,7 @@ class Pipe:
         now_ns, travelling = self._now_ns(), self._travelling
         if not travelling or travelling[0][0] > now_ns or self._closing:
             return
-        if not self._listener.wait_until_ready(0.0):
+        if not self._listener.has_room(_look_again_later):
             self._runtime.at(FULL_RETRY_S, self._deliver)
             return
         arrived: list[bytes] = []

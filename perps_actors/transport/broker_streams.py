@@ -80,6 +80,7 @@ class Iteration:
         self._entered_ns: int | None = None
         self._end: End | None = None
         self._returned = False
+        self._room = threading.Event()
         self.untold = False
         """Whether the keeper has yet to tell the end."""
         self.thread = threading.Thread(
@@ -174,9 +175,13 @@ class Iteration:
                 raise _Abandoned
 
     def _await_inside(self) -> None:
-        while not self._tell(self._listener.wait_until_ready, READY_WAIT_S):
+        # Cleared before the question, so that an answer that comes in between ends the wait.
+        self._room.clear()
+        while not self._tell(self._listener.has_room, self._room.set):
+            self._room.wait(READY_WAIT_S)
             if self._end is not None:
                 raise _Ended
+            self._room.clear()
 
     @staticmethod
     def _tell(callback: Callable[..., R], *news: object) -> R:

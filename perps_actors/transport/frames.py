@@ -109,6 +109,11 @@ class FrameDecoder:
         controls, self._controls = self._controls, []
         return controls
 
+    @property
+    def quiet(self) -> bool:
+        """Whether nothing but data frames came since the last call of `take_controls`."""
+        return not self._controls and self._fault is None
+
     def check(self) -> None:
         """Return if the other side has kept to the protocol and the limits.
 

@@ -1,32 +1,53 @@
-"""When a venue wants to hear its own ping, in text, beside WebSocket's. Pure."""
+"""When an open connection has to say something, and when it counts as dead. Pure."""
 
 from __future__ import annotations
 
+from typing import Literal
+
 from perps_actors.kernel.clock import NS_PER_S
+from perps_actors.transport.wire import ConnectionPlan
+
+Due = Literal["text", "ping", "dead"]
 
 
 class KeepAlive:
-    """A frame that is due every so many seconds from the start of a connection on.
+    """The clocks of one open connection.
 
-    Args:
-        plan: the frame's text and the seconds between two; None: never due.
-        now_ns: monotonic time of the start.
+    `text` is due every so many seconds, where the plan has a text that the venue expects. `ping` is
+    due after half of the plan's limit of silence, `dead` after all of it.
     """
 
-    __slots__ = ("_due_ns", "_every_ns", "_text")
+    __slots__ = ("_heard_ns", "_limit_ns", "_pinged", "_text_due_ns", "_text_every_ns")
 
-    def __init__(self, plan: tuple[str, float] | None, now_ns: int) -> None:
-        self._text, every_s = plan if plan is not None else ("", 0.0)
-        self._every_ns = int(every_s * NS_PER_S)
-        self._due_ns = now_ns + self._every_ns if plan is not None else None
+    def __init__(self, plan: ConnectionPlan, now_ns: int) -> None:
+        self._limit_ns = int(plan.silence_limit_s * NS_PER_S)
+        self._heard_ns = now_ns
+        self._pinged = False
+        self._text_every_ns = int(plan.keep_alive[1] * NS_PER_S) if plan.keep_alive else 0
+        self._text_due_ns = now_ns + self._text_every_ns if plan.keep_alive else None
 
-    def due_ns(self) -> int | None:
-        """Return when `take` has something to say; None: never."""
-        return self._due_ns
+    def heard(self, now_ns: int) -> None:
+        """Note that bytes came, or that the connection was not read until now."""
+        self._heard_ns = now_ns
+        self._pinged = False
 
-    def take(self, now_ns: int) -> str | None:
-        """Return the frame if it is due; the next one is, a whole interval later."""
-        if self._due_ns is None or now_ns < self._due_ns:
-            return None
-        self._due_ns = now_ns + self._every_ns
-        return self._text
+    def next_due_ns(self, *, reading: bool) -> int | None:
+        """Return when `due` next returns something; a connection that is not read is not silent."""
+        dues = [] if self._text_due_ns is None else [self._text_due_ns]
+        if reading:
+            dues.append(self._silence_due_ns())
+        return min(dues, default=None)
+
+    def due(self, now_ns: int, *, reading: bool) -> tuple[Due, ...]:
+        """Return what is due, once each time."""
+        due: list[Due] = []
+        if self._text_due_ns is not None and now_ns >= self._text_due_ns:
+            self._text_due_ns = now_ns + self._text_every_ns
+            due.append("text")
+        if reading and now_ns >= self._silence_due_ns():
+            due.append("dead" if self._pinged else "ping")
+            self._pinged = True
+        return tuple(due)
+
+    def _silence_due_ns(self) -> int:
+        return self._heard_ns + (self._limit_ns if self._pinged else self._limit_ns // 2)

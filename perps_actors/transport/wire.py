@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 import attrs
@@ -71,10 +72,13 @@ def failed(request: HttpRequest, error: str, clock: Clock) -> HttpAnswer:
 
 
 class StreamListener(Protocol):
-    """Who hears of a connection. Called on the connection's own thread; must never block but in `wait_until_ready`."""
+    """Who is told about a connection. No method may block: the network's thread calls them."""
 
-    def wait_until_ready(self, timeout_s: float) -> bool:
-        """Wait while the inside is full; True when it may be given more. Called before each read of the socket."""
+    def has_room(self, resume: Callable[[], None]) -> bool:
+        """Return whether there is room for more frames; asked before each read.
+
+        If there is none, `resume` is called once, on any thread, when there is again.
+        """
 
     def opened(self, connection: str) -> None:
         """The handshake is done."""

@@ -132,10 +132,12 @@ def _torment(
     cells: dict[str, Cell], tallies: dict[str, Tally], seed: int, release: threading.Event
 ) -> None:
     random, gate = Random(seed), Gate([cell.inbox for cell in cells.values()], high=150)
-    lines = {name: tallies[name].line() for name in LINKS}
+    lines, room = {name: tallies[name].line() for name in LINKS}, threading.Event()
     for step in range(4000):
         name = random.choice(LINKS)
-        gate.wait(0.1)
+        room.clear()
+        if not gate.has_room(room.set):
+            room.wait(0.1)
         draw = random.random()
         message: Any = step
         if draw < 0.3:

@@ -13,52 +13,76 @@ def _inbox() -> Inbox:
     return Inbox(InboxPolicy(), lambda: None, lambda _: None)
 
 
+class Source:
+    """Asks the gate and counts how often it is called back."""
+
+    def __init__(self, gate: Gate) -> None:
+        self._gate = gate
+        self.called = 0
+
+    def resume(self) -> None:
+        self.called += 1
+
+    def ready(self) -> bool:
+        return self._gate.has_room(self.resume)
+
+
 def test_a_gate_is_open_while_all_inboxes_behind_it_have_room() -> None:
     near, far = _inbox(), _inbox()
-    gate = Gate((near, far), high=2)
-    assert gate.is_open()
+    source = Source(Gate((near, far), high=2))
+    assert source.ready()
     far.put(1)
     far.put(2)
-    assert not gate.is_open()
-    assert not gate.wait(0.001)
+    assert not source.ready()
     far.take()
-    assert gate.wait(0.001)
+    assert source.ready()
 
 
-class _Announced(threading.Event):
-    """Says when somebody begins to wait."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.awaited = threading.Event()
-
-    def wait(self, timeout: float | None = None) -> bool:
-        self.awaited.set()
-        return super().wait(timeout)
-
-
-def test_whoever_waits_at_any_gate_of_an_inbox_is_let_through_when_it_is_relieved() -> None:
+def test_every_source_of_every_gate_is_called_once_when_the_inbox_has_room_again() -> None:
     inbox = _inbox()
     gates = [Gate((inbox,), high=2) for _ in range(3)]
-    events = [_Announced() for _ in gates]
-    for gate, event in zip(gates, events, strict=True):
-        gate._relieved = event
-    for number in range(2):
+    sources = [Source(gate) for gate in gates for _ in range(2)]
+    for number in range(3):
         inbox.put(number)
-    passed: list[bool] = []
-    threads = [
-        threading.Thread(
-            target=lambda gate=gate: passed.append(gate.wait(12 * LIMIT_S)), daemon=True
-        )
-        for gate in gates
-    ]
-    for thread, event in zip(threads, events, strict=True):
-        thread.start()
-        assert event.awaited.wait(LIMIT_S)
+    for source in sources:
+        assert not source.ready()
+        assert not source.ready()
     inbox.take()
-    for thread in threads:
-        thread.join(LIMIT_S)
-    assert passed == [True, True, True]
+    assert [source.called for source in sources] == [0] * 6
+    inbox.take()
+    inbox.take()
+    assert [source.called for source in sources] == [1] * 6
+
+
+def test_a_source_that_passes_an_open_gate_is_not_called() -> None:
+    inbox = _inbox()
+    source = Source(Gate((inbox,), high=2))
+    assert source.ready()
+    inbox.put(1)
+    inbox.take()
+    assert source.called == 0
+
+
+def test_a_source_is_called_although_the_inbox_is_emptied_while_it_asks() -> None:
+    inbox = _inbox()
+    gate, taken, missed = Gate((inbox,), high=1), threading.Semaphore(0), []
+    stop = threading.Event()
+
+    def take() -> None:
+        while not stop.is_set():
+            if len(inbox):
+                inbox.take()
+
+    taker = threading.Thread(target=take)
+    taker.start()
+    for number in range(2_000):
+        inbox.put(number)
+        if not gate.has_room(taken.release) and not taken.acquire(timeout=LIMIT_S):
+            missed.append(number)
+            break
+    stop.set()
+    taker.join(LIMIT_S)
+    assert missed == []
 
 
 class _Heavy(Batch, frozen=True):
@@ -66,13 +90,12 @@ class _Heavy(Batch, frozen=True):
     held_bytes: int = 60
 
 
-def test_a_gate_closes_at_bytes_as_well_as_at_items() -> None:
+def test_a_gate_shuts_at_bytes_as_well_as_at_items() -> None:
     inbox = _inbox()
-    gate = Gate((inbox,), high=100, high_bytes=100)
+    source = Source(Gate((inbox,), high=100, high_bytes=100))
     inbox.put(_Heavy())
-    assert gate.is_open()
+    assert source.ready()
     inbox.put(_Heavy())
-    assert not gate.is_open()
-    assert not gate.wait(0.001)
+    assert not source.ready()
     inbox.take()
-    assert gate.wait(0.001)
+    assert source.ready()

@@ -127,8 +127,8 @@ class RawServer:
             while True:
                 sock, _ = self._socket.accept()
                 thread = threading.Thread(target=self._serve, args=(sock,), name="test-peer")
-                self.threads.append(thread)
                 thread.start()
+                self.threads.append(thread)
 
     def _serve(self, sock: socket.socket) -> None:
         try:
@@ -157,13 +157,40 @@ class RawServer:
         assert self.errors == []
 
 
+class Room:
+    """Says whether a listener takes more, and calls back those that were refused."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._open = True
+        self._refused: set[Callable[[], None]] = set()
+        self.asked = 0
+
+    def given(self, resume: Callable[[], None]) -> bool:
+        with self._lock:
+            self.asked += 1
+            if not self._open:
+                self._refused.add(resume)
+            return self._open
+
+    def close(self) -> None:
+        with self._lock:
+            self._open = False
+
+    def open(self) -> None:
+        with self._lock:
+            self._open = True
+            refused, self._refused = self._refused, set()
+        for resume in refused:
+            resume()
+
+
 class Hearing:
     """A stream listener that remembers, and can be told to be full or to fail."""
 
     def __init__(self) -> None:
         self._news = threading.Condition()
-        self.ready = threading.Event()
-        self.ready.set()
+        self.room = Room()
         self.openings = 0
         self.frames_heard: list[bytes] = []
         self.batches: list[tuple[tuple[bytes, ...], int, int]] = []
@@ -177,8 +204,8 @@ class Hearing:
         if callback == self.fail_in:
             raise KeyError(callback)
 
-    def wait_until_ready(self, timeout_s: float) -> bool:
-        return self.ready.wait(timeout_s)
+    def has_room(self, resume: Callable[[], None]) -> bool:
+        return self.room.given(resume)
 
     def opened(self, _: str) -> None:
         with self._news:

@@ -203,12 +203,12 @@ def test_an_iterator_is_taken_from_only_while_the_inside_has_room(place):
 
     plan = ConnectionPlan(name="trades", url=TRADES, silence_limit_s=0.001)
     hearing = place._hearing()
-    hearing.wait_until_ready = full
+    hearing.has_room = full
     place.network.open(plan, hearing)
     for _ in range(100):
         assert asked.acquire(timeout=PATIENCE_S)
     assert (taken, hearing.endings) == ([], [])
-    hearing.wait_until_ready = lambda _: True
+    hearing.has_room = lambda _: True
     assert hearing.ending() == ("the iterator ended", False)
     assert taken == [0, 1, 2]
 

@@ -119,10 +119,10 @@ def test_records_that_arrived_together_come_as_one_batch_and_none_is_left_in_the
     port = outside.serve(script, tls_server).port
     hearing, _ = outside.open(f"wss://127.0.0.1:{port}/")
     hearing.until_open()
-    hearing.ready.clear()
+    hearing.room.close()
     full.set()
     assert arrived.wait(5)
-    hearing.ready.set()
+    hearing.room.open()
     hearing.until(lambda: len(hearing.frames_heard) == len(frames))
     assert hearing.frames_heard == frames
     assert [len(batch) for batch, _, _ in hearing.batches] == [50, 1]
@@ -295,7 +295,7 @@ def test_threads_carry_the_name_of_the_system(outside):
     assert sorted(own_threads()) == [
         "paper-perps-http-0",
         "paper-perps-http-watch",
-        "paper-perps-ws:public-0",
+        "paper-perps-io",
     ]
     assert all(thread.daemon for thread in threading.enumerate() if "perps-" in thread.name)
     assert network.close(5) == 0

@@ -26,8 +26,9 @@ class Log:
         self.changed = threading.Condition()
         self.news: list[tuple] = []
         self.answers: list = []
-        self.ready = threading.Event()
-        self.ready.set()
+        self.full = False
+        self.asked = 0
+        self.refused: list = []
         self.fails_at: str | None = None
 
     def _note(self, *news) -> None:
@@ -37,8 +38,19 @@ class Log:
         if news[0] == self.fails_at:
             raise Fenced
 
-    def wait_until_ready(self, timeout_s):
-        return self.ready.wait(timeout_s)
+    def has_room(self, resume):
+        with self.changed:
+            self.asked += 1
+            if self.full:
+                self.refused.append(resume)
+            self.changed.notify_all()
+            return not self.full
+
+    def make_room(self):
+        with self.changed:
+            self.full = False
+        for resume in self.refused:
+            resume()
 
     def opened(self, connection):
         self._note("opened", connection)
@@ -281,12 +293,11 @@ def test_while_the_inside_is_full_nothing_is_brought_and_nothing_is_lost_for_the
     rig_that_speaks_for_itself, log
 ):
     rig = rig_that_speaks_for_itself
-    log.ready.clear()
-    log.wait_until_ready = lambda _: log.ready.is_set() or log._note("asked")
+    log.full = True
     rig.network.open(rig.plan("good"), log)
-    rig.run(log, lambda: log.kinds().count("asked") > 2)
+    rig.run(log, lambda: log.asked)
     assert not log.has("frames")()
-    log.ready.set()
+    log.make_room()
     rig.run(log, log.has("frames"))
 
 

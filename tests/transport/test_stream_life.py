@@ -278,7 +278,7 @@ def test_closing_ends_a_connection_that_waits_for_its_listener(outside):
     hearing, link = opened(
         outside, lambda peer: (full.wait(5), peer.send_frame(TEXT, b"x"), peer.hang())
     )
-    hearing.ready.clear()
+    hearing.room.close()
     full.set()
     link.close("enough")
     assert hearing.ending() == ("enough", False)
@@ -334,11 +334,11 @@ def test_a_full_inside_stalls_the_sender_by_tcp_for_longer_than_the_silence_limi
         lambda peer: (peer.accept_handshake(), script(peer)),
         silence_limit_s=0.3,
     )
-    hearing.ready.clear()
+    hearing.room.close()
     assert stalled.wait(8)
     held_back = len(sent)
     heard_while_full = len(hearing.frames_heard)
-    hearing.ready.set()
+    hearing.room.open()
     assert hearing.ending() == ("closed by the other side: 1000", False)
     assert heard_while_full <= held_back < 20_000
     assert [int(frame[:6]) for frame in hearing.frames_heard] == list(range(20_000))
@@ -356,7 +356,7 @@ def test_a_peer_in_the_middle_of_sending_is_let_finish_so_that_it_sees_the_goodb
         goodbye.put(peer.read_frame())
 
     hearing, link = opened(outside, script)
-    hearing.ready.clear()
+    hearing.room.close()
     full.set()
     assert sending.wait(5)
     link.close("enough")

@@ -3,11 +3,13 @@ from __future__ import annotations
 import socket
 import threading
 import time
+from functools import partial
 
 import pytest
 import websocket
 
 from perps_actors.kernel.clock import SystemClock
+from perps_actors.kernel.dispatcher import IoDispatcher
 from perps_actors.transport.dial import Dialer, Resolver
 from perps_actors.transport.network import Limits
 from perps_actors.transport.websocket import WebSocketConnection
@@ -27,7 +29,7 @@ def test_a_handshake_opens_the_connection_and_asks_for_what_the_plan_says(outsid
     (peer,) = server.peers
     assert peer.head.startswith(b"GET /stream?streams=btcusdt@depth/ethusdt@trade HTTP/1.1\r\n")
     assert f"\r\nHost: 127.0.0.1:{server.port}\r\n".encode() in peer.head
-    assert hearing.threads == {"perps-ws:public-0"}
+    assert hearing.threads == {"perps-io"}
 
 
 def test_frames_in_the_packet_of_the_handshake_are_not_lost(outside):
@@ -180,12 +182,38 @@ def test_closing_ends_a_handshake_that_hangs_at_once(outside):
     assert time.monotonic() - start < 2
 
 
-def connected(hearing, look_up, *, url="wss://venue.example/", handshake_s=10.0, resolver=None):
+@pytest.fixture
+def connected():
+    """Opens connections on a loop of the test."""
+    threads = []
+
+    def start(name, work):
+        threads.append(threading.Thread(target=work, name=name, daemon=True))
+        threads[-1].start()
+        return threads[-1]
+
+    loop = IoDispatcher(start, "test-io", SystemClock())
+    yield partial(_connected, loop)
+    loop.close()
+    for thread in threads:
+        thread.join(5)
+        assert not thread.is_alive()
+
+
+def _connected(
+    loop, hearing, look_up, *, url="wss://venue.example/", handshake_s=10.0, resolver=None
+):
     limits = Limits(handshake_s=handshake_s)
     dialer = Dialer(limits, resolver or Resolver(look_up))
     plan = ConnectionPlan(name="public-0", url=url)
     connection = WebSocketConnection(
-        plan, hearing, clock=SystemClock(), limits=limits, dialer=dialer
+        plan,
+        hearing,
+        loop=loop,
+        clock=SystemClock(),
+        limits=limits,
+        dialer=dialer,
+        ended=lambda _: None,
     )
     connection.start()
     return connection
@@ -196,7 +224,7 @@ def found(host, port):
 
 
 def test_when_the_first_address_of_a_name_hangs_the_next_gets_its_share_of_the_time(
-    outside, full_port, hearings
+    outside, full_port, hearings, connected
 ):
     server = outside.serve(lambda peer: (peer.accept_handshake(), peer.hang()))
     (hearing,) = hearings(1)
@@ -211,14 +239,14 @@ def test_when_the_first_address_of_a_name_hangs_the_next_gets_its_share_of_the_t
     hearing.ending()
 
 
-def test_a_localhost_that_leads_elsewhere_is_not_connected_to_without_tls(hearings):
+def test_a_localhost_that_leads_elsewhere_is_not_connected_to_without_tls(hearings, connected):
     (hearing,) = hearings(1)
     connected(hearing, lambda *_, **__: found("192.0.2.1", 80), url="ws://localhost/")
     assert hearing.ending() == ("no address of localhost is usable", True)
 
 
 @pytest.fixture
-def hanging_name():
+def hanging_name(connected):
     """A connection to a name whose look-up hangs until the event is set, and the resolver."""
     release = threading.Event()
 

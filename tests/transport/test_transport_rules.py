@@ -6,8 +6,8 @@ from perps_actors.errors import TransportError
 from perps_actors.transport.keep_alive import KeepAlive
 from perps_actors.transport.limits import Limits
 from perps_actors.transport.retry_after import retry_after_s
-from perps_actors.transport.silence import Silence
 from perps_actors.transport.urls import ServerAddress, checked_address
+from perps_actors.transport.wire import ConnectionPlan
 
 S = 1_000_000_000
 
@@ -76,21 +76,32 @@ def test_retry_after_is_seconds_or_a_date_or_nothing(header, expected):
     assert retry_after_s(header, 1_700_000_000 * S) == expected
 
 
-def test_silence_is_asked_about_once_after_half_the_limit_and_given_up_after_all_of_it():
-    silence = Silence(10.0, 0)
-    assert not silence.ping_due(5 * S - 1)
-    assert silence.ping_due(5 * S)
-    assert not silence.ping_due(10 * S - 1)
-    with pytest.raises(TransportError, match="silent for 10 s"):
-        silence.ping_due(10 * S)
+def keep_alive(text: tuple[str, float] | None = None) -> KeepAlive:
+    return KeepAlive(
+        ConnectionPlan(name="one", url="", silence_limit_s=10.0, keep_alive=text), now_ns=0
+    )
 
 
-def test_silence_begins_anew_with_anything_heard():
-    silence = Silence(10.0, 0)
-    assert silence.ping_due(7 * S)
-    silence.heard(9 * S)
-    assert silence.due_ns() == 14 * S
-    assert silence.ping_due(14 * S)
+def test_a_silent_connection_is_pinged_after_half_the_limit_and_dead_after_all_of_it():
+    alive = keep_alive()
+    assert alive.due(5 * S - 1, reading=True) == ()
+    assert alive.due(5 * S, reading=True) == ("ping",)
+    assert alive.due(10 * S - 1, reading=True) == ()
+    assert alive.due(10 * S, reading=True) == ("dead",)
+
+
+def test_any_bytes_restart_the_limit_of_silence():
+    alive = keep_alive()
+    assert alive.due(7 * S, reading=True) == ("ping",)
+    alive.heard(9 * S)
+    assert alive.next_due_ns(reading=True) == 14 * S
+    assert alive.due(14 * S, reading=True) == ("ping",)
+
+
+def test_a_connection_that_is_not_read_is_not_silent():
+    alive = keep_alive()
+    assert alive.next_due_ns(reading=False) is None
+    assert alive.due(60 * S, reading=False) == ()
 
 
 @pytest.mark.parametrize(
@@ -109,15 +120,15 @@ def test_a_proxy_is_a_plain_http_one_without_credentials(proxy):
     assert "secret" not in str(refused.value)
 
 
-def test_a_frame_that_keeps_alive_is_due_once_an_interval_and_does_not_pile_up():
-    alive = KeepAlive(("ping", 20.0), 0)
-    assert (alive.due_ns(), alive.take(20 * S - 1)) == (20 * S, None)
-    assert alive.take(20 * S) == "ping"
-    assert alive.take(20 * S) is None
-    assert alive.take(95 * S) == "ping"
-    assert alive.take(96 * S) is None
+def test_a_keep_alive_text_is_due_once_per_interval_and_does_not_pile_up():
+    alive = keep_alive(("hello", 20.0))
+    assert alive.next_due_ns(reading=False) == 20 * S
+    assert alive.due(20 * S - 1, reading=False) == ()
+    assert alive.due(20 * S, reading=False) == ("text",)
+    assert alive.due(20 * S, reading=False) == ()
+    assert alive.due(95 * S, reading=False) == ("text",)
+    assert alive.due(96 * S, reading=False) == ()
 
 
-def test_without_a_frame_that_keeps_alive_none_is_ever_due():
-    alive = KeepAlive(None, 0)
-    assert (alive.due_ns(), alive.take(10**18)) == (None, None)
+def test_without_a_keep_alive_text_none_is_ever_due():
+    assert "text" not in keep_alive().due(10**18, reading=True)

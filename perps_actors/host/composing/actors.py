@@ -136,6 +136,10 @@ def polled(settings: Settings) -> tuple[str, ...]:
     return settings.symbols if settings.poll.enabled else ()
 
 
+FEEDS = "feeds"
+"""The group of the actors between socket and board; its thread also waits for the sockets."""
+
+
 @attrs.frozen
 class ActorPlan:
     """Where an actor lives: actors of one group share a thread; beyond `bound` items its inbox applies its policy."""
@@ -147,10 +151,10 @@ class ActorPlan:
 
 ACTORS = {
     "event_recorder": ActorPlan(event_recorder, "recorder"),
-    "market_monitor": ActorPlan(market_monitor, "marks"),
-    "risk_monitor": ActorPlan(risk_monitor, "marks"),
-    "mark_store": ActorPlan(mark_store, "marks"),
-    "stream_consumer": ActorPlan(stream_consumer, "streams"),
-    "quote_poller": ActorPlan(quote_poller, "marks", bound=10_000),
+    "market_monitor": ActorPlan(market_monitor, FEEDS),
+    "risk_monitor": ActorPlan(risk_monitor, FEEDS),
+    "mark_store": ActorPlan(mark_store, FEEDS),
+    "stream_consumer": ActorPlan(stream_consumer, FEEDS),
+    "quote_poller": ActorPlan(quote_poller, FEEDS, bound=10_000),
 }
 """In the order in which they start; they are stopped in reverse, so that whoever tells ends before those it tells."""

@@ -20,7 +20,7 @@ from perps_actors.feeds.boards import Board, VenueBoard
 from perps_actors.feeds.memory_ceiling import memory_ceiling
 from perps_actors.feeds.reporter import Reporter
 from perps_actors.feeds.subscribers import Subscribers
-from perps_actors.host.composing.actors import ACTORS, ActorFactory
+from perps_actors.host.composing.actors import ACTORS, FEEDS, ActorFactory
 from perps_actors.host.composing.parts import Nobody, Parts
 from perps_actors.journal.contract import CountingWriter, JournalWriter
 from perps_actors.kernel.address import Address, Teller
@@ -330,7 +330,7 @@ class _Composing:
             return BrokerNetwork(self._broker, self._runtime.clock)
         from perps_actors.transport.network import LiveNetwork  # noqa: PLC0415
 
-        return LiveNetwork(clock=self._runtime.clock)
+        return LiveNetwork(clock=self._runtime.clock, loop=self._runtime.io_loop(FEEDS))
 
     def _own_journal(self) -> JournalWriter:
         path = self._settings.journal.path
