@@ -1,5 +1,5 @@
-"""Writes `reference.md` from the code: what is public, what actors tell one another, what events there are."""
-# ruff: noqa: INP001 - a script beside the pages it serves
+"""Write `reference.md` from the code: public names, messages, events."""
+# ruff: noqa: INP001 - a script beside the pages it writes
 
 from __future__ import annotations
 
@@ -12,15 +12,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import perps_actors
-from docs.told_events import told_events
+from docs.reported_events import reported_kinds
 
 DOCS = Path(__file__).resolve().parent
 PACKAGE = DOCS.parent / "perps_actors"
 REFERENCE = DOCS / "reference.md"
 HEAD = """# Reference
 
-Made from the code by `make docs`; do not edit it. What is named here is public: [the library](#the-library), [its errors](#errors),
-[messages](#messages) and [events](#events). Settings with their defaults are in [`settings.md`](settings.md).
+`make docs` writes this page from the code; do not edit it. All names here are public:
+[the library](#the-library), [its errors](#errors), [messages](#messages) and [events](#events).
+Settings with their defaults are in [`settings.md`](settings.md), terms in the
+[glossary](glossary.md).
 """
 Definition = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -29,7 +31,7 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 def reference() -> str:
     """Return the page."""
     objects = {name: getattr(perps_actors, name) for name in perps_actors.__all__}
-    # What a public class inherits of the package is public with it.
+    # Base classes of public classes are public too.
     objects |= {base.__name__: base for thing in objects.values() for base in _bases(thing)}
     errors = {
         name
@@ -49,7 +51,7 @@ def reference() -> str:
             *raised,
             "## Messages\n",
             *_conversations(),
-            *_events(),
+            *events_section(),
         ]
     )
 
@@ -64,14 +66,14 @@ def _bases(thing: object) -> list[type]:
 
 
 def _definition(thing: object) -> Definition:
-    """Return the definition of a class or function, as it is written."""
+    """Return the definition of a class or function in its source."""
     module, name = importlib.import_module(thing.__module__), thing.__name__  # type: ignore[attr-defined]
     tree = ast.parse(inspect.getsource(module))
     return next(node for node in tree.body if isinstance(node, Definition) and node.name == name)
 
 
 def _entry(node: Definition, heading: str) -> str:
-    """Return what is said of a class or function: signature, first paragraph, and of a class its members."""
+    """Return signature and first paragraph of a class or function, and the members of a class."""
     lines = [f"{heading}`{_signature(node)}`", "", _first_paragraph(ast.get_docstring(node)), ""]
     if isinstance(node, ast.ClassDef):
         members = list(_members(node))
@@ -101,7 +103,7 @@ def _arguments(node: Function) -> str:
 def _members(node: ast.ClassDef) -> Iterator[str]:
     """Yield a line for each public field, member, property and method."""
     for inner, following in zip(node.body, [*node.body[1:], None], strict=True):
-        doc = _said(following)
+        doc = _field_text(following)
         match inner:
             case ast.AnnAssign(target=ast.Name(id=name), annotation=kind, value=value) if (
                 name[0] != "_"
@@ -118,8 +120,8 @@ def _members(node: ast.ClassDef) -> Iterator[str]:
                 yield f"- `{shown}`: {_first_paragraph(ast.get_docstring(inner))}"
 
 
-def _said(node: ast.stmt | None) -> str:
-    """Return what is said of a field by the text below it."""
+def _field_text(node: ast.stmt | None) -> str:
+    """Return the description of a field: the string below it."""
     match node:
         case ast.Expr(value=ast.Constant(value=str(text))):
             return f": {_joined(text)}"
@@ -131,7 +133,7 @@ def _is_property(node: Function) -> bool:
 
 
 def _default(value: ast.expr | None) -> str:
-    """Return a field's default as it is written; nothing where there is none."""
+    """Return the default of a field as in the source; empty if it has none."""
     match value:
         case None:
             return ""
@@ -150,7 +152,7 @@ def _default(value: ast.expr | None) -> str:
 
 
 def _conversations() -> Iterator[str]:
-    """Yield what is said of each conversation."""
+    """Yield a section per module of messages."""
     for path in sorted((PACKAGE / "messages").glob("*.py")):
         tree = ast.parse(path.read_text())
         classes = [
@@ -161,23 +163,24 @@ def _conversations() -> Iterator[str]:
             yield from (_entry(node, "#### ") for node in classes)
 
 
-def _events() -> Iterator[str]:
+def events_section() -> Iterator[str]:
     """Yield the table of events.
 
     Raises:
-        ValueError: a kind without meaning, or a meaning without kind.
+        ValueError: a kind without a meaning, or a meaning without a kind.
     """
     meanings = tomllib.loads((DOCS / "event_kinds.toml").read_text())
-    told = told_events(
+    reported = reported_kinds(
         {str(path.relative_to(PACKAGE)): path.read_text() for path in sorted(PACKAGE.rglob("*.py"))}
     )
-    if unclear := {event.kind for event in told} ^ meanings.keys():
+    if unclear := {event.kind for event in reported} ^ meanings.keys():
         msg = f"event_kinds.toml and the code differ in {', '.join(sorted(unclear))}"
         raise ValueError(msg)
-    yield "## Events\n\nWhat all have is in `Event`. `data` is an event's own; `...`: named after what it tells of.\n"
-    yield "| kind | means | told by | data |\n|---|---|---|---|"
-    for event in told:
-        yield f"| `{event.kind}` | {meanings[event.kind]} | `{event.module}` | {', '.join(f'`{name}`' for name in event.data)} |"
+    yield "## Events\n\n`Event` describes the fields of all kinds; `data` holds a kind's own. `...`: further fields.\n"
+    yield "| kind | meaning | reported by | data |\n|---|---|---|---|"
+    for event in reported:
+        data = ", ".join(f"`{name}`" for name in event.data)
+        yield f"| `{event.kind}` | {meanings[event.kind]} | `{event.module}` | {data} |"
     yield ""
 
 

@@ -1,14 +1,19 @@
-"""What the documents show is so: their Python and commands run, print what they say, and their links lead somewhere."""
+"""The documentation is true: its programs and commands run and print what it says.
+
+Python blocks are pasted into a REPL line by line, as a reader does.
+"""
 
 from __future__ import annotations
 
+import code
 import contextlib
 import io
 import os
 import re
 import shlex
-import subprocess
+import signal
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,25 +21,25 @@ from typing import Any
 import attrs
 import click
 import pytest
+from click.testing import CliRunner
 
-from docs.make_reference import REFERENCE, reference
+from docs.make_reference import DOCS, REFERENCE, events_section, reference
 from docs.make_venues import PAGE as VENUES_PAGE
 from docs.make_venues import page as venues_page
-from docs.told_events import UnreadableKindError, told_events
+from docs.reported_events import ReportedKind, UnreadableKindError, reported_kinds
 from perps_actors.cli.main import main as commands
 from perps_actors.host.logging import WARNINGS
 from perps_actors.simulator.process import VenueProcess
 from perps_actors.venues import registry
 
 ROOT = Path(__file__).resolve().parents[1]
-DATA = Path(os.environ.get("PERPS_ACTORS_DATA", ROOT.parent / "shared" / "data"))
 PAGES = sorted(
     path
     for path in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md"))
     if path != REFERENCE
 )
 ENDLESS = {"--follow", "--venue"}
-"""Options of commands that do not end by themselves, or leave the machine: those are only parsed."""
+"""Options of commands that run forever or need the internet; these are only parsed."""
 
 Block = tuple[str, str]
 
@@ -44,7 +49,7 @@ def blocks(page: Path) -> list[Block]:
     return re.findall(r"^```(\w*)\n(.*?)^```$", page.read_text(), re.DOTALL | re.MULTILINE)
 
 
-def named(page: Path) -> str:
+def name_of(page: Path) -> str:
     return str(page.relative_to(ROOT))
 
 
@@ -52,12 +57,12 @@ def pages_with(*languages: str) -> list[Path]:
     return [page for page in PAGES if any(language in languages for language, _ in blocks(page))]
 
 
-# --- what runs
+# --- programs and commands
 
 
 @pytest.fixture
-def desk(monkeypatch, tmp_path) -> Iterator[None]:
-    """A folder of one's own, no settings in the environment, and a simulated venue in the place of the live one."""
+def workspace(monkeypatch, tmp_path) -> Iterator[None]:
+    """Give an empty folder, no settings in the environment, a simulated venue as the live one."""
     monkeypatch.chdir(tmp_path)
     for name in [
         name
@@ -65,8 +70,6 @@ def desk(monkeypatch, tmp_path) -> Iterator[None]:
         if name.startswith("PERPS_") and not name.startswith("PERPS_ACTORS_")
     ]:
         monkeypatch.delenv(name)
-    if (DATA / "recordings").is_dir():
-        Path("recordings").symlink_to(DATA / "recordings")
     with VenueProcess.start() as process:
         simulated = attrs.evolve(registry.venue(process.venue), endpoints=process.endpoints)
         monkeypatch.setattr(f"perps_actors.venues.{process.venue}.VENUE", simulated)
@@ -74,40 +77,52 @@ def desk(monkeypatch, tmp_path) -> Iterator[None]:
 
 
 class Reader:
-    """Does what a page says, block after block, in a folder of its own."""
+    """Does what a page says, block after block."""
 
     def __init__(self, page: Path) -> None:
         self._page = page
-        self._names: dict[str, Any] = {"__name__": "__main__"}
+        self._console = code.InteractiveConsole({"__name__": "__main__"})
         self._printed = ""
 
     def read(self) -> None:
-        for number, (language, text) in enumerate(blocks(self._page)):
+        for language, text in blocks(self._page):
             match language:
                 case "python":
-                    self._run(text, f"{named(self._page)}, block {number}")
+                    self._paste(text)
                 case "sh":
-                    self._printed = "".join(
-                        said for line in text.splitlines() if (said := ended(line)) is not None
-                    )
+                    outputs = map(output_of, text.splitlines())
+                    self._printed = "".join(output for output in outputs if output is not None)
                 case "toml":
-                    self._keep(text)
+                    write_named_file(text)
                 case "text":
                     assert_printed(self._printed, text)
 
-    def _run(self, text: str, place: str) -> None:
-        with contextlib.redirect_stdout(io.StringIO()) as out:
-            exec(compile(text, place, "exec"), self._names)
+    def _paste(self, text: str) -> None:
+        """Push a block into the console line by line, then Enter, as a paste at a prompt does."""
+        out, err = io.StringIO(), io.StringIO()
+        more = False
+        with (
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(err),
+            pytest.MonkeyPatch.context() as patch,
+        ):
+            # A prompt also shows the values of expressions; the pages show printed lines only.
+            patch.setattr(sys, "displayhook", lambda _value: None)
+            for line in [*text.splitlines(), ""]:
+                more = self._console.push(line)
+                assert not err.getvalue(), f"{text}\n{err.getvalue()}"
+        assert not more, f"the block does not end:\n{text}"
         self._printed = out.getvalue()
 
-    def _keep(self, text: str) -> None:
-        """Write a file that names itself in its first line."""
-        if name := re.match(r"# ([\w.]+\.toml)\n", text):
-            Path(name[1]).write_text(text)
+
+def write_named_file(text: str) -> None:
+    """Write a file whose name stands in its first line."""
+    if name := re.match(r"# ([\w.]+\.toml)\n", text):
+        Path(name[1]).write_text(text)
 
 
 def assert_printed(printed: str, shown: str) -> None:
-    """Compare what was printed with what a page shows, where … stands for anything and blanks for any number of them."""
+    """Compare the output with what a page shows: … is any text, a blank is any number of them."""
     pattern = r"\s+".join(
         r".*?".join(re.escape(part) for part in word.split("…")) for word in shown.split()
     )
@@ -115,63 +130,74 @@ def assert_printed(printed: str, shown: str) -> None:
 
 
 def words(line: str) -> tuple[dict[str, str], list[str]]:
-    """Return the variables that a command line sets, and its words."""
+    """Return the variables that a command line sets, and its other words."""
     parts = shlex.split(line, comments=True)
     setting = [part for part in parts if re.match(r"[A-Z_]+=", part)]
-    # `make run ARGS=...` gives its variables last.
+    # `make run ARGS=...` sets its variables last.
     return dict(part.split("=", 1) for part in setting), [
         part for part in parts if part not in setting
     ]
 
 
-def ended(line: str) -> str | None:
-    """Run a command of ours that ends by itself, and return what it prints; None for all others."""
+def output_of(line: str) -> str | None:
+    """Run a command of ours that ends by itself and return its output; None for all others."""
     variables, (program, *arguments) = words(line)
     if program != "perps-actors" or arguments[0] == "simulate" or ENDLESS & set(arguments):
         return None
-    on_recording = any("recordings/" in argument for argument in arguments)
-    if (on_recording and not Path("recordings").exists()) or (
-        arguments[0] == "run" and not on_recording and "--duration" not in arguments
-    ):
+    if arguments[0] == "run" and not {"--recording", "--duration"} & set(arguments):
         return None
-    done = subprocess.run(
-        [sys.executable, "-c", "from perps_actors.cli.main import main; main()", *arguments],
-        env={**os.environ, **variables},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        done = CliRunner().invoke(commands, arguments, env=variables)
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    assert (done.exit_code, done.stderr) == (0, "")
     return done.stdout
 
 
-@pytest.mark.usefixtures("desk")
-@pytest.mark.parametrize("page", pages_with("python", "text"), ids=named)
-def test_the_programs_on_a_page_run_and_print_what_it_shows(page) -> None:
+@pytest.mark.usefixtures("workspace")
+@pytest.mark.parametrize("page", pages_with("python", "text"), ids=name_of)
+def test_the_programs_on_a_page_can_be_pasted_and_print_what_it_shows(page) -> None:
     Reader(page).read()
 
 
-def test_a_page_that_shows_something_else_than_is_printed_is_noticed() -> None:
+def test_a_page_that_shows_another_output_is_noticed() -> None:
     assert_printed("a  1.5 b\n", "a … b\n")
     with pytest.raises(AssertionError):
         assert_printed("a 1.5 c", "a … b")
 
 
-@pytest.mark.parametrize("page", pages_with("sh"), ids=named)
-def test_the_commands_on_a_page_are_such_as_there_are(page) -> None:
+@pytest.mark.parametrize(
+    ("block", "why"),
+    [
+        ("for _ in ():\n    pass\nprint()", "SyntaxError"),
+        ("class A:\n    a = 1\n\n    b = 2", "IndentationError"),
+        ("1 / 0", "ZeroDivisionError"),
+        ("print((1,", "does not end"),
+    ],
+)
+def test_a_block_that_breaks_when_pasted_is_noticed(tmp_path, block, why) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(f"```python\n{block}\n```\n")
+    with pytest.raises(AssertionError, match=why):
+        Reader(page).read()
+
+
+@pytest.mark.parametrize("page", pages_with("sh"), ids=name_of)
+def test_the_commands_on_a_page_exist(page) -> None:
     for line in (
         line for language, text in blocks(page) if language == "sh" for line in text.splitlines()
     ):
-        assert_there_is(line)
+        assert_exists(line)
 
 
-def assert_there_is(line: str) -> None:
+def assert_exists(line: str) -> None:
     _, (program, *arguments) = words(line)
     match program, arguments:
-        case "perps-actors", [verb, *options]:
-            command = commands.commands[verb]
-            with command.make_context(verb, options) as context:
+        case "perps-actors", [name, *options]:
+            command = commands.commands[name]
+            with command.make_context(name, options) as context:
                 assert context.params
         case "make", [target]:
             assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
@@ -183,18 +209,18 @@ def assert_there_is(line: str) -> None:
                 for extra in (extras[1] or "cli").split(",")
             )
         case _:
-            pytest.fail(f"nobody knows whether this works: {line}")
+            pytest.fail(f"this test does not know the command: {line}")
 
 
 @pytest.mark.parametrize(
     "line", ["perps-actors run --sped 0", "make it", "pip install '.[nothing]'", "rm -r ."]
 )
-def test_a_command_that_there_is_not_is_noticed(line) -> None:
+def test_a_command_that_does_not_exist_is_noticed(line) -> None:
     with pytest.raises((click.UsageError, AssertionError, pytest.fail.Exception)):
-        assert_there_is(line)
+        assert_exists(line)
 
 
-def test_the_venues_that_the_documents_have_served_can_be_served(tmp_path, monkeypatch) -> None:
+def test_the_simulated_venues_of_the_documentation_can_be_served(tmp_path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     page = ROOT / "docs" / "how-to" / "recordings.md"
     (faults,) = (text for language, text in blocks(page) if language == "toml")
@@ -212,23 +238,23 @@ def test_the_venues_that_the_documents_have_served_can_be_served(tmp_path, monke
             assert process.provenance == "synthetic"
 
 
-def test_the_options_in_the_table_of_commands_are_those_there_are() -> None:
+def test_the_options_in_the_table_of_commands_exist() -> None:
     shown = re.findall(
         r"^\| `perps-actors (\w+)([^`]*)`", (ROOT / "README.md").read_text(), re.MULTILINE
     )
-    assert {verb for verb, _ in shown} == commands.commands.keys()
-    for verb, options in shown:
+    assert {name for name, _ in shown} == commands.commands.keys()
+    for name, options in shown:
         known = {
-            option for parameter in commands.commands[verb].params for option in parameter.opts
+            option for parameter in commands.commands[name].params for option in parameter.opts
         }
         assert set(re.findall(r"--[\w-]+", options)) <= known
 
 
-# --- what is linked
+# --- links
 
 
-@pytest.mark.parametrize("page", [*PAGES, REFERENCE, ROOT / "CHANGELOG.md"], ids=named)
-def test_no_link_leads_nowhere(page) -> None:
+@pytest.mark.parametrize("page", [*PAGES, REFERENCE, ROOT / "CHANGELOG.md"], ids=name_of)
+def test_every_link_leads_to_a_file_and_a_heading(page) -> None:
     for target, _, anchor in re.findall(r"\]\((?!https?:)([^)#]*)(#([^)]*))?\)", page.read_text()):
         there = page.parent / target if target else page
         assert there.exists(), target
@@ -239,7 +265,7 @@ def test_no_link_leads_nowhere(page) -> None:
             }, anchor
 
 
-def test_every_page_is_reached_from_the_first() -> None:
+def test_every_page_is_reachable_from_the_readme() -> None:
     reached, left = set(), [ROOT / "README.md"]
     while left:
         page = left.pop()
@@ -255,16 +281,16 @@ def test_every_page_is_reached_from_the_first() -> None:
 # --- the reference
 
 
-def test_the_reference_is_what_the_code_says() -> None:
-    assert REFERENCE.read_text() == reference(), "make docs writes it anew"
+def test_the_reference_matches_the_code() -> None:
+    assert REFERENCE.read_text() == reference(), "run `make docs`"
 
 
-def test_the_page_of_venues_is_what_the_code_says() -> None:
-    assert VENUES_PAGE.read_text() == venues_page(), "make docs writes it anew"
+def test_the_page_of_venues_matches_the_code() -> None:
+    assert VENUES_PAGE.read_text() == venues_page(), "run `make docs`"
 
 
-def test_the_reference_lists_what_is_public_and_every_kind_that_is_warned_of() -> None:
-    import perps_actors  # noqa: PLC0415 - only its names
+def test_the_reference_lists_all_public_names_and_all_kinds_logged_as_warnings() -> None:
+    import perps_actors  # noqa: PLC0415 - for its names alone
 
     text = REFERENCE.read_text()
     entries = set(re.findall(r"^### `(?:async )?(\w+)", text, re.MULTILINE))
@@ -272,7 +298,7 @@ def test_the_reference_lists_what_is_public_and_every_kind_that_is_warned_of() -
     assert set(re.findall(r"^\| `(\w+)`", text, re.MULTILINE)) >= WARNINGS
 
 
-TELLING = """
+REPORTING = """
 class Actor:
     def act(self):
         self._report.tell("spelt", None, one=1)
@@ -291,8 +317,9 @@ _KINDS = {1: "first", 2: "second"}
 """
 
 
-def test_every_way_of_telling_an_event_is_seen() -> None:
-    assert {told.kind: told.data for told in told_events({"a.py": TELLING})} == {
+def test_every_way_of_reporting_an_event_is_found() -> None:
+    found = reported_kinds({"a.py": REPORTING})
+    assert {reported.kind: reported.data for reported in found} == {
         "spelt": ("one",),
         "handed_on": ("three", "two"),
         "first": (),
@@ -302,18 +329,17 @@ def test_every_way_of_telling_an_event_is_seen() -> None:
 
 
 @pytest.mark.parametrize(
-    "told",
+    "call",
     ["self._report.tell(f'x{1}', None)", "report.event(what(), None)", "report.tell(kind='x')"],
 )
-def test_a_kind_that_cannot_be_read_off_the_source_is_refused(told) -> None:
+def test_a_kind_that_is_computed_is_refused(call) -> None:
     with pytest.raises(UnreadableKindError, match=r"a\.py:1"):
-        told_events({"a.py": told})
+        reported_kinds({"a.py": call})
 
 
-def test_a_kind_that_nobody_has_explained_is_refused(monkeypatch) -> None:
-    monkeypatch.setattr(
-        "docs.make_reference.told_events",
-        lambda texts: told_events({**texts, "new.py": "report.tell('brand_new', None)"}),
-    )
+def test_a_kind_without_an_explanation_is_refused(monkeypatch) -> None:
+    explained = tomllib.loads((DOCS / "event_kinds.toml").read_text())
+    found = [ReportedKind(kind, "new.py", ()) for kind in (*explained, "brand_new")]
+    monkeypatch.setattr("docs.make_reference.reported_kinds", lambda _texts: found)
     with pytest.raises(ValueError, match=r"differ in brand_new$"):
-        reference()
+        list(events_section())

@@ -1,8 +1,8 @@
-"""Variables of the two systems that this one stands in for: those that are still read, and those that are not and why.
+"""Variables of the two systems that this library replaces: which are still read, which are not.
 
-The trading bot's meanings are kept where it has a counterpart here: which words mean yes, the floor of an interval, the second limit
-at twice the first. Its silent defaults are not: it took a bad value for 1 or for no; here that is an error. `docs/migrating.md` shows
-both tables.
+Where a variable of the trading bot has a counterpart here, its meaning is kept: the words for yes,
+the lower limit of an interval, a hard limit twice the soft one. The bot replaced unusable values by
+defaults; here they are errors. `docs/migrating.md` shows both tables.
 """
 
 from __future__ import annotations
@@ -46,43 +46,46 @@ STILL_READ = (
         "TRADING_SYMBOLS",
         ("symbols",),
         lambda text: {"symbols": texts.names(text, ",;")},
-        "names between commas or semicolons, in the venue's own spelling (nothing is rewritten)",
+        "names separated by commas or semicolons, in the venue's spelling (not rewritten)",
     ),
     Original(
         "PERPS_ENABLE_STREAMING",
         ("stream.enabled",),
         lambda text: {"stream.enabled": texts.truth(text, _BOT_YES)},
-        "1, true, yes or 0, false, no, off; `on` was not a yes and is refused",
+        "1, true, yes or 0, false, no, off; `on` did not count as yes and is refused",
     ),
     Original(
         "DISABLE_WS_STREAMING",
         ("stream.enabled",),
         _disabled,
-        "1, true, yes or on: no streams, whatever `PERPS_ENABLE_STREAMING` says; 0, false, no, off: nothing",
+        "1, true, yes or on: no streams, in spite of `PERPS_ENABLE_STREAMING`; "
+        "0, false, no, off: no effect",
     ),
     Original(
         "PERPS_STREAMING_REST_INTERVAL",
         ("poll.interval_s",),
         lambda text: {"poll.interval_s": max(texts.number(text), STREAMING_REST_FLOOR_S)},
-        f"seconds, at least {STREAMING_REST_FLOOR_S}: less counts as that; quotes are polled all the time, not only while streams fail",
+        f"seconds, raised to {STREAMING_REST_FLOOR_S} if less; "
+        "quotes are always polled, not only while streams fail",
     ),
     Original(
         "RISK_MAX_MARK_STALENESS_SECONDS",
         ("risk.stale_soft_s", "risk.stale_hard_s"),
         _staleness,
-        "whole seconds for the soft limit, twice as many for the hard one",
+        "whole seconds: the soft limit; the hard limit is twice as long",
     ),
 )
 """Applied in this order; a later one wins."""
 
 NOT_READ: dict[str, tuple[str, ...]] = {
-    "retired: there is one path and nothing to roll back to": (
+    "retired: there is one code path and nothing to roll back to": (
         "USE_NEW_MARKET_DATA_SERVICE",
         "USE_NEW_STREAMING_SERVICE",
         "USE_PERPS_BOT_BUILDER",
+        "USE_BUILDER_PATTERN",
         "USE_LIFECYCLE_SERVICE",
     ),
-    "no orders, positions or accounts here: marks only": (
+    "no orders, positions or accounts yet": (
         "PERPS_PAPER",
         "PERPS_SKIP_RECONCILE",
         "PERPS_POSITION_FRACTION",
@@ -94,7 +97,7 @@ NOT_READ: dict[str, tuple[str, ...]] = {
         "RISK_*",
     ),
     "`perps-actors run` without a venue runs on a synthetic one": ("PERPS_FORCE_MOCK",),
-    "the host owns logging; events go to the journal": (
+    "the host configures logging; events go to the journal": (
         "PERPS_DEBUG",
         "PERPS_LOG_DIR",
         "PERPS_LOG_MAX_BYTES",
@@ -107,18 +110,18 @@ NOT_READ: dict[str, tuple[str, ...]] = {
         "EVENT_STORE_ROOT",
         "GPT_TRADER_RUNTIME_ROOT",
     ),
-    "one settings file says all: `perps-actors run --config FILE`": (
+    "one settings file holds everything: `perps-actors run --config FILE`": (
         "RISK_CONFIG_PATH",
         "SPOT_PROFILE_PATH",
     ),
-    "a venue's addresses are its own; a simulator's stand in the file under `[endpoints]`": (
+    "a venue's addresses are built in; those of a simulator are set under `[endpoints]`": (
         "COINBASE_WS_URL",
         "COINBASE_API_BASE",
     ),
-    "the venue is `PERPS_VENUE`, and public data need no key": ("BROKER", "COINBASE_*", "CDP_*"),
-    "where this package's own tests find their recordings": ("PERPS_ACTORS_*",),
+    "the venue is set by `PERPS_VENUE`; public data need no key": ("BROKER", "COINBASE_*", "CDP_*"),
+    "where the tests of this package find the recordings": ("PERPS_ACTORS_*",),
 }
-"""What stands in their place, or why nothing does, and the variables (`*`: all that begin so) that may be set and change nothing."""
+"""Reason or replacement, and the variables that have no effect (`*`: all with this prefix)."""
 
 
 def is_not_read(variable: str) -> bool:

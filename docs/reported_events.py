@@ -1,9 +1,10 @@
-"""Finds every kind of event that the code tells, with who tells it and its fields, by reading the sources.
+"""Find every kind of event that the code reports, with its module and fields, in the sources.
 
-A kind is what is given first to `tell` or `event` of a reporter or to `Event`, or as `kind` to `Incident`. Where a method hands its own
-parameter `kind` on, the calls of it in its class are looked at. A kind that cannot be read off is an error: the reference would lack it.
+A kind is the first argument of `tell` or `event` of a reporter or of `Event`, or the argument
+`kind` of `Incident`. If a method passes its own parameter `kind` on, the calls of that method in
+its class are read instead. A computed kind is an error, because the reference would lack it.
 """
-# ruff: noqa: INP001 - beside the pages it serves
+# ruff: noqa: INP001 - a script beside the pages it writes
 
 from __future__ import annotations
 
@@ -13,32 +14,32 @@ from collections.abc import Iterator, Mapping
 import attrs
 
 COMMON = {"venue", "instrument", "received_ns", "venue_time_ns", "source", "provenance"}
-"""What every event has."""
+"""Arguments for fields that every event has."""
 
-TELLERS = ("tell", "event")
-"""Methods of a reporter."""
+REPORTER_METHODS = ("tell", "event")
+"""Methods of a reporter that take the kind first."""
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 @attrs.frozen
-class Told:
-    """That a module tells a kind of event."""
+class ReportedKind:
+    """A kind of event, and the module that reports it."""
 
     kind: str
     module: str
-    """Path of the source."""
+    """Path of the source file."""
     data: tuple[str, ...]
-    """Names of its own fields; `...` for those that are not spelt out."""
+    """Names of the kind's own fields; `...` for fields that the call does not name."""
 
 
 class UnreadableKindError(Exception):
-    """A kind of event that cannot be read off the source; names file and line."""
+    """A kind of event that the source computes; names file and line."""
 
 
 @attrs.frozen
 class _Call:
-    """A call that tells an event."""
+    """A call that reports an event."""
 
     kind: ast.expr
     data: tuple[str, ...]
@@ -48,8 +49,8 @@ class _Call:
     of_incident: bool = False
 
     @property
-    def is_handed_on(self) -> bool:
-        """Whether the kind is a parameter of the function that it stands in."""
+    def is_passed_on(self) -> bool:
+        """Whether the kind is a parameter of the function that makes the call."""
         arguments = (
             ()
             if self.function is None
@@ -60,32 +61,32 @@ class _Call:
         }
 
     @property
-    def tells_incidents(self) -> bool:
-        """Whether it makes events of incidents, whatever their kind."""
+    def reports_incidents(self) -> bool:
+        """Whether it makes an event from an incident of any kind."""
         return isinstance(self.kind, ast.Attribute) and self.kind.attr == "kind"
 
 
-def told_events(texts: Mapping[str, str]) -> tuple[Told, ...]:
-    """Return all that is told in sources, given by path; sorted by kind.
+def reported_kinds(texts: Mapping[str, str]) -> tuple[ReportedKind, ...]:
+    """Return the kinds that the sources, given by path, report; sorted by kind.
 
     Raises:
-        UnreadableKindError: a kind is computed, or handed on more than once.
+        UnreadableKindError: a kind is computed, or passed on more than once.
     """
     trees = {path: ast.parse(text, path) for path, text in texts.items()}
     calls = [call for path, tree in trees.items() for call in _calls(path, tree)]
-    of_incidents = tuple(name for call in calls if call.tells_incidents for name in call.data)
-    spelt = [call for call in calls if not call.is_handed_on and not call.tells_incidents]
-    passing = [caller for call in calls if call.is_handed_on for caller in _callers(call)]
+    of_incidents = tuple(name for call in calls if call.reports_incidents for name in call.data)
+    spelt = [call for call in calls if not call.is_passed_on and not call.reports_incidents]
+    passing = [caller for call in calls if call.is_passed_on for caller in _callers(call)]
     found = {
-        Told(kind, call.module, of_incidents if call.of_incident else call.data)
+        ReportedKind(kind, call.module, of_incidents if call.of_incident else call.data)
         for call in (*spelt, *passing)
         for kind in _kinds(call, trees)
     }
-    return tuple(sorted(found, key=lambda told: (told.kind, told.module)))
+    return tuple(sorted(found, key=lambda found: (found.kind, found.module)))
 
 
 def _calls(path: str, tree: ast.AST) -> Iterator[_Call]:
-    """Yield what tells an event."""
+    """Yield the calls that report an event."""
     for owner, function, node in _each_call(tree):
         match node:
             case ast.Call(func=ast.Attribute(value=to, attr="tell" | "event")) if (
@@ -111,10 +112,13 @@ def _calls(path: str, tree: ast.AST) -> Iterator[_Call]:
 
 
 def _callers(call: _Call) -> Iterator[_Call]:
-    """Yield the calls, in its class, of the method that hands a kind on, as if they told the event; those of a reporter are told anyway."""
+    """Yield the calls, in its class, of a method that passes a kind on, as if they reported it.
+
+    Calls of a reporter's own methods are found anyway.
+    """
     assert call.function is not None
     for _, function, node in (
-        () if call.owner is None or call.function.name in TELLERS else _each_call(call.owner)
+        () if call.owner is None or call.function.name in REPORTER_METHODS else _each_call(call.owner)
     ):
         match node.func:
             case ast.Attribute(value=ast.Name(id="self"), attr=name) if name == call.function.name:
@@ -130,7 +134,7 @@ def _kinds(call: _Call, trees: Mapping[str, ast.Module]) -> Iterator[str]:
             yield kind
         case ast.Subscript(value=ast.Name(id=table)):
             yield from _values_of(table, trees[call.module])
-        case ast.Name(id=name) if not call.is_handed_on and (
+        case ast.Name(id=name) if not call.is_passed_on and (
             method := _loop_over(name, call.function)
         ):
             for tree in trees.values():
@@ -143,7 +147,7 @@ def _kinds(call: _Call, trees: Mapping[str, ast.Module]) -> Iterator[str]:
 def _each_call(
     node: ast.AST, owner: ast.ClassDef | None = None, function: Function | None = None
 ) -> Iterator[tuple[ast.ClassDef | None, Function | None, ast.Call]]:
-    """Yield every call with the class and the function that it is in."""
+    """Yield every call with its class and function."""
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.Call):
             yield owner, function, child
@@ -159,7 +163,7 @@ def _first(call: ast.Call, path: str) -> ast.expr:
 
 
 def _keywords(call: ast.Call) -> tuple[str, ...]:
-    """Return the names of the fields; what a method hands on as `**data` is its callers' to name."""
+    """Return the names of the fields; callers name the fields that a method passes on as `**data`."""
     return tuple(
         keyword.arg or "..."
         for keyword in call.keywords
@@ -191,7 +195,7 @@ def _yielded_by(method: str, module: ast.Module) -> Iterator[str]:
 
 
 def _loop_over(name: str, function: Function | None) -> str | None:
-    """Return the method whose results a name goes through in a loop."""
+    """Return the method over whose results a loop runs with this name as its variable."""
     for node in () if function is None else ast.walk(function):
         match node:
             case ast.For(
