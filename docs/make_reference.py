@@ -7,6 +7,7 @@ import ast
 import importlib
 import inspect
 import re
+import textwrap
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -74,9 +75,12 @@ def _definition(thing: object) -> Definition:
 
 def _entry(node: Definition, heading: str) -> str:
     """Return signature and first paragraph of a class or function, and the members of a class."""
-    lines = [f"{heading}`{_signature(node)}`", "", _first_paragraph(ast.get_docstring(node)), ""]
+    signature, text = _signature(node), wrapped(_first_paragraph(ast.get_docstring(node)))
+    lines = [f"{heading}`{node.name}`", ""]
+    lines += [wrapped(f"`{signature}`"), ""] if signature != node.name else []
+    lines += [text, ""] if text else []
     if isinstance(node, ast.ClassDef):
-        members = list(_members(node))
+        members = [wrapped(member, indent="  ") for member in _members(node)]
         lines += [*members, ""] if members else []
     return "\n".join(lines)
 
@@ -84,7 +88,8 @@ def _entry(node: Definition, heading: str) -> str:
 def _signature(node: Definition) -> str:
     if isinstance(node, Function):
         returns = f" -> {ast.unparse(node.returns)}" if node.returns is not None else ""
-        return f"{'async ' * isinstance(node, ast.AsyncFunctionDef)}{node.name}({_arguments(node)}){returns}"
+        prefix = "async " if isinstance(node, ast.AsyncFunctionDef) else ""
+        return f"{prefix}{node.name}({_arguments(node)}){returns}"
     made = next(
         (
             _arguments(inner)
@@ -159,7 +164,7 @@ def _conversations() -> Iterator[str]:
             node for node in tree.body if isinstance(node, ast.ClassDef) and node.name[0] != "_"
         ]
         if classes:
-            yield f"### `messages.{path.stem}`\n\n{_joined(ast.get_docstring(tree))}\n"
+            yield f"### `messages.{path.stem}`\n\n{wrapped(_joined(ast.get_docstring(tree)))}\n"
             yield from (_entry(node, "#### ") for node in classes)
 
 
@@ -176,7 +181,7 @@ def events_section() -> Iterator[str]:
     if unclear := {event.kind for event in reported} ^ meanings.keys():
         msg = f"event_kinds.toml and the code differ in {', '.join(sorted(unclear))}"
         raise ValueError(msg)
-    yield "## Events\n\n`Event` describes the fields of all kinds; `data` holds a kind's own. `...`: further fields.\n"
+    yield "## Events\n\n`data`: the kind's own fields (`...`: and more), beside those of `Event`.\n"
     yield "| kind | meaning | reported by | data |\n|---|---|---|---|"
     for event in reported:
         data = ", ".join(f"`{name}`" for name in event.data)
@@ -186,6 +191,13 @@ def events_section() -> Iterator[str]:
 
 def _first_paragraph(doc: str | None) -> str:
     return _joined((doc or "").split("\n\n")[0])
+
+
+def wrapped(text: str, indent: str = "") -> str:
+    """Return text in lines of at most 98 characters."""
+    return textwrap.fill(
+        text, 98, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
 
 
 def _joined(text: str | None) -> str:

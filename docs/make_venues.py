@@ -1,10 +1,11 @@
-"""Writes `venues.md` from the code: which venues there are, what their connections carry, and the rules each adapter follows."""
-# ruff: noqa: INP001 - a script beside the pages it serves
+"""Write `venues.md` from the code: the venues, their connections, the rules of each adapter."""
+# ruff: noqa: INP001 - a script beside the pages it writes
 
 from __future__ import annotations
 
 import importlib
 import inspect
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -27,41 +28,41 @@ EXAMPLES = {
     "gateio_futures": "BTC_USDT",
     "htx_swap": "BTC-USDT",
 }
-"""A symbol of each, in its own spelling."""
+"""A symbol of each venue, in its own spelling."""
 HEAD = """# Venues
 
-Made from the code by `make docs`; do not edit it. What the adapters read was proven on recordings where there are some, and on the
-venues' documentation; none was run against a live venue for this page. Sources and dates stand with each venue's rules.
+`make docs` writes this page from the code; do not edit it. The adapters were tested against
+recordings, where there are some, and against the venues' documentation, not against live venues.
+Sources and dates stand with the rules of each venue.
 
-| venue | a symbol | connections, and the sources of marks on each | REST weight a minute | served by `simulate` |
+| venue | symbol | connections and their sources of marks | REST weight per minute | simulated |
 |---|---|---|---|---|
 """
 OFFERED = """
-What comes of each by stream, and what by REST: `s` and `r`. A poll of what is streamed is there as well; `history` is that of paid funding.
+The next table shows which data each venue offers by stream (`s`) and by REST (`r`). `history` is
+the history of paid funding.
 
 """
 TAIL = """
-## Adding a venue in a day
+## Adding a venue
 
-1. A folder `perps_actors/venues/<venue>/` with `messages.py` (typed records of the fields that are needed), `readings.py` (from records
-   to market events), `stream.py` (a `StreamAdapter`: plan, amend, opened, closed, frame, answer, doubt, depth), `rest.py` (a
-   `RestAdapter`: its requests; what reads their answers is inherited from `Answers`), `instruments.py`, and `entry.py` with its `ENTRY`,
-   which declares what is not streamed. An adapter takes text and gives events, frames to send, requests and complaints; it opens nothing,
-   never sleeps, reads no clock and never raises on input.
-2. Its name in `VENUES` of `perps_actors/venues/registry.py`: one folder, one registration.
-3. What venues share is beside the folders: `following.py` (the half of a `StreamAdapter` that is not about what a frame says), `tracked.py`
-   (what is kept for each symbol), `subscriptions.py` (topics in requests),
-   `pushed_book.py` and `renewed_book.py` (books whose snapshot comes by the stream), `synced_book.py` (those that begin with one over
-   REST), `answers.py`, `rows.py`, `listings.py` and `histories.py` (how REST answers are read, and pages of the past asked for),
-   `addresses.py`, `symbols.py`.
-4. `tests/venues/test_every_venue.py` holds every name in the registry to the contract and to hostile input,
-   `tests/venues/test_histories.py` to candles and past funding, `tests/conformance` to its recording; `perps-actors decode` shows what is
-   read of one. Rules of its books get tests of their own.
-5. To have it served: `serve.py`, `serve_session.py`, `serve_rest.py` and `serve_past.py` in its folder, and a side in
-   `perps_actors/simulator/sides.py`. In `tests/simulator`, `test_round_trip.py` then holds what the adapter reads against what the side
-   writes, for made-up markets and for a whole system over sockets, `test_served_past.py` does so for candles and past funding, and
-   `test_audit.py` holds its books against its REST. Where others have a client of the venue, an entry in `foreign_clients.py` has that one
-   read the side too: it knows the venue from elsewhere.
+1. Make a folder `perps_actors/venues/<venue>/` with the same files as the others: `schema.py` (wire
+   types: the fields that are needed), `parse.py` (from wire types to market events), `stream.py` (a
+   `StreamAdapter`), `rest.py` (a `RestAdapter`) and `__init__.py` with `VENUE`, which declares the
+   data that is not streamed. An adapter takes text and returns market events, frames to send,
+   requests and reports of invalid input. It opens nothing, never sleeps, reads no clock, and never
+   raises because of its input. A venue that reuses another's code has `__init__.py` alone.
+2. Add its name to `VENUES` in `perps_actors/venues/registry.py`.
+3. Use what venues share in `perps_actors/venues/toolkit/`: books, per-symbol state, subscriptions,
+   number and field types, REST answers and histories.
+4. Write tests of its own rules in `tests/venues/`. `tests/venues/test_every_venue.py` checks every
+   venue in the registry against the contract and with hostile input,
+   `tests/venues/test_histories.py` its candles and paid funding, `tests/conformance` its recording.
+   `perps-actors decode` shows what the adapter reads.
+5. To simulate it, write its server side in `perps_actors/simulator/venues/<venue>/` and add it to
+   `perps_actors/simulator/sides.py`. `tests/simulator/test_round_trip.py` then checks that the
+   adapter reads what the server side writes. If another library has a client of the venue, add it
+   to `tests/simulator/foreign_clients.py`, so that an independent client reads the server side too.
 """
 
 
@@ -113,29 +114,35 @@ def _row(known: Venue) -> str:
         f"`{plan.name}` {', '.join(plan.sources) or 'none'}" for plan in plans
     )
     served = "yes" if known.name in SERVED else "no"
-    return f"| `{known.name}` | `{symbol}` | {connections} | {known.weight_per_minute:,} | {served} |\n"
+    weight = f"{known.weight_per_minute:,}"
+    return f"| `{known.name}` | `{symbol}` | {connections} | {weight} | {served} |\n"
 
 
 def _rules(name: str) -> str:
     text = "\n\n".join(inspect.cleandoc(module.__doc__ or "") for module in _modules(name))
-    return f"## {name}\n\n{text}\n\nConnections for `{EXAMPLES[name]}`, and what is sent on each:\n\n```\n{_channels(venue(name))}```\n"
+    channels = f"```\n{_channels(venue(name))}```\n"
+    intro = f"Connections for `{EXAMPLES[name]}`, and the frames sent when they open:"
+    return f"## {name}\n\n{text}\n\n{intro}\n\n{channels}"
 
 
 def _channels(known: Venue) -> str:
     stream = known.stream(known.endpoints)
     lines = []
     for plan in stream.plan([EXAMPLES[known.name]]):
-        lines.append(f"{plan.name}: {plan.url}")
-        lines += [
-            f"  {frame.text}"
-            for frame in stream.opened(plan.name, 0)
-            if isinstance(frame, SendFrame)
-        ]
+        lines += _folded(f"{plan.name}: {plan.url}")
+        for frame in stream.opened(plan.name, 0):
+            if isinstance(frame, SendFrame):
+                lines += _folded(f"  {frame.text}")
     return "".join(f"{line}\n" for line in lines)
 
 
+def _folded(line: str) -> list[str]:
+    """Return a line in parts of at most 98 characters."""
+    return textwrap.wrap(line, 98, subsequent_indent="    ", drop_whitespace=False)
+
+
 def _modules(name: str) -> Iterator[ModuleType]:
-    """Yield the modules whose docstrings say the rules: the venue's own, or those of the venue whose language it speaks."""
+    """Yield the modules whose docstrings state the rules: the venue's own, or those it reuses."""
     entry = venue(name)
     for factory in (entry.stream, entry.rest):
         made = factory(entry.endpoints)

@@ -117,9 +117,9 @@ def _callers(call: _Call) -> Iterator[_Call]:
     Calls of a reporter's own methods are found anyway.
     """
     assert call.function is not None
-    for _, function, node in (
-        () if call.owner is None or call.function.name in REPORTER_METHODS else _each_call(call.owner)
-    ):
+    if call.owner is None or call.function.name in REPORTER_METHODS:
+        return
+    for _, function, node in _each_call(call.owner):
         match node.func:
             case ast.Attribute(value=ast.Name(id="self"), attr=name) if name == call.function.name:
                 data = (*call.data, *_keywords(node))
@@ -163,7 +163,7 @@ def _first(call: ast.Call, path: str) -> ast.expr:
 
 
 def _keywords(call: ast.Call) -> tuple[str, ...]:
-    """Return the names of the fields; callers name the fields that a method passes on as `**data`."""
+    """Return the names of the fields; fields passed on as `**data` are named by the callers."""
     return tuple(
         keyword.arg or "..."
         for keyword in call.keywords
