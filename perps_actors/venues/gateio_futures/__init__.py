@@ -1,6 +1,7 @@
 """Gate.io futures: perpetuals margined in USDT (v4).
 
-Not offered by its streams: when funding is next paid, which the list of contracts says; a refusal of contracts that do not exist.
+The streams have no time of the next funding, which the list of contracts has, and do not refuse
+contracts that do not exist.
 """
 
 from __future__ import annotations

@@ -1,18 +1,26 @@
-"""From Gate.io's records to market events; what stream and REST answers have in common is read in one way.
+"""From Gate.io's records to market events; streams and REST answers share most readers.
 
-Source: gate.com/docs/developers/futures/ws/en and .../apiv4, read 2026-11. A size's sign is the direction: of a trade's taker, of a
-liquidating order. `funding_rate` is the rate that is paid next; `funding_rate_indicative`, deprecated, is the one after it.
+Source: gate.com/docs/developers/futures/ws/en and .../apiv4, read 2026-11; frames of 2026-09.
+
+- `futures.obu` begins with a `full` message, which has no `U`. From then on every `U` is the `u`
+  before plus one; otherwise the stream is to be subscribed again. A later `full` message replaces
+  the book. A message without levels counts like any other.
+- `futures.order_book_update` needs a REST snapshot. The first message applied has
+  `U <= id + 1 <= u`, and every later `U` is the `u` before plus one. That is Binance's rule with
+  `U - 1` as the `u` before (`RestSnapshotBook`). A `full` message replaces the book here too.
+- The sign of a size is a direction: of a trade's taker, or of a liquidating order.
+- `funding_rate` is the rate paid next. `funding_rate_indicative`, deprecated, is the one after it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from decimal import Decimal
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from perps_actors.market.book import Level
+from perps_actors.errors import VenueError
+from perps_actors.market.book import Level, levels_of
 from perps_actors.market.candle import candle_of
 from perps_actors.market.events import (
     Funding,
@@ -25,20 +33,23 @@ from perps_actors.market.events import (
     Trade,
     VenueMark,
 )
-from perps_actors.market.instrument import Instrument, InstrumentId
+from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.numbers import DecimalText, decimal_text, positive
 from perps_actors.transport.wire import HttpRequest
 from perps_actors.venues.contract import Outcome
 from perps_actors.venues.gateio_futures.schema import (
     SECONDS,
+    BookAnswer,
+    BookChange,
     BookTicker,
+    BookUpdate,
     CandleRow,
     ContractRow,
     LiquidationRow,
     PaidRow,
-    PricedRow,
     TickerRow,
     TradeRow,
+    decode_change,
 )
 from perps_actors.venues.toolkit.fields import (
     NS_PER_MS,
@@ -49,169 +60,100 @@ from perps_actors.venues.toolkit.fields import (
     uncrossed,
 )
 from perps_actors.venues.toolkit.rest import interval_of
-
-# merged docstring:
-# """Gate.io's list of contracts (`GET /futures/usdt/contracts`).
-#
-# Source: gate.com/docs/developers/apiv4, read 2026-11: `quanto_multiplier` is what one contract is of the base currency,
-# `order_price_round` the smallest step of a price, `order_size_min` the smallest order in contracts, which is its step too.
-# """
+from perps_actors.venues.toolkit.rest_snapshot_book import RestSnapshotBook
+from perps_actors.venues.toolkit.stream_book import ResubscribingBook
 
 _MILLISECONDS_FROM: Final = 100_000_000_000
-"""A moment from here on counts milliseconds: in seconds it would be the year 5138."""
+"""A time from here on counts milliseconds, because in seconds it would be the year 5138."""
 
 
-def levels_of(rows: Sequence[PricedRow]) -> list[Level]:
-    """Return the levels in rows, as spelled, ahead of their check."""
-    return [Level(DecimalText(row.price), text_of(row.size) or DecimalText("")) for row in rows]
+def nanoseconds(time: float) -> int:
+    """Return a time in seconds or milliseconds as nanoseconds, exact to the microsecond."""
+    return round(time * (1_000 if time >= _MILLISECONDS_FROM else 1_000_000)) * 1_000
 
 
-def nanoseconds(moment: float) -> int:
-    """Return a moment in seconds or milliseconds as nanoseconds, exact to the microsecond."""
-    return round(moment * (1_000 if moment >= _MILLISECONDS_FROM else 1_000_000)) * 1_000
-
-
-def touch_of(instrument: InstrumentId, row: BookTicker, received_ns: int) -> Sequence[Outcome]:
-    """Return the touch.
-
-    Raises:
-        MarketError: a price or size that is no number above zero.
-    """
+def touch_of(instrument: InstrumentId, row: BookTicker, received_ns: int) -> Outcome:
+    """Return the touch."""
     sides = _sides(row.bid, text_of(row.bid_size), row.ask, text_of(row.ask_size))
-    return (uncrossed(Touch(instrument, *sides, None, row.time * NS_PER_MS, received_ns)),)
+    return uncrossed(Touch(instrument, *sides, None, row.time * NS_PER_MS, received_ns))
 
 
 def trade_of(instrument: InstrumentId, row: TradeRow, received_ns: int) -> Sequence[Outcome]:
-    """Return the trade; an internal one is none of the market's.
-
-    Raises:
-        MarketError: a price that is no number above zero, or a size that is none.
-    """
+    """Return the trade; nothing if it was internal, because no market made its price."""
     if row.is_internal:
         return ()
-    side, size = _directed(text_of(row.size))
-    return (
-        Trade(
-            instrument,
-            side,
-            positive(row.price),
-            size,
-            str(row.id)[:60],
-            nanoseconds(row.time_ms),
-            received_ns,
-        ),
-    )
+    (side, size), time_ns = _direction_and_size(text_of(row.size)), nanoseconds(row.time_ms)
+    price, trade_id = positive(row.price), str(row.id)[:60]
+    return (Trade(instrument, side, price, size, trade_id, time_ns, received_ns),)
 
 
-def liquidation_of(
-    instrument: InstrumentId, row: LiquidationRow, received_ns: int
-) -> Sequence[Outcome]:
-    """Return the liquidation.
-
-    Raises:
-        MarketError: a price that is no number above zero, or a size that is none.
-    """
-    moment = row.time_ms if row.time_ms is not None else row.time
-    time_ns = nanoseconds(moment) if moment is not None else None
-    side, size = _directed(text_of(row.size))
-    return (
-        Liquidation(instrument, side, positive(text_of(row.price)), size, time_ns, received_ns),
-    )
+def liquidation_of(instrument: InstrumentId, row: LiquidationRow, received_ns: int) -> Liquidation:
+    """Return the liquidation."""
+    time = row.time_ms if row.time_ms is not None else row.time
+    time_ns = nanoseconds(time) if time is not None else None
+    side, size = _direction_and_size(text_of(row.size))
+    return Liquidation(instrument, side, positive(text_of(row.price)), size, time_ns, received_ns)
 
 
 def ticker_of(
     instrument: InstrumentId, row: TickerRow, time_ns: int | None, received_ns: int
 ) -> list[Outcome]:
-    """Return venue mark, funding and open interest of a ticker, each if the ticker has it.
-
-    Raises:
-        MarketError: a field that is no number of its kind.
-    """
-    outcomes = _state_of(instrument, row, None, time_ns, received_ns)
-    held = text_of(row.total_size)
-    return (
-        [*outcomes, OpenInterest(instrument, amount(held), time_ns, received_ns)]
-        if held
-        else outcomes
-    )
+    """Return venue mark, funding and open interest, each if the ticker has it."""
+    events = _state_of(instrument, row, time_ns, received_ns)
+    return [*events, *_open_interest(instrument, row.total_size, time_ns, received_ns)]
 
 
 def quote_of(instrument: InstrumentId, row: TickerRow, received_ns: int) -> Sequence[Outcome]:
-    """Return the touch and the ticker of a REST answer, which has no time.
-
-    Raises:
-        MarketError: a field that is no number of its kind.
-    """
-    sides = _sides(
-        row.highest_bid, text_of(row.highest_size), row.lowest_ask, text_of(row.lowest_size)
-    )
+    """Return the touch and the ticker in a REST answer, which has no time."""
+    bid_size, ask_size = text_of(row.highest_size), text_of(row.lowest_size)
+    sides = _sides(row.highest_bid, bid_size, row.lowest_ask, ask_size)
     touch = Touch(instrument, *sides, price_if_any(row.last), None, received_ns)
     return uncrossed(touch), *ticker_of(instrument, row, None, received_ns)
 
 
-def contract_of(instrument: InstrumentId, row: ContractRow, received_ns: int) -> Sequence[Outcome]:
-    """Return venue mark, funding and open interest of a listed contract; no other message says when funding is next paid.
+def contract_of(instrument: InstrumentId, row: ContractRow, received_ns: int) -> list[Outcome]:
+    """Return venue mark, funding and open interest in the list of contracts.
 
-    Raises:
-        MarketError: a field that is no number of its kind.
+    Only this list has the time of the next funding.
     """
     next_ns = nanoseconds(row.funding_next_apply) if row.funding_next_apply else None
-    outcomes = _state_of(instrument, row, next_ns, None, received_ns)
-    held = text_of(row.position_size)
-    return (
-        [*outcomes, OpenInterest(instrument, amount(held), None, received_ns)] if held else outcomes
-    )
+    events = _state_of(instrument, row, None, received_ns, next_ns)
+    return [*events, *_open_interest(instrument, row.position_size, None, received_ns)]
 
 
-def candle_in(
+def streamed_candle_of(
     instrument: InstrumentId, row: CandleRow, time_ns: int | None, received_ns: int
 ) -> Sequence[Outcome]:
-    """Return the candle that a stream tells of; none of a length that is not known.
-
-    Raises:
-        MarketError: numbers that are none, or contradict one another.
-    """
+    """Return a candle of the stream; nothing if its length is unknown."""
     interval_s = SECONDS.get(row.name.partition("_")[0])
-    return (
-        (_candle(instrument, row, interval_s, time_ns, received_ns),)
-        if interval_s is not None
-        else ()
-    )
+    if interval_s is None:
+        return ()
+    return (_candle(instrument, row, interval_s, time_ns, received_ns),)
 
 
 def past_candle_of(
     instrument: InstrumentId, row: CandleRow, request: HttpRequest, received_ns: int
 ) -> MarketEvent:
-    """Return the candle in a row of an answer to a request, which does not say whether it is over.
-
-    Raises:
-        MarketError: numbers that are none, or contradict one another.
-        VenueError: the request names no length of candles that is known.
-    """
+    """Return a candle of the answer to a request, which does not say whether it is over."""
     return _candle(instrument, row, interval_of(request), None, received_ns)
 
 
 def funding_paid_of(
     instrument: InstrumentId, row: PaidRow, _: HttpRequest, received_ns: int
 ) -> MarketEvent:
-    """Return the funding of the past in a row.
-
-    Raises:
-        MarketError: a rate that is no number.
-    """
+    """Return the past funding in a row."""
     return FundingPaid(instrument, decimal_text(row.rate), nanoseconds(row.time), None, received_ns)
 
 
 def _candle(
     instrument: InstrumentId, row: CandleRow, interval_s: int, time_ns: int | None, received_ns: int
 ) -> MarketEvent:
-    prices, volume = (row.open, row.high, row.low, row.close), text_of(row.volume)
     return candle_of(
         instrument,
         interval_s,
         nanoseconds(row.time),
-        prices,
-        volume,
+        (row.open, row.high, row.low, row.close),
+        text_of(row.volume),
         closed=row.closed,
         venue_time_ns=time_ns,
         received_ns=received_ns,
@@ -221,25 +163,32 @@ def _candle(
 def _state_of(
     instrument: InstrumentId,
     row: TickerRow | ContractRow,
-    next_ns: int | None,
     time_ns: int | None,
     received_ns: int,
+    next_ns: int | None = None,
 ) -> list[Outcome]:
     mark, index = price_if_any(row.mark_price), price_if_any(row.index_price)
     rate, predicted = rate_if_any(row.funding_rate), rate_if_any(row.funding_rate_indicative)
-    outcomes: list[Outcome] = []
+    events: list[Outcome] = []
     if mark is not None or index is not None:
-        outcomes.append(VenueMark(instrument, mark, index, time_ns, received_ns))
+        events.append(VenueMark(instrument, mark, index, time_ns, received_ns))
     if rate is not None or predicted is not None or next_ns is not None:
-        outcomes.append(Funding(instrument, rate, predicted, next_ns, mark, time_ns, received_ns))
-    return outcomes
+        events.append(Funding(instrument, rate, predicted, next_ns, mark, time_ns, received_ns))
+    return events
+
+
+def _open_interest(
+    instrument: InstrumentId, contracts: msgspec.Raw, time_ns: int | None, received_ns: int
+) -> Sequence[Outcome]:
+    text = text_of(contracts)
+    return (OpenInterest(instrument, amount(text), time_ns, received_ns),) if text else ()
 
 
 def _sides(
     bid: str | None, bid_size: str | None, ask: str | None, ask_size: str | None
 ) -> tuple[DecimalText | None, DecimalText | None, DecimalText | None, DecimalText | None]:
     best_bid, best_ask = price_if_any(bid), price_if_any(ask)
-    # Of an empty side the size is zero.
+    # An empty side has a size of zero.
     return (
         best_bid,
         price_if_any(bid_size) if best_bid else None,
@@ -248,38 +197,184 @@ def _sides(
     )
 
 
-def _directed(size: str | None) -> tuple[TakerSide, DecimalText]:
+def _direction_and_size(size: str | None) -> tuple[TakerSide, DecimalText]:
     if size is not None and size.startswith("-"):
         return "sell", positive(decimal_text(size[1:]))
     return "buy", positive(size)
 
 
-_ROW: Final = msgspec.json.Decoder(ContractRow)
+class _BookMessage(NamedTuple):
+    """A snapshot or a delta as `RestSnapshotBook` takes it; a snapshot has the last id only."""
+
+    last_id: int
+    bids: Sequence[Level]
+    asks: Sequence[Level]
+    time: int
+    first_id: int = 0
+    previous_id: int = 0
 
 
-def instrument_of(venue: str, raw: msgspec.Raw) -> Instrument:
-    """Return the contract of `venue` in a row.
+class SymbolState:
+    """The book of one contract, fed by the first channel that sends it; others are ignored.
 
-    Raises:
-        MarketError, msgspec.MsgspecError: the row cannot be read.
+    Args:
+        instrument: the contract.
+        renewal: makes the frames that end the subscription of `futures.obu` and begin it again.
+        request: fetches the snapshot for `futures.order_book_update`.
     """
-    row = _ROW.decode(raw)
-    tick, lot, size = (
-        positive(row.order_price_round),
-        positive(text_of(row.order_size_min)),
-        positive(row.quanto_multiplier),
-    )
-    base, _, quote = row.symbol.rpartition("_")
-    return Instrument(
-        id=InstrumentId(venue, row.symbol),
-        canonical=f"{base}-{quote}-PERP",
-        base=base,
-        quote=quote,
-        margin="USDT",
-        tick=Decimal(tick),
-        lot=Decimal(lot),
-        contract_size=Decimal(size),
-        linear=row.type == "direct",
-        perpetual=True,
-        trading=row.status == "trading" and not row.in_delisting,
-    )
+
+    def __init__(
+        self,
+        instrument: InstrumentId,
+        renewal: Callable[[str], Sequence[str]],
+        request: HttpRequest,
+    ) -> None:
+        self.instrument = instrument
+        self._pushed = ResubscribingBook(instrument, renewal)
+        self._fetched = RestSnapshotBook(instrument, request)
+        self._feed: str | None = None
+
+    def closed(self, connection: str, received_ns: int) -> Sequence[Outcome]:
+        """Withdraw the book if this connection, which ended, fed it."""
+        if connection in (self._pushed.connection, self._fetched.connection):
+            self._feed = None
+        return (
+            *self._pushed.closed(connection, received_ns),
+            *self._fetched.closed(connection, received_ns),
+        )
+
+    def invalidate(self, cause: str, received_ns: int) -> Sequence[Outcome]:
+        """Withdraw the book and begin it again."""
+        return self._book().invalidate(cause, received_ns)
+
+    def depth(self, levels: int) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+        """Return the best levels of each side; nothing unless the book is synced."""
+        return self._book().depth(levels)
+
+    def read_update(
+        self, update: BookUpdate, connection: str, received_ns: int
+    ) -> Sequence[Outcome]:
+        """Apply a message of `futures.obu`.
+
+        Raises:
+            MarketError: a level that no book can have; the next message will show the gap.
+        """
+        if not self._feeds(update.stream):
+            return ()
+        time_ns, sequence = update.time * NS_PER_MS, update.last_id
+        if update.full:
+            return self._pushed.snapshot(
+                update.bids,
+                update.asks,
+                connection,
+                sequence=sequence,
+                venue_time_ns=time_ns,
+                received_ns=received_ns,
+            )
+        first, last = update.first_id, self._pushed.sequence
+        follows = last is None or (first == last + 1 and sequence > last)
+        return self._pushed.update(
+            update.bids,
+            update.asks,
+            connection,
+            sequence=sequence,
+            venue_time_ns=time_ns,
+            received_ns=received_ns,
+            gap=None if follows else f"gap: update {last} was followed by {first} to {sequence}",
+        )
+
+    def read_change(
+        self, change: BookChange, connection: str, received_ns: int
+    ) -> Sequence[Outcome]:
+        """Apply a message of `futures.order_book_update`.
+
+        Raises:
+            MarketError: a level that no book can have; the next message will show the gap.
+            VenueError: the number of its first update is missing; likewise.
+        """
+        if not self._feeds("order_book_update"):
+            return ()
+        bids, asks, first = levels_of(change.bids), levels_of(change.asks), change.first_id
+        if change.full:
+            snapshot = _BookMessage(change.last_id, bids, asks, change.time)
+            return self._fetched.replace(snapshot, connection, received_ns)
+        if first is None:
+            msg = f"Expected U, the number of the first update, beside u {change.last_id}"
+            raise VenueError(msg)
+        delta = _BookMessage(change.last_id, bids, asks, change.time, first, first - 1)
+        return self._fetched.update(delta, connection, received_ns)
+
+    def read_snapshot(self, answer: BookAnswer, received_ns: int) -> Sequence[Outcome]:
+        """Take a REST snapshot, unless `futures.obu` feeds the book, which needs none.
+
+        Raises:
+            MarketError: a level that no book can have.
+        """
+        if self._feed not in (None, "order_book_update"):
+            return ()
+        bids, asks = levels_of(answer.bids), levels_of(answer.asks)
+        time_ms = nanoseconds(answer.update) // NS_PER_MS
+        return self._fetched.snapshot(_BookMessage(answer.id, bids, asks, time_ms), received_ns)
+
+    def request_failed(self) -> None:
+        """Let the next message request the snapshot again."""
+        self._fetched.request_failed()
+
+    def _book(self) -> ResubscribingBook | RestSnapshotBook:
+        return self._pushed if self._pushed.synced else self._fetched
+
+    def _feeds(self, stream: str) -> bool:
+        if self._feed is None:
+            self._feed = stream
+        return stream == self._feed
+
+
+class ChannelReader(NamedTuple):
+    """How the messages of a channel are read."""
+
+    decode: Callable[[msgspec.Raw], Any]
+    read: Callable[[SymbolState, Any, int | None, str, int], Sequence[Outcome]]
+    """Takes a state, a record, the message's time, the connection and the time of receipt."""
+    rows: bool = True
+    """Whether a message has a list of records."""
+
+
+def _decoder(record: Any) -> Callable[[msgspec.Raw], Any]:
+    return msgspec.json.Decoder(record).decode
+
+
+READERS: Final = {
+    "futures.obu": ChannelReader(
+        _decoder(BookUpdate),
+        lambda state, row, _, connection, at_ns: state.read_update(row, connection, at_ns),
+        rows=False,
+    ),
+    "futures.order_book_update": ChannelReader(
+        decode_change,
+        lambda state, row, _, connection, at_ns: state.read_change(row, connection, at_ns),
+        rows=False,
+    ),
+    "futures.book_ticker": ChannelReader(
+        _decoder(BookTicker),
+        lambda state, row, _, __, at_ns: (touch_of(state.instrument, row, at_ns),),
+        rows=False,
+    ),
+    "futures.trades": ChannelReader(
+        _decoder(TradeRow), lambda state, row, _, __, at_ns: trade_of(state.instrument, row, at_ns)
+    ),
+    "futures.tickers": ChannelReader(
+        _decoder(TickerRow),
+        lambda state, row, time_ns, _, at_ns: ticker_of(state.instrument, row, time_ns, at_ns),
+    ),
+    "futures.public_liquidates": ChannelReader(
+        _decoder(LiquidationRow),
+        lambda state, row, _, __, at_ns: (liquidation_of(state.instrument, row, at_ns),),
+    ),
+    "futures.candlesticks": ChannelReader(
+        _decoder(CandleRow),
+        lambda state, row, time_ns, _, at_ns: streamed_candle_of(
+            state.instrument, row, time_ns, at_ns
+        ),
+    ),
+}
+"""By channel. Other channels and answers to pings have no market data."""

@@ -1,24 +1,27 @@
-"""Gate.io's futures over REST: quotes, marks, funding and open interest, books, candles, past funding and the list of contracts.
+"""Gate.io's futures over REST: quotes, books, candles, past funding and the list of contracts.
 
-Source: gate.com/docs/developers/apiv4, read 2026-11: 200 requests in 10 s for each address and path, 429 beyond. An answer has at most
-2,000 candles and 1,000 fundings; an end of a span belongs to it, and so one asks for the second before.
+Source: gate.com/docs/developers/apiv4, read 2026-11: 200 requests in 10 s for each address and
+path, status 429 beyond. An answer has at most 2,000 candles or 1,000 fundings. Both ends of a span
+belong to it, so the last second requested is the one before the end.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Final
 from urllib.parse import quote
 
 import msgspec
 
+from perps_actors.market.book import levels_of
+from perps_actors.market.instrument import Instrument, InstrumentId
+from perps_actors.market.numbers import positive
 from perps_actors.transport.wire import HttpRequest
 from perps_actors.venues.contract import BookSnapshot, Endpoints, Polled
 from perps_actors.venues.gateio_futures.parse import (
     contract_of,
     funding_paid_of,
-    instrument_of,
-    levels_of,
     nanoseconds,
     past_candle_of,
     quote_of,
@@ -26,13 +29,13 @@ from perps_actors.venues.gateio_futures.parse import (
 from perps_actors.venues.gateio_futures.schema import (
     INTERVALS,
     SECONDS,
-    BookAnswer,
     CandleRow,
     ContractRow,
     PaidRow,
     TickerRow,
+    decode_book_answer,
 )
-from perps_actors.venues.toolkit.fields import NS_PER_S
+from perps_actors.venues.toolkit.fields import NS_PER_S, text_of
 from perps_actors.venues.toolkit.rest import (
     Answers,
     funding_pages,
@@ -57,7 +60,7 @@ _PURPOSES: Final = {
     f"{_PREFIX}/candlesticks": "candles",
     f"{_PREFIX}/funding_rate": "funding_history",
 }
-_BOOK: Final = msgspec.json.Decoder(BookAnswer).decode
+_CONTRACT: Final = msgspec.json.Decoder(ContractRow).decode
 _ROWS: Final = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
@@ -65,7 +68,7 @@ class GateioFuturesRest(Answers):
     """A `RestAdapter` for Gate.io's futures.
 
     Args:
-        endpoints: where the venue lives.
+        endpoints: the venue's addresses.
     """
 
     intervals = INTERVALS.keys()
@@ -75,22 +78,22 @@ class GateioFuturesRest(Answers):
             readers=_READERS,
             book=_book,
             listing=_ROWS,
-            instrument=lambda row: instrument_of(NAME, row),
+            instrument=instrument_of,
         )
         self._base = f"{endpoints.rest}{_PREFIX}"
 
     def quotes(self, symbols: Sequence[str]) -> tuple[HttpRequest, ...]:
-        """Return one request: for the one symbol, or for all contracts, which costs the same."""
+        """Return one request, for one symbol or for all contracts, at the same weight."""
         wanted = frozenset(symbols)
         one = f"?contract={quote(symbols[0], safe='')}" if len(wanted) == 1 else ""
         return (self._request(f"tickers{one}"),) if wanted else ()
 
-    def poll(self, what: Polled, symbols: Sequence[str]) -> tuple[HttpRequest, ...]:  # noqa: ARG002 - one answer has it all
-        """Return the request for quotes, which bring mark, index, funding and open interest along."""
+    def poll(self, what: Polled, symbols: Sequence[str]) -> tuple[HttpRequest, ...]:  # noqa: ARG002 - see below
+        """Return the request for quotes, whose answer has everything that can be polled."""
         return self.quotes(symbols)
 
     def depth(self, symbol: str) -> HttpRequest:
-        """Return the request for the 100 best levels a side, with their number."""
+        """Return the request for the 100 best levels of each side, with their update id."""
         return self._request(f"order_book?contract={quote(symbol, safe='')}&limit=100&with_id=true")
 
     def candles(
@@ -99,9 +102,10 @@ class GateioFuturesRest(Answers):
         """Return a request for each `MOST_CANDLES` candles.
 
         Raises:
-            SettingsError: no such interval.
+            SettingsError: Gate.io has no candles of this length.
         """
-        what = f"candlesticks?contract={quote(symbol, safe='')}&interval={spelled_interval(INTERVALS, interval_s, NAME)}"
+        name = spelled_interval(INTERVALS, interval_s, NAME)
+        what = f"candlesticks?contract={quote(symbol, safe='')}&interval={name}"
         return tuple(
             self._request(f"{what}{_between(page)}")
             for page in pages(since_ns, until_ns, interval_s, MOST_CANDLES)
@@ -120,7 +124,7 @@ class GateioFuturesRest(Answers):
         return (self._request("contracts"),)
 
     def request_for(self, url: str) -> HttpRequest:
-        """Return the request that an address stands for, on whatever host; its purpose is `unknown` where we never ask that."""
+        """Return the request of an address on any host; purpose `unknown` if it is none of ours."""
         path, query = parts_of(url)
         interval_s = SECONDS.get(query.get("interval", ""))
         return HttpRequest(
@@ -135,10 +139,9 @@ class GateioFuturesRest(Answers):
 
 
 def _book(body: bytes) -> BookSnapshot:
-    answer = _BOOK(body)
-    return BookSnapshot(
-        levels_of(answer.bids), levels_of(answer.asks), answer.id, nanoseconds(answer.update)
-    )
+    answer = decode_book_answer(body)
+    bids, asks = levels_of(answer.bids), levels_of(answer.asks)
+    return BookSnapshot(bids, asks, answer.id, nanoseconds(answer.update))
 
 
 def _between(page: tuple[int, int]) -> str:
@@ -152,3 +155,31 @@ _READERS: Final = {
     "candles": history_reader(NAME, _ROWS, CandleRow, past_candle_of),
     "funding_history": history_reader(NAME, _ROWS, PaidRow, funding_paid_of),
 }
+
+
+def instrument_of(raw: msgspec.Raw) -> Instrument:
+    """Return the contract in a row of `GET /futures/usdt/contracts`.
+
+    Source: gate.com/docs/developers/apiv4, read 2026-11. `quanto_multiplier` is the size of one
+    contract in the base currency, `order_price_round` the tick, and `order_size_min` the smallest
+    order in contracts, which is the step of sizes too.
+
+    Raises:
+        MarketError, msgspec.MsgspecError: the row cannot be read.
+    """
+    row = _CONTRACT(raw)
+    tick, lot = positive(row.order_price_round), positive(text_of(row.order_size_min))
+    base, _, quote = row.symbol.rpartition("_")
+    return Instrument(
+        id=InstrumentId(NAME, row.symbol),
+        canonical=f"{base}-{quote}-PERP",
+        base=base,
+        quote=quote,
+        margin="USDT",
+        tick=Decimal(tick),
+        lot=Decimal(lot),
+        contract_size=Decimal(positive(row.quanto_multiplier)),
+        linear=row.type == "direct",
+        perpetual=True,
+        trading=row.status == "trading" and not row.in_delisting,
+    )

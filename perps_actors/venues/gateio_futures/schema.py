@@ -1,17 +1,18 @@
-"""What Gate.io's futures send, as typed records of the fields we need; all others, old and new, are skipped.
+"""Messages of Gate.io's futures as typed records of the fields we use; other fields are skipped.
 
-Source: gate.com/docs/developers/futures/ws/en and .../apiv4, read 2026-11. Sizes are integers, or strings on a connection that
-asked for decimal ones; the older documentation has them as integers everywhere. So they are kept as the venue spelled them.
+Source: gate.com/docs/developers/futures/ws/en and .../apiv4, read 2026-11. Sizes are integers, or
+strings on a connection that asked for decimal sizes; in the older documentation they are integers
+everywhere. So they are kept as the venue spelled them.
 """
 
 from __future__ import annotations
 
 from typing import Annotated, Final
 
-from msgspec import Meta, Raw, Struct, field
+from msgspec import Meta, Raw, Struct, field, json
 
 from perps_actors.market.book import Level
-from perps_actors.venues.toolkit.fields import Millis, SequenceId
+from perps_actors.venues.toolkit.fields import JsonNumber, Millis, SequenceId
 
 INTERVALS: Final = {
     60: "1m",
@@ -23,18 +24,18 @@ INTERVALS: Final = {
     28_800: "8h",
     86_400: "1d",
 }
-"""Lengths of candles in seconds, and their names; those of weeks and of less than a minute are left out."""
+"""Lengths of candles in seconds, and Gate.io's names of them, from a minute to a day."""
 
 SECONDS: Final = {name: seconds for seconds, name in INTERVALS.items()}
 
 MAX_LEVELS: Final = 5_000
 
 Moment = Annotated[float, Meta(ge=0, le=9_000_000_000_000)]
-"""Seconds or milliseconds since 1970, perhaps with a fraction."""
+"""Seconds or milliseconds since 1970, some with a fraction."""
 
 
 class Refusal(Struct, gc=False):
-    """Why the venue refused."""
+    """The venue's reason for refusing a request."""
 
     code: int = 0
     message: str = ""
@@ -54,7 +55,7 @@ class PricedRow(Struct, gc=False):
     """A level of `futures.order_book_update` and of `GET /order_book`."""
 
     price: str = field(name="p")
-    size: Raw = field(name="s")
+    size: JsonNumber = field(name="s")
 
 
 PairedLevels = Annotated[list[Level], Meta(max_length=MAX_LEVELS)]
@@ -62,7 +63,10 @@ PricedLevels = Annotated[list[PricedRow], Meta(max_length=MAX_LEVELS)]
 
 
 class BookUpdate(Struct, gc=False):
-    """`futures.obu`: the whole of some best levels, or what changed of them; mostly nothing, which moves the number on."""
+    """`futures.obu`: the best levels, all of them or the changed ones.
+
+    Most messages have no levels and only move the number on.
+    """
 
     stream: str = field(name="s")
     """`ob.<contract>.<levels>`."""
@@ -73,9 +77,17 @@ class BookUpdate(Struct, gc=False):
     bids: PairedLevels = field(name="b", default_factory=list)
     asks: PairedLevels = field(name="a", default_factory=list)
 
+    @property
+    def symbol(self) -> str:
+        """The contract that the stream is of."""
+        return self.stream.partition(".")[2].rpartition(".")[0]
+
 
 class BookChange(Struct, gc=False):
-    """`futures.order_book_update`: levels changed by the updates `first_id` to `last_id`, or, if `full`, all that there are."""
+    """`futures.order_book_update`: levels that the updates `first_id` to `last_id` changed.
+
+    If `full`, it has all levels.
+    """
 
     symbol: str = field(name="s")
     time: Millis = field(name="t")
@@ -87,7 +99,7 @@ class BookChange(Struct, gc=False):
 
 
 class BookAnswer(Struct, gc=False):
-    """`GET /order_book` with its id; `update` is when the book last changed, in seconds."""
+    """`GET /order_book` with its id; `update` is the time of the last change, in seconds."""
 
     id: SequenceId
     update: Moment
@@ -95,8 +107,13 @@ class BookAnswer(Struct, gc=False):
     asks: PricedLevels
 
 
+# The hook keeps the spelling of sizes that are JSON numbers with a fraction.
+decode_change: Final = json.Decoder(BookChange, float_hook=str).decode
+decode_book_answer: Final = json.Decoder(BookAnswer, float_hook=str).decode
+
+
 class BookTicker(Struct, gc=False):
-    """`futures.book_ticker`: best bid and ask in real time; a side without orders has an empty price."""
+    """`futures.book_ticker`: best bid and ask; an empty side has an empty price."""
 
     symbol: str = field(name="s")
     time: Millis = field(name="t")
@@ -107,7 +124,7 @@ class BookTicker(Struct, gc=False):
 
 
 class TradeRow(Struct, gc=False):
-    """`futures.trades`: a trade; the taker buys if the size is above zero."""
+    """`futures.trades`: a trade; a size above zero means that the taker bought."""
 
     symbol: str = field(name="contract")
     id: int | str
@@ -115,11 +132,11 @@ class TradeRow(Struct, gc=False):
     size: Raw
     time_ms: Moment = field(name="create_time_ms")
     is_internal: bool = False
-    """Taken over by the insurance fund or deleveraged, apart from the order book and perhaps far from its prices."""
+    """A takeover by the insurance fund or an auto-deleveraging, outside the order book."""
 
 
 class TickerRow(Struct, gc=False):
-    """`futures.tickers`, and `GET /tickers`, which has best bid and ask besides."""
+    """`futures.tickers`, and `GET /tickers`, which has best bid and ask too."""
 
     symbol: str = field(name="contract")
     mark_price: str | None = None
@@ -136,7 +153,10 @@ class TickerRow(Struct, gc=False):
 
 
 class CandleRow(Struct, gc=False):
-    """A row of `futures.candlesticks`, whose name says length and contract, and of `GET /candlesticks`, which has none."""
+    """A row of `futures.candlesticks` or of `GET /candlesticks`.
+
+    In the stream, the name has length and contract; REST has no name.
+    """
 
     time: Moment = field(name="t")
     open: str = field(name="o")
@@ -149,19 +169,19 @@ class CandleRow(Struct, gc=False):
 
     @property
     def symbol(self) -> str:
-        """Name of the contract, behind the length."""
+        """Name of the contract, after the length."""
         return self.name.partition("_")[2]
 
 
 class PaidRow(Struct, gc=False):
-    """A row of `GET /funding_rate`: when it was paid, in seconds, and the rate."""
+    """A row of `GET /funding_rate`: time of payment in seconds, and the rate."""
 
     time: Moment = field(name="t")
     rate: str = field(name="r")
 
 
 class LiquidationRow(Struct, gc=False):
-    """`futures.public_liquidates`: an order that liquidates; it buys if the size is above zero.
+    """`futures.public_liquidates`: a liquidating order, a buy if the size is above zero.
 
     Its time is in milliseconds; until 2026-08 `time` was in seconds.
     """

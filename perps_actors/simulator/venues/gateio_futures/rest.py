@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
+from perps_actors.market.book import levels_of
 from perps_actors.market.instrument import Instrument
 from perps_actors.market.numbers import plain
 from perps_actors.simulator.venue_contract import (
@@ -25,8 +26,8 @@ from perps_actors.simulator.venue_contract import (
     span_of,
 )
 from perps_actors.simulator.venues.gateio_futures.stream import mark_fields, priced
-from perps_actors.venues.gateio_futures.parse import levels_of, nanoseconds
-from perps_actors.venues.gateio_futures.schema import SECONDS, BookAnswer
+from perps_actors.venues.gateio_futures.parse import nanoseconds
+from perps_actors.venues.gateio_futures.schema import SECONDS, decode_book_answer
 from perps_actors.venues.toolkit.fields import NS_PER_MS, NS_PER_S
 
 # merged docstring:
@@ -107,7 +108,7 @@ class GateioRestSide(RestAnswers):
 
     def read_snapshot(self, symbol: str, body: bytes) -> Depth:
         """Return the book in an answer with its id; `msgspec.DecodeError` if it is none."""
-        book = msgspec.json.decode(body, type=BookAnswer)
+        book = decode_book_answer(body)
         return Depth(
             symbol,
             book.id,

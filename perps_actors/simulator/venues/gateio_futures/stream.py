@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
+from perps_actors.market.book import levels_of
 from perps_actors.market.events import Funding, Touch, Trade, VenueMark
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.numbers import DecimalText
@@ -22,7 +23,6 @@ from perps_actors.simulator.venues.gateio_futures.session import (
     PATH,
     GateioSession,
 )
-from perps_actors.venues.gateio_futures.parse import levels_of
 from perps_actors.venues.gateio_futures.rest import NAME
 from perps_actors.venues.gateio_futures.schema import (
     BookChange,
@@ -30,6 +30,7 @@ from perps_actors.venues.gateio_futures.schema import (
     BookUpdate,
     Frame,
     TickerRow,
+    decode_change,
 )
 from perps_actors.venues.toolkit.fields import NS_PER_MS, text_of
 
@@ -134,7 +135,7 @@ class GateioStreams:
         outer = _frame_of(frame)
         told: BookChange | BookUpdate
         if outer.channel == BOOKS_CHANGED:
-            told = change = msgspec.json.decode(outer.result, type=BookChange)
+            told = change = decode_change(outer.result)
             symbol, bids, asks = (
                 change.symbol,
                 paired(levels_of(change.bids)),
@@ -143,7 +144,7 @@ class GateioStreams:
         else:
             told = update = msgspec.json.decode(outer.result, type=BookUpdate)
             symbol, bids, asks = (
-                update.stream.partition(".")[2].rpartition(".")[0],
+                update.symbol,
                 paired(update.bids),
                 paired(update.asks),
             )
