@@ -123,7 +123,7 @@ ACTORS = (
         nothing,
     ),
     Mutation(
-        "perps_actors.transport.backoff:Backoff.next_pause_s",
+        "perps_actors.transport.rate_limits:Backoff.next_pause_s",
         "a connection that ended stays closed",
         lambda _: lambda *_: 1e6,
     ),

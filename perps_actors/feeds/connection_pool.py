@@ -14,7 +14,7 @@ from perps_actors.kernel.future import Answer
 from perps_actors.kernel.gate import Gate
 from perps_actors.kernel.lease import Voice
 from perps_actors.messages.feeds import ConnectionClosed, ConnectionOpened, FramesArrived, Reconnect
-from perps_actors.transport.backoff import Backoff, BackoffPolicy
+from perps_actors.transport.rate_limits import Backoff, BackoffPolicy
 from perps_actors.transport.wire import ConnectionPlan, Link, Network
 
 Amendment = Callable[[ConnectionPlan, ConnectionPlan], tuple[str, ...] | None]

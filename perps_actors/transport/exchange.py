@@ -19,7 +19,7 @@ from perps_actors.kernel.clock import Clock
 from perps_actors.transport.body import ACCEPTED, Body
 from perps_actors.transport.dial import Dialer
 from perps_actors.transport.limits import Limits
-from perps_actors.transport.retry_after import retry_after_s
+from perps_actors.transport.rate_limits import retry_after_s
 from perps_actors.transport.urls import checked_address
 from perps_actors.transport.waiting import Deadline, SocketPoller
 from perps_actors.transport.wire import HttpAnswer, HttpRequest, failed

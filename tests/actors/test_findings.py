@@ -12,7 +12,7 @@ from perps_actors.market.ladder import RungChange
 from perps_actors.messages.feeds import BookSuspect, FeedDown, FeedHeard
 from perps_actors.messages.marks import RecordMarks
 from perps_actors.testing import Probe
-from perps_actors.transport.backoff import Backoff, BackoffPolicy
+from perps_actors.transport.rate_limits import Backoff, BackoffPolicy
 from perps_actors.transport.wire import ConnectionPlan
 
 PLAN = ConnectionPlan(name="public-0", url="ws://127.0.0.1", symbols=("BTCUSDT",))

@@ -13,9 +13,12 @@ from perps_actors.messages.feeds import AnswerArrived
 from perps_actors.messages.marks import OfferMarks
 from perps_actors.messages.polls import GetPollStatistics, PollNow
 from perps_actors.testing import FakeNetwork, Probe
-from perps_actors.transport.backoff import BackoffPolicy
-from perps_actors.transport.budget import RateBudget
-from perps_actors.transport.etiquette import RequestPacing
+from perps_actors.transport.rate_limits import (
+    BackoffPolicy,
+    Priority,
+    RateLimiter,
+    RequestPacing,
+)
 from perps_actors.transport.wire import HttpAnswer
 from perps_actors.venues.binance_futures.rest import BinanceFuturesRest
 
@@ -42,16 +45,16 @@ class Desk:
     bench: object
     network: FakeNetwork
     offers: Probe = attrs.Factory(Probe)
-    budget: RateBudget = attrs.Factory(lambda: RateBudget(600, 60.0))
+    limiter: RateLimiter = attrs.Factory(lambda: RateLimiter(800))
     cell: object = None
 
     def poller(self, symbols=SYMBOLS):
-        etiquette = RequestPacing(self.budget, BackoffPolicy(jitter=0.0), Random(0))
+        pacing = RequestPacing(self.limiter, Priority.QUOTE, BackoffPolicy(jitter=0.0), Random(0))
         return QuotePoller(
             rest=BinanceFuturesRest(),
             symbols=symbols,
             interval_s=INTERVAL_S,
-            scheduler=RequestScheduler(etiquette, self.network, self.bench.clock),
+            scheduler=RequestScheduler(pacing, self.network, self.bench.clock),
             offer_to=self.offers,
             report=self.bench.report,
         )
@@ -257,7 +260,7 @@ def test_started_alone_its_ref_can_be_asked(scheduler) -> None:
         symbols=SYMBOLS,
         interval_s=INTERVAL_S,
         scheduler=RequestScheduler(
-            RequestPacing(RateBudget(10, 60.0), BackoffPolicy(), Random(0)),
+            RequestPacing(RateLimiter(10), Priority.QUOTE, BackoffPolicy(), Random(0)),
             scheduler.network,
             scheduler.bench.clock,
         ),

@@ -5,7 +5,7 @@ import pytest
 from perps_actors.errors import TransportError
 from perps_actors.transport.keep_alive import KeepAlive
 from perps_actors.transport.limits import Limits
-from perps_actors.transport.retry_after import retry_after_s
+from perps_actors.transport.rate_limits import retry_after_s
 from perps_actors.transport.urls import ServerAddress, checked_address
 from perps_actors.transport.wire import ConnectionPlan
 

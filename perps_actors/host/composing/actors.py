@@ -23,7 +23,7 @@ from perps_actors.market.ladder import LadderPolicy
 from perps_actors.market.window import window_length
 from perps_actors.messages.reconfiguration import StreamPlan
 from perps_actors.settings import Settings
-from perps_actors.transport.backoff import BackoffPolicy
+from perps_actors.transport.rate_limits import BackoffPolicy, Priority
 
 ActorFactory = Callable[[Parts], Actor]
 """Makes a new incarnation of an actor; called at its start and at each restart, so it reads the settings of the moment."""
@@ -91,7 +91,7 @@ def stream_consumer(parts: Parts) -> Actor:
             parts.runtime.clock,
         ),
         lines=lines,
-        scheduler=parts.scheduler("stream_consumer"),
+        scheduler=parts.scheduler(Priority.SNAPSHOT),
         outputs=ConsumerOutputs(
             store=parts.address("mark_store"),
             monitor=parts.address("market_monitor"),
@@ -107,7 +107,7 @@ def quote_poller(parts: Parts) -> Actor:
         rest=parts.venue.rest(parts.endpoints),
         symbols=polled(parts.settings),
         interval_s=parts.settings.poll.interval_s,
-        scheduler=parts.scheduler("quote_poller"),
+        scheduler=parts.scheduler(Priority.QUOTE),
         offer_to=parts.address("stream_consumer"),
         report=parts.report,
     )

@@ -25,9 +25,7 @@ from perps_actors.messages.feeds import FeedHealth
 from perps_actors.messages.reconfiguration import StreamPlan
 from perps_actors.messages.records import JournalStatus
 from perps_actors.settings import Settings
-from perps_actors.transport.backoff import BackoffPolicy
-from perps_actors.transport.budget import RateBudget
-from perps_actors.transport.etiquette import RequestPacing
+from perps_actors.transport.rate_limits import BackoffPolicy, Priority, RateLimits, RequestPacing
 from perps_actors.transport.wire import Network
 from perps_actors.venues.contract import Endpoints, StreamAdapter
 from perps_actors.venues.registry import Venue
@@ -65,10 +63,10 @@ class Parts:
     journal: Published[JournalStatus]
     health: Published[FeedHealth]
     drops: DropLedger
-    budgets: dict[str, RateBudget]
-    """Each asker's part of the venue's rate limit. They outlive their askers: what was spent is spent, and a refusal stands."""
     listeners: list[Teller]
     """Who is told of updated marks; the store reads it when it starts."""
+    rate_limits: RateLimits = attrs.Factory(RateLimits)
+    """One limiter per REST address, for all requests of the system."""
     sessions: Iterator[int] = attrs.Factory(lambda: count(1))
     """Numbers of the connections' attempts."""
 
@@ -82,12 +80,8 @@ class Parts:
         cell = self.cells.get(actor)
         return cell.address if cell is not None else Nobody()
 
-    def scheduler(self, asker: str) -> RequestScheduler:
-        """Return how an actor makes REST requests, within its part of the venue's rate limit."""
-        others = [budget for name, budget in self.budgets.items() if name != asker]
-        # A snapshot is asked for when a book is bad, a quote again and again.
-        lasting = asker == "stream_consumer"
-        etiquette = RequestPacing(
-            self.budgets[asker], BackoffPolicy(), self.random, others, lasting=lasting
-        )
-        return RequestScheduler(etiquette, self.network, self.runtime.clock)
+    def scheduler(self, priority: Priority) -> RequestScheduler:
+        """Return how an actor makes REST requests within the rate limit of the venue's address."""
+        limiter = self.rate_limits.of(self.endpoints.rest, self.venue.weight_per_minute)
+        pacing = RequestPacing(limiter, priority, BackoffPolicy(), self.random)
+        return RequestScheduler(pacing, self.network, self.runtime.clock)

@@ -44,7 +44,6 @@ from perps_actors.kernel.supervisor import Supervisor
 from perps_actors.messages.feeds import FeedHealth
 from perps_actors.messages.records import JournalStatus
 from perps_actors.settings import Settings
-from perps_actors.transport.budget import RateBudget
 from perps_actors.transport.wire import Network
 from perps_actors.venues.registry import Venue, venue
 from perps_actors.venues.toolkit.audit import AuditedStream
@@ -56,9 +55,6 @@ if TYPE_CHECKING:
 
 PHASES = ("venue", "runtime", "network", "journal", "actors", "supervision")
 """What is set up, in this order."""
-
-POLLER_SHARE = 0.25
-"""Part of the venue's rate limit that polling may use; the rest is for book snapshots."""
 
 GATE_ITEMS = 20_000
 """Items in an inbox at which sources stop reading; far below every bound, for what is already on its way."""
@@ -254,12 +250,6 @@ class _Composing:
             journal=self._journal,
             health=Published(FeedHealth(0, ())),
             drops=drops,
-            budgets={
-                "stream_consumer": RateBudget(
-                    int(self._venue.weight_per_minute * (1 - POLLER_SHARE)), 60.0
-                ),
-                "quote_poller": RateBudget(int(self._venue.weight_per_minute * POLLER_SHARE), 60.0),
-            },
             listeners=self._listeners(cells),
         )
 
