@@ -19,7 +19,7 @@ from perps_actors.transport.wire import HttpAnswer, HttpRequest
 
 _SECONDS = re.compile(r"[0-9]{1,9}", re.ASCII)
 _REFUSALS = frozenset({403, 418, 429})
-"""Too many requests (429), banned for going on (418, Binance), forbidden for a while (403, Bybit)."""
+"""Too many requests (429), banned for more of them (418, Binance), blocked (403, Bybit)."""
 
 
 class Priority(Enum):

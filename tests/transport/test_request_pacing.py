@@ -87,9 +87,9 @@ def pacing() -> RequestPacing:
     return pacing_of()
 
 
-def test_a_request_is_made_at_once_until_the_limit_is_used_up_and_later_when_it_is_free_again(
-    pacing,
-) -> None:
+def test_a_request_is_made_at_once_until_the_limit_is_used_up_and_later_when_it_is_free_again() -> (
+    None
+):
     pacing = pacing_of(priority=Priority.SNAPSHOT)
     assert [pacing.pause_s(DEPTH, 0) for _ in range(5)] == [0.0] * 5
     assert pacing.pause_s(DEPTH, 10 * S) == 50.0
