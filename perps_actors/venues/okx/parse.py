@@ -1,9 +1,21 @@
-"""From OKX's records to market events; streams and REST answers have the same rows. The venue's time is `ts` of each row."""
+"""OKX's messages as market events, and the state of one symbol that they change.
+
+Source: www.okx.com/docs-v5/en, read 2026-11. `books` begins with a snapshot (`prevSeqId` -1). From
+there each update's `prevSeqId` is the `seqId` before. If nothing changes, an update with empty
+sides and `seqId` equal to `prevSeqId` comes about every 60 s. After maintenance `seqId` may start
+low again: while `prevSeqId` is the one before, nothing is missing. In 2026-02 the venue announced
+the end of the snapshot too, in 2026-05 of the checksum alone; clients published since then still
+rely on the snapshot.
+
+Streams and REST answers have the same rows. The venue's time is `ts` of each row. All functions
+raise `MarketError` or `VenueError` on a value that is not of its kind.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -36,6 +48,7 @@ from perps_actors.venues.okx.schema import (
     TradeRow,
 )
 from perps_actors.venues.toolkit.fields import (
+    NS_PER_MS,
     amount,
     completed,
     ns_if_any,
@@ -47,145 +60,79 @@ from perps_actors.venues.toolkit.fields import (
 from perps_actors.venues.toolkit.rest import interval_of
 from perps_actors.venues.toolkit.stream_book import ResubscribingBook
 
-# merged docstring:
-# """What OKX's channels say of one instrument: its book, its mark and its index.
-#
-# Source: www.okx.com/docs-v5/en, order book channel, read 2026-11. `books` begins with a snapshot (`prevSeqId` -1); then each update's
-# `prevSeqId` is the `seqId` before. Where nothing changes, an update with empty sides and `seqId` equal to `prevSeqId` comes about every
-# 60 s. After maintenance `seqId` may start low again: as long as `prevSeqId` is the one before, nothing is missing. In 2026-02 the venue
-# announced that the snapshot would go too, and in 2026-05 that the checksum alone does; clients published since still rely on it.
-# """
+_BOOK: Final = msgspec.json.Decoder(BookRecord).decode
+_IS_TIME: Final = re.compile(r"[1-8][0-9]{12}", re.ASCII).fullmatch
+"""Matches milliseconds of the years 2001 to 2255, which fit 64 bits as nanoseconds."""
 
 
 def touch_of(instrument: InstrumentId, row: TickerRow, received_ns: int) -> list[Outcome]:
-    """Return the touch in a ticker; a side that is empty is None, a crossed touch a complaint.
-
-    Raises:
-        MarketError: a price or size that is no number above zero.
-        VenueError: a time that is none.
-    """
+    """Return the touch in a ticker; an empty side is None, a crossed touch invalid input."""
     bid, bid_size, ask, ask_size, last = map(
         price_if_any, (row.bid, row.bid_size, row.ask, row.ask_size, row.last)
     )
-    return [
-        uncrossed(
-            Touch(instrument, bid, bid_size, ask, ask_size, last, ns_if_any(row.time), received_ns)
-        )
-    ]
+    time_ns = ns_if_any(row.time)
+    touch = Touch(instrument, bid, bid_size, ask, ask_size, last, time_ns, received_ns)
+    return [uncrossed(touch)]
 
 
 def trade_of(instrument: InstrumentId, row: TradeRow, received_ns: int) -> list[Outcome]:
-    """Return the trade in a row.
-
-    Raises:
-        MarketError: a price or size that is no number above zero.
-        VenueError: a time that is none.
-    """
-    return [
-        Trade(
-            instrument,
-            row.side,
-            positive(row.price),
-            positive(row.amount),
-            row.trade_id,
-            ns_if_any(row.time),
-            received_ns,
-        )
-    ]
+    """Return the trade in a row."""
+    price, size, time_ns = positive(row.price), positive(row.amount), ns_if_any(row.time)
+    return [Trade(instrument, row.side, price, size, row.trade_id, time_ns, received_ns)]
 
 
 def mark_of(instrument: InstrumentId, row: MarkRow, received_ns: int) -> VenueMark:
-    """Return the venue's mark price.
-
-    Raises:
-        MarketError: no number above zero.
-        VenueError: a time that is none.
-    """
+    """Return the venue's mark price."""
     return VenueMark(instrument, positive(row.mark), None, ns_if_any(row.time), received_ns)
 
 
 def index_of(instrument: InstrumentId, row: IndexRow, received_ns: int) -> VenueMark:
-    """Return the price of an instrument's index.
-
-    Raises:
-        MarketError: no number above zero.
-        VenueError: a time that is none.
-    """
+    """Return the price of an instrument's index."""
     return VenueMark(instrument, None, positive(row.index), ns_if_any(row.time), received_ns)
 
 
 def funding_of(instrument: InstrumentId, row: FundingRow, received_ns: int) -> list[Outcome]:
-    """Return the funding rate of the next settlement, its time, and the predicted rate of the one after where there is one.
-
-    Raises:
-        MarketError: a rate that is no number.
-        VenueError: a time that is none.
-    """
+    """Return rate and time of the next settlement, and the predicted rate after it, if sent."""
     rate, predicted = rate_if_any(row.rate), rate_if_any(row.predicted)
-    return [
-        Funding(
-            instrument,
-            rate,
-            predicted,
-            ns_if_any(row.next_time),
-            None,
-            ns_if_any(row.time),
-            received_ns,
-        )
-    ]
+    next_ns, time_ns = ns_if_any(row.next_time), ns_if_any(row.time)
+    return [Funding(instrument, rate, predicted, next_ns, None, time_ns, received_ns)]
 
 
 def open_interest_of(
     instrument: InstrumentId, row: OpenInterestRow, received_ns: int
 ) -> list[Outcome]:
-    """Return the open interest, in contracts.
-
-    Raises:
-        MarketError: no number, or below zero.
-        VenueError: a time that is none.
-    """
+    """Return the open interest, in contracts."""
     return [OpenInterest(instrument, amount(row.open_interest), ns_if_any(row.time), received_ns)]
 
 
 def liquidations_of(
     instrument: InstrumentId, row: LiquidationRow, received_ns: int
 ) -> list[Outcome]:
-    """Return the liquidations in a row.
-
-    Raises:
-        MarketError: a price or size that is no number above zero.
-        VenueError: a time that is none.
-    """
+    """Return the liquidations in a row."""
     return [
         Liquidation(
             instrument,
-            one.side,
-            positive(one.price),
-            positive(one.amount),
-            ns_if_any(one.time),
+            detail.side,
+            positive(detail.price),
+            positive(detail.amount),
+            ns_if_any(detail.time),
             received_ns,
         )
-        for one in row.details
+        for detail in row.details
     ]
 
 
 def candle_in(
     instrument: InstrumentId, row: CandleRow, interval_s: int, received_ns: int
 ) -> MarketEvent:
-    """Return the candle in a row, of a stream or of a REST answer.
-
-    Raises:
-        MarketError: numbers that are none, or contradict one another.
-        VenueError: a time that is none.
-    """
-    prices, over = (row.open, row.high, row.low, row.close), row.confirm == "1"
+    """Return the candle in a row, of a stream or of a REST answer."""
     return candle_of(
         instrument,
         interval_s,
         ns_of(row.time),
-        prices,
+        (row.open, row.high, row.low, row.close),
         row.volume,
-        closed=over,
+        closed=row.confirm == "1",
         received_ns=received_ns,
     )
 
@@ -193,72 +140,45 @@ def candle_in(
 def past_candle_of(
     instrument: InstrumentId, row: CandleRow, request: HttpRequest, received_ns: int
 ) -> MarketEvent:
-    """Return the candle in a row of an answer to a request.
-
-    Raises:
-        MarketError: numbers that are none, or contradict one another.
-        VenueError: a time that is none, or the request names no length of candles that is known.
-    """
+    """Return the candle in a row of an answer to a request."""
     return candle_in(instrument, row, interval_of(request), received_ns)
 
 
 def funding_paid_of(instrument: InstrumentId, row: PaidRow, received_ns: int) -> list[Outcome]:
-    """Return the funding of the past in a row: what was settled, else what was forecast.
-
-    Raises:
-        MarketError: a rate that is no number.
-        VenueError: a time that is none.
-    """
-    return [
-        FundingPaid(
-            instrument, decimal_text(row.realized or row.rate), ns_of(row.time), None, received_ns
-        )
-    ]
-
-
-_BOOK: Final = msgspec.json.Decoder(BookRecord).decode
+    """Return the past funding in a row: the settled rate, or the forecast one if that is missing."""
+    rate, time_ns = decimal_text(row.realized or row.rate), ns_of(row.time)
+    return [FundingPaid(instrument, rate, time_ns, None, received_ns)]
 
 
 class SymbolState:
-    """One instrument's book and venue mark, whose mark and index come in separate messages.
+    """One instrument's book and venue mark, of which mark and index come in separate messages.
 
     Args:
-        instrument: which one.
-        renewal: makes the frames that end its book's subscription and begin it anew.
+        instrument: the instrument.
+        resubscribe: makes the frames that unsubscribe its book and subscribe it again.
     """
 
-    def __init__(self, instrument: InstrumentId, renewal: Callable[[str], Sequence[str]]) -> None:
+    def __init__(
+        self, instrument: InstrumentId, resubscribe: Callable[[str], Sequence[str]]
+    ) -> None:
         self.instrument = instrument
-        self.book = ResubscribingBook(instrument, renewal)
+        self._book = ResubscribingBook(instrument, resubscribe)
         self._mark: VenueMark | None = None
+        self.closed = self._book.closed
+        self.invalidate = self._book.invalidate
+        self.depth = self._book.depth
 
-    def closed(self, connection: str, received_ns: int) -> Sequence[Outcome]:
-        """Withdraw the book if this connection, which ended, fed it."""
-        return self.book.closed(connection, received_ns)
-
-    def invalidate(self, cause: str, received_ns: int) -> Sequence[Outcome]:
-        """Withdraw the book and begin it anew."""
-        return self.book.invalidate(cause, received_ns)
-
-    def depth(self, levels: int) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
-        """Return the best levels a side; none unless the book is good."""
-        return self.book.depth(levels)
-
-    def told_book(
+    def read_book(
         self, raw: msgspec.Raw, action: str | None, connection: str, received_ns: int
     ) -> Sequence[Outcome]:
-        """Return what a book message says.
-
-        Raises:
-            VenueError: neither a snapshot nor an update, or a time that is none; as for all that cannot be read, nothing was taken.
-            MarketError: a price or size that no book can have.
-        """
-        record = _BOOK(raw)
-        bids, asks, time_ns = record.bids, record.asks, ns_if_any(record.time)
+        """Return the outcomes of a book record; one that cannot be read changes nothing."""
+        record, book = _BOOK(raw), self._book
+        time, last, previous = record.time, book.sequence, record.previous
+        time_ns = int(time) * NS_PER_MS if _IS_TIME(time) else ns_if_any(time)
         if action == "snapshot":
-            return self.book.snapshot(
-                bids,
-                asks,
+            return book.snapshot(
+                record.bids,
+                record.asks,
                 connection,
                 sequence=record.sequence,
                 venue_time_ns=time_ns,
@@ -267,28 +187,41 @@ class SymbolState:
         if action != "update":
             msg = f"Expected a snapshot or an update, was {str(action)[:20]!r}"
             raise VenueError(msg)
-        last, previous = self.book.sequence, record.previous
-        gap = (
-            None
-            if last in (None, previous)
-            else f"gap: update {last} was followed by one after {previous}"
-        )
-        return self.book.update(
-            bids,
-            asks,
+        continues = last is None or previous == last
+        return book.update(
+            record.bids,
+            record.asks,
             connection,
             sequence=record.sequence,
             venue_time_ns=time_ns,
             received_ns=received_ns,
-            gap=gap,
+            gap=None if continues else f"gap: update {last} was followed by one after {previous}",
         )
 
-    def told_mark(self, row: MarkRow, received_ns: int) -> VenueMark:
-        """Return the mark, beside the index as it was said last."""
+    def read_mark(self, row: MarkRow, received_ns: int) -> Sequence[Outcome]:
+        """Return the mark, with the latest index."""
         self._mark = completed(mark_of(self.instrument, row, received_ns), self._mark, ("index",))
-        return self._mark
+        return (self._mark,)
 
-    def told_index(self, row: IndexRow, received_ns: int) -> VenueMark:
-        """Return the index, beside the mark as it was said last."""
+    def read_index(self, row: IndexRow, received_ns: int) -> Sequence[Outcome]:
+        """Return the index, with the latest mark."""
         self._mark = completed(index_of(self.instrument, row, received_ns), self._mark, ("mark",))
-        return self._mark
+        return (self._mark,)
+
+
+_Reader = Callable[[SymbolState, Any, int], Sequence[Outcome]]
+
+
+def _beside(read: Callable[[InstrumentId, Any, int], Sequence[Outcome]]) -> _Reader:
+    """Return a reader of rows that change no state."""
+    return lambda state, row, received_ns: read(state.instrument, row, received_ns)
+
+
+READERS: Final[dict[str, tuple[Callable[[msgspec.Raw], Any], _Reader]]] = {
+    "tickers": (msgspec.json.Decoder(TickerRow).decode, _beside(touch_of)),
+    "trades": (msgspec.json.Decoder(TradeRow).decode, _beside(trade_of)),
+    "mark-price": (msgspec.json.Decoder(MarkRow).decode, SymbolState.read_mark),
+    "funding-rate": (msgspec.json.Decoder(FundingRow).decode, _beside(funding_of)),
+    "open-interest": (msgspec.json.Decoder(OpenInterestRow).decode, _beside(open_interest_of)),
+}
+"""The decoder and the reader of rows that name their symbol, by channel."""

@@ -1,8 +1,13 @@
-"""What OKX v5 sends, as typed records of the fields we need; all others, old and new, are skipped.
+"""OKX v5's messages, with the fields that are needed, and its channels. Other fields are skipped.
 
-Source: www.okx.com/docs-v5/en (order book trading and public data, WebSocket and REST), read 2026-11. Streams and REST answers have
-the same rows. All numbers and times are text, but `seqId` and `prevSeqId`; what there is not is an empty text. `checksum` is left
-alone: it is always 0 since 2026-06-23 (okx.com/help/okx-order-book-channels-checksum-field-deprecation).
+Source: www.okx.com/docs-v5/en (order book trading and public data, WebSocket and REST), read
+2026-11. Streams and REST answers have the same rows. Numbers and times are text, except `seqId` and
+`prevSeqId`; a missing value is an empty text. `checksum` is not read: it is always 0 since
+2026-06-23 (okx.com/help/okx-order-book-channels-checksum-field-deprecation).
+
+Perpetuals are named BTC-USDT-SWAP, dated futures BTC-USD-260327. Their indices are BTC-USDT and
+BTC-USD; BTC-USD_UM-SWAP has the index BTC-USD too. Only perpetuals have funding. Liquidations are
+subscribed for all perpetuals at once. A request may have 64 KB, and a connection takes 480 an hour.
 """
 
 from __future__ import annotations
@@ -18,15 +23,6 @@ from perps_actors.market.mark import Source
 from perps_actors.venues.toolkit.fields import SequenceId
 from perps_actors.venues.toolkit.symbol_stream import Op
 
-# merged docstring:
-# """OKX's channels: which of them an instrument has, told from its symbol, and the requests that subscribe them.
-#
-# Source: www.okx.com/docs-v5/en (overview, WebSocket; order book trading and public data), read 2026-11. Perpetuals are named
-# BTC-USDT-SWAP, dated futures BTC-USD-260327; their index is BTC-USDT and BTC-USD (BTC-USD_UM-SWAP has the index BTC-USD too). Funding
-# has a perpetual alone. Liquidations are subscribed for all perpetuals at once. Requests may have 64 KB; an hour may see 480 of them on a
-# connection.
-# """
-
 INTERVALS: Final = {
     60: "1m",
     180: "3m",
@@ -40,14 +36,14 @@ INTERVALS: Final = {
     43_200: "12Hutc",
     86_400: "1Dutc",
 }
-"""Lengths of candles in seconds, and their names. Without `utc` the longer ones begin by the clock of Hong Kong."""
+"""Candle intervals in seconds, and their names. Without `utc`, long ones begin by Hong Kong time."""
 
 SECONDS: Final = {name: seconds for seconds, name in INTERVALS.items()} | {
     "6H": 21_600,
     "12H": 43_200,
     "1D": 86_400,
 }
-"""Those of Hong Kong are read, too, and never asked for."""
+"""Intervals that begin by Hong Kong time are read too, but never requested."""
 
 
 class Arg(Struct, gc=False):
@@ -67,14 +63,17 @@ class Frame(Struct, gc=False):
 
 
 class CountedLevel(Level, frozen=True, forbid_unknown_fields=False):
-    """A level; behind its size stand numbers of orders."""
+    """A level; numbers of orders follow its size."""
 
 
 CountedLevels = Annotated[list[CountedLevel], Meta(max_length=5_000)]
 
 
 class BookRecord(Struct, gc=False):
-    """`books`, and `GET /api/v5/market/books`: the whole book or its changes. Before 2022-09 there were no sequence numbers."""
+    """`books`, and `GET /api/v5/market/books`: the whole book or its changes.
+
+    Before 2022-09 there were no sequence numbers.
+    """
 
     bids: CountedLevels
     asks: CountedLevels
@@ -115,7 +114,7 @@ class MarkRow(Struct, gc=False):
 
 
 class IndexRow(Struct, gc=False):
-    """`index-tickers`; its symbol is an index's (`BTC-USD`), which several instruments may have."""
+    """`index-tickers`: the symbol is that of an index (`BTC-USD`), common to several instruments."""
 
     symbol: str = field(name="instId")
     time: str = field(name="ts")
@@ -123,7 +122,10 @@ class IndexRow(Struct, gc=False):
 
 
 class FundingRow(Struct, gc=False):
-    """`funding-rate`, and `GET /api/v5/public/funding-rate`: the next settlement is `fundingTime`, the one after `nextFundingTime`."""
+    """`funding-rate`, and `GET /api/v5/public/funding-rate`.
+
+    The next settlement is at `fundingTime`, the one after it at `nextFundingTime`.
+    """
 
     symbol: str = field(name="instId")
     rate: str = field(name="fundingRate")
@@ -156,7 +158,7 @@ class CandleRow(Struct, gc=False, array_like=True):
 
 
 class PaidRow(Struct, gc=False):
-    """A row of `GET /api/v5/public/funding-rate-history`: `realizedRate` is what was settled, the other what was forecast."""
+    """A row of `GET /api/v5/public/funding-rate-history`: the forecast rate and the settled one."""
 
     symbol: str = field(name="instId")
     time: str = field(name="fundingTime")
@@ -165,7 +167,7 @@ class PaidRow(Struct, gc=False):
 
 
 class LiquidationDetail(Struct, gc=False):
-    """One liquidation: `side` is the liquidating order's, `price` the one at which it was taken over."""
+    """One liquidation: the liquidating order's side, and the price at which it was taken over."""
 
     time: str = field(name="ts")
     side: Literal["buy", "sell"]
@@ -181,7 +183,7 @@ class LiquidationRow(Struct, gc=False):
 
 
 class Answer(Struct, gc=False):
-    """Any REST answer; refusals have another `code` than 0, no data and status 200."""
+    """Any REST answer; a refusal has a `code` other than 0, no data and status 200."""
 
     code: str
     message: str = field(name="msg", default="")
@@ -212,25 +214,25 @@ CHANNELS: Final = {
     "liquidations": ("liquidation-orders",),
     "candles": ("candle1m",),
 }
-"""What can be subscribed, and the channels of it."""
+"""What can be subscribed, and the venue's channels for it."""
 BUSINESS: Final = frozenset({"candle1m"})
-"""Channels that live at an address of their own."""
+"""Channels that have an address of their own."""
 SOURCES: Final[dict[str, Source]] = {"book": "book", "touch": "touch", "trades": "trades"}
 TOPICS_PER_REQUEST: Final = 100
 
 Topic = tuple[str, str, str]
-"""A channel, and by which name its instruments are chosen."""
+"""A channel, and key and value of the argument that selects its instruments."""
 LIQUIDATIONS: Final[Topic] = ("liquidation-orders", "instType", "SWAP")
 
 
 def index_name(symbol: str) -> str | None:
-    """Return the name of an instrument's index; None where the symbol is not that of a contract."""
+    """Return the name of an instrument's index; None if the symbol is not that of a contract."""
     parts = symbol.split("-")
     return f"{parts[0]}-{parts[1].partition('_')[0]}" if len(parts) > 2 else None
 
 
 def topics_of(symbol: str, channels: Sequence[str]) -> list[Topic]:
-    """Return what subscribes these channels of an instrument, as far as it has them; liquidations are none of one instrument."""
+    """Return the topics of these channels that an instrument has, without liquidations."""
     names = (
         (channel, _name_in(channel, symbol)) for channel in channels if channel != LIQUIDATIONS[0]
     )
@@ -249,6 +251,6 @@ def _name_in(channel: str, symbol: str) -> str | None:
 
 
 def request(op: Op, topics: Sequence[Topic]) -> str:
-    """Return the frame that subscribes or unsubscribes these."""
+    """Return the frame that subscribes or unsubscribes these topics."""
     args = [{"channel": channel, key: value} for channel, key, value in topics]
     return msgspec.json.encode({"op": op, "args": args}).decode()

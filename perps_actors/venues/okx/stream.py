@@ -1,30 +1,23 @@
-"""OKX's streams: books, touch, trades, venue marks, funding, open interest, liquidations and candles.
+"""OKX's streams: books, touch, trades, venue marks, funding, open interest, liquidations, candles.
 
-Source: www.okx.com/docs-v5/en (overview, WebSocket), read 2026-11. The venue closes a connection on
-which nothing was said for 30 s, and answers the text `ping` with `pong`. A notice comes before it closes one for maintenance.
-Liquidations are those of perpetuals, and not all of them, as the venue says. Candles live at an address of their own (`business`) since
-2023-06. Not offered any more: a checksum of the book, and mostly the funding rate after the next one.
+Source: www.okx.com/docs-v5/en (overview, WebSocket), read 2026-11. The venue closes a connection
+on which nothing was sent for 30 s, and answers the text `ping` with `pong`. It sends a notice
+before it closes a connection for maintenance. Liquidations are those of perpetuals, and not all of
+them, as the venue says. Candles have an address of their own (`business`) since 2023-06. OKX no
+longer sends a checksum of the book, and rarely the funding rate after the next one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Final
 
 import msgspec
 
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.transport.wire import ConnectionPlan
 from perps_actors.venues.contract import UNASKED, Endpoints, InvalidInput, Outcome
-from perps_actors.venues.okx.parse import (
-    SymbolState,
-    candle_in,
-    funding_of,
-    liquidations_of,
-    open_interest_of,
-    touch_of,
-    trade_of,
-)
+from perps_actors.venues.okx.parse import READERS, SymbolState, candle_in, liquidations_of
 from perps_actors.venues.okx.rest import LIVE, NAME
 from perps_actors.venues.okx.schema import (
     BUSINESS,
@@ -36,14 +29,9 @@ from perps_actors.venues.okx.schema import (
     Arg,
     CandleRow,
     Frame,
-    FundingRow,
     IndexRow,
     LiquidationRow,
-    MarkRow,
-    OpenInterestRow,
-    TickerRow,
     Topic,
-    TradeRow,
     index_name,
     request,
     topics_of,
@@ -54,6 +42,7 @@ from perps_actors.venues.toolkit.symbol_stream import (
     SymbolStream,
     batches,
     chosen,
+    refused,
 )
 
 SYMBOLS_PER_CONNECTION: Final = 50
@@ -62,51 +51,27 @@ MAX_ROWS: Final = 1_000
 """Rows read of one frame."""
 
 _FRAME: Final = msgspec.json.Decoder(Frame).decode
-
-_Reading = Callable[[SymbolState, Any, int], Sequence[Outcome]]
-_READINGS: Final[dict[str, tuple[Callable[[msgspec.Raw], Any], _Reading]]] = {
-    "tickers": (
-        msgspec.json.Decoder(TickerRow).decode,
-        lambda of, row, at: touch_of(of.instrument, row, at),
-    ),
-    "trades": (
-        msgspec.json.Decoder(TradeRow).decode,
-        lambda of, row, at: trade_of(of.instrument, row, at),
-    ),
-    "mark-price": (
-        msgspec.json.Decoder(MarkRow).decode,
-        lambda of, row, at: [of.told_mark(row, at)],
-    ),
-    "funding-rate": (
-        msgspec.json.Decoder(FundingRow).decode,
-        lambda of, row, at: funding_of(of.instrument, row, at),
-    ),
-    "open-interest": (
-        msgspec.json.Decoder(OpenInterestRow).decode,
-        lambda of, row, at: open_interest_of(of.instrument, row, at),
-    ),
-}
 _INDEX: Final = msgspec.json.Decoder(IndexRow).decode
 _CANDLE: Final = msgspec.json.Decoder(CandleRow).decode
 _LIQUIDATION: Final = msgspec.json.Decoder(LiquidationRow).decode
 
 
 class OkxStream(SymbolStream[SymbolState]):
-    """A `StreamAdapter` for OKX. Once `plan` was called, other symbols are complained of.
+    """A `StreamAdapter` for OKX. After `plan`, data of other symbols is invalid input.
 
     Args:
-        endpoints: where the venue lives.
+        endpoints: the venue's addresses.
         channels: which of `CHANNELS` to subscribe.
 
     Raises:
-        SettingsError: a channel that is none of `CHANNELS`.
+        SettingsError: a channel is not in `CHANNELS`.
     """
 
     def __init__(
         self, endpoints: Endpoints = LIVE, channels: frozenset[str] = frozenset(CHANNELS) - UNASKED
     ) -> None:
         super().__init__(
-            SymbolStates(NAME, self._follow),
+            SymbolStates(NAME, self._new_state),
             Subscriptions(self._topics, request, TOPICS_PER_REQUEST),
         )
         self._base = endpoints.stream
@@ -117,11 +82,10 @@ class OkxStream(SymbolStream[SymbolState]):
         self._addresses = tuple(
             dict.fromkeys("business" if name in BUSINESS else "public" for name in self._channels)
         )
-        self._of_several = {"index-tickers": self._index, "liquidation-orders": self._liquidations}
-        self._of_index: dict[str, dict[str, None]] = {}
+        self._symbols_by_index: dict[str, dict[str, None]] = {}
 
     def plan(self, symbols: Sequence[str]) -> tuple[ConnectionPlan, ...]:
-        """Return one connection for each `SYMBOLS_PER_CONNECTION` symbols, and one more where candles are asked for.
+        """Return a connection for each `SYMBOLS_PER_CONNECTION` symbols, and the same for candles.
 
         Raises:
             SettingsError: a symbol that no venue can have.
@@ -140,117 +104,103 @@ class OkxStream(SymbolStream[SymbolState]):
         )
 
     def frame(self, connection: str, data: bytes, received_ns: int) -> Sequence[Outcome]:
-        """Return what a frame says; of several rows each bad one is a complaint of its own."""
+        """Return the outcomes of a frame; each row that cannot be read is one invalid input."""
         if data == b"pong":
             return ()
         try:
             frame = _FRAME(data)
             if frame.arg is None or frame.event is not None:
-                return _no_push(frame, data)
+                return _not_pushed(frame, data)
             rows = frame.data
             if rows is None:
                 return (InvalidInput(f"Expected a channel's data, was {data[:80]!r}"),)
-        except Exception as error:  # noqa: BLE001 - whatever hostile text does to the decoders is a complaint
+        except Exception as error:  # noqa: BLE001 - hostile text may raise anything in the decoders
             return (InvalidInput(f"{error}: in frame {data[:80]!r}"),)
         outcomes: list[Outcome] = []
         for row in rows[:MAX_ROWS]:
             try:
                 outcomes += self._row(frame, frame.arg, row, connection, received_ns)
-            except Exception as error:  # noqa: BLE001 - as above
-                outcomes.append(
-                    InvalidInput(
-                        f"{error}: in {frame.arg.channel[:20]} row {bytes(row)[:80]!r}",
-                        frame.arg.symbol[:50] or None,
-                    )
-                )
+            except Exception as error:  # noqa: BLE001 - a bad row must not cost its neighbours
+                what = f"{error}: in {frame.arg.channel[:20]} row {bytes(row)[:80]!r}"
+                outcomes.append(InvalidInput(what, frame.arg.symbol[:50] or None))
         if len(rows) > MAX_ROWS:
-            outcomes.append(
-                InvalidInput(f"Expected at most {MAX_ROWS} rows in a frame, was {len(rows)}")
-            )
+            what = f"Expected at most {MAX_ROWS} rows in a frame, was {len(rows)}"
+            outcomes.append(InvalidInput(what))
         return outcomes
 
-    def _follow(self, instrument: InstrumentId) -> SymbolState:
+    def _new_state(self, instrument: InstrumentId) -> SymbolState:
         index = index_name(instrument.symbol)
         if index is not None:
-            self._of_index.setdefault(index, {})[instrument.symbol] = None
-        return SymbolState(instrument, _book_renewal)
+            self._symbols_by_index.setdefault(index, {})[instrument.symbol] = None
+        return SymbolState(instrument, _resubscribe)
 
     def _topics(self, plan: ConnectionPlan) -> list[Topic]:
-        channels = [
-            name
-            for name in self._channels
-            if (name in BUSINESS) == plan.name.startswith("business")
-        ]
+        is_business = plan.name.startswith("business")
+        channels = [name for name in self._channels if (name in BUSINESS) == is_business]
         topics = [topic for symbol in plan.symbols for topic in topics_of(symbol, channels)]
-        # All perpetuals' at once: once is enough.
-        return (
-            [*topics, LIQUIDATIONS]
-            if plan.name == "public-0" and LIQUIDATIONS[0] in self._channels
-            else topics
-        )
+        # One topic has the liquidations of all perpetuals, so one connection subscribes it.
+        if plan.name == "public-0" and LIQUIDATIONS[0] in self._channels:
+            topics.append(LIQUIDATIONS)
+        return topics
 
     def _row(
         self, frame: Frame, arg: Arg, row: msgspec.Raw, connection: str, received_ns: int
     ) -> Sequence[Outcome]:
-        if arg.channel == "books":
-            followed = self._symbols[arg.symbol]
-            return (
-                followed.told_book(row, frame.action, connection, received_ns)
-                if followed is not None
-                else ()
-            )
-        if arg.channel.startswith("candle"):
+        channel = arg.channel
+        if channel == "books":
+            state = self._symbols[arg.symbol]
+            if state is None:
+                return ()
+            return state.read_book(row, frame.action, connection, received_ns)
+        if channel.startswith("candle"):
             return self._candle(arg, _CANDLE(row), received_ns)
-        of_several = self._of_several.get(arg.channel)
-        if of_several is not None:
-            return of_several(row, received_ns)
-        reading = _READINGS.get(arg.channel)
-        if reading is None:
+        if channel == "index-tickers":
+            return self._index(_INDEX(row), received_ns)
+        if channel == "liquidation-orders":
+            return self._liquidations(_LIQUIDATION(row), received_ns)
+        reader = READERS.get(channel)
+        if reader is None:
             return ()
-        decode, read = reading
+        decode, read = reader
         record = decode(row)
-        followed = self._symbols[record.symbol]
-        return read(followed, record, received_ns) if followed is not None else ()
+        state = self._symbols[record.symbol]
+        return read(state, record, received_ns) if state is not None else ()
 
-    def _index(self, raw: msgspec.Raw, received_ns: int) -> Sequence[Outcome]:
-        row = _INDEX(raw)
-        followed = (self._symbols.get(symbol) for symbol in self._of_index.get(row.symbol, ()))
-        return [of.told_index(row, received_ns) for of in followed if of is not None]
+    def _index(self, row: IndexRow, received_ns: int) -> Sequence[Outcome]:
+        symbols = self._symbols_by_index.get(row.symbol, ())
+        states = (self._symbols.get(symbol) for symbol in symbols)
+        return [
+            outcome
+            for state in states
+            if state is not None
+            for outcome in state.read_index(row, received_ns)
+        ]
 
     def _candle(self, arg: Arg, row: CandleRow, received_ns: int) -> Sequence[Outcome]:
         interval_s = SECONDS.get(arg.channel.removeprefix("candle"))
-        if interval_s is None:
+        state = self._symbols[arg.symbol] if interval_s is not None else None
+        if interval_s is None or state is None:
             return ()
-        followed = self._symbols[arg.symbol]
-        return (
-            (candle_in(followed.instrument, row, interval_s, received_ns),)
-            if followed is not None
-            else ()
-        )
+        return (candle_in(state.instrument, row, interval_s, received_ns),)
 
-    def _liquidations(self, raw: msgspec.Raw, received_ns: int) -> Sequence[Outcome]:
-        row = _LIQUIDATION(raw)
-        followed = (
-            self._symbols.get(row.symbol) if self._symbols.planned else self._symbols[row.symbol]
-        )
-        return (
-            liquidations_of(followed.instrument, row, received_ns) if followed is not None else ()
-        )
+    def _liquidations(self, row: LiquidationRow, received_ns: int) -> Sequence[Outcome]:
+        # The topic has all perpetuals, so most rows are of symbols that nobody planned.
+        symbols = self._symbols
+        state = symbols.get(row.symbol) if symbols.planned else symbols[row.symbol]
+        return liquidations_of(state.instrument, row, received_ns) if state is not None else ()
 
 
-def _book_renewal(symbol: str) -> tuple[str, str]:
+def _resubscribe(symbol: str) -> tuple[str, str]:
     topic = ("books", "instId", symbol)
     return request("unsubscribe", [topic]), request("subscribe", [topic])
 
 
-def _no_push(frame: Frame, data: bytes) -> Sequence[Outcome]:
-    """Answers to requests, and notices."""
+def _not_pushed(frame: Frame, data: bytes) -> Sequence[Outcome]:
+    """Return the outcomes of answers to requests, and of notices."""
     if frame.event == "error":
-        return (InvalidInput(f"The venue refused: {data[:150].decode(errors='replace')}"),)
+        return refused(data)
     if frame.event == "notice":
         return (InvalidInput(f"The venue gives notice: {data[:150].decode(errors='replace')}"),)
-    return (
-        ()
-        if frame.event is not None
-        else (InvalidInput(f"Expected a channel's data or an answer, was {data[:80]!r}"),)
-    )
+    if frame.event is not None:
+        return ()
+    return (InvalidInput(f"Expected a channel's data or an answer, was {data[:80]!r}"),)
