@@ -72,7 +72,9 @@ _SNAPSHOT: Final = msgspec.json.Decoder(DepthAnswer).decode
 
 
 class BinanceFuturesStream(SymbolStream[RestSnapshotBook]):
-    """A `StreamAdapter` for Binance's futures venues. After `plan`, other symbols are invalid input.
+    """A `StreamAdapter` for Binance's futures venues.
+
+    After `plan`, data of other symbols is invalid input.
 
     Args:
         endpoints: the venue's addresses; None for the live ones.

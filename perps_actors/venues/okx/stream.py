@@ -184,7 +184,7 @@ class OkxStream(SymbolStream[SymbolState]):
         return (candle_in(state.instrument, row, interval_s, received_ns),)
 
     def _liquidations(self, row: LiquidationRow, received_ns: int) -> Sequence[Outcome]:
-        # The topic has all perpetuals, so most rows are of symbols that nobody planned.
+        # The topic has all perpetuals, so most rows are of symbols outside the plan.
         symbols = self._symbols
         state = symbols.get(row.symbol) if symbols.planned else symbols[row.symbol]
         return liquidations_of(state.instrument, row, received_ns) if state is not None else ()
