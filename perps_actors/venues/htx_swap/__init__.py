@@ -1,14 +1,14 @@
-"""HTX (formerly Huobi) perpetual swaps: linear ones margined in USDT, and coin-margined ones of so many US dollars.
+"""HTX (formerly Huobi) perpetual swaps: linear ones margined in USDT, and coin-margined ones.
 
-Not offered by the venue: open interest by stream and a bulk form of the mark price (both are asked for over REST); a prediction of the
-next funding rate since about 2022 (the field is null). Not read: dated futures, but for what the streams say of linear ones.
+The venue has no stream of open interest and no bulk answer of marks, so both are polled. Since
+about 2022 it does not predict the next funding rate: the field is null. Of dated futures only the
+streams of linear ones are read.
 """
 
 from __future__ import annotations
 
 from perps_actors.venues.contract import Venue
-from perps_actors.venues.htx_swap.rest import WEIGHT_PER_MINUTE, HtxSwapRest
-from perps_actors.venues.htx_swap.schema import LIVE, NAME
+from perps_actors.venues.htx_swap.rest import LIVE, NAME, WEIGHT_PER_MINUTE, HtxSwapRest
 from perps_actors.venues.htx_swap.stream import HtxSwapStream
 
 VENUE = Venue(

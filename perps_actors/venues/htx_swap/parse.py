@@ -1,21 +1,29 @@
-"""From HTX's records to market events; what stream and REST answers have in common is read in one way.
+"""From HTX's records to market events; streams and REST answers share most readers.
 
-Source: huobiapi.github.io/docs/usdt_swap/v1/en and .../coin_margined_swap/v1/en, read 2026-11. Which time is the venue's: the outer `ts`
-of a message (not `tick.ts`, when the book was looked at), the row's own for trades, and for rows of bulk answers that have one.
-Amounts count contracts, and trades and open interest count both sides of each. The funding rate is the one of the next settlement.
-A liquidation says the side of the order that closes the position.
+Source: huobiapi.github.io/docs/usdt_swap/v1/en and .../coin_margined_swap/v1/en, read 2026-11, and
+measurements of others on 2026-09-23 (github.com/nemanull/arbitrage-observatory,
+docs/profiles/htx/websocket.md).
+
+- A `depth.step<k>` message is a whole book; only step0 and step6 have unmerged prices.
+- A `high_freq` book begins with a snapshot, and a later one replaces it. From there `version`
+  counts by one, also in updates without a change. It starts again on another connection.
+- A subscription to a suspended contract is granted and stays silent.
+- The venue time is the outer `ts` of a message (not `tick.ts`, when the book was read), and the
+  row's own for trades and for rows of bulk answers that have one.
+- Amounts count contracts; trades and open interest count both sides of each.
+- The funding rate is that of the next settlement.
+- The side of a liquidation is that of the order that closes the position.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from decimal import Decimal
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import msgspec
-from msgspec import Raw
 
 from perps_actors.errors import VenueError
+from perps_actors.market.book import levels_of
 from perps_actors.market.candle import candle_of
 from perps_actors.market.events import (
     Funding,
@@ -26,15 +34,17 @@ from perps_actors.market.events import (
     Trade,
     VenueMark,
 )
-from perps_actors.market.instrument import Instrument, InstrumentId
+from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.numbers import decimal_text, positive
 from perps_actors.transport.wire import HttpRequest
+from perps_actors.venues.contract import Outcome
 from perps_actors.venues.htx_swap.schema import (
-    LINEAR,
-    NAME,
+    SECONDS,
     Best,
     CandleRow,
-    ContractRow,
+    ChangedBook,
+    Frame,
+    FullBook,
     FundingRow,
     IndexRow,
     Kline,
@@ -44,13 +54,14 @@ from perps_actors.venues.htx_swap.schema import (
     QuoteRow,
     Time,
     TradeRow,
-    family_of,
+    Trades,
 )
 from perps_actors.venues.toolkit.fields import (
     NS_PER_MS,
     NS_PER_S,
     Quote,
     amount,
+    completed,
     ns_if_any,
     ns_of,
     rate_if_any,
@@ -58,16 +69,17 @@ from perps_actors.venues.toolkit.fields import (
     touch_of,
 )
 from perps_actors.venues.toolkit.rest import interval_of
-
-# merged docstring:
-# """HTX's lists of swaps (`GET /linear-swap-api/v1/swap_contract_info`, `GET /swap-api/v1/swap_contract_info`).
-#
-# Source: huobiapi.github.io/docs/usdt_swap/v1/en and .../coin_margined_swap/v1/en, read 2026-11. Orders and books count whole contracts:
-# of so many units of the base asset (linear), or of so many US dollars (coin-margined). `contract_status` of 1 is open for trade.
-# """
+from perps_actors.venues.toolkit.stream_book import ResubscribingBook
 
 _NO_PREDICTION: Final = "null"
-"""A rate that the documentation's own example spells as this string."""
+"""The documentation's own example has this string as a rate."""
+_NO_SIDES: Final = "the venue sent a book without its sides"
+_FULL: Final = msgspec.json.Decoder(FullBook).decode
+_CHANGED: Final = msgspec.json.Decoder(ChangedBook).decode
+_BEST: Final = msgspec.json.Decoder(Best).decode
+_TRADES: Final = msgspec.json.Decoder(Trades).decode
+_CANDLE: Final = msgspec.json.Decoder(CandleRow).decode
+_KLINE: Final = msgspec.json.Decoder(Kline).decode
 
 
 def time_of(time: Time) -> int | None:
@@ -82,12 +94,7 @@ def time_of(time: Time) -> int | None:
 def best_of(
     instrument: InstrumentId, best: Best, time_ns: int | None, received_ns: int
 ) -> Sequence[MarketEvent]:
-    """Return the touch; a side without orders is not sent.
-
-    Raises:
-        MarketError: not numbers above zero, or crossed or locked.
-        VenueError: a side that is no price and size.
-    """
+    """Return the touch; an empty side is not sent."""
     bid, ask = _quote(best.bid), _quote(best.ask)
     if bid[0] is None and ask[0] is None:
         return ()
@@ -97,16 +104,11 @@ def best_of(
 def listed_best_of(
     instrument: InstrumentId, row: QuoteRow, time_ns: int | None, received_ns: int
 ) -> Sequence[MarketEvent]:
-    """Return the touch in a row of the bulk answer, at its own time where it has one.
-
-    Raises:
-        MarketError: not numbers above zero, or crossed or locked.
-        VenueError: a side that is no price and size.
-    """
+    """Return the touch in a row of the bulk answer, at its own time if it has one."""
     return best_of(instrument, row, time_of(row.time) or time_ns, received_ns)
 
 
-def _quote(side: list[Raw] | None) -> Quote:
+def _quote(side: list[msgspec.Raw] | None) -> Quote:
     if not side:
         return None, None
     if len(side) != 2:
@@ -116,47 +118,30 @@ def _quote(side: list[Raw] | None) -> Quote:
 
 
 def trade_of(instrument: InstrumentId, row: TradeRow, received_ns: int) -> MarketEvent:
-    """Return the trade in a row, at its own time.
-
-    Raises:
-        MarketError: a price or amount that is no number above zero.
-    """
+    """Return the trade in a row, at its own time."""
     price, contracts = positive(text_of(row.price)), positive(text_of(row.amount))
-    return Trade(
-        instrument, row.side, price, contracts, str(row.trade_id), row.time * NS_PER_MS, received_ns
-    )
+    trade_id, time_ns = str(row.trade_id), row.time * NS_PER_MS
+    return Trade(instrument, row.side, price, contracts, trade_id, time_ns, received_ns)
 
 
 def mark_of(
     instrument: InstrumentId, kline: Kline, time_ns: int | None, received_ns: int
 ) -> VenueMark:
-    """Return the venue's mark.
-
-    Raises:
-        MarketError: no number above zero.
-    """
+    """Return the venue mark without an index price."""
     return VenueMark(instrument, positive(text_of(kline.close)), None, time_ns, received_ns)
 
 
 def index_of(
     instrument: InstrumentId, kline: Kline, time_ns: int | None, received_ns: int
 ) -> VenueMark:
-    """Return the index price.
-
-    Raises:
-        MarketError: no number above zero.
-    """
+    """Return the index price as a venue mark without a mark."""
     return VenueMark(instrument, None, positive(text_of(kline.close)), time_ns, received_ns)
 
 
 def listed_index_of(
     instrument: InstrumentId, row: IndexRow, time_ns: int | None, received_ns: int
 ) -> Sequence[MarketEvent]:
-    """Return the index price in a row of the bulk answer, at its own time where it has one.
-
-    Raises:
-        MarketError: no number above zero.
-    """
+    """Return the index price in a row of the bulk answer, at its own time if it has one."""
     time_ns = time_of(row.time) or time_ns
     return (VenueMark(instrument, None, positive(text_of(row.price)), time_ns, received_ns),)
 
@@ -164,12 +149,7 @@ def listed_index_of(
 def funding_of(
     instrument: InstrumentId, row: FundingRow, time_ns: int | None, received_ns: int
 ) -> Sequence[MarketEvent]:
-    """Return the funding; a dated contract has none.
-
-    Raises:
-        MarketError: a rate that is no number.
-        VenueError: a settlement time that is none.
-    """
+    """Return the funding; a dated contract has none."""
     rate, predicted = rate_if_any(text_of(row.rate)), text_of(row.predicted)
     if rate is None:
         return ()
@@ -181,11 +161,7 @@ def funding_of(
 def liquidation_of(
     instrument: InstrumentId, row: LiquidationRow, time_ns: int | None, received_ns: int
 ) -> Sequence[MarketEvent]:
-    """Return the liquidation in a row.
-
-    Raises:
-        MarketError: a price or volume that is no number above zero.
-    """
+    """Return the liquidation in a row."""
     price, contracts = positive(text_of(row.price)), positive(text_of(row.volume))
     return (Liquidation(instrument, row.side, price, contracts, time_ns, received_ns),)
 
@@ -193,28 +169,26 @@ def liquidation_of(
 def open_interest_of(
     instrument: InstrumentId, row: OpenInterestRow, time_ns: int | None, received_ns: int
 ) -> Sequence[MarketEvent]:
-    """Return the open interest in contracts.
-
-    Raises:
-        MarketError: no number of zero or more.
-    """
+    """Return the open interest in contracts."""
     return (OpenInterest(instrument, amount(text_of(row.volume) or ""), time_ns, received_ns),)
 
 
 def candle_in(
-    instrument: InstrumentId, row: CandleRow, interval_s: int, time_ns: int | None, received_ns: int
+    instrument: InstrumentId,
+    row: CandleRow,
+    interval_s: int,
+    received_ns: int,
+    time_ns: int | None = None,
 ) -> MarketEvent:
-    """Return the candle in a row, which does not say whether it is over; its volume counts both sides, as trades do.
+    """Return the candle in a row, which does not say whether it is over.
 
-    Raises:
-        MarketError: numbers that are none, or contradict one another.
+    Its volume counts both sides, as trades do.
     """
-    prices = (text_of(row.open), text_of(row.high), text_of(row.low), text_of(row.close))
     return candle_of(
         instrument,
         interval_s,
         row.id * NS_PER_S,
-        prices,
+        (text_of(row.open), text_of(row.high), text_of(row.low), text_of(row.close)),
         text_of(row.vol),
         closed=None,
         venue_time_ns=time_ns,
@@ -225,60 +199,173 @@ def candle_in(
 def past_candle_of(
     instrument: InstrumentId, row: CandleRow, request: HttpRequest, received_ns: int
 ) -> MarketEvent:
-    """Return a candle of an answer to a request.
-
-    Raises:
-        MarketError: numbers that are none, or contradict one another.
-        VenueError: the request names no length of candles that is known.
-    """
-    return candle_in(instrument, row, interval_of(request), None, received_ns)
+    """Return a candle of the answer to a request."""
+    return candle_in(instrument, row, interval_of(request), received_ns)
 
 
 def funding_paid_of(
     instrument: InstrumentId, row: PaidRow, received_ns: int
 ) -> Sequence[MarketEvent]:
-    """Return the funding of the past in a row: what was settled, else what was forecast.
+    """Return the past funding in a row: the settled rate, else the forecast."""
+    rate = decimal_text(text_of(row.realized) or text_of(row.rate))
+    return (FundingPaid(instrument, rate, ns_of(row.time), None, received_ns),)
 
-    Raises:
-        MarketError: a rate that is no number.
-        VenueError: a time that is none.
+
+class SymbolState:
+    """The book and the venue mark of one symbol, whose mark and index come in separate messages.
+
+    A recording may have books of several depths, each from a topic of its own. The `read_` methods
+    take a frame, the topic after the symbol, the connection and the time of receipt. If one raises,
+    nothing of the frame was taken.
+
+    Args:
+        instrument: the symbol.
+        renewal: makes the frames that subscribe the book of a symbol and topic again.
     """
-    return (
-        FundingPaid(
-            instrument,
-            decimal_text(text_of(row.realized) or text_of(row.rate)),
-            ns_of(row.time),
-            None,
-            received_ns,
-        ),
-    )
+
+    def __init__(
+        self, instrument: InstrumentId, renewal: Callable[[str, str], Sequence[str]]
+    ) -> None:
+        self.instrument = instrument
+        self._renewal = renewal
+        self._books: dict[str, ResubscribingBook] = {}
+        self._latest_book: ResubscribingBook | None = None
+        self._mark: VenueMark | None = None
+        self._mark_connection: str | None = None
+
+    def depth(self, levels: int) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+        """Return the best levels of each side of the book updated last; nothing unless synced."""
+        return self._latest_book.depth(levels) if self._latest_book is not None else ([], [])
+
+    def invalidate(self, cause: str, received_ns: int) -> Sequence[Outcome]:
+        """Withdraw the book updated last and begin it again."""
+        book = self._latest_book
+        return book.invalidate(cause, received_ns) if book is not None else ()
+
+    def closed(self, connection: str, received_ns: int) -> Sequence[Outcome]:
+        """Withdraw the books and forget the mark if this connection, which ended, fed them."""
+        if self._mark_connection == connection:
+            self._mark = None
+        return [
+            outcome
+            for book in self._books.values()
+            for outcome in book.closed(connection, received_ns)
+        ]
+
+    def read_full_book(
+        self, frame: Frame, topic: str, connection: str, received_ns: int
+    ) -> Sequence[Outcome]:
+        """Replace the book, or withdraw it if the message is older than the book."""
+        tick, time_ns = _FULL(frame.tick), time_of(frame.time)
+        book = self._book_of(topic)
+        cause = book.ran_back(time_ns)
+        if cause is None and (tick.bids is None or tick.asks is None):
+            cause = _NO_SIDES
+        if cause is not None:
+            return book.invalidate(cause, received_ns)
+        return book.snapshot(
+            levels_of(tick.bids or ()),
+            levels_of(tick.asks or ()),
+            connection,
+            sequence=None,
+            venue_time_ns=time_ns,
+            received_ns=received_ns,
+        )
+
+    def read_changed_book(
+        self, frame: Frame, topic: str, connection: str, received_ns: int
+    ) -> Sequence[Outcome]:
+        """Begin the book with a snapshot or apply an update."""
+        tick, time_ns = _CHANGED(frame.tick), time_of(frame.time)
+        bids, asks = levels_of(tick.bids or ()), levels_of(tick.asks or ())
+        book, version = self._book_of(topic), tick.version
+        if tick.event == "update":
+            last = book.sequence
+            gap = last is not None and version != last + 1
+            return book.update(
+                bids,
+                asks,
+                connection,
+                sequence=version,
+                venue_time_ns=time_ns,
+                received_ns=received_ns,
+                gap=f"gap: version {last} was followed by {version}" if gap else None,
+            )
+        if tick.bids is None or tick.asks is None:
+            return book.invalidate(_NO_SIDES, received_ns)
+        return book.snapshot(
+            bids, asks, connection, sequence=version, venue_time_ns=time_ns, received_ns=received_ns
+        )
+
+    def read_touch(self, frame: Frame, _: str, __: str, received_ns: int) -> Sequence[Outcome]:
+        """Return best bid and ask."""
+        return best_of(self.instrument, _BEST(frame.tick), time_of(frame.time), received_ns)
+
+    def read_trades(self, frame: Frame, _: str, __: str, received_ns: int) -> Sequence[Outcome]:
+        """Return the trades in a message."""
+        return [trade_of(self.instrument, row, received_ns) for row in _TRADES(frame.tick).data]
+
+    def read_candle(self, frame: Frame, topic: str, _: str, received_ns: int) -> Sequence[Outcome]:
+        """Return the candle in a message; nothing if its length is unknown."""
+        interval_s = SECONDS.get(topic.partition(".")[2])
+        if interval_s is None:
+            return ()
+        row, time_ns = _CANDLE(frame.tick), time_of(frame.time)
+        return (candle_in(self.instrument, row, interval_s, received_ns, time_ns),)
+
+    def read_mark(
+        self, frame: Frame, _: str, connection: str, received_ns: int
+    ) -> Sequence[Outcome]:
+        """Return the mark with the latest index."""
+        mark = mark_of(self.instrument, _KLINE(frame.tick), time_of(frame.time), received_ns)
+        return self._completed(mark, "index", connection)
+
+    def read_index(
+        self, frame: Frame, _: str, connection: str, received_ns: int
+    ) -> Sequence[Outcome]:
+        """Return the index with the latest mark."""
+        index = index_of(self.instrument, _KLINE(frame.tick), time_of(frame.time), received_ns)
+        return self._completed(index, "mark", connection)
+
+    def _completed(self, carried: VenueMark, absent: str, connection: str) -> Sequence[Outcome]:
+        self._mark, self._mark_connection = completed(carried, self._mark, (absent,)), connection
+        return (self._mark,)
+
+    def _book_of(self, topic: str) -> ResubscribingBook:
+        book = self._books.get(topic)
+        if book is None:
+            book = self._books[topic] = ResubscribingBook(
+                self.instrument, lambda symbol: self._renewal(symbol, topic)
+            )
+        self._latest_book = book
+        return book
 
 
-_ROW = msgspec.json.Decoder(ContractRow)
-_LISTED = 1
+Reader = Callable[[SymbolState, Frame, str, str, int], Sequence[Outcome]]
+
+CHANGED_BOOKS: Final = ("depth.size_20.high_freq", "depth.size_150.high_freq")
+
+_READERS: Final[dict[str, Reader]] = {
+    "depth.step0": SymbolState.read_full_book,
+    "depth.step6": SymbolState.read_full_book,
+    **dict.fromkeys(CHANGED_BOOKS, SymbolState.read_changed_book),
+    "bbo": SymbolState.read_touch,
+    "trade.detail": SymbolState.read_trades,
+}
+# A period follows these.
+_KLINES: Final[dict[str, Reader]] = {
+    "mark_price": SymbolState.read_mark,
+    "index": SymbolState.read_index,
+    "kline": SymbolState.read_candle,
+}
 
 
-def instrument_of(raw: msgspec.Raw) -> Instrument:
-    """Return the instrument in a row.
+def parts_of_channel(channel: str) -> tuple[str, str]:
+    """Return symbol and topic of a channel `market.<symbol>.<topic>`, else empty strings."""
+    _, symbol, topic = (*channel.split(".", 2), "", "")[:3]
+    return symbol, topic
 
-    Raises:
-        MarketError, msgspec.MsgspecError, ValueError: the row cannot be read.
-    """
-    row = _ROW.decode(raw)
-    tick, size = positive(text_of(row.price_tick)), positive(text_of(row.contract_size))
-    # BTC-USDT, or BTC-USDT-211231 with the day of delivery.
-    base, quote, *delivery = row.symbol.split("-")
-    linear = family_of(row.symbol) is LINEAR
-    return Instrument(
-        id=InstrumentId(NAME, row.symbol),
-        canonical="-".join((base, quote, *(delivery or ("PERP",)))),
-        base=base,
-        quote=quote,
-        margin=(row.margin or quote) if linear else base,
-        tick=Decimal(tick),
-        lot=Decimal(1),
-        contract_size=Decimal(size),
-        linear=linear,
-        perpetual=not delivery,
-        trading=row.status == _LISTED,
-    )
+
+def topic_reader(topic: str) -> Reader | None:
+    """Return the reader of a topic; None if we do not read it."""
+    return _READERS.get(topic) or _KLINES.get(topic.partition(".")[0])

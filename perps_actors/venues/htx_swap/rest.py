@@ -1,14 +1,18 @@
-"""HTX swaps over REST: quotes, marks, index, funding, open interest, books, candles, past funding and the lists of instruments.
+"""HTX swaps over REST: quotes, marks, funding, open interest, books, candles and instruments.
 
-Source: huobiapi.github.io/docs/usdt_swap/v1/en and .../coin_margined_swap/v1/en (reference and market data), read 2026-11; that these
-addresses still answer, 240 times in 3 s, was measured by others on 2026-09-23 (github.com/nemanull/arbitrage-observatory,
-docs/profiles/htx/rest.md). A refusal has status 200 and `status` "error". A mark comes as the close of a candle, one contract a request.
-The history of funding is told in pages of 50, the newest first, whatever the span.
+Source: huobiapi.github.io/docs/usdt_swap/v1/en and .../coin_margined_swap/v1/en (reference and
+market data), read 2026-11. Others measured on 2026-09-23 that these addresses still answer, 240
+times in 3 s (github.com/nemanull/arbitrage-observatory, docs/profiles/htx/rest.md).
+
+- A refusal has HTTP status 200 and `status` "error".
+- A mark is the close of a candle, and a request names one contract.
+- The history of funding has no span. It comes in pages of 50, newest first.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from decimal import Decimal
 from typing import Any, Final, NamedTuple
 from urllib.parse import quote
 
@@ -16,32 +20,34 @@ import msgspec
 
 from perps_actors.errors import VenueError
 from perps_actors.market.book import levels_of
-from perps_actors.market.instrument import InstrumentId
+from perps_actors.market.instrument import Instrument, InstrumentId
+from perps_actors.market.numbers import positive
 from perps_actors.transport.wire import HttpRequest
 from perps_actors.venues.contract import BookSnapshot, Endpoints, Outcome, Polled
 from perps_actors.venues.htx_swap.parse import (
     funding_of,
     funding_paid_of,
-    instrument_of,
     listed_best_of,
     listed_index_of,
+    mark_of,
     open_interest_of,
+    parts_of_channel,
     past_candle_of,
     time_of,
 )
 from perps_actors.venues.htx_swap.schema import (
     FAMILIES,
     INTERVALS,
-    LIVE,
-    NAME,
+    LINEAR,
     SECONDS,
     Answer,
     CandleRow,
+    ContractRow,
     Family,
-    Frame,
     FullBook,
     FundingRow,
     IndexRow,
+    Kline,
     OpenInterestRow,
     PaidPage,
     PaidRow,
@@ -49,11 +55,11 @@ from perps_actors.venues.htx_swap.schema import (
     by_family,
     family_of,
 )
-from perps_actors.venues.htx_swap.stream import SymbolState, parts_of_channel, reading_of
-from perps_actors.venues.toolkit.fields import NS_PER_S, check_symbol
+from perps_actors.venues.toolkit.fields import NS_PER_S, check_symbol, text_of
 from perps_actors.venues.toolkit.rest import (
     AnswerReader,
     Answers,
+    book_reader,
     funding_pages,
     history_reader,
     moments,
@@ -64,6 +70,8 @@ from perps_actors.venues.toolkit.rest import (
     spelled_interval,
 )
 
+NAME: Final = "htx_swap"
+LIVE: Final = Endpoints(stream="wss://api.hbdm.com", rest="https://api.hbdm.com")
 WEIGHT_PER_MINUTE: Final = 4_800
 MOST_CANDLES: Final = 2_000
 MOST_FUNDINGS: Final = 50
@@ -72,12 +80,15 @@ _ANSWER: Final = msgspec.json.Decoder(Answer).decode
 _LIST: Final = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _PAGE: Final = msgspec.json.Decoder(PaidPage).decode
 _BOOK: Final = msgspec.json.Decoder(FullBook).decode
+_KLINE: Final = msgspec.json.Decoder(Kline).decode
+_CONTRACT: Final = msgspec.json.Decoder(ContractRow).decode
+_LISTED: Final = 1
 
 
 class _Path(NamedTuple):
     of: Callable[[Family], str]
     more: str = ""
-    """Query beside the contract."""
+    """Query parameters beside the contract."""
 
 
 _PATHS: Final = {
@@ -100,7 +111,7 @@ class HtxSwapRest(Answers):
     """A `RestAdapter` for HTX swaps.
 
     Args:
-        endpoints: where the venue lives.
+        endpoints: the venue's addresses.
     """
 
     intervals = INTERVALS.keys()
@@ -110,11 +121,11 @@ class HtxSwapRest(Answers):
         self._base = endpoints.rest
 
     def quotes(self, symbols: Sequence[str]) -> tuple[HttpRequest, ...]:
-        """Return one request a family: for the one symbol, or for all that the venue lists."""
+        """Return one request per margin type, for one symbol or for all that the venue lists."""
         return self._one_or_all("quotes", symbols)
 
     def poll(self, what: Polled, symbols: Sequence[str]) -> tuple[HttpRequest, ...]:
-        """Return one request a family for index, funding or open interest; one a symbol for marks."""
+        """Return one request per symbol for marks; for other data one per margin type."""
         if what == "mark":
             return tuple(
                 self._request("marks", family_of(symbol), symbol)
@@ -123,7 +134,7 @@ class HtxSwapRest(Answers):
         return self._one_or_all(what, symbols)
 
     def depth(self, symbol: str) -> HttpRequest:
-        """Return the request for the 150 best levels a side."""
+        """Return the request for the 150 best levels of each side."""
         return self._request("depth", family_of(symbol), symbol)
 
     def candles(
@@ -132,7 +143,7 @@ class HtxSwapRest(Answers):
         """Return a request for each `MOST_CANDLES` candles.
 
         Raises:
-            SettingsError: no such interval.
+            SettingsError: HTX has no candles of this length.
         """
         period = f"&period={spelled_interval(INTERVALS, interval_s, NAME)}"
         return tuple(
@@ -144,7 +155,7 @@ class HtxSwapRest(Answers):
         )
 
     def funding_history(self, symbol: str, since_ns: int, until_ns: int) -> tuple[HttpRequest, ...]:
-        """Return requests for the newest fundings, as many as can have been paid in so long a span."""
+        """Return requests for the newest fundings, as many as a span of this length can have."""
         return tuple(
             self._request(
                 "funding_history",
@@ -156,11 +167,11 @@ class HtxSwapRest(Answers):
         )
 
     def instruments(self) -> tuple[HttpRequest, ...]:
-        """Return the requests for the swaps of each family."""
+        """Return one request per margin type."""
         return tuple(self._request("instruments", family) for family in FAMILIES)
 
     def request_for(self, url: str) -> HttpRequest:
-        """Return the request that an address stands for, on whatever host; its purpose is `unknown` where we never ask that."""
+        """Return the request of an address on any host; purpose `unknown` if it is none of ours."""
         path, query = parts_of(url)
         purpose = _PURPOSES.get(path, "unknown")
         interval_s = SECONDS.get(query.get("period", "")) if purpose == "candles" else None
@@ -196,7 +207,7 @@ def _accepted(body: bytes) -> Answer:
 
 
 def _data(answer: Answer) -> list[msgspec.Raw]:
-    """Return the rows of an answer; that to a request for one contract may be the row itself."""
+    """Return the rows of an answer, which for one contract may be the row itself."""
     return [answer.data] if bytes(answer.data)[:1] == b"{" else _LIST(answer.data)
 
 
@@ -206,28 +217,22 @@ def _rows(body: bytes) -> list[msgspec.Raw]:
 
 def _book(body: bytes) -> BookSnapshot:
     answer = _accepted(body)
-    tick = _BOOK(answer.tick)
-    return BookSnapshot(
-        levels_of(tick.bids or ()), levels_of(tick.asks or ()), None, time_of(answer.time)
-    )
+    tick, (symbol, _) = _BOOK(answer.tick), parts_of_channel(answer.channel or "")
+    if tick.bids is None or tick.asks is None:
+        msg = "Expected bids and asks, was a book without its sides"
+        raise VenueError(msg)
+    bids, asks = levels_of(tick.bids), levels_of(tick.asks)
+    return BookSnapshot(bids, asks, None, time_of(answer.time), symbol)
 
 
-def _pushed(tick_of: Callable[[Answer], msgspec.Raw]) -> AnswerReader:
-    """Return what reads answers that have the channel and the tick of a push."""
-
-    def read(_: HttpRequest, body: bytes, received_ns: int) -> Sequence[Outcome]:
-        answer = _accepted(body)
-        symbol, topic = parts_of_channel(answer.channel or "")
-        reading = reading_of(topic)
-        if reading is None:
-            msg = f"Expected a channel, was {str(answer.channel)[:60]!r}"
-            raise VenueError(msg)
-        frame = Frame(channel=answer.channel, time=answer.time, tick=tick_of(answer))
-        return reading(
-            SymbolState(InstrumentId(NAME, check_symbol(symbol))), frame, topic, "", received_ns
-        )
-
-    return read
+def _marks(_: HttpRequest, body: bytes, received_ns: int) -> Sequence[Outcome]:
+    answer = _accepted(body)
+    symbol, topic = parts_of_channel(answer.channel or "")
+    if not topic.startswith("mark_price."):
+        msg = f"Expected a channel of mark prices, was {str(answer.channel)[:60]!r}"
+        raise VenueError(msg)
+    instrument, kline = InstrumentId(NAME, check_symbol(symbol)), _KLINE(_data(answer)[-1])
+    return (mark_of(instrument, kline, time_of(answer.time), received_ns),)
 
 
 def _listed(
@@ -235,7 +240,7 @@ def _listed(
     record: Any,
     events: Callable[[InstrumentId, Any, int | None, int], Sequence[Outcome]],
 ) -> AnswerReader:
-    """Return what reads rows that are told at the time of their answer."""
+    """Return the reader of answers whose rows have the time of the answer."""
     decode = msgspec.json.Decoder(record).decode
 
     def read(_: HttpRequest, body: bytes, received_ns: int) -> Sequence[Outcome]:
@@ -256,10 +261,40 @@ _READERS: Final = {
     "index": _listed(_data, IndexRow, listed_index_of),
     "funding": _listed(_data, FundingRow, funding_of),
     "open_interest": _listed(_data, OpenInterestRow, open_interest_of),
-    "depth": _pushed(lambda answer: answer.tick),
-    "marks": _pushed(lambda answer: _data(answer)[-1]),
+    "depth": book_reader(NAME, _book),
+    "marks": _marks,
     "candles": history_reader(NAME, _rows, CandleRow, past_candle_of),
     "funding_history": reader_of(
         NAME, lambda body: _PAGE(_accepted(body).data).rows, PaidRow, funding_paid_of
     ),
 }
+
+
+def instrument_of(raw: msgspec.Raw) -> Instrument:
+    """Return the instrument in a row of `swap_contract_info`.
+
+    Source: huobiapi.github.io/docs/usdt_swap/v1/en and .../coin_margined_swap/v1/en, read 2026-11.
+    Orders and books count whole contracts, each of an amount of the base asset (linear) or of US
+    dollars (coin-margined). A `contract_status` of 1 means open for trade.
+
+    Raises:
+        MarketError, msgspec.MsgspecError, ValueError: the row cannot be read.
+    """
+    row = _CONTRACT(raw)
+    tick, size = positive(text_of(row.price_tick)), positive(text_of(row.contract_size))
+    # A perpetual is BTC-USDT; a dated contract is BTC-USDT-211231 with its day of delivery.
+    base, quote, *delivery = row.symbol.split("-")
+    linear = family_of(row.symbol) is LINEAR
+    return Instrument(
+        id=InstrumentId(NAME, row.symbol),
+        canonical="-".join((base, quote, *(delivery or ("PERP",)))),
+        base=base,
+        quote=quote,
+        margin=(row.margin or quote) if linear else base,
+        tick=Decimal(tick),
+        lot=Decimal(1),
+        contract_size=Decimal(size),
+        linear=linear,
+        perpetual=not delivery,
+        trading=row.status == _LISTED,
+    )

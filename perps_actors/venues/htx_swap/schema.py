@@ -1,8 +1,13 @@
-"""What HTX sends of its swaps, as typed records of the fields we need; all others, old and new, are skipped.
+"""HTX's messages of swaps as typed records of the fields we use; all other fields are skipped.
 
-Source: huobiapi.github.io/docs/usdt_swap/v1/en and .../coin_margined_swap/v1/en (market data, WebSocket), read 2026-11, and captures of
-2026-09. Numbers are JSON numbers or strings, by channel and year, so they are kept as spelled until a reading judges them. `symbol` is
-`BTC-USDT`, which the venue calls contract code; its own `symbol` is the base asset.
+Source: huobiapi.github.io/docs/usdt_swap/v1/en and .../coin_margined_swap/v1/en (market data,
+WebSocket), read 2026-11, and captures of 2026-09. Numbers are JSON numbers or strings, depending on
+channel and year, so they are kept as spelled until a parser checks them. Our `symbol` is
+`BTC-USDT`, HTX's contract code; HTX's own `symbol` is the base asset.
+
+Linear and coin-margined contracts have different paths, and the stream of one refuses symbols of
+the other. Others measured that, and that these paths still serve, on 2026-09-23
+(github.com/nemanull/arbitrage-observatory, docs/profiles/htx).
 """
 
 from __future__ import annotations
@@ -15,22 +20,8 @@ from typing import Annotated, Final, Literal
 import attrs
 from msgspec import Meta, Raw, Struct, field
 
-from perps_actors.transport.body import ACCEPTED, Body
-from perps_actors.venues.contract import Endpoints
+from perps_actors.errors import VenueError
 from perps_actors.venues.toolkit.fields import Millis, NumberLevel, SequenceId
-
-# merged docstring:
-# """HTX's two families of swaps, told from a symbol: they have addresses of their own.
-#
-# Source: huobiapi.github.io/docs/usdt_swap/v1/en and .../coin_margined_swap/v1/en, read 2026-11; that a symbol of one family is refused
-# by the other's stream, and that these addresses still serve, was measured by others on 2026-09-23 (github.com/nemanull/
-# arbitrage-observatory, docs/profiles/htx). `BTC-USD` is coin-margined, whatever else follows the first dash (`BTC-USDT`) is linear.
-# """
-# merged docstring:
-# """HTX's frames: every one is a gzip file of its own, and recordings may hold them unpacked.
-#
-# Source: huobiapi.github.io/docs/usdt_swap/v1/en ("WebSocket Heartbeat and Connection"), read 2026-11.
-# """
 
 INTERVALS: Final = {
     60: "1min",
@@ -41,18 +32,21 @@ INTERVALS: Final = {
     14_400: "4hour",
     86_400: "1day",
 }
-"""Lengths of candles in seconds, and their names; weeks and months are left out."""
+"""Lengths of candles in seconds, and HTX's names of them, from a minute to a day."""
 
 SECONDS: Final = {name: seconds for seconds, name in INTERVALS.items()}
 
 Rows = Annotated[list[NumberLevel], Meta(max_length=5_000)]
 
 Time = Millis | str | None
-"""Milliseconds since 1970, which notifications spell as strings in their pings only."""
+"""Milliseconds since 1970; strings in the pings of notification streams only."""
 
 
 class Frame(Struct, gc=False):
-    """Any frame: a push has `ch` and `tick`, a notification `op`, `topic` and `data`, answers to requests neither."""
+    """Any frame.
+
+    A push has `ch` and `tick`, a notification `op`, `topic` and `data`, an answer neither.
+    """
 
     channel: str | None = field(name="ch", default=None)
     time: Time = field(name="ts", default=None)
@@ -66,14 +60,14 @@ class Frame(Struct, gc=False):
 
 
 class FullBook(Struct, gc=False):
-    """`depth.step<k>`: a whole book each time. A delisted contract's has no sides."""
+    """`depth.step<k>`: a whole book; that of a delisted contract has no sides."""
 
     bids: Rows | None = None
     asks: Rows | None = None
 
 
 class ChangedBook(Struct, gc=False):
-    """`depth.size_<n>.high_freq`: a whole book, or the levels that changed; `version` counts by one."""
+    """`depth.size_<n>.high_freq`: a whole book or changed levels; `version` counts by one."""
 
     event: Literal["snapshot", "update"]
     version: SequenceId
@@ -82,7 +76,7 @@ class ChangedBook(Struct, gc=False):
 
 
 class Best(Struct, gc=False):
-    """`bbo`: price and size of the best order a side."""
+    """`bbo`: price and size of the best order on each side."""
 
     bid: list[Raw] | None = None
     ask: list[Raw] | None = None
@@ -105,13 +99,16 @@ class Trades(Struct, gc=False):
 
 
 class Kline(Struct, gc=False):
-    """`mark_price.<period>` and `index.<period>`: a candle, whose close is the price of the moment."""
+    """`mark_price.<period>` and `index.<period>`: a candle whose close is the current price."""
 
     close: Raw
 
 
 class CandleRow(Struct, gc=False):
-    """`kline.<period>`, and a row of `GET /linear-swap-ex/market/history/kline`; `id` is when it began, in seconds."""
+    """`kline.<period>`, and a row of `GET /linear-swap-ex/market/history/kline`.
+
+    `id` is its start in seconds.
+    """
 
     id: Annotated[int, Meta(ge=0, le=9_000_000_000)]
     open: Raw
@@ -122,7 +119,10 @@ class CandleRow(Struct, gc=False):
 
 
 class PaidRow(Struct, gc=False):
-    """A row of `GET /linear-swap-api/v1/swap_historical_funding_rate`; `realized_rate` is what was settled, the other the forecast."""
+    """A row of `GET /linear-swap-api/v1/swap_historical_funding_rate`.
+
+    `realized_rate` was settled, `funding_rate` is the forecast.
+    """
 
     symbol: str = field(name="contract_code")
     time: str = field(name="funding_time")
@@ -131,15 +131,16 @@ class PaidRow(Struct, gc=False):
 
 
 class PaidPage(Struct, gc=False):
-    """The data of `GET /linear-swap-api/v1/swap_historical_funding_rate`: a page, the newest row first."""
+    """A page of `GET /linear-swap-api/v1/swap_historical_funding_rate`, newest row first."""
 
     rows: list[Raw] = field(name="data")
 
 
 class FundingRow(Struct, gc=False):
-    """A row of `funding_rate` by stream, and of `swap_batch_funding_rate`.
+    """A row of `funding_rate` of the stream, and of `swap_batch_funding_rate`.
 
-    By stream `funding_time` is when the rate was computed; over REST, which has no `settlement_time`, it is when it will be paid.
+    In the stream `funding_time` is when the rate was computed. In REST, which has no
+    `settlement_time`, it is when the rate will be paid.
     """
 
     symbol: str = field(name="contract_code")
@@ -159,7 +160,7 @@ class LiquidationRow(Struct, gc=False):
 
 
 class Answer(Struct, gc=False):
-    """Any answer over REST; refusals have status 200, too."""
+    """Any REST answer; a refusal has HTTP status 200 too."""
 
     status: str
     channel: str | None = field(name="ch", default=None)
@@ -177,7 +178,10 @@ class QuoteRow(Best, kw_only=True, gc=False):
 
 
 class IndexRow(Struct, gc=False):
-    """A row of `GET /linear-swap-api/v1/swap_index`; delisted contracts stay in it, with the time of their last price."""
+    """A row of `GET /linear-swap-api/v1/swap_index`.
+
+    Delisted contracts stay in it, with the time of their last price.
+    """
 
     symbol: str = field(name="contract_code")
     price: Raw = field(name="index_price")
@@ -185,7 +189,10 @@ class IndexRow(Struct, gc=False):
 
 
 class OpenInterestRow(Struct, gc=False):
-    """A row of `GET /linear-swap-api/v1/swap_open_interest`; `volume` counts contracts, of both sides."""
+    """A row of `GET /linear-swap-api/v1/swap_open_interest`.
+
+    `volume` counts contracts of both sides.
+    """
 
     symbol: str = field(name="contract_code")
     volume: Raw
@@ -201,13 +208,9 @@ class ContractRow(Struct, gc=False):
     margin: str | None = field(name="trade_partition", default=None)
 
 
-NAME: Final = "htx_swap"
-LIVE: Final = Endpoints(stream="wss://api.hbdm.com", rest="https://api.hbdm.com")
-
-
 @attrs.frozen(kw_only=True)
 class Family:
-    """Where a family of contracts is served, as paths."""
+    """The paths of contracts of one margin type."""
 
     name: str
     market: str
@@ -215,7 +218,7 @@ class Family:
     notification: str
     """Stream of funding rates and liquidations."""
     api: str
-    """Prefix of what the venue calls non-market data."""
+    """Prefix of reference data."""
     quotes: str
     """Prefix of books and quotes."""
     mark_klines: str
@@ -239,16 +242,19 @@ INVERSE: Final = Family(
 )
 FAMILIES: Final = (LINEAR, INVERSE)
 INDEX: Final = "/ws_index"
-"""Stream of mark and index prices of both families."""
+"""Stream of mark and index prices of both margin types."""
 
 
 def family_of(symbol: str) -> Family:
-    """Return the family that a symbol belongs to."""
+    """Return the margin type of a symbol.
+
+    Only coin-margined contracts have USD after the first dash, as `BTC-USD`.
+    """
     return INVERSE if symbol.split("-")[1:2] == ["USD"] else LINEAR
 
 
 def by_family(symbols: Sequence[str]) -> list[tuple[Family, list[str]]]:
-    """Return each family that has some of the symbols, with those."""
+    """Return each margin type that some of the symbols have, with its symbols."""
     found = (
         (family, [symbol for symbol in symbols if family_of(symbol) is family])
         for family in FAMILIES
@@ -257,32 +263,45 @@ def by_family(symbols: Sequence[str]) -> list[tuple[Family, list[str]]]:
 
 
 MAX_FRAME_BYTES: Final = 4 * 2**20
-"""Of an unpacked frame; a book of 150 levels a side has 8,000."""
+"""Limit of an unpacked frame; a book of 150 levels on each side has 8,000 bytes."""
 
 _GZIP_MAGIC: Final = b"\x1f\x8b"
 _GZIP: Final = zlib.MAX_WBITS | 16
 
 
 def unpacked(data: bytes) -> bytes:
-    """Return the text of a frame.
+    """Return the text of a frame. Every frame is a gzip file, but recordings may have its text.
 
     Raises:
-        TransportError: no gzip, cut short, or longer than `MAX_FRAME_BYTES`.
+        VenueError: the frame is no gzip file, not whole, or longer than `MAX_FRAME_BYTES`.
     """
     if not data.startswith(_GZIP_MAGIC):
         return data
-    body = Body(ACCEPTED, MAX_FRAME_BYTES)
-    body.add(data)
-    return body.whole()
+    gzip_file = zlib.decompressobj(_GZIP)
+    try:
+        text = gzip_file.decompress(data, MAX_FRAME_BYTES + 1)
+    except zlib.error as error:
+        msg = f"Expected a gzip file, was not gzip: {error}"
+        raise VenueError(msg) from error
+    if len(text) > MAX_FRAME_BYTES:
+        msg = f"Expected a frame of {MAX_FRAME_BYTES} bytes, was longer than that"
+        raise VenueError(msg)
+    if not gzip_file.eof:
+        msg = "Expected a whole frame, was cut in the middle of its compression"
+        raise VenueError(msg)
+    if gzip_file.unused_data:
+        msg = "Expected one gzip file, was data after the end of it"
+        raise VenueError(msg)
+    return text
 
 
 def packed(text: bytes) -> bytes:
-    """Return the frame that holds a text; what is packed already stays as it is."""
+    """Return the frame of a text; a packed frame stays as it is."""
     return text if text.startswith(_GZIP_MAGIC) else gzip.compress(text, compresslevel=1, mtime=0)
 
 
 def beginning(data: bytes, most: int) -> bytes:
-    """Return the first `most` bytes of a frame's text, which may be damaged behind them; nothing of a frame that begins damaged."""
+    """Return the first `most` bytes of a frame's text; nothing if it is damaged before them."""
     if not data.startswith(_GZIP_MAGIC):
         return data[:most]
     try:

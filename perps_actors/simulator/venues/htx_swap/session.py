@@ -17,8 +17,9 @@ import msgspec
 
 from perps_actors.errors import VenueError
 from perps_actors.simulator.venue_contract import StreamSession
+from perps_actors.venues.htx_swap.parse import parts_of_channel, topic_reader
 from perps_actors.venues.htx_swap.schema import FAMILIES, family_of, packed
-from perps_actors.venues.htx_swap.stream import ROUTES, parts_of_channel, reading_of
+from perps_actors.venues.htx_swap.stream import ROUTES
 from perps_actors.venues.toolkit.fields import NS_PER_MS
 
 MAX_UNANSWERED: Final = 4
@@ -43,7 +44,7 @@ def stream_name(topic: str) -> str | None:
     route = _ROUTE_OF.get(kind)
     if route is None or first != route.kind or symbol in ("", "*"):
         return None
-    known = suffix == kind if first == "public" else reading_of(suffix) is not None
+    known = suffix == kind if first == "public" else topic_reader(suffix) is not None
     return f"{kind}:{symbol}" if known else None
 
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
-from perps_actors.errors import TransportError
+from perps_actors.errors import VenueError
 from perps_actors.market.book import levels_of
 from perps_actors.market.events import Funding, Touch, Trade, VenueMark
 from perps_actors.market.instrument import InstrumentId
@@ -23,10 +23,10 @@ from perps_actors.simulator.venues.htx_swap.session import (
     stream_name,
     symbol_of,
 )
-from perps_actors.venues.htx_swap.parse import best_of, mark_of, time_of
+from perps_actors.venues.htx_swap.parse import best_of, mark_of, parts_of_channel, time_of
+from perps_actors.venues.htx_swap.rest import NAME
 from perps_actors.venues.htx_swap.schema import (
     LINEAR,
-    NAME,
     Best,
     ChangedBook,
     Frame,
@@ -37,7 +37,7 @@ from perps_actors.venues.htx_swap.schema import (
     family_of,
     unpacked,
 )
-from perps_actors.venues.htx_swap.stream import BOOK, parts_of_channel
+from perps_actors.venues.htx_swap.stream import BOOK
 from perps_actors.venues.toolkit.fields import NS_PER_MS, NS_PER_S
 
 _CHANNELS: Final[dict[str, Channel]] = {
@@ -247,7 +247,7 @@ def _named(topic: str, said: dict[str, Any]) -> tuple[str, bytes]:
 def _pushed(frame: bytes) -> Frame:
     try:
         return _push(unpacked(frame))
-    except TransportError as error:
+    except VenueError as error:
         raise msgspec.DecodeError(str(error)) from error
 
 
