@@ -277,6 +277,35 @@ def test_every_page_is_reachable_from_the_readme() -> None:
     assert set((ROOT / "docs").rglob("*.md")) <= reached
 
 
+# --- files that pages name
+
+
+def files_named_in(page: Path, heading: str) -> set[str]:
+    """Return the paths in code spans of the tables below a heading."""
+    section = page.read_text().split(f"\n## {heading}\n")[1].split("\n## ")[0]
+    rows = [line for line in section.splitlines() if line.startswith("|")]
+    return {span for row in rows for span in re.findall(r"`([\w./]+/[\w./]*)`", row)}
+
+
+def test_every_file_on_the_way_of_a_frame_exists() -> None:
+    named = files_named_in(ROOT / "docs" / "architecture.md", "From socket to subscriber")
+    assert {"kernel/dispatcher.py", "market/book.py", "actors/mark_store.py"} <= named
+    assert not {name for name in named if not (ROOT / "perps_actors" / name).is_file()}
+
+
+def test_every_package_in_the_table_of_floors_exists() -> None:
+    named = files_named_in(ROOT / "docs" / "architecture.md", "Packages")
+    packages = {path.parent.name + "/" for path in (ROOT / "perps_actors").glob("*/__init__.py")}
+    assert named == packages
+
+
+def test_every_file_listed_for_the_five_changes_exists() -> None:
+    heading = "Five changes and the files they touch"
+    named = files_named_in(ROOT / "CONTRIBUTING.md", heading)
+    assert len(named) > 15
+    assert not {name for name in named if not (ROOT / name).exists()}
+
+
 # --- the reference
 
 
