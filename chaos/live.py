@@ -18,7 +18,8 @@ from chaos.threads import HarmfulThreads
 from chaos.torment import VICTIMS, Torment
 from chaos.venue import SYMBOLS, FrailVenue
 from perps_actors.errors import PerpsActorsError
-from perps_actors.host.system import PerpsSystem, SystemReport
+from perps_actors.host.readings import SystemReport
+from perps_actors.host.system import PerpsSystem
 from perps_actors.kernel.statistics import GetStatistics
 from perps_actors.market.feed_state import Health
 from perps_actors.settings import (

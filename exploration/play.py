@@ -16,7 +16,8 @@ from exploration.memory import MemoryJournal
 from exploration.schedule import HANGS, SYMBOLS, Crash, Schedule
 from exploration.watch import Turn, WatchedRuntime
 from perps_actors.errors import PerpsActorsError, ReconfigureFailed
-from perps_actors.host.system import PerpsSystem, SystemReport
+from perps_actors.host.readings import SystemReport
+from perps_actors.host.system import PerpsSystem
 from perps_actors.kernel.children import Child, ChildState
 from perps_actors.kernel.clock import NS_PER_S, Clock
 from perps_actors.kernel.future import Answer

@@ -28,9 +28,9 @@ from perps_actors.errors import (
     StartFailed,
 )
 from perps_actors.host.logging import log_event
-from perps_actors.host.readings import Marks, SystemStatistics
+from perps_actors.host.readings import Marks, SystemReport, SystemStatistics
 from perps_actors.host.subscriptions import Subscription, SubscriptionStatistics
-from perps_actors.host.system import PerpsSystem, SystemReport
+from perps_actors.host.system import PerpsSystem
 from perps_actors.kernel.inbox import InboxPolicy, Overflow
 from perps_actors.market.events import VenueMark
 from perps_actors.market.feed_state import Health, Judgement
@@ -41,6 +41,7 @@ from perps_actors.messages.risk import Verdict
 from perps_actors.settings import (
     Change,
     JournalSettings,
+    Market,
     MarkSettings,
     MonitorSettings,
     PollSettings,
@@ -53,8 +54,7 @@ from perps_actors.settings import (
 from perps_actors.venues.contract import Endpoints
 
 if TYPE_CHECKING:
-    from perps_actors.host.async_system import AsyncPerps
-    from perps_actors.host.host_stream import HostStream
+    from perps_actors.host.async_system import AsyncPerps, HostStream
     from perps_actors.transport.broker import HostBroker
 
 __all__ = [
@@ -75,6 +75,7 @@ __all__ = [
     "JournalStatus",
     "Judgement",
     "Mark",
+    "Market",
     "MarkSettings",
     "Marks",
     "MonitorSettings",
@@ -104,7 +105,7 @@ logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 _LATE = {
     "AsyncPerps": "perps_actors.host.async_system",
-    "HostStream": "perps_actors.host.host_stream",
+    "HostStream": "perps_actors.host.async_system",
     "HostBroker": "perps_actors.transport.broker",
 }
 """What not everyone needs and is slow to import."""

@@ -25,7 +25,7 @@ from perps_actors import (
     StartFailed,
 )
 from perps_actors.feeds.subscribers import Subscribers
-from perps_actors.host.host_stream import HostStream
+from perps_actors.host.async_system import HostStream
 from perps_actors.kernel.clock import SystemClock
 from perps_actors.kernel.drops import DropLedger
 from perps_actors.kernel.statistics import CellStatistics, GetStatistics
@@ -223,7 +223,7 @@ def test_a_question_that_is_not_answered_times_out_and_one_to_nobody_is_refused(
 
 
 def test_a_start_that_fails_raises_and_leaves_nothing(settings) -> None:
-    def no_store(_: object) -> Any:
+    def no_store() -> Any:
         raise KeyError(NO_STORE)
 
     async def host() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from perps_actors import CompositionFailed, PartAbsent, PerpsSystem, Settings, SettingsError
 from perps_actors.actors.risk_monitor import RiskMonitor
-from perps_actors.host.composing.parts import Parts
+from perps_actors.feeds.reporter import Reporter
 from perps_actors.journal.contract import CountingWriter
 from perps_actors.testing import FakeNetwork, SimulatedRuntime
 from perps_actors.trading.staleness import StalenessLimits
@@ -41,12 +41,12 @@ def simulated(
 def test_an_actor_of_the_hosts_own_takes_the_place_of_ours() -> None:
     made = []
 
-    def strict(parts: Parts) -> RiskMonitor:
-        made.append(parts.settings)
+    def strict(*, settings: Settings, report: Reporter) -> RiskMonitor:
+        made.append(settings)
         return RiskMonitor(
-            instruments=parts.instruments,
+            instruments=tuple(settings.instruments),
             limits=StalenessLimits(soft_s=1, hard_s=1),
-            report=parts.report,
+            report=report,
         )
 
     system, network, runtime = simulated(risk_monitor=strict)

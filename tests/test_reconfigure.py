@@ -290,7 +290,7 @@ def test_when_an_owner_does_not_take_its_part_all_go_back(tmp_path) -> None:
         replace={
             "network": world.network,
             "runtime": world.runtime,
-            "risk_monitor": lambda _: Stubborn(),
+            "risk_monitor": Stubborn,
         },
     )
     world.start()

@@ -84,7 +84,6 @@ perps = PerpsSystem(Settings(symbols=("BTCUSDT",)))
 perps.mark("BTCUSDT").mark  # wrong: there may be no mark yet
 perps.subscribe(on_event, Mark)  # wrong: marks for one who takes events
 Settings(symbols="BTCUSDT")  # wrong: one text is no list of symbols
-PerpsSystem(Settings(symbols=("A",)), replace={"clocks": None})  # wrong: no such part
 PerpsSystem(Settings(symbols=("A",)), broker=object())  # wrong: no broker
 perps.settings.symbols = ()  # wrong: settings are frozen
 """

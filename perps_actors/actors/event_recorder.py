@@ -7,10 +7,12 @@ from typing import Any, ClassVar
 
 import attrs
 
+from perps_actors.feeds.actor_spec import EVENT_BYTES, ActorSpec
 from perps_actors.feeds.reporter import Reporter
 from perps_actors.journal.contract import JournalWriter
 from perps_actors.journal.group import GroupCommit, RecordingPolicy
 from perps_actors.kernel.actor import Actor
+from perps_actors.kernel.drops import DropLedger
 from perps_actors.kernel.inbox import InboxPolicy
 from perps_actors.kernel.published import Published
 from perps_actors.market.mark import Mark, Provenance
@@ -19,6 +21,7 @@ from perps_actors.messages.control import Tick
 from perps_actors.messages.marks import MarksUpdated
 from perps_actors.messages.reconfiguration import SetRecording
 from perps_actors.messages.records import Event, Flush, JournalStatus, Record
+from perps_actors.settings import Settings
 
 _KIND_OF_SOURCE = {
     "book": "ws_mark_update",
@@ -33,7 +36,7 @@ class _Commit:
     control = True
 
 
-def mark_event(mark: Mark, provenance: Provenance) -> Event:
+def mark_event(mark: Mark, provenance: Provenance, system: str = "") -> Event:
     """Return the event of a mark: its exact decimal as text, its own source and times."""
     instrument = mark.instrument
     return Event(
@@ -45,6 +48,7 @@ def mark_event(mark: Mark, provenance: Provenance) -> Event:
         mark.source,
         provenance,
         (("mark", plain(mark.mark)),),
+        system,
     )
 
 
@@ -179,3 +183,41 @@ class EventRecorder(Actor):
         """Journal what inboxes dropped since the last look, one event an inbox."""
         for inbox, lost in self._drops().items():
             self._note("hole", inbox=inbox, reason="inbox full", dropped=lost)
+
+
+def _make(
+    *,
+    settings: Settings,
+    open_journal: Callable[[], JournalWriter],
+    report: Reporter,
+    journal_status: Published[JournalStatus],
+    drops: DropLedger,
+) -> EventRecorder:
+    journal = settings.journal
+    return EventRecorder(
+        open_writer=open_journal,
+        policy=RecordingPolicy(
+            linger_s=journal.linger_s, block=journal.block, rest_marks=journal.rest_marks
+        ),
+        report=report,
+        status=journal_status,
+        drops=drops.fresh,
+    )
+
+
+def _changed(settings: Settings) -> SetRecording:
+    journal = settings.journal
+    return SetRecording(
+        linger_s=journal.linger_s, block=journal.block, rest_marks=journal.rest_marks
+    )
+
+
+SPEC = ActorSpec(
+    name="event_recorder",
+    make=_make,
+    group="recorder",
+    item_bytes=EVENT_BYTES,
+    listens_to=(MarksUpdated,),
+    sections=("journal",),
+    changed=_changed,
+)

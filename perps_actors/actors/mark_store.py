@@ -6,22 +6,23 @@ from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any, ClassVar
 
+from perps_actors.feeds.actor_spec import FEEDS, ActorSpec
 from perps_actors.feeds.boards import Board
 from perps_actors.kernel.actor import Actor
 from perps_actors.kernel.address import Teller
 from perps_actors.kernel.inbox import InboxPolicy
 from perps_actors.market.mark import Mark
-from perps_actors.market.window import pushed
+from perps_actors.market.window import pushed, window_length
 from perps_actors.messages.marks import (
     GetMarkStatistics,
     GetWindow,
     MarkStatistics,
     MarksUpdated,
     RecordMarks,
-    SetWindowLength,
+    SetWindows,
     WindowView,
 )
-from perps_actors.messages.reconfiguration import ForgetInstruments
+from perps_actors.settings import Settings
 
 _ZERO = Decimal(0)
 _LIMIT = Decimal("1e20")
@@ -38,7 +39,7 @@ def is_price(mark: Mark) -> bool:
 class MarkStore(Actor):
     """Keeps a window of marks an instrument and publishes them on the board.
 
-    Takes: `RecordMarks`, `GetWindow`, `GetMarkStatistics`, `SetWindowLength`, `ForgetInstruments`. Tells: `MarksUpdated` to its
+    Takes: `RecordMarks`, `GetWindow`, `GetMarkStatistics`, `SetWindows`. Tells: `MarksUpdated` to its
     listeners, with the marks of each message in one. Inbox: *all* under a recording; live, waiting marks are merged, and conflated
     to the newest of each instrument when they pile up. A restart loses nothing but the mark that killed it: windows come from the
     board, which was written mark by mark; the count of rejected ones starts over.
@@ -83,13 +84,37 @@ class MarkStore(Actor):
                 )
             case GetMarkStatistics():
                 return MarkStatistics(tuple(self._counts.items()), self._rejected)
-            case SetWindowLength(length):
-                self._length = self._board.length = length
-                self._windows.update({i: window[-length:] for i, window in self._windows.items()})
-            case ForgetInstruments(instruments):
-                for instrument in instruments:
-                    self._windows.pop(instrument, None)
-                    self._counts.pop(instrument, None)
+            case SetWindows():
+                self._set_windows(message)
             case _:
                 return super().on_receive(message)
         return None
+
+    def _set_windows(self, message: SetWindows) -> None:
+        length, kept = message.length, message.instruments
+        self._length = self._board.length = length
+        for instrument, window in list(self._windows.items()):
+            if kept is None or instrument in kept:
+                self._windows[instrument] = window[-length:]
+            else:
+                del self._windows[instrument]
+                self._counts.pop(instrument, None)
+
+
+def _make(*, settings: Settings, board: Board, listeners: Sequence[Teller]) -> MarkStore:
+    length = window_length(settings.marks.short, settings.marks.long)
+    return MarkStore(window_length=length, board=board, listeners=listeners)
+
+
+def _changed(settings: Settings) -> SetWindows:
+    length = window_length(settings.marks.short, settings.marks.long)
+    return SetWindows(length, frozenset(settings.instruments))
+
+
+SPEC = ActorSpec(
+    name="mark_store",
+    make=_make,
+    group=FEEDS,
+    sections=("instruments", "marks"),
+    changed=_changed,
+)

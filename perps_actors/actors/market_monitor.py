@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from perps_actors.feeds.actor_spec import FEEDS, ActorSpec
 from perps_actors.feeds.reporter import Reporter
 from perps_actors.kernel.actor import Actor
 from perps_actors.kernel.clock import NS_PER_S
@@ -25,6 +26,7 @@ from perps_actors.messages.feeds import (
 from perps_actors.messages.marks import MarksUpdated
 from perps_actors.messages.reconfiguration import SetWatch
 from perps_actors.messages.records import Event
+from perps_actors.settings import Settings
 
 
 class MarketMonitor(Actor):
@@ -40,7 +42,7 @@ class MarketMonitor(Actor):
     def __init__(
         self,
         *,
-        instruments: Sequence[InstrumentId],
+        instruments: Mapping[InstrumentId, str],
         report: Reporter,
         health: Published[FeedHealth],
         limit_s: float = 5.0,
@@ -52,11 +54,14 @@ class MarketMonitor(Actor):
         self._clock = report.clock
         self._look_every_s = look_every_s
         self._feeds: dict[InstrumentId, FeedState] = {}
+        self._heard_ns: dict[str, int] = {}
+        self._down: dict[tuple[str, str], FeedDown] = {}
         self._watch(instruments, int(limit_s * NS_PER_S))
-        self._heard_ns: int | None = None
-        self._down: dict[str, FeedDown] = {}
 
-    def _watch(self, instruments: Sequence[InstrumentId], limit_ns: int) -> None:
+    def _watch(self, instruments: Mapping[InstrumentId, str], limit_ns: int) -> None:
+        self._market_of = instruments
+        for key in [key for key in self._down if key[0] not in instruments.values()]:
+            del self._down[key]
         self._limit_ns, now_ns, before = limit_ns, self._clock.monotonic_ns(), self._feeds
         self._feeds = {
             instrument: before.get(instrument) or FeedState(limit_ns, now_ns)
@@ -80,11 +85,11 @@ class MarketMonitor(Actor):
     def on_receive(self, message: Any) -> Any:
         """Handle one message."""
         match message:
-            case FeedHeard(connection, monotonic_ns):
-                self._heard_ns = monotonic_ns
-                self._down.pop(connection, None)
-            case FeedDown(connection):
-                self._down[connection] = message
+            case FeedHeard(market, connection, monotonic_ns):
+                self._heard_ns[market] = monotonic_ns
+                self._down.pop((market, connection), None)
+            case FeedDown(market, connection):
+                self._down[market, connection] = message
                 self._end(message)
                 self._judge_all()
             case BookSuspect(instrument, cause):
@@ -93,8 +98,8 @@ class MarketMonitor(Actor):
             case Tick():
                 self._judge_all()
                 self.after(self._look_every_s, Tick())
-            case FeedGone(connection):
-                self._down.pop(connection, None)
+            case FeedGone(market, connection):
+                self._down.pop((market, connection), None)
             case SetWatch(instruments=instruments, limit_s=limit_s):
                 self._watch(instruments, int(limit_s * NS_PER_S))
             case GetFeedHealth():
@@ -115,7 +120,11 @@ class MarketMonitor(Actor):
         changes = []
         for instrument, feed in self._feeds.items():
             before = feed.last.health
-            after = feed.judge(now_ns, heard_ns=self._heard_ns, down=self._why_down(instrument))
+            after = feed.judge(
+                now_ns,
+                heard_ns=self._heard_ns.get(self._market_of.get(instrument, "")),
+                down=self._why_down(instrument),
+            )
             if after.health is not before:
                 changes.append(self._change(instrument, before, after))
         self._report.tell_all(changes)
@@ -126,14 +135,20 @@ class MarketMonitor(Actor):
     def _end(self, down: FeedDown) -> None:
         """Note the end of the feeds of a connection that has sent everything."""
         for instrument, feed in self._feeds.items():
-            if down.ended and _carries(down, instrument):
+            if down.ended and self._carries(down, instrument):
                 feed.ended(self._clock.monotonic_ns())
+
+    def _carries(self, down: FeedDown, instrument: InstrumentId) -> bool:
+        return down.market == self._market_of.get(instrument) and (
+            not down.symbols or instrument.symbol in down.symbols
+        )
 
     def _why_down(self, instrument: InstrumentId) -> str | None:
         """Return why what carries an instrument is gone; None while it is not."""
-        return next(
-            (down.cause for down in self._down.values() if _carries(down, instrument)), None
+        causes = (
+            down.cause for down in self._down.values() if self._carries(down, instrument)
         )
+        return next(causes, None)
 
     def _change(self, instrument: InstrumentId, before: Health, after: Judgement) -> Event:
         return self._report.event(
@@ -146,5 +161,24 @@ class MarketMonitor(Actor):
         )
 
 
-def _carries(down: FeedDown, instrument: InstrumentId) -> bool:
-    return not down.symbols or instrument.symbol in down.symbols
+def _make(*, settings: Settings, report: Reporter, health: Published[FeedHealth]) -> MarketMonitor:
+    return MarketMonitor(
+        instruments=settings.instruments,
+        report=report,
+        health=health,
+        limit_s=settings.monitor.limit_s,
+    )
+
+
+def _changed(settings: Settings) -> SetWatch:
+    return SetWatch(instruments=settings.instruments, limit_s=settings.monitor.limit_s)
+
+
+SPEC = ActorSpec(
+    name="market_monitor",
+    make=_make,
+    group=FEEDS,
+    listens_to=(MarksUpdated,),
+    sections=("instruments", "monitor"),
+    changed=_changed,
+)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 import attrs
 
+from perps_actors.feeds.actor_spec import ANSWER_BYTES, FEEDS, ActorSpec
 from perps_actors.feeds.reporter import Reporter
 from perps_actors.feeds.request_scheduler import RequestScheduler
 from perps_actors.kernel.actor import Actor
@@ -20,6 +21,8 @@ from perps_actors.messages.feeds import AnswerArrived, CloseSources, MakeRequest
 from perps_actors.messages.marks import OfferMarks
 from perps_actors.messages.polls import GetPollStatistics, PollNow, PollStatistics
 from perps_actors.messages.reconfiguration import SetPolling
+from perps_actors.settings import Market
+from perps_actors.transport.rate_limits import Priority
 from perps_actors.transport.wire import HttpAnswer, HttpRequest
 from perps_actors.venues.contract import InvalidInput, RestAdapter
 
@@ -150,3 +153,41 @@ class QuotePoller(Actor):
             )
         if marks:
             self._offer_to.tell(OfferMarks(tuple(marks)))
+
+
+def _make(
+    *,
+    market: Market,
+    rest: RestAdapter,
+    scheduler: Callable[[Priority], RequestScheduler],
+    stream_consumer: Teller,
+    report: Reporter,
+) -> QuotePoller:
+    plan = _changed(market)
+    return QuotePoller(
+        rest=rest,
+        symbols=plan.symbols,
+        interval_s=plan.interval_s,
+        scheduler=scheduler(Priority.QUOTE),
+        offer_to=stream_consumer,
+        report=report,
+    )
+
+
+def _changed(market: Market) -> SetPolling:
+    assert market.poll is not None, "a resolved market has its settings of polling"
+    symbols = market.symbols if market.poll.enabled else ()
+    return SetPolling(symbols=symbols, interval_s=market.poll.interval_s)
+
+
+SPEC = ActorSpec(
+    name="quote_poller",
+    make=_make,
+    group=FEEDS,
+    bound=10_000,
+    item_bytes=ANSWER_BYTES,
+    per_market=True,
+    listens_to=(CloseSources,),
+    sections=("symbols", "poll"),
+    changed=_changed,
+)

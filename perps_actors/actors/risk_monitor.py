@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+from perps_actors.feeds.actor_spec import FEEDS, ActorSpec
 from perps_actors.feeds.reporter import Reporter
 from perps_actors.kernel.actor import Actor
 from perps_actors.kernel.clock import NS_PER_S
@@ -16,6 +17,7 @@ from perps_actors.messages.marks import MarksUpdated
 from perps_actors.messages.reconfiguration import SetRisk
 from perps_actors.messages.records import Event
 from perps_actors.messages.risk import GetVerdict, Verdict
+from perps_actors.settings import Settings
 from perps_actors.trading.staleness import Freshness, StalenessLimits
 
 _KINDS = {
@@ -128,3 +130,23 @@ class RiskMonitor(Actor):
             reason="fresh mark" if fresh else ("stale mark" if seen else "no mark yet"),
             mark_age_s=age_ns / NS_PER_S if seen else None,
         )
+
+
+def _make(*, settings: Settings, report: Reporter) -> RiskMonitor:
+    return RiskMonitor(
+        instruments=tuple(settings.instruments), limits=settings.risk.limits, report=report
+    )
+
+
+def _changed(settings: Settings) -> SetRisk:
+    return SetRisk(instruments=tuple(settings.instruments), limits=settings.risk.limits)
+
+
+SPEC = ActorSpec(
+    name="risk_monitor",
+    make=_make,
+    group=FEEDS,
+    listens_to=(MarksUpdated,),
+    sections=("instruments", "risk"),
+    changed=_changed,
+)

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from random import Random
 from typing import Any, ClassVar
 
+from perps_actors.feeds.actor_spec import FEEDS, FRAME_BYTES, ActorSpec
+from perps_actors.feeds.boards import VenueBoard
 from perps_actors.feeds.connection_pool import ConnectionPool
 from perps_actors.feeds.consumer_outputs import ConsumerOutputs
+from perps_actors.feeds.reporter import Reporter
 from perps_actors.feeds.request_scheduler import RequestScheduler
-from perps_actors.feeds.stream_plan_state import Streams
+from perps_actors.feeds.stream_plan_state import Streams, stream_plan
 from perps_actors.kernel.actor import Actor
+from perps_actors.kernel.address import Teller
+from perps_actors.kernel.clock import Clock
+from perps_actors.kernel.gate import Gate
 from perps_actors.kernel.inbox import InboxPolicy
 from perps_actors.market.events import BookWithdrawn, VenueMark
 from perps_actors.market.mark import Mark
@@ -30,8 +37,10 @@ from perps_actors.messages.feeds import (
 )
 from perps_actors.messages.marks import OfferMarks
 from perps_actors.messages.reconfiguration import SetStreams, StreamPlan
-from perps_actors.transport.wire import HttpAnswer, HttpRequest
-from perps_actors.venues.contract import InvalidInput, Outcome, SendFrame
+from perps_actors.settings import Market
+from perps_actors.transport.rate_limits import BackoffPolicy, Priority
+from perps_actors.transport.wire import HttpAnswer, HttpRequest, Network
+from perps_actors.venues.contract import InvalidInput, Outcome, SendFrame, StreamAdapter
 
 
 class StreamConsumer(Actor):
@@ -209,3 +218,60 @@ class StreamConsumer(Actor):
             rungs=self._streams.maker.rungs(),
             last_invalid_input=self._findings.last_invalid_input,
         )
+
+
+def _make(
+    *,
+    name: str,
+    market: Market,
+    make_stream: Callable[[StreamPlan], StreamAdapter],
+    clock: Clock,
+    random: Random,
+    network: Network,
+    gate: Gate,
+    sessions: Iterator[int],
+    scheduler: Callable[[Priority], RequestScheduler],
+    mark_store: Teller,
+    market_monitor: Teller,
+    report: Reporter,
+    venue_board: VenueBoard,
+) -> StreamConsumer:
+    def pool(after: Callable[[float, Any], object]) -> ConnectionPool:
+        return ConnectionPool(
+            network=network,
+            gate=gate,
+            backoff=BackoffPolicy(),
+            random=random,
+            after=after,
+            sessions=sessions,
+        )
+
+    return StreamConsumer(
+        streams=Streams(stream_plan(market), market.venue, make_stream, clock),
+        lines=pool,
+        scheduler=scheduler(Priority.SNAPSHOT),
+        outputs=ConsumerOutputs(
+            market=name,
+            store=mark_store,
+            monitor=market_monitor,
+            report=report,
+            venue_marks=venue_board.take_over(),
+        ),
+    )
+
+
+def _changed(market: Market) -> SetStreams:
+    return SetStreams(stream_plan(market))
+
+
+SPEC = ActorSpec(
+    name="stream_consumer",
+    make=_make,
+    group=FEEDS,
+    item_bytes=FRAME_BYTES,
+    per_market=True,
+    reads_frames=True,
+    listens_to=(CloseSources,),
+    sections=("symbols", "stream"),
+    changed=_changed,
+)

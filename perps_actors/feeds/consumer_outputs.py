@@ -24,6 +24,8 @@ from perps_actors.transport.wire import ConnectionPlan
 class ConsumerOutputs:
     """Tells the findings of one consumer to those concerned, and counts what could not be used."""
 
+    market: str
+    """Name of the market, for the market monitor."""
     store: Teller
     monitor: Teller
     report: Reporter
@@ -71,12 +73,12 @@ class ConsumerOutputs:
         """A connection spoke; the monitor is told at most once a second."""
         if line.told_heard_ns is None or monotonic_ns - line.told_heard_ns >= NS_PER_S:
             line.told_heard_ns = monotonic_ns
-            self.monitor.tell(FeedHeard(line.plan.name, monotonic_ns))
+            self.monitor.tell(FeedHeard(self.market, line.plan.name, monotonic_ns))
 
     def gone(self, plan: ConnectionPlan, reason: str) -> None:
         """A connection was closed on purpose and is not missed."""
         self.report.tell("ws_stream_exit", None, connection=plan.name, reason=reason)
-        self.monitor.tell(FeedGone(plan.name))
+        self.monitor.tell(FeedGone(self.market, plan.name))
 
     def ended(self, plan: ConnectionPlan, reason: str, *, error: bool) -> None:
         """A connection ended: `ws_stream_exit` is the last event of each."""
@@ -88,4 +90,4 @@ class ConsumerOutputs:
             and not error
             and reason.endswith(END_OF_RECORDING)
         )
-        self.monitor.tell(FeedDown(plan.name, reason, plan.symbols, recording_ended))
+        self.monitor.tell(FeedDown(self.market, plan.name, reason, plan.symbols, recording_ended))

@@ -6,13 +6,14 @@ from collections.abc import Callable
 
 import attrs
 
-from perps_actors.kernel.clock import Clock
+from perps_actors.kernel.clock import NS_PER_S, Clock
 from perps_actors.market.instrument import InstrumentId
-from perps_actors.market.ladder import RungChange
+from perps_actors.market.ladder import LadderPolicy, RungChange
 from perps_actors.market.mark import RUNGS
 from perps_actors.market.mark_maker import MarkMaker
 from perps_actors.messages.feeds import Tops
 from perps_actors.messages.reconfiguration import StreamPlan
+from perps_actors.settings import Market
 from perps_actors.transport.wire import ConnectionPlan
 from perps_actors.venues.contract import StreamAdapter
 
@@ -80,3 +81,22 @@ class Streams:
                 if bids and asks
             )
         )
+
+
+def stream_plan(market: Market) -> StreamPlan:
+    """Return what the settings of a market want streamed."""
+    stream = market.stream
+    assert stream is not None, "a resolved market has its settings of streams"
+    streaming = stream.enabled and stream.source != "rest"
+    return StreamPlan(
+        symbols=market.symbols,
+        streaming=streaming,
+        ladder=LadderPolicy(
+            top=stream.source if streaming else "rest",
+            patience_ns=int(stream.patience_s * NS_PER_S),
+            climb_after=stream.climb_after,
+        ),
+        silence_s=stream.silence_s,
+        audit_s=stream.audit_s,
+        level=stream.level,
+    )

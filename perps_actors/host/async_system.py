@@ -4,32 +4,174 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import weakref
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeVar
 
+import attrs
+
+from perps_actors.actors.subscriber import SUBSCRIBER_INBOX
 from perps_actors.errors import AskTimeout
-from perps_actors.host.host_stream import HostStream
+from perps_actors.feeds.subscribers import SubscriberRoute, Subscribers
 from perps_actors.host.readings import Readings
-from perps_actors.host.subscriptions import ASK_TIMEOUT_S, interest_in
+from perps_actors.host.subscriptions import ASK_TIMEOUT_S
+from perps_actors.kernel.clock import Clock
+from perps_actors.kernel.drops import DropLedger
 from perps_actors.kernel.future import Answer
+from perps_actors.kernel.inbox import EMPTY, Inbox, InboxPolicy
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.mark import Mark
 from perps_actors.messages.feeds import GetStreamStatistics, StreamStatistics
 from perps_actors.messages.marks import GetMarkStatistics, MarkStatistics
 from perps_actors.messages.records import Event, Flush
 from perps_actors.messages.risk import GetVerdict, Verdict
+from perps_actors.messages.subscriber import Interest
 from perps_actors.settings import Change, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-    from perps_actors.host.system import PerpsSystem, SystemReport
-    from perps_actors.kernel.inbox import InboxPolicy
+    from perps_actors.host.composition import Composition
+    from perps_actors.host.readings import SystemReport
+    from perps_actors.host.subscriptions import Subscriptions
 
 R = TypeVar("R")
 T = TypeVar("T", Mark, Event)
+Item = TypeVar("Item")
+
+
+IN_A_ROW = 64
+"""Items given without a break for the loop's other tasks."""
+
+
+@attrs.frozen(eq=False)
+class _Watched:
+    """What is counted of a stream, without holding it."""
+
+    name: str
+    inbox: Inbox
+
+
+class HostStream(Generic[Item]):
+    """Marks or events, one by one: `async for item in stream`. It ends with the system, with `close`, or when nobody holds it.
+
+    What the host is too slow for is dropped by the inbox's policy, counted, and told as a `hole` in the journal. Belongs to the loop
+    in which it was opened; any thread may tell it.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        interest: Interest,
+        policy: InboxPolicy,
+        *,
+        subscribers: Subscribers,
+        drops: DropLedger,
+        clock: Clock,
+    ) -> None:
+        self.name = name
+        self._loop = asyncio.get_running_loop()
+        self._audience = subscribers
+        self._drops = drops
+        self._woken = asyncio.Event()
+        self._ended = False
+        self._ready: deque[Item] = deque()
+        self._given = 0
+        me = weakref.ref(self)
+        self.inbox = Inbox(policy, lambda: _wake(me), _ignore, clock.monotonic_ns)
+        self._route = SubscriberRoute(interest, self.inbox.put)
+        self._watched = _Watched(name, self.inbox)
+        drops.watch((self._watched,))
+        subscribers.add(self._route)
+
+    def __aiter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    async def __anext__(self) -> Item:
+        """Return the next item, having waited for it; now and then the loop's other tasks get their turn first."""
+        self._given += 1
+        if self._given % IN_A_ROW == 0:
+            await asyncio.sleep(0)
+        while not self._ready:
+            heard: Any = self.inbox.take()
+            if heard is not EMPTY:
+                self._ready.extend(heard.items)
+            elif self._ended:
+                raise StopAsyncIteration
+            else:
+                self._woken.clear()
+                await self._woken.wait()
+        return self._ready.popleft()
+
+    def wake(self) -> None:
+        """Let whoever waits look again; called by any thread, and of no effect once the loop is closed."""
+        with suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._woken.set)
+
+    def end(self) -> None:
+        """Hear no more; what waits can still be taken, then the stream ends. On any thread. Idempotent."""
+        self._ended = True
+        self._audience.remove(self._route)
+        self.wake()
+
+    def close(self) -> None:
+        """Hear no more and forget what waits. Idempotent."""
+        if not self.inbox.closed:
+            self.end()
+            self._ready.clear()
+            self.inbox.close()
+            self._drops.forget(self._watched)
+
+    async def __aenter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Close."""
+        self.close()
+
+    def __del__(self) -> None:
+        """Hear no more."""
+        if hasattr(self, "_watched") and not self.inbox.closed:
+            self._audience.remove(self._route)
+            self._drops.forget(self._watched)
+
+
+def _wake(stream: weakref.ref[HostStream[Any]]) -> None:
+    held = stream()
+    if held is not None:
+        held.wake()
+
+
+def _ignore(_: Any) -> None:
+    """Let what is left go: nobody asked."""
+
+
+class BlockingSystem(Protocol):
+    """The calls of a system that block; a `PerpsSystem`."""
+
+    def reconfigure(self, settings: Settings, timeout_s: float) -> tuple[Change, ...]:
+        """Put other settings in force."""
+
+    def follow(
+        self,
+        file: Path | str,
+        *,
+        environ: Mapping[str, str] | None,
+        table: Mapping[str, Any] | None,
+        every_s: float,
+    ) -> None:
+        """Follow a settings file."""
+
+    def drain(self, deadline_s: float) -> SystemReport:
+        """Handle what is queued, and stop."""
+
+    def stop(self, deadline_s: float) -> SystemReport:
+        """Stop ahead of what is queued."""
 
 
 class AsyncPerps(Readings):
@@ -39,8 +181,10 @@ class AsyncPerps(Readings):
     done, because half of it would be neither.
     """
 
-    def __init__(self, system: PerpsSystem) -> None:
-        super().__init__(system._composition, system._subscriptions)  # noqa: SLF001 - the other face of the same
+    def __init__(
+        self, system: BlockingSystem, composition: Composition, subscriptions: Subscriptions
+    ) -> None:
+        super().__init__(composition, subscriptions)
         self._system = system
 
     def stream(
@@ -53,7 +197,16 @@ class AsyncPerps(Readings):
         inbox: InboxPolicy | None = None,
     ) -> HostStream[T]:
         """Return the marks, or events, from now on: `async for mark in perps.stream()`. Arguments as of `PerpsSystem.subscribe`."""
-        return self._subscriptions.stream(interest_in(to, kinds, instruments, venues), inbox)
+        stream: HostStream[T] = HostStream(
+            self._subscriptions.new_name("stream"),
+            self._interest(to, kinds, instruments, venues),
+            inbox if inbox is not None else SUBSCRIBER_INBOX,
+            subscribers=self._subscriptions.subscribers,
+            drops=self._subscriptions.drops,
+            clock=self._composition.parts.clock,
+        )
+        self._subscriptions.adopt(stream)
+        return stream
 
     async def verdict(self, instrument: InstrumentId | str) -> Verdict:
         """Return whether risk allows a position in the instrument to be opened or enlarged now.

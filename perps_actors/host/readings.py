@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from perps_actors.errors import ForkedSystem
+from perps_actors.host.subscriptions import interest_in
 from perps_actors.market.events import VenueMark
 from perps_actors.market.feed_state import Judgement
 from perps_actors.market.instrument import InstrumentId
@@ -19,12 +20,30 @@ from perps_actors.settings import Settings
 
 if TYPE_CHECKING:
     from perps_actors.feeds.boards import Board
-    from perps_actors.host.composing import Composition
+    from perps_actors.host.composition import Composition
     from perps_actors.host.subscriptions import Subscriptions, SubscriptionStatistics
     from perps_actors.kernel.ceiling import MemoryCeiling
+    from perps_actors.kernel.children import StopReport
     from perps_actors.kernel.life import DeadLetter
     from perps_actors.kernel.statistics import CellStatistics
+    from perps_actors.messages.subscriber import Interest
     from perps_actors.transport.broker import HostBroker
+
+
+@attrs.frozen(kw_only=True)
+class SystemReport:
+    """How a system ended."""
+
+    actors: StopReport
+    threads_left: tuple[str, ...]
+    """Threads that did not end within the deadline."""
+    journal: JournalStatus
+    """How the journal was left."""
+
+    @property
+    def clean(self) -> bool:
+        """Whether every actor and thread ended in time and the journal holds all its events."""
+        return self.actors.clean and not self.threads_left and self.journal.failing is None
 
 
 class Marks(Mapping[InstrumentId, Mark]):
@@ -57,6 +76,8 @@ class Marks(Mapping[InstrumentId, Mark]):
 class SystemStatistics:
     """The counters of a system, in items."""
 
+    name: str
+    """Of the system."""
     actors: tuple[CellStatistics, ...]
     """Of every actor and its inbox, in the order in which they start."""
     subscriptions: tuple[SubscriptionStatistics, ...]
@@ -119,15 +140,35 @@ class Readings:
         Raises:
             PartAbsent: the system was given none.
         """
-        return self._composition.own_broker()
+        broker: HostBroker = self._composition.own_broker()
+        return broker
+
+    @property
+    def instruments(self) -> tuple[InstrumentId, ...]:
+        """The instruments of all markets, in the order of the settings."""
+        return tuple(self._composition.parts.instruments)
 
     def instrument(self, instrument: InstrumentId | str) -> InstrumentId:
-        """Return the identity of one of the venue's instruments, given by its symbol in the venue's spelling."""
-        return (
-            InstrumentId(self.settings.venue, instrument)
-            if isinstance(instrument, str)
-            else instrument
-        )
+        """Return the identity of an instrument that is given as text.
+
+        `bybit:BTCUSDT` always works, `BTCUSDT` while one market has it. The symbol is in the
+        venue's own spelling.
+
+        Raises:
+            SettingsError: the symbol alone is ambiguous; names the candidates.
+        """
+        if isinstance(instrument, str):
+            return self._composition.parts.instrument(instrument)
+        return instrument
+
+    def _interest(
+        self,
+        to: type[Any],
+        kinds: Iterable[str],
+        instruments: Iterable[InstrumentId | str],
+        venues: Iterable[str],
+    ) -> Interest:
+        return interest_in(to, kinds, map(self.instrument, instruments), venues)
 
     def mark(self, instrument: InstrumentId | str) -> Mark | None:
         """Return the latest mark of an instrument; None when there is none yet."""
@@ -148,7 +189,10 @@ class Readings:
 
     def venue_mark(self, instrument: InstrumentId | str) -> VenueMark | None:
         """Return the venue's own mark and index of an instrument; None when it has sent none yet."""
-        return self._composition.parts.venue_board.venue_mark(self.instrument(instrument))
+        wanted = self.instrument(instrument)
+        boards = [parts.venue_board for parts in self._composition.markets.values()]
+        marks = (board.venue_mark(wanted) for board in boards)
+        return next((mark for mark in marks if mark is not None), None)
 
     def health(self, instrument: InstrumentId | str) -> Judgement | None:
         """Return the health of an instrument's feed as of the last second, or of the end; None before the first judgement."""
@@ -158,11 +202,12 @@ class Readings:
 
     def journal(self) -> JournalStatus:
         """Return the state of the journal."""
-        return self._composition.parts.journal.value
+        return self._composition.parts.journal_status.value
 
     def statistics(self) -> SystemStatistics:
         """Return the counters of the system, its actors and its subscriptions."""
         return SystemStatistics(
+            name=self.settings.name,
             actors=tuple(child.cell.statistics() for child in self._composition.children),
             subscriptions=self._subscriptions.statistics(),
             restarts=self.restarts,
@@ -185,4 +230,4 @@ class Readings:
 
     def memory_ceiling(self) -> MemoryCeiling:
         """Return what can wait in the inboxes at most, in bytes; its text is a table."""
-        return self._composition.ceiling
+        return self._composition.ceiling()

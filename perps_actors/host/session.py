@@ -9,7 +9,8 @@ from typing import Any, Self
 import attrs
 
 from perps_actors.errors import JournalError, SettingsError, StartFailed
-from perps_actors.host.system import PerpsSystem, SystemReport
+from perps_actors.host.readings import SystemReport
+from perps_actors.host.system import PerpsSystem
 from perps_actors.market.mark import RUNGS
 from perps_actors.market.numbers import plain
 from perps_actors.settings import Layers, Settings, layers_of

@@ -7,7 +7,7 @@ import weakref
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import attrs
 
@@ -24,7 +24,6 @@ from perps_actors.messages.subscriber import Interest
 
 if TYPE_CHECKING:
     from perps_actors.feeds.reporter import Reporter
-    from perps_actors.host.host_stream import HostStream
     from perps_actors.kernel.cell import Cell
     from perps_actors.kernel.drops import DropLedger
     from perps_actors.kernel.future import Answer
@@ -38,7 +37,7 @@ ASK_TIMEOUT_S = 5.0
 def interest_in(
     to: type[Any],
     kinds: Iterable[str],
-    instruments: Iterable[InstrumentId | str],
+    instruments: Iterable[InstrumentId],
     venues: Iterable[str],
 ) -> Interest:
     """Return what a subscriber wants, from what a host writes.
@@ -56,11 +55,9 @@ def interest_in(
             why="only events have kinds; subscribe to Event",
             place="subscribe",
         )
-    symbols = frozenset(
-        instrument if isinstance(instrument, str) else instrument.symbol
-        for instrument in instruments
+    return Interest(
+        to=to, kinds=wanted, instruments=frozenset(instruments), venues=frozenset(venues)
     )
-    return Interest(to=to, kinds=wanted, symbols=symbols, venues=frozenset(venues))
 
 
 @attrs.frozen(kw_only=True)
@@ -141,6 +138,13 @@ class Subscription:
         return came_back
 
 
+class EndingStream(Protocol):
+    """A stream of an asyncio host."""
+
+    def end(self) -> None:
+        """Take no more items."""
+
+
 class Subscriptions:
     """All subscriptions of one system. The host's threads call it."""
 
@@ -148,13 +152,13 @@ class Subscriptions:
         self, runtime: Runtime, subscribers: Subscribers, report: Reporter, drops: DropLedger
     ) -> None:
         self.subscribers = subscribers
+        self.drops = drops
         self._runtime = runtime
         self._report = report
-        self._drops = drops
         self._numbers = count(1)
         self._changing = threading.Lock()
         self._open: tuple[Subscription, ...] = ()
-        self._streams: weakref.WeakSet[HostStream[Any]] = weakref.WeakSet()
+        self._streams: weakref.WeakSet[EndingStream] = weakref.WeakSet()
 
     def open(
         self,
@@ -164,7 +168,7 @@ class Subscriptions:
         name: str,
     ) -> Subscription:
         """Let a callable hear, on a thread of its own; its name gets a number, so that no two are the same."""
-        name = f"{name}-{next(self._numbers)}"
+        name = self.new_name(name)
         cell = self._runtime.cell(
             name, group=name, policy=inbox if inbox is not None else SUBSCRIBER_INBOX
         )
@@ -179,24 +183,19 @@ class Subscriptions:
                 remove=subscription.mute,
             )
         )
-        self._drops.watch((cell,))
+        self.drops.watch((cell,))
         with self._changing:
             self._open = (*self._open, subscription)
         self.subscribers.add(route)
         return subscription
 
-    def stream(self, interest: Interest, inbox: InboxPolicy | None) -> HostStream[Any]:
-        """Return a stream for the asyncio loop that runs here."""
-        # Here, because threaded hosts need no asyncio.
-        from perps_actors.host.host_stream import HostStream  # noqa: PLC0415
-
-        policy = inbox if inbox is not None else SUBSCRIBER_INBOX
-        name, clock = f"stream-{next(self._numbers)}", self._runtime.clock
-        stream: HostStream[Any] = HostStream(
-            name, interest, policy, subscribers=self.subscribers, drops=self._drops, clock=clock
-        )
+    def adopt(self, stream: EndingStream) -> None:
+        """End the stream of an asyncio host with all others, unless nothing refers to it by then."""
         self._streams.add(stream)
-        return stream
+
+    def new_name(self, name: str) -> str:
+        """Return the name with a number after it, so that no two are the same."""
+        return f"{name}-{next(self._numbers)}"
 
     def forget(self, subscription: Subscription, cell: Cell) -> None:
         """Let go of one that has ended, with its thread."""
@@ -205,7 +204,7 @@ class Subscriptions:
             self._open = tuple(other for other in self._open if other is not subscription)
         if known:
             self._runtime.release(cell)
-            self._drops.forget(cell)
+            self.drops.forget(cell)
 
     def statistics(self) -> tuple[SubscriptionStatistics, ...]:
         """Return the counters of those that were not closed."""

@@ -7,15 +7,13 @@ from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-import attrs
-
-from perps_actors.errors import AskTimeout, KernelError, PartAbsent, PerpsActorsError, StartFailed
-from perps_actors.host.composing import Replacements, compose
+from perps_actors.errors import AskTimeout, KernelError, PerpsActorsError, StartFailed
+from perps_actors.host.composition import compose
 from perps_actors.host.logging import log_event, somebody_reads
-from perps_actors.host.readings import Readings
+from perps_actors.host.readings import Readings, SystemReport
 from perps_actors.host.reconfigure import reconfigure
 from perps_actors.host.settings_file import Follower
-from perps_actors.host.subscriptions import ASK_TIMEOUT_S, Subscription, Subscriptions, interest_in
+from perps_actors.host.subscriptions import ASK_TIMEOUT_S, Subscription, Subscriptions
 from perps_actors.kernel.clock import NS_PER_S
 from perps_actors.kernel.commands import StartChildren, StopChildren
 from perps_actors.kernel.future import Answer
@@ -23,7 +21,7 @@ from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.mark import Mark
 from perps_actors.messages.feeds import CloseSources, GetStreamStatistics, StreamStatistics
 from perps_actors.messages.marks import GetMarkStatistics, MarkStatistics
-from perps_actors.messages.records import Event, Flush, JournalStatus
+from perps_actors.messages.records import Event, Flush
 from perps_actors.messages.risk import GetVerdict, Verdict
 from perps_actors.settings import Change, Settings, SettingsFile, layers_of
 
@@ -33,27 +31,10 @@ if TYPE_CHECKING:
 
     from perps_actors.host.async_system import AsyncPerps
     from perps_actors.kernel.address import Teller
-    from perps_actors.kernel.children import StopReport
     from perps_actors.kernel.inbox import InboxPolicy
     from perps_actors.transport.broker import HostBroker
 
 T = TypeVar("T", Mark, Event)
-
-
-@attrs.frozen(kw_only=True)
-class SystemReport:
-    """How a system ended."""
-
-    actors: StopReport
-    threads_left: tuple[str, ...]
-    """Threads that did not end within the deadline."""
-    journal: JournalStatus
-    """How the journal was left."""
-
-    @property
-    def clean(self) -> bool:
-        """Whether every actor and thread ended in time, nothing was left or given up, and the journal holds all it was told."""
-        return self.actors.clean and not self.threads_left and self.journal.failing is None
 
 
 class PerpsSystem(Readings):
@@ -78,14 +59,15 @@ class PerpsSystem(Readings):
         settings: Settings,
         *,
         broker: HostBroker | None = None,
-        replace: Replacements | None = None,
+        replace: Mapping[str, Any] | None = None,
     ) -> None:
         composition = compose(settings, broker, replace)
         parts = composition.parts
         super().__init__(
-            composition, Subscriptions(parts.runtime, parts.subscribers, parts.report, parts.drops)
+            composition,
+            Subscriptions(composition.runtime, parts.subscribers, parts.report, parts.drops),
         )
-        self._runtime = parts.runtime
+        self._runtime = composition.runtime
         self._logs = "runtime" not in (replace or {})
         self._changing = threading.Lock()
         self._started = False
@@ -145,7 +127,7 @@ class PerpsSystem(Readings):
         except KernelError as error:
             actors = composition.abandon(error)
         self._subscriptions.end(self._left_s(end_ns), drain=drain)
-        unended = composition.parts.network.close(self._left_s(end_ns))
+        unended = composition.networks.close(self._left_s(end_ns))
         composition.end_supervisor()
         threads = self._runtime.close(self._left_s(end_ns))
         unnamed = tuple(f"network-{n}" for n in range(unended))
@@ -159,10 +141,11 @@ class PerpsSystem(Readings):
 
     def _hang_up(self, patience_s: float) -> None:
         """Let the sources end and say all they have read, so that nothing arrives behind the order to drain."""
-        for source in ("quote_poller", "stream_consumer"):
+        # Pollers before consumers, because a poller offers its quotes to its consumer.
+        for source in reversed(tuple(self._composition.listening_to(CloseSources))):
             done = Answer()
-            with suppress(AskTimeout, PartAbsent):
-                if self._composition.address(source).tell(CloseSources(done)):
+            with suppress(AskTimeout):
+                if source.child.cell.address.tell(CloseSources(done)):
                     self._runtime.wait(done, patience_s / 2)
 
     def __enter__(self) -> Self:
@@ -191,7 +174,7 @@ class PerpsSystem(Readings):
         except BaseException:
             await on_a_thread(self.stop)
             raise
-        return AsyncPerps(self)
+        return AsyncPerps(self, self._composition, self._subscriptions)
 
     async def __aexit__(
         self,
@@ -236,7 +219,7 @@ class PerpsSystem(Readings):
             SettingsError: `kinds` without events.
         """
         return self._subscriptions.open(
-            receive, interest_in(to, kinds, instruments, venues), inbox, name
+            receive, self._interest(to, kinds, instruments, venues), inbox, name
         )
 
     def listen(self, listener: Teller) -> None:

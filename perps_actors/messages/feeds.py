@@ -93,6 +93,8 @@ class MakeRequest:
 class FeedHeard:
     """A venue's connection spoke; told at most once a second and connection."""
 
+    market: str
+    """Name of the market, e.g. `bybit`."""
     connection: str
     monotonic_ns: int
 
@@ -101,6 +103,8 @@ class FeedHeard:
 class FeedDown:
     """A venue's connection is gone."""
 
+    market: str
+    """Name of the market, e.g. `bybit`."""
     connection: str
     cause: str
     symbols: tuple[str, ...] = ()
@@ -113,6 +117,8 @@ class FeedDown:
 class FeedGone:
     """A venue's connection was closed on purpose and is not missed."""
 
+    market: str
+    """Name of the market, e.g. `bybit`."""
     connection: str
 
 

@@ -79,11 +79,13 @@ class MarkStatistics:
 
 
 @attrs.frozen
-class SetWindowLength:
-    """Keep windows of this many marks from now on, at least one; longer ones are cut at once.
+class SetWindows:
+    """Keep windows of this many marks from now on, at least one; longer windows are cut at once.
 
     Raises:
         ValueError: a length below one.
     """
 
     length: int = attrs.field(validator=attrs.validators.ge(1))
+    instruments: frozenset[InstrumentId] | None = None
+    """Forget the marks of all other instruments; None: keep all."""

@@ -5,6 +5,8 @@ A host asks them, so that the answer says that they are in force; an actor that 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import attrs
 
 from perps_actors.market.instrument import InstrumentId
@@ -45,13 +47,6 @@ class SetPolling:
     interval_s: float
 
 
-@attrs.frozen
-class ForgetInstruments:
-    """Keep no marks of these any more."""
-
-    instruments: frozenset[InstrumentId]
-
-
 @attrs.frozen(kw_only=True)
 class SetRisk:
     """Watch these instruments, with these limits; a new one is armed now."""
@@ -64,7 +59,8 @@ class SetRisk:
 class SetWatch:
     """Judge the feeds of these instruments, by this limit."""
 
-    instruments: tuple[InstrumentId, ...]
+    instruments: Mapping[InstrumentId, str]
+    """The name of the market of each."""
     limit_s: float
 
 

@@ -29,11 +29,14 @@ class Event(msgspec.Struct, frozen=True, gc=False, array_like=True):
     provenance: Provenance
     data: tuple[tuple[str, Any], ...]
     """The kind's own fields as (name, value) pairs; exact numbers are strings."""
+    system: str = ""
+    """Name of the system that reported it; empty in journals written before systems had names."""
 
 
 def event(
     kind: str,
     *,
+    system: str = "",
     venue: str,
     received_ns: int,
     provenance: Provenance,
@@ -43,9 +46,19 @@ def event(
     **data: Any,
 ) -> Event:
     """Return an event; keyword arguments beyond the common fields become its `data`."""
-    symbol = instrument.symbol if instrument is not None else None
+    symbol = None
+    if instrument is not None:
+        venue, symbol = instrument
     return Event(
-        kind, venue, symbol, venue_time_ns, received_ns, source, provenance, tuple(data.items())
+        kind,
+        venue,
+        symbol,
+        venue_time_ns,
+        received_ns,
+        source,
+        provenance,
+        tuple(data.items()),
+        system,
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import attrs
 
 from perps_actors.kernel.traits import Batch
+from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.mark import Mark
 from perps_actors.messages.records import Event
 
@@ -41,29 +42,25 @@ class Interest:
     to: type[Any]
     kinds: frozenset[str] = frozenset()
     """Of events, e.g. `stale_mark_price`."""
-    symbols: frozenset[str] = frozenset()
+    instruments: frozenset[InstrumentId] = frozenset()
     venues: frozenset[str] = frozenset()
 
     def in_marks(self, marks: tuple[Mark, ...]) -> MarksHeard | None:
-        """Return those of the marks that are wanted; None when none is."""
-        if self.symbols or self.venues:
-            marks = tuple(
-                mark
-                for mark in marks
-                if self._covers(mark.instrument.venue, mark.instrument.symbol)
-            )
+        """Return the wanted marks; None without any."""
+        if self.instruments or self.venues:
+            marks = tuple(mark for mark in marks if self._covers(mark.instrument))
         return MarksHeard(marks) if marks else None
 
     def in_events(self, events: tuple[Event, ...]) -> EventsHeard | None:
-        """Return those of the events that are wanted; None when none is."""
+        """Return the wanted events; None without any."""
         wanted = tuple(
             e
             for e in events
-            if (not self.kinds or e.kind in self.kinds) and self._covers(e.venue, e.symbol)
+            if (not self.kinds or e.kind in self.kinds) and self._covers((e.venue, e.symbol))
         )
         return EventsHeard(wanted) if wanted else None
 
-    def _covers(self, venue: str, symbol: str | None) -> bool:
-        return (not self.symbols or symbol in self.symbols) and (
-            not self.venues or venue in self.venues
+    def _covers(self, instrument: tuple[str, str | None]) -> bool:
+        return (not self.instruments or instrument in self.instruments) and (
+            not self.venues or instrument[0] in self.venues
         )

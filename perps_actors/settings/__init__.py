@@ -15,7 +15,9 @@ from perps_actors.settings.changes import (
 from perps_actors.settings.environment import table_from_environment
 from perps_actors.settings.layers import Layer, Layers, layers_of, settings_of
 from perps_actors.settings.sections import (
+    HOST_BROKER,
     JournalSettings,
+    Market,
     MarkSettings,
     MonitorSettings,
     PollSettings,
@@ -28,7 +30,9 @@ from perps_actors.settings.toml import read_settings, settings_from
 from perps_actors.settings.watch import SettingsFile
 
 __all__ = [
+    "HOST_BROKER",
     "JournalSettings",
+    "Market",
     "MarkSettings",
     "MonitorSettings",
     "PollSettings",

@@ -9,10 +9,11 @@ import attrs
 
 from perps_actors.errors import SettingsError
 from perps_actors.settings.fields import all_fields
-from perps_actors.settings.sections import Settings
+from perps_actors.settings.sections import SHORT_FORM, Settings
 
 CHANGEABLE = (
     "symbols",
+    "markets",
     "marks",
     "stream",
     "poll",
@@ -36,9 +37,21 @@ class Change:
 
 
 def changes_between(old: Settings, new: Settings) -> tuple[Change, ...]:
-    """Return every setting that differs, in the order of the classes."""
-    pairs = ((field.name, field.of(old), field.of(new)) for field in all_fields())
-    return tuple(Change(name, before, after) for name, before, after in pairs if before != after)
+    """Return every setting that differs, in the order of the classes.
+
+    If one of them names several markets, their markets are compared in place of the short form.
+    """
+    changes = []
+    for field in all_fields():
+        before, after = field.of(old), field.of(new)
+        if old.markets or new.markets:
+            if field.name.partition(".")[0] in SHORT_FORM:
+                continue
+            if field.name == "markets":
+                before, after = old.as_markets(), new.as_markets()
+        if before != after:
+            changes.append(Change(field.name, before, after))
+    return tuple(changes)
 
 
 def can_change(field: str) -> bool:

@@ -19,7 +19,7 @@ from perps_actors.settings.originals import STILL_READ, is_not_read
 PREFIX = "PERPS_"
 PLACE = "environment"
 
-NEVER = ("provenance", "endpoints", "lossless", "live")
+NEVER = ("provenance", "endpoints", "lossless", "live", "market", "markets")
 """What no variable gives, wherever it stands in a name: what kind of market it is, and whether orders are meant, is said on purpose."""
 
 _READERS: dict[Any, Callable[[str], Any]] = {

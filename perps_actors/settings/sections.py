@@ -8,6 +8,7 @@ from typing import Any, get_args
 import attrs
 
 from perps_actors.errors import SettingsError
+from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.mark import RUNGS, Provenance, Source
 from perps_actors.trading.staleness import StalenessLimits
 from perps_actors.venues.contract import Endpoints
@@ -40,6 +41,20 @@ def _not_blank(instance: object, attribute: attrs.Attribute[Any], value: tuple[s
         )
     if len(set(value)) != len(value):
         _refuse(instance, attribute, value, "names a symbol twice")
+
+
+def _is_name(instance: object, attribute: attrs.Attribute[Any], value: str) -> None:
+    if not value or not value.isprintable() or value != value.strip() or len(value) > 64:
+        _refuse(
+            instance, attribute, value, "must be 1 to 64 printable characters, no blank at an end"
+        )
+
+
+def _symbols_of_one_market(
+    instance: Any, attribute: attrs.Attribute[Any], value: tuple[str, ...]
+) -> None:
+    if value or instance is None or not instance.markets:
+        _not_blank(instance, attribute, value)
 
 
 @attrs.frozen(kw_only=True)
@@ -132,25 +147,68 @@ class SupervisionSettings:
     """How often it is looked for handlers that hang."""
 
 
-@attrs.frozen(kw_only=True)
-class Settings:
-    """Everything a system needs to know.
+HOST_BROKER = "host_broker"
+"""The venue's name of every market whose data come from a broker object of the host."""
+
+SHORT_FORM = ("venue", "symbols", "endpoints")
+"""The settings that describe one market without `markets`."""
+
+BOTH_FORMS = "goes with one market; `markets` name their own venue, symbols and endpoints"
+
+
+@attrs.frozen
+class Market:
+    """A venue and the symbols to follow there. A field that is None takes the system's setting.
 
     Raises:
         SettingsError: a value that cannot be used; names field, value and place.
     """
 
-    venue: str = "binance_futures"
+    venue: str
     symbols: tuple[str, ...] = attrs.field(validator=_not_blank)
     """In the venue's own spelling, e.g. `BTCUSDT`."""
+    account: str | None = None
+    """Name of the account to trade with; none is needed for market data."""
+    endpoints: Endpoints | None = None
+    """Addresses of a simulator; None: the venue's own."""
+    stream: StreamSettings | None = None
+    poll: PollSettings | None = None
+    provenance: Provenance | None = attrs.field(
+        default=None, validator=attrs.validators.optional(_one_of(*get_args(Provenance)))
+    )
+    broker: Any = attrs.field(default=None, repr=False)
+    """The host's own broker object in place of a venue; the venue's name is then `host_broker`."""
+
+    @property
+    def instruments(self) -> tuple[InstrumentId, ...]:
+        """Return the identities of its symbols."""
+        return tuple(InstrumentId(self.venue, symbol) for symbol in self.symbols)
+
+
+@attrs.frozen(kw_only=True)
+class Settings:
+    """Everything a system needs to know. One market is described by `venue` and `symbols`, several
+    by `markets`.
+
+    Raises:
+        SettingsError: a value that cannot be used; names field, value and place.
+    """
+
+    name: str = attrs.field(default="perps", validator=_is_name)
+    """Name of the system in its events, log records, thread names and statistics."""
+    venue: str = "binance_futures"
+    symbols: tuple[str, ...] = attrs.field(default=(), validator=_symbols_of_one_market)
+    """In the venue's own spelling, e.g. `BTCUSDT`."""
+    markets: tuple[Market, ...] = ()
+    """Several markets, in place of `venue`, `symbols` and `endpoints`."""
     provenance: Provenance = attrs.field(default="live", validator=_one_of(*get_args(Provenance)))
-    """What kind of market the venue's addresses lead to."""
+    """Kind of market that the venue's addresses lead to."""
     endpoints: Endpoints | None = None
     """Addresses of a simulator; None: the venue's own."""
     lossless: bool = False
-    """Stop reading while the inside is full, instead of conflating (recordings, replay, tests)."""
+    """Stop reading while inboxes are full, instead of conflating (recordings, replay, tests)."""
     seed: int = 0
-    """Of the randomness in pauses between attempts."""
+    """Seed of the randomness in pauses between attempts."""
     marks: MarkSettings = MarkSettings()
     stream: StreamSettings = StreamSettings()
     poll: PollSettings = PollSettings()
@@ -158,3 +216,59 @@ class Settings:
     monitor: MonitorSettings = MonitorSettings()
     journal: JournalSettings = JournalSettings()
     supervision: SupervisionSettings = SupervisionSettings()
+
+    def __attrs_post_init__(self) -> None:
+        """Check that one of the two forms is used, and that no instrument is named twice."""
+        if not self.markets:
+            return
+        fields = attrs.fields(Settings)
+        for name in SHORT_FORM:
+            value = getattr(self, name)
+            if value != getattr(fields, name).default:
+                _refuse(self, getattr(fields, name), value, BOTH_FORMS)
+        seen: dict[InstrumentId, str] = {}
+        for name, market in self.resolved().items():
+            for instrument in market.instruments:
+                if instrument in seen:
+                    why = f"{seen[instrument]} and {name} both have {instrument}"
+                    _refuse(self, fields.markets, str(instrument), why)
+                seen[instrument] = name
+
+    def as_markets(self) -> tuple[Market, ...]:
+        """Return the markets as they were given, also if the short form was used."""
+        return self.markets or (Market(self.venue, self.symbols, endpoints=self.endpoints),)
+
+    def resolved(self) -> dict[str, Market]:
+        """Return each market by its name, with the system's settings in place of None.
+
+        The name is that of the venue. A second market of a venue has its account or a number in its
+        name too, because actors, events of connections and health are kept apart by it.
+        """
+        given = self.as_markets()
+        named: dict[str, Market] = {}
+        for market in given:
+            venue = market.venue if market.broker is None else HOST_BROKER
+            names = [venue, *([f"{venue}-{market.account}"] if market.account else [])]
+            names += [f"{venue}-{number}" for number in range(2, len(given) + 1)]
+            named[next(name for name in names if name not in named)] = attrs.evolve(
+                market,
+                venue=venue,
+                stream=market.stream if market.stream is not None else self.stream,
+                poll=market.poll if market.poll is not None else self.poll,
+                provenance=market.provenance or self.provenance,
+            )
+        return named
+
+    @property
+    def instruments(self) -> dict[InstrumentId, str]:
+        """Return the name of the market of every instrument."""
+        return {
+            instrument: name
+            for name, market in self.resolved().items()
+            for instrument in market.instruments
+        }
+
+    @property
+    def venues(self) -> str:
+        """Return the names of the venues, joined by commas, each once."""
+        return ",".join(dict.fromkeys(market.venue for market in self.resolved().values()))

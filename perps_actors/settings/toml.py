@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 from perps_actors.errors import SettingsError
 from perps_actors.market.mark import Provenance, Source
-from perps_actors.settings.sections import Settings
+from perps_actors.settings.sections import Market, Settings
 
 
 def read_settings(path: Path | str, place: str = "--config") -> dict[str, Any]:
@@ -38,11 +39,14 @@ def parsed(content: bytes, path: Path | str, place: str) -> dict[str, Any]:
         SettingsError: it is no TOML.
     """
     try:
-        return tomllib.loads(content.decode())
+        table = tomllib.loads(content.decode())
     except (ValueError, RecursionError) as error:  # also text that is no UTF-8
         raise SettingsError(
             field="config", value=str(path), why=f"is no TOML: {error}", place=place
         ) from error
+    if "market" in table:  # one `[[market]]` describes one of the `markets`
+        table["markets"] = table.pop("market")
+    return table
 
 
 def settings_from(table: Mapping[str, Any], place: str) -> Settings:
@@ -55,13 +59,21 @@ def settings_from(table: Mapping[str, Any], place: str) -> Settings:
     Raises:
         SettingsError: an unknown field, or a value of the wrong type or out of range.
     """
+    if "symbols" not in table and "markets" not in table:
+        raise SettingsError(field="symbols", value=None, why="is missing", place=place)
     # Here, because hosts that give settings in code need not load it.
     from cattrs import BaseValidationError, Converter  # noqa: PLC0415
+    from cattrs.gen import make_dict_structure_fn, override  # noqa: PLC0415
 
     converter = Converter(forbid_extra_keys=True)
     for kind in (int, float, bool, str):
         converter.register_structure_hook(kind, _exactly)
     converter.register_structure_hook_func(lambda kind: kind == tuple[str, ...], _texts)
+    # A broker is an object: no file can hold it.
+    market = make_dict_structure_fn(
+        Market, converter, _cattrs_forbid_extra_keys=True, broker=override(omit=True)
+    )
+    converter.register_structure_hook(Market, market)
     # Whether it is one of the values allowed is the field's own validator's to say.
     converter.register_structure_hook_func(
         lambda kind: kind in (Source, Provenance), lambda value, _: value
@@ -73,11 +85,7 @@ def settings_from(table: Mapping[str, Any], place: str) -> Settings:
     except BaseValidationError as error:
         field, cause = next(_leaves(error, ""))
         if isinstance(cause, SettingsError):
-            name = (
-                f"{field}.{cause.field}"
-                if field and not field.endswith(cause.field)
-                else field or cause.field
-            )
+            name = field if field.endswith(cause.field) else f"{field}.{cause.field}".lstrip(".")
             raise SettingsError(name, cause.value, cause.why, place) from error
         why = "is missing" if isinstance(cause, KeyError) else str(cause)
         raise SettingsError(
@@ -104,8 +112,12 @@ def _texts(value: object, _: object) -> tuple[str, ...]:
 
 def _leaves(error: BaseException, path: str) -> Iterator[tuple[str, BaseException]]:
     """Yield the causes in a nested validation error, each with the dotted field it is about."""
-    names = [note.name for note in getattr(error, "__notes__", ()) if hasattr(note, "name")]
-    here = ".".join(filter(None, (path, *names)))
+    here = path
+    for note in getattr(error, "__notes__", ()):
+        if hasattr(note, "name"):
+            here = f"{here}.{note.name}" if here else note.name
+        elif hasattr(note, "index"):
+            here = f"{here}[{note.index}]"
     extra = getattr(error, "extra_fields", None)
     if extra:
         yield ".".join(filter(None, (here, min(extra)))), TypeError("is no setting")
@@ -118,8 +130,9 @@ def _leaves(error: BaseException, path: str) -> Iterator[tuple[str, BaseExceptio
 
 def _value_at(table: Mapping[str, Any], field: str) -> Any:
     value: Any = table
-    for name in field.split("."):
-        if not isinstance(value, Mapping) or name not in value:
+    for name in re.findall(r"[^.\[\]]+", field):
+        try:
+            value = value[int(name) if isinstance(value, list | tuple) else name]
+        except (LookupError, TypeError, ValueError):
             return None
-        value = value[name]
     return value

@@ -9,8 +9,8 @@ from typing import Any
 import attrs
 import pytest
 
-from perps_actors.feeds.memory_ceiling import ANSWER_BYTES, EVENT_BYTES, FRAME_BYTES, MARK_BYTES
-from perps_actors.host.composing.phases import GATE_BYTES
+from perps_actors.feeds.actor_spec import ANSWER_BYTES, EVENT_BYTES, FRAME_BYTES, MARK_BYTES
+from perps_actors.host.composition import GATE_BYTES
 from perps_actors.host.system import PerpsSystem
 from perps_actors.kernel.address import Address
 from perps_actors.kernel.ceiling import most_items

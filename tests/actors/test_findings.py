@@ -22,7 +22,13 @@ S = 1_000_000_000
 
 @pytest.fixture
 def outputs(bench) -> ConsumerOutputs:
-    return ConsumerOutputs(store=Probe(), monitor=Probe(), report=bench.report, venue_marks={})
+    return ConsumerOutputs(
+        market="binance_futures",
+        store=Probe(),
+        monitor=Probe(),
+        report=bench.report,
+        venue_marks={},
+    )
 
 
 def line(name: str) -> Connection:
@@ -37,10 +43,10 @@ def test_the_monitor_hears_of_a_connection_at_most_once_a_second(outputs) -> Non
         outputs.heard(public, tenth * S // 10)
     outputs.heard(market, 5)
     assert outputs.monitor.told == [
-        FeedHeard("public-0", 0),
-        FeedHeard("public-0", S),
-        FeedHeard("public-0", 2 * S),
-        FeedHeard("market-0", 5),
+        FeedHeard("binance_futures", "public-0", 0),
+        FeedHeard("binance_futures", "public-0", S),
+        FeedHeard("binance_futures", "public-0", 2 * S),
+        FeedHeard("binance_futures", "market-0", 5),
     ]
 
 
@@ -50,7 +56,9 @@ def test_the_end_of_a_connection_is_told_to_recorder_and_monitor(outputs, bench,
     assert [event.kind for event in bench.events()] == ["ws_stream_error"] * error + [
         "ws_stream_exit"
     ]
-    assert outputs.monitor.told == [FeedDown("public-0", "reset by peer", ("BTCUSDT",))]
+    assert outputs.monitor.told == [
+        FeedDown("binance_futures", "public-0", "reset by peer", ("BTCUSDT",))
+    ]
 
 
 def test_a_withdrawn_book_is_told_to_recorder_and_monitor(outputs, bench, btc) -> None:

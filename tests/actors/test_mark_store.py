@@ -18,7 +18,7 @@ from perps_actors.messages.marks import (
     MarkStatistics,
     MarksUpdated,
     RecordMarks,
-    SetWindowLength,
+    SetWindows,
     WindowView,
 )
 from perps_actors.testing import Probe
@@ -156,9 +156,9 @@ def test_a_shorter_length_cuts_at_once_and_a_longer_one_lets_windows_grow(
     bench, store, board, mark, btc
 ) -> None:
     bench.tell(store, recorded(*(mark(price) for price in range(1, 11))))
-    bench.tell(store, SetWindowLength(3))
+    bench.tell(store, SetWindows(3))
     assert prices(board.window(btc)) == [8, 9, 10]
-    bench.tell(store, SetWindowLength(5))
+    bench.tell(store, SetWindows(5))
     bench.tell(store, recorded(mark(11), mark(12), mark(13)))
     assert prices(board.window(btc)) == [9, 10, 11, 12, 13]
 
@@ -166,13 +166,13 @@ def test_a_shorter_length_cuts_at_once_and_a_longer_one_lets_windows_grow(
 @pytest.mark.parametrize("length", [0, -1])
 def test_a_window_of_no_marks_cannot_be_asked_for(length) -> None:
     with pytest.raises(ValueError, match="length"):
-        SetWindowLength(length)
+        SetWindows(length)
 
 
 def test_the_next_incarnation_takes_windows_counts_and_the_length_it_was_told_over(
     bench, store, board, mark, btc
 ) -> None:
-    bench.tell(store, SetWindowLength(2))
+    bench.tell(store, SetWindows(2))
     bench.tell(store, recorded(mark(1), mark(2), mark(3)))
     successor = bench.run(MarkStore(window_length=LENGTH, board=board))
     assert prices(board.window(btc)) == [2, 3]
@@ -187,7 +187,7 @@ def test_what_a_replaced_incarnation_still_writes_is_seen_by_nobody(
     bench.tell(store, recorded(mark(1)))
     successor = bench.run(MarkStore(window_length=LENGTH, board=board))
     bench.tell(store, recorded(mark(666), mark(667, "ETHUSDT")))
-    bench.tell(store, SetWindowLength(1))
+    bench.tell(store, SetWindows(1))
     bench.tell(successor, recorded(mark(2)))
     assert prices(board.window(btc)) == [1, 2]
     assert board.count(btc) == 2

@@ -17,7 +17,13 @@ def health():
 
 @pytest.fixture
 def monitor(bench, btc, eth, health):
-    return bench.run(MarketMonitor(instruments=[btc, eth], report=bench.report, health=health))
+    return bench.run(
+        MarketMonitor(
+            instruments=dict.fromkeys((btc, eth), "binance_futures"),
+            report=bench.report,
+            health=health,
+        )
+    )
 
 
 @pytest.fixture
@@ -33,7 +39,7 @@ def marked(bench, monitor, mark):
 
 
 def heard(bench, monitor):
-    bench.tell(monitor, FeedHeard("public-0", bench.clock.monotonic_ns()))
+    bench.tell(monitor, FeedHeard("binance_futures", "public-0", bench.clock.monotonic_ns()))
 
 
 def changes(bench, symbol="BTCUSDT"):
@@ -107,7 +113,7 @@ def test_a_lost_connection_is_down_with_its_cause_until_it_is_heard_again(
 ) -> None:
     marked("BTCUSDT")
     bench.runtime.advance(6)
-    bench.tell(monitor, FeedDown("public-0", "reset by peer"))
+    bench.tell(monitor, FeedDown("binance_futures", "public-0", "reset by peer"))
     assert changes(bench)[-1] == ("stale", "down")
     assert bench.told_of("feed_health")[-1][2]["cause"] == "reset by peer"
     heard(bench, monitor)
@@ -118,7 +124,7 @@ def test_a_lost_connection_is_down_with_its_cause_until_it_is_heard_again(
 def test_marks_from_elsewhere_keep_a_feed_alive_while_a_connection_is_down(
     bench, monitor, marked
 ) -> None:
-    bench.tell(monitor, FeedDown("public-0", "reset by peer"))
+    bench.tell(monitor, FeedDown("binance_futures", "public-0", "reset by peer"))
     marked("BTCUSDT")
     bench.runtime.advance(1)
     assert changes(bench)[-1] == ("down", "live")
@@ -142,7 +148,7 @@ def test_steps_of_the_wall_clock_are_no_silence(bench, marked) -> None:
 
 
 def test_what_another_connection_carries_is_not_down_with_it(bench, monitor, btc, eth) -> None:
-    bench.tell(monitor, FeedDown("public-0", "cut", (btc.symbol,)))
+    bench.tell(monitor, FeedDown("binance_futures", "public-0", "cut", (btc.symbol,)))
     bench.runtime.advance(2)
     judged = dict(bench.ask(monitor, GetFeedHealth()).judgements)
     assert judged[btc].health is Health.DOWN

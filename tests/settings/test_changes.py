@@ -33,8 +33,13 @@ CHANGED = {
     "journal.path": "other.journal",
     "journal.rest_marks": True,
 }
-FIELDS = [field.name for field in all_fields() if not field.name.startswith("endpoints.")]
+FIELDS = [
+    field.name
+    for field in all_fields()
+    if field.name.partition(".")[0] not in ("endpoints", "markets")
+]
 NEEDS_A_NEW_SYSTEM = {
+    "name",
     "venue",
     "provenance",
     "endpoints.stream",

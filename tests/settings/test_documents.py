@@ -9,10 +9,18 @@ from pathlib import Path
 import attrs
 import pytest
 
-from perps_actors.settings import CHANGEABLE, Settings, settings_from, table_from_environment
+from perps_actors.settings import (
+    CHANGEABLE,
+    Market,
+    Settings,
+    StreamSettings,
+    settings_from,
+    table_from_environment,
+)
 from perps_actors.settings.environment import NEVER
 from perps_actors.settings.fields import all_fields
 from perps_actors.settings.originals import NOT_READ, STILL_READ
+from perps_actors.settings.toml import parsed
 from perps_actors.venues.contract import Endpoints
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -61,13 +69,21 @@ def test_every_default_is_what_the_documentation_says() -> None:
         for name, value in table.items()
         for field in (value if isinstance(value, dict) else [""])
     }
-    assert shown == {field.name for field in all_fields()}
+    assert shown == {field.name for field in all_fields()} - {"markets"}
     table["journal"].pop("path")
     table["stream"].pop("audit_s")
     endpoints = table.pop("endpoints")
     assert settings_from(table, "settings.md") == Settings(symbols=("BTCUSDT", "ETHUSDT"))
     assert settings_from({**table, "endpoints": endpoints}, "settings.md").endpoints == Endpoints(
         **endpoints
+    )
+
+
+def test_the_markets_shown_can_be_used() -> None:
+    table = parsed(SETTINGS.split("```toml\n")[2].split("```")[0].encode(), "settings.md", "docs")
+    assert settings_from(table, "settings.md").markets == (
+        Market("binance_futures", ("BTCUSDT", "ETHUSDT")),
+        Market("bybit", ("BTCUSDT",), stream=StreamSettings(source="touch")),
     )
 
 

@@ -66,7 +66,13 @@ def test_every_setting_has_a_variable_that_gives_just_it(field, variable, data) 
 
 def test_what_is_live_or_what_kind_of_market_it_is_has_no_variable() -> None:
     without = {field.name for field in all_fields() if variable_of(field) is None}
-    assert without == {"provenance", "lossless", "endpoints.stream", "endpoints.rest"}
+    assert without == {
+        "provenance",
+        "lossless",
+        "markets",
+        "endpoints.stream",
+        "endpoints.rest",
+    }
 
 
 @pytest.mark.parametrize(
