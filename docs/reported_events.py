@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 
 import attrs
 
-COMMON = {"venue", "instrument", "received_ns", "venue_time_ns", "source", "provenance"}
+COMMON = {"system", "venue", "instrument", "received_ns", "venue_time_ns", "source", "provenance"}
 """Arguments for fields that every event has."""
 
 REPORTER_METHODS = ("tell", "event")

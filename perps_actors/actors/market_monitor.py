@@ -145,9 +145,7 @@ class MarketMonitor(Actor):
 
     def _why_down(self, instrument: InstrumentId) -> str | None:
         """Return why what carries an instrument is gone; None while it is not."""
-        causes = (
-            down.cause for down in self._down.values() if self._carries(down, instrument)
-        )
+        causes = (down.cause for down in self._down.values() if self._carries(down, instrument))
         return next(causes, None)
 
     def _change(self, instrument: InstrumentId, before: Health, after: Judgement) -> Event:
