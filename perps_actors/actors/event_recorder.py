@@ -135,7 +135,7 @@ class EventRecorder(Actor):
     def on_item(self, batch: MarksUpdated, item: Mark) -> None:
         """Make the event of a mark."""
         if item.source != "rest" or self._policy.rest_marks:
-            self._marks.append(mark_event(item, batch.provenance))
+            self._marks.append(mark_event(item, batch.provenance, self._report.system))
 
     def on_batch_end(self, _: MarksUpdated) -> None:
         """Let the events of the marks wait for the next commit."""

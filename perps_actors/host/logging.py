@@ -35,7 +35,8 @@ WARNINGS: Final = frozenset(
 def log_event(event: Event) -> None:
     """Log an event; subscribe it: `perps.subscribe(log_event, Event)`.
 
-    The record has `event_kind`, `venue`, `symbol`, `provenance`, `venue_time_ns`, `received_ns` and `event_data` (a dictionary).
+    The record has `event_kind`, `system`, `venue`, `symbol`, `provenance`, `venue_time_ns`,
+    `received_ns` and `event_data` (a dictionary).
     """
     level = logging.WARNING if event.kind in WARNINGS else logging.INFO
     if _logger.isEnabledFor(level):
@@ -49,6 +50,7 @@ def log_event(event: Event) -> None:
             fields,
             extra={
                 "event_kind": event.kind,
+                "system": event.system,
                 "venue": event.venue,
                 "symbol": event.symbol,
                 "provenance": event.provenance,

@@ -36,6 +36,7 @@ class _Columns(NamedTuple):
     instruments: set[tuple[str, str | None]]
     sources: set[Source | None]
     provenances: set[Provenance]
+    systems: set[str]
     received: list[_Int64]
     venue_times: list[int | None]
 
@@ -109,6 +110,7 @@ def _checked(events: Sequence[Event]) -> _Columns:
         {(event.venue, event.symbol) for event in events},
         {event.source for event in events},
         {event.provenance for event in events},
+        {event.system for event in events},
         [event.received_ns for event in events],
         [event.venue_time_ns for event in events],
     )

@@ -16,8 +16,11 @@ from perps_actors.journal.blocks import GENESIS, Block, unpack
 from perps_actors.messages.records import Event
 
 FORMAT = "perps_actors journal"
-VERSION = 1
-"""The schema version that this code writes, and the highest that it reads."""
+VERSION = 2
+"""The schema version that this code writes, and the highest that it reads.
+
+Events have no `system` in version 1; in version 2 it is their last element.
+"""
 
 COLUMNS = ", ".join(Block._fields)
 _PLACES = ", ".join("?" * len(Block._fields))
@@ -195,6 +198,11 @@ def set_aside(connection: sqlite3.Connection, block: Block, why: str) -> None:
     if connection.execute("DELETE FROM blocks WHERE last = ?", (block.last,)).rowcount != 1:
         msg = f"{why}; and it cannot be removed"
         raise Malformed(msg)
+
+
+def upgrade(connection: sqlite3.Connection) -> None:
+    """Note that events of this version follow, inside the caller's transaction."""
+    connection.execute("UPDATE meta SET value = ? WHERE name = 'schema'", (VERSION,))
 
 
 def epoch(connection: sqlite3.Connection) -> int:

@@ -101,6 +101,7 @@ class SqliteJournalWriter:
         if schema.is_blank(connection):
             schema.create(connection)
         schema.check(connection, self._path)
+        schema.upgrade(connection)
         self._epoch = schema.raise_epoch(connection)
         self._find_end()
         connection.execute("COMMIT")

@@ -106,4 +106,6 @@ def test_only_the_clean_close_of_a_recording_that_was_sent_ends_a_feed(
 ) -> None:
     outputs.report = attrs.evolve(bench.report, provenance=provenance)
     outputs.ended(PLAN, reason, error=error)
-    assert outputs.monitor.told == [FeedDown("public-0", reason, ("BTCUSDT",), ended)]
+    assert outputs.monitor.told == [
+        FeedDown("binance_futures", "public-0", reason, ("BTCUSDT",), ended)
+    ]

@@ -161,7 +161,7 @@ def test_feeds_of_a_recording_that_ended_are_ended_and_not_down(
     marked("BTCUSDT", "ETHUSDT")
     bench.runtime.advance(1)
     reason = "closed by the other side: 1000 end of recording"
-    bench.tell(monitor, FeedDown("public-0", reason, (btc.symbol,), ended=True))
+    bench.tell(monitor, FeedDown("binance_futures", "public-0", reason, (btc.symbol,), ended=True))
     heard(bench, monitor)
     bench.runtime.advance(20)
     assert changes(bench) == [("waiting", "live"), ("live", "ended")]

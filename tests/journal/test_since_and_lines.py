@@ -82,6 +82,7 @@ def test_a_json_line_has_every_field_by_name(mark):
         "received_ns": 1_700_000_000_000_000_000,
         "source": "book",
         "provenance": "synthetic",
+        "system": "",
         "data": {"mark": "20000.5", "levels": [1, 2]},
     }
 

@@ -6,6 +6,7 @@ import stat
 import threading
 from itertools import islice
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -283,17 +284,42 @@ def test_a_foreign_database_is_refused_and_unchanged_even_if_damaged(path, cut):
     assert list(path.parent.iterdir()) == [path]
 
 
+def test_a_journal_written_before_systems_had_names_is_read_and_continued(path, marks, monkeypatch):
+    def without_system(events):
+        return msgspec.msgpack.encode([msgspec.to_builtins(event)[:-1] for event in events])
+
+    with monkeypatch.context() as old:
+        old.setattr("perps_actors.journal.blocks._encode", without_system)
+        old.setattr("perps_actors.journal.schema.VERSION", 1)
+        writer = SqliteJournalWriter.open(path)
+        writer.write(marks(0, 3))
+        writer.close()
+    with SqliteJournalReader(path) as reader:
+        assert tuple(event for _, event in reader.events()) == marks(0, 3)
+
+    writer = SqliteJournalWriter.open(path)
+    named = [msgspec.structs.replace(event, system="perps") for event in marks(3, 2)]
+    writer.write(named)
+    writer.close()
+    with SqliteJournalReader(path) as reader:
+        assert [event for _, event in reader.events()] == [*marks(0, 3), *named]
+    with sqlite3.connect(path) as connection:
+        version = connection.execute("SELECT value FROM meta WHERE name = 'schema'").fetchone()
+    connection.close()
+    assert version == (2,)
+
+
 def test_a_journal_of_a_newer_schema_is_refused(path, marks):
     writer = SqliteJournalWriter.open(path)
     writer.write(marks(0, 3))
     writer.close()
     with sqlite3.connect(path) as connection:
-        connection.execute("UPDATE meta SET value = 2 WHERE name = 'schema'")
+        connection.execute("UPDATE meta SET value = 3 WHERE name = 'schema'")
     connection.close()
 
     for opened in opening(path):
         with pytest.raises(
-            JournalError, match="schema version 2, this code reads up to 1"
+            JournalError, match="schema version 3, this code reads up to 2"
         ) as caught:
             opened()
         assert str(path) in str(caught.value)
