@@ -33,6 +33,7 @@ from perps_actors.venues.contract import Endpoints, RestAdapter, StreamAdapter
 from perps_actors.venues.registry import VENUES, Venue, venue
 from perps_actors.venues.toolkit.audit import AuditedStream
 
+
 class Absent:
     """Stands for an actor that is not part of the system."""
 
