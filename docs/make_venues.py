@@ -11,7 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import get_args
 
-from perps_actors.simulator.sides import SERVED
+from perps_actors.simulator.venues import SERVED
 from perps_actors.venues.contract import SendFrame, Streamed, Venue
 from perps_actors.venues.registry import VENUES, venue
 
@@ -59,10 +59,11 @@ TAIL = """
    venue in the registry against the contract and with hostile input,
    `tests/venues/test_histories.py` its candles and paid funding, `tests/conformance` its recording.
    `perps-actors decode` shows what the adapter reads.
-5. To simulate it, write its server side in `perps_actors/simulator/venues/<venue>/` and add it to
-   `perps_actors/simulator/sides.py`. `tests/simulator/test_round_trip.py` then checks that the
-   adapter reads what the server side writes. If another library has a client of the venue, add it
-   to `tests/simulator/foreign_clients.py`, so that an independent client reads the server side too.
+5. To simulate it, add a folder `perps_actors/simulator/venues/<venue>/` with `stream.py`,
+   `rest.py` and a `SIDE` in `__init__.py`, and its name to `SERVED` in
+   `perps_actors/simulator/venues/__init__.py`. `tests/simulator/test_round_trip.py` then checks that
+   the adapter reads what the server side writes. If another library has a client of the venue, add
+   it to `tests/simulator/foreign_clients.py`, so that an independent client reads it too.
 """
 
 

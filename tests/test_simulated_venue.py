@@ -14,7 +14,7 @@ from perps_actors.kernel.life import DeadLetter
 from perps_actors.market.mark import RUNGS
 from perps_actors.messages.marks import RecordMarks
 from perps_actors.settings import PollSettings, Settings, StreamSettings
-from perps_actors.simulator.sides import SERVED, side_of
+from perps_actors.simulator.venues import SERVED, side_of
 from perps_actors.testing import (
     Harm,
     HarmfulRuntime,

@@ -16,7 +16,7 @@ from perps_actors.market.mark import RUNGS, Mark, Source
 from perps_actors.messages.feeds import AnswerArrived, FramesArrived
 from perps_actors.messages.marks import OfferMarks, RecordMarks
 from perps_actors.messages.records import Event, Record
-from perps_actors.simulator.sides import side_of
+from perps_actors.simulator.venues import side_of
 
 CONSUMER = "stream_consumer"
 SIDE = side_of("binance_futures").streams

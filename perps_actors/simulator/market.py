@@ -1,4 +1,4 @@
-"""A synthetic market: seeded, pure, on the tick grid. Equal seeds and equal times give equal happenings."""
+"""A synthetic market on the tick grid. Equal seeds and equal times give equal data."""
 
 from __future__ import annotations
 
@@ -15,80 +15,52 @@ from perps_actors.market.events import Funding, FundingPaid, Touch, Trade, Venue
 from perps_actors.market.instrument import Instrument, InstrumentId
 from perps_actors.market.numbers import DecimalText
 from perps_actors.simulator.past import FUNDING_NS, Past
-from perps_actors.simulator.venue_contract import Depth, WholeTicker
+from perps_actors.simulator.venue_contract import Depth, Happening, WholeTicker
 
 LEVELS: Final = 25
-"""Levels a side of every book."""
+"""Levels on each side of a book."""
 
 _NS_PER_S: Final = 1_000_000_000
 _HELD_AT_FIRST: Final = 2_000_000
-"""Open interest in lots; it follows the trades from there."""
-# Price in ticks, tick and lot of well-known contracts; others get plausible ones out of the seed.
-_KNOWN: Final = {
+"""Open interest in lots at the start; trades change it."""
+
+USDT_CONTRACTS: Final = {
     "BTCUSDT": (675_000, "0.10", "0.001"),
     "ETHUSDT": (262_000, "0.01", "0.001"),
-    "SOLUSDT": (1_520_00, "0.0010", "1"),
+    "SOLUSDT": (152_000, "0.0010", "1"),
     "XRPUSDT": (5_200, "0.0001", "0.1"),
     "DOGEUSDT": (11_000, "0.000010", "1"),
-    "BTCUSD_PERP": (675_000, "0.1", "1"),
-    "ETHUSD_PERP": (262_000, "0.01", "1"),
-    "XBTUSDT": (135_000, "0.5", "100"),
     "ADAUSDT": (3_400, "0.0001", "1"),
-    "BTC-USDT-SWAP": (675_000, "0.1", "0.01"),
-    "ETH-USDT-SWAP": (262_000, "0.01", "0.01"),
-    "SOL-USDT-SWAP": (15_200, "0.01", "0.01"),
-    "BTC-USDT": (675_000, "0.1", "1"),
-    "ETH-USDT": (262_000, "0.01", "1"),
-    "BTC-USD": (675_000, "0.1", "1"),
-    "BTC_USDT": (675_000, "0.1", "1"),
-    "ETH_USDT": (262_000, "0.01", "1"),
-    "SOL_USDT": (15_200, "0.01", "1"),
-    "PF_XBTUSD": (67_500, "1", "0.0001"),
-    "PF_ETHUSD": (26_200, "0.1", "0.001"),
-    "PI_XBTUSD": (135_000, "0.5", "1"),
-    "BTC-PERPETUAL": (135_000, "0.5", "10"),
-    "ETH-PERPETUAL": (52_400, "0.05", "1"),
-    "BTC_USDC-PERPETUAL": (675_000, "0.1", "0.0001"),
-    "ETH_USDC-PERPETUAL": (262_000, "0.01", "0.001"),
+    "XBTUSDT": (135_000, "0.5", "100"),
 }
-
-
-@attrs.frozen
-class Happening:
-    """What one step did to one instrument, in the order in which a venue tells it."""
-
-    trades: tuple[Trade, ...]
-    depth: Depth
-    touch: Touch
-    mark: tuple[VenueMark, Funding] | None
-    """Once a second."""
-    ticker: WholeTicker
-    """With the mark that was told last."""
+"""Price in ticks, tick and lot of well-known contracts against USDT."""
 
 
 @attrs.frozen(kw_only=True)
 class Terms:
-    """What a venue's contracts have in common."""
+    """Common properties of a venue's contracts."""
 
     symbols: tuple[str, ...]
-    """Those that are made up where none are named."""
+    """Symbols that are listed by default."""
     like: str
-    """Regular expression of a symbol; its groups `base` and `quote` are the venue's names of both, and a group `inverse`, if any,
-    takes part in a match where the contract is inverse among linear ones."""
+    """Regular expression of a symbol. Its groups `base` and `quote` are the venue's currency names.
+    An optional group `inverse` matches for inverse contracts of a venue with linear ones."""
     names: Mapping[str, str] = attrs.Factory(dict)
-    """Common names of currencies that the venue calls otherwise."""
+    """Common names of currencies for which the venue has other names."""
     usual_quote: str = "USDT"
-    """The quote of a symbol that names none."""
+    """Quote currency of a symbol without one."""
     linear: bool = True
     contract_size: Decimal = Decimal(1)
     inverse_contract_size: Decimal | None = None
-    """Where inverse contracts among linear ones have another size."""
+    """Size of inverse contracts, if the venue also has linear ones."""
     counts_by_one: bool = False
-    """Whether the updates of a book are numbered one by one."""
+    """Whether the number of a book's update is one more than the one before."""
+    typical: Mapping[str, tuple[int, str, str]] = attrs.Factory(dict)
+    """Price in ticks, tick and lot by symbol; the seed draws them for other symbols."""
 
 
 def split_pair(symbol: str, terms: Terms) -> tuple[str, str]:
-    """Return (base, quote) of a symbol; what is unlike the others is its own base."""
+    """Return (base, quote) of a symbol; a symbol of unknown form is its own base."""
     found = re.fullmatch(terms.like, symbol, re.ASCII)
     base, quote = (
         (found["base"], found["quote"] or terms.usual_quote)
@@ -99,7 +71,7 @@ def split_pair(symbol: str, terms: Terms) -> tuple[str, str]:
 
 
 def is_linear(symbol: str, terms: Terms) -> bool:
-    """Return whether a contract is linear, as far as its symbol says, else as its venue's usually are."""
+    """Return whether a contract is linear: by its symbol, else as most at its venue."""
     found = re.fullmatch(terms.like, symbol, re.ASCII)
     return terms.linear and (found is None or found.groupdict().get("inverse") is None)
 
@@ -107,7 +79,7 @@ def is_linear(symbol: str, terms: Terms) -> bool:
 def contract(
     venue: str, symbol: str, terms: Terms, *, tick: Decimal, lot: Decimal, perpetual: bool = True
 ) -> Instrument:
-    """Return a contract on these terms: a linear one is margined in the quote asset, an inverse one in the base asset."""
+    """Return a contract: linear ones are margined in the quote asset, inverse ones in the base."""
     (base, quote), linear = split_pair(symbol, terms), is_linear(symbol, terms)
     inverse_size = terms.inverse_contract_size or terms.contract_size
     return Instrument(
@@ -126,7 +98,7 @@ def contract(
 
 
 class _Grid:
-    """Spells whole numbers of a step as decimal text, always with the step's decimals."""
+    """Formats multiples of a step with all of its decimals."""
 
     def __init__(self, step: Decimal) -> None:
         exponent = step.as_tuple().exponent
@@ -141,7 +113,7 @@ class _Grid:
 
 
 class SyntheticInstrument:
-    """One instrument's walk: book, trades, mark, funding. Prices and quantities are whole ticks and lots inside."""
+    """Random walk of one instrument: book, trades, venue mark, funding. Counts ticks and lots."""
 
     def __init__(
         self, instrument: Instrument, price: int, rng: random.Random, *, counts_by_one: bool = False
@@ -161,11 +133,11 @@ class SyntheticInstrument:
         self._last_price, self._held = price, _HELD_AT_FIRST
         self._last_ns = 0
         self._changes()
-        self._told = self.venue_mark()
+        self._sent_mark = self.venue_mark()
         self._past: Past | None = None
 
     def step(self, now_ns: int) -> Happening:
-        """Move the market on to `now_ns` (nanoseconds since 1970) and return what happened."""
+        """Move the market to `now_ns` (nanoseconds since 1970) and return the changes."""
         self._last_ns = now_ns
         past = self._behind(now_ns)
         trades = tuple(self._trades(now_ns, past))
@@ -190,7 +162,7 @@ class SyntheticInstrument:
         )
         touch, mark = self.touch(), self._mark_when_due(now_ns)
         return Happening(
-            trades, depth, touch, mark, WholeTicker(touch, *self._told, self.open_interest())
+            trades, depth, touch, mark, WholeTicker(touch, *self._sent_mark, self.open_interest())
         )
 
     def depth(self) -> Depth:
@@ -214,7 +186,7 @@ class SyntheticInstrument:
         )
 
     def venue_mark(self) -> tuple[VenueMark, Funding]:
-        """Return mark, index and funding of now. A mark stamped exactly at a settlement still names that settlement."""
+        """Return mark, index and funding. A mark at the time of a settlement still names it."""
         mark, index = self._price.text(self._bid), self._price.text(max(1, self._bid - 2))
         settlement = ((self._last_ns - 1) // FUNDING_NS + 1) * FUNDING_NS
         rate = DecimalText(f"{'-' if self._rate < 0 else ''}0.{abs(self._rate):06d}00")
@@ -225,15 +197,15 @@ class SyntheticInstrument:
         )
 
     def open_interest(self) -> DecimalText:
-        """Return how many contracts are held."""
+        """Return the open interest in contracts."""
         return self._lot.text(self._held)
 
     def candles(self, interval_s: int, since_ns: int, until_ns: int) -> list[Candle]:
-        """Return the candles that open in a span of time and have begun, oldest first."""
+        """Return the candles that opened in a time span, oldest first."""
         return self._behind(self._last_ns).candles(interval_s, since_ns, until_ns, self._last_ns)
 
     def fundings(self, since_ns: int, until_ns: int) -> list[FundingPaid]:
-        """Return the fundings that were settled in a span of time, oldest first."""
+        """Return the fundings that were settled in a time span, oldest first."""
         return self._behind(self._last_ns).fundings(since_ns, until_ns, self._last_ns)
 
     def _behind(self, now_ns: int) -> Past:
@@ -276,7 +248,7 @@ class SyntheticInstrument:
         asks = self._change_side(self._asks, range(self._ask, self._ask + LEVELS))
         if bids or asks:
             return bids, asks
-        # A number without a message would be a gap.
+        # A new update number without a message would be a gap, so change a level.
         self._bids[self._bid] += 1
         return ((self._price.text(self._bid), self._lot.text(self._bids[self._bid])),), ()
 
@@ -302,71 +274,78 @@ class SyntheticInstrument:
             return None
         self._second = second
         self._rate = max(-750, min(750, self._rate + self._rng.randint(-3, 3)))
-        told, self._told = self._told, self.venue_mark()
+        told, self._sent_mark = self._sent_mark, self.venue_mark()
         settled_ns, rate = told[1].next_time_ns, told[1].rate
         if (
             self._past is not None
             and settled_ns is not None
             and rate is not None
-            and settled_ns != self._told[1].next_time_ns
+            and settled_ns != self._sent_mark[1].next_time_ns
         ):
             self._past.paid(rate, settled_ns)
-        return self._told
+        return self._sent_mark
 
 
 class SyntheticMarket:
-    """Some instruments, each with its own randomness out of the one given: adding one does not change those before it.
+    """A `MarketView` of synthetic instruments.
 
-    Of a symbol that is not listed nothing is known.
+    Each instrument has a random generator of its own, seeded in the order of the symbols, so that
+    adding a symbol does not change the ones before it.
     """
 
     def __init__(
         self, venue: str, symbols: Sequence[str], terms: Terms, rng: random.Random
     ) -> None:
         self._of = {
-            symbol: _made_up(venue, symbol, terms, random.Random(rng.getrandbits(64)))
+            symbol: _synthetic_instrument(venue, symbol, terms, random.Random(rng.getrandbits(64)))  # noqa: S311 - a market
             for symbol in symbols
-        }  # noqa: S311
+        }
 
     def step(self, now_ns: int) -> list[Happening]:
-        """Move every instrument on to `now_ns` and return what happened, an instrument at a time."""
+        """Move every instrument to `now_ns` and return the changes of each."""
         return [instrument.step(now_ns) for instrument in self._of.values()]
 
     def instruments(self) -> tuple[Instrument, ...]:
-        """Return what is listed."""
+        """Return the listed instruments."""
         return tuple(instrument.instrument for instrument in self._of.values())
 
     def depth(self, symbol: str) -> Depth | None:
         """Return the whole book."""
-        return self._of[symbol].depth() if symbol in self._of else None
+        instrument = self._of.get(symbol)
+        return instrument.depth() if instrument is not None else None
 
     def touch(self, symbol: str) -> Touch | None:
         """Return the best bid and ask."""
-        return self._of[symbol].touch() if symbol in self._of else None
+        instrument = self._of.get(symbol)
+        return instrument.touch() if instrument is not None else None
 
     def venue_mark(self, symbol: str) -> tuple[VenueMark, Funding] | None:
-        """Return mark, index and funding."""
-        return self._of[symbol].venue_mark() if symbol in self._of else None
+        """Return venue mark, index and funding."""
+        instrument = self._of.get(symbol)
+        return instrument.venue_mark() if instrument is not None else None
 
     def open_interest(self, symbol: str) -> DecimalText | None:
-        """Return how many contracts are held."""
-        return self._of[symbol].open_interest() if symbol in self._of else None
+        """Return the open interest in contracts."""
+        instrument = self._of.get(symbol)
+        return instrument.open_interest() if instrument is not None else None
 
     def candles(
         self, symbol: str, interval_s: int, since_ns: int, until_ns: int
     ) -> list[Candle] | None:
-        """Return the candles that open in a span of time and have begun, oldest first."""
-        return (
-            self._of[symbol].candles(interval_s, since_ns, until_ns) if symbol in self._of else None
-        )
+        """Return the candles that opened in a time span, oldest first."""
+        instrument = self._of.get(symbol)
+        return instrument.candles(interval_s, since_ns, until_ns) if instrument else None
 
     def fundings(self, symbol: str, since_ns: int, until_ns: int) -> list[FundingPaid] | None:
-        """Return the fundings that were settled in a span of time, oldest first."""
-        return self._of[symbol].fundings(since_ns, until_ns) if symbol in self._of else None
+        """Return the fundings that were settled in a time span, oldest first."""
+        instrument = self._of.get(symbol)
+        return instrument.fundings(since_ns, until_ns) if instrument else None
 
 
-def _made_up(venue: str, symbol: str, terms: Terms, rng: random.Random) -> SyntheticInstrument:
-    price, tick, lot = _KNOWN.get(symbol) or (
+def _synthetic_instrument(
+    venue: str, symbol: str, terms: Terms, rng: random.Random
+) -> SyntheticInstrument:
+    price, tick, lot = terms.typical.get(symbol) or (
         rng.randrange(2_000, 90_000),
         rng.choice(("0.0001", "0.001", "0.01")),
         "1",

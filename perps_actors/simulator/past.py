@@ -1,4 +1,4 @@
-"""What a made-up contract has behind it: the minutes it traded in, those before the market began, and the funding it paid."""
+"""History of a synthetic contract: its minutes, invented ones before the start, and fundings."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.numbers import DecimalText
 
 FUNDING_NS: Final = 8 * 3600 * 1_000_000_000
-"""Between two settlements."""
+"""Time between two settlements."""
 MINUTES_BEFORE: Final = 10 * 24 * 60
-"""Made up before the market began."""
+"""Invented minutes before the start of the market."""
 SETTLEMENTS_BEFORE: Final = 90
 
 _MINUTE_S: Final = 60
@@ -25,7 +25,7 @@ _MINUTE_NS: Final = _MINUTE_S * 1_000_000_000
 
 @attrs.define
 class _Minute:
-    """What was traded in a minute, in whole ticks and lots."""
+    """Trades of a minute, in ticks and lots."""
 
     open: int
     high: int
@@ -39,14 +39,14 @@ class _Minute:
 
 
 class Past:
-    """The past of one contract. Equal contracts, beginnings and trades have equal pasts.
+    """History of one contract. Equal contracts, starts and trades give equal histories.
 
     Args:
-        instrument: whose it is.
-        spell_price: spells a price of so many ticks.
-        spell_volume: spells a volume of so many lots.
-        price: in ticks, where the market begins.
-        now_ns: when it begins.
+        instrument: the contract.
+        spell_price: formats a price in ticks.
+        spell_volume: formats a volume in lots.
+        price: price in ticks at the start of the market.
+        now_ns: start of the market.
     """
 
     def __init__(
@@ -62,20 +62,20 @@ class Past:
         self._spell_price, self._spell_volume = spell_price, spell_volume
         self._began = now_ns // _MINUTE_NS
         self._minutes = {self._began: _Minute(price, price, price, price)}
-        self._made_up = False
+        self._invented = False
         self._paid: dict[int, DecimalText] = {}
 
     def traded(self, price: int, lots: int, time_ns: int) -> None:
-        """A trade happened."""
+        """Note a trade."""
         self._minute(time_ns // _MINUTE_NS).add(price, lots)
 
     def paid(self, rate: DecimalText, time_ns: int) -> None:
-        """A funding was settled."""
+        """Note a funding that was settled."""
         self._paid[time_ns] = rate
 
     def candles(self, interval_s: int, since_ns: int, until_ns: int, now_ns: int) -> list[Candle]:
-        """Return the candles that open in a span of time and have begun, oldest first; what began before all memory is left out."""
-        self._make_up()
+        """Return the candles that opened in a time span, oldest first, as far back as known."""
+        self._invent()
         self._minute(now_ns // _MINUTE_NS)
         length = interval_s // _MINUTE_S
         first = max(-(-since_ns // _MINUTE_NS), self._began - MINUTES_BEFORE - length)
@@ -95,7 +95,7 @@ class Past:
         return [self._candle(minute, interval_s, minutes) for minute, minutes in found if minutes]
 
     def fundings(self, since_ns: int, until_ns: int, now_ns: int) -> list[FundingPaid]:
-        """Return the fundings that were settled in a span of time, oldest first."""
+        """Return the fundings that were settled in a time span, oldest first."""
         began_ns = self._began * _MINUTE_NS
         first = max(since_ns, began_ns - SETTLEMENTS_BEFORE * FUNDING_NS)
         due = range(-(-first // FUNDING_NS) * FUNDING_NS, min(until_ns, now_ns + 1), FUNDING_NS)
@@ -105,17 +105,17 @@ class Past:
         ]
 
     def _minute(self, number: int) -> _Minute:
-        """Return a minute; those in between, in which nobody traded, stand at the close of the last."""
+        """Return a minute; minutes without trades before it get the close of the last one."""
         latest = next(reversed(self._minutes))
         for each in range(latest + 1, number + 1):
             close = self._minutes[each - 1].close
             self._minutes[each] = _Minute(close, close, close, close)
         return self._minutes[max(number, self._began)]
 
-    def _make_up(self) -> None:
-        if self._made_up:
+    def _invent(self) -> None:
+        if self._invented:
             return
-        self._made_up = True
+        self._invented = True
         rng = random.Random(f"{self._instrument} before")  # noqa: S311 - a market, not a secret
         before: dict[int, _Minute] = {}
         close, step = (
@@ -147,5 +147,5 @@ class Past:
         )
 
     def _rate_of(self, time_ns: int) -> DecimalText:
-        rate = random.Random(f"{self._instrument} {time_ns}").randint(-200, 400)  # noqa: S311 - as above
+        rate = random.Random(f"{self._instrument} {time_ns}").randint(-200, 400)  # noqa: S311 - a market, not a secret
         return DecimalText(f"{'-' if rate < 0 else ''}0.{abs(rate):06d}")

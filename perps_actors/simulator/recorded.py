@@ -17,9 +17,8 @@ from perps_actors.market.mark import Provenance
 from perps_actors.simulator.cursor import Cursor, Gates
 from perps_actors.simulator.played import PlayedMarket
 from perps_actors.simulator.recording import Frame, RecordedAnswer, Recording
+from perps_actors.simulator.rest_side import RestAnswer
 from perps_actors.simulator.source import Connection
-from perps_actors.simulator.synthetic import first_frames_of
-from perps_actors.simulator.venue_contract import RestAnswer
 
 QUIET_S: Final = 0.5
 """Every kind of connection that has frames was served, and nothing new came for so long: that was the end."""
@@ -233,9 +232,8 @@ class RecordedVenue:
         sides = self._recording.side.streams
         for stream in connection.begun():
             if player.cursor.places.get(stream, 0):
-                for first in first_frames_of(
-                    sides.channel_of(stream), sides.symbol_of(stream), self._market, sides
-                ):
+                channel, symbol = sides.channel_of(stream), sides.symbol_of(stream)
+                for first in sides.first_frames(channel, symbol, self._market):
                     await connection.send(*first)
 
     def _wait_s(self, frame: Frame) -> float:

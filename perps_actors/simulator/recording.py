@@ -15,7 +15,7 @@ import attrs
 import msgspec
 
 from perps_actors.errors import SimulatorError
-from perps_actors.simulator.sides import VenueSide, side_of
+from perps_actors.simulator.venues import VenueSide, side_of
 
 _DATED: Final = re.compile(
     r"[-_]\d{6,8}(?:\D|$)|-\d{1,2}[A-Z]{3}\d{2}(?:-|$)|^F[IF]_|[A-Z][FGHJKMNQUVXZ]\d{2}$", re.ASCII

@@ -13,9 +13,10 @@ from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
 from perps_actors.errors import SimulatorError, VenueError
 from perps_actors.kernel.clock import Clock
 from perps_actors.simulator.faults import FaultPlan, Kind
-from perps_actors.simulator.sides import VenueSide
+from perps_actors.simulator.rest_side import RestAnswer
 from perps_actors.simulator.source import Source
-from perps_actors.simulator.venue_contract import RestAnswer, StreamSession
+from perps_actors.simulator.venue_contract import StreamSession
+from perps_actors.simulator.venues import VenueSide
 
 HOST: Final = "127.0.0.1"
 CLOSE_HANDSHAKE_S: Final = 5.0
@@ -170,7 +171,7 @@ class VenueServer:
         self._side = side
         self._clock = clock
         self._faults = Faults(plan, clock, seed)
-        self._weights = side.rest.WeightAccount()
+        self._weights = side.rest.new_rate_limit()
         self._connections: set[ClientConnection] = set()
         self._tasks: list[asyncio.Task[None]] = []
         app = web.Application()
@@ -239,9 +240,7 @@ class VenueServer:
 
     async def _stream(self, request: web.Request) -> web.StreamResponse:
         try:
-            session = self._side.streams.StreamSession(
-                request.path, request.rel_url.raw_query_string
-            )
+            session = self._side.streams.session(request.path, request.rel_url.raw_query_string)
         except VenueError as error:
             return web.Response(status=404, text=str(error))
         if self._faults.remaining_s("drop_connection") > 0:

@@ -21,9 +21,9 @@ from perps_actors.simulator.market import SyntheticMarket, Terms
 from perps_actors.simulator.recorded import RecordedVenue
 from perps_actors.simulator.recording import DEFAULT_VENUE, read_recording
 from perps_actors.simulator.server import HOST, VenueServer
-from perps_actors.simulator.sides import VenueSide, side_of
 from perps_actors.simulator.source import Source
 from perps_actors.simulator.synthetic import SyntheticVenue
+from perps_actors.simulator.venues import VenueSide, side_of
 
 _MOST_NAMED: Final = 3
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from perps_actors.market.mark import Provenance
-from perps_actors.simulator.venue_contract import RestAnswer
+from perps_actors.simulator.rest_side import RestAnswer
 
 
 class Connection(Protocol):

@@ -1,34 +1,59 @@
-"""What every venue's serving side is made of: a market as the simulator knows it, and what goes out of it."""
+"""What a simulated venue consists of: its market data, its client sessions and its streams."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Literal, NamedTuple, Protocol, TypeVar
-from urllib.parse import parse_qsl
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, ClassVar, Final, Literal, Protocol
 
 import attrs
 import msgspec
 
+from perps_actors.errors import VenueError
 from perps_actors.market.book import Level
 from perps_actors.market.candle import Candle
-from perps_actors.market.events import Funding, FundingPaid, Touch, VenueMark
+from perps_actors.market.events import Funding, FundingPaid, Touch, Trade, VenueMark
 from perps_actors.market.instrument import Instrument
 from perps_actors.market.numbers import DecimalText
 
 Channel = Literal["book", "touch", "trades", "mark", "ticker", "other"]
-"""What a stream carries, in words that hold for every venue; a ticker carries touch and mark."""
+"""Content of a stream; a ticker carries touch and venue mark."""
 
 Levels = tuple[tuple[str, str], ...]
 """(price, quantity); the quantity is absolute, and zero where the level is gone."""
 
+Framed = tuple[str, bytes]
+"""A frame after the name of its stream."""
+
+encode: Final = msgspec.json.Encoder().encode
+
 
 def paired(levels: Iterable[Level]) -> Levels:
-    """Return levels that an adapter's record has, as the simulator's market has them."""
+    """Return the levels of an adapter's record as the simulator's market has them."""
     return tuple((level.price, level.size) for level in levels)
 
 
+def json_number(text: str) -> msgspec.Raw:
+    """Return a JSON number with all digits of `text`."""
+    return msgspec.Raw(text.encode())
+
+
+def read_object(text: str) -> dict[str, Any] | None:
+    """Return the JSON object in a client's text frame; None if it has none."""
+    try:
+        request = msgspec.json.decode(text)
+    except (msgspec.DecodeError, RecursionError):
+        return None
+    return request if isinstance(request, dict) else None
+
+
+def are_texts(values: Any) -> bool:
+    """Return whether a value of a client's request is a list of texts, and not empty."""
+    return isinstance(values, list) and bool(values) and all(isinstance(v, str) for v in values)
+
+
 class Depth(msgspec.Struct, frozen=True, gc=False):
-    """A book, or the changes of one: `first` and `previous` are those of a change."""
+    """A book snapshot or a delta; `first` and `previous` belong to deltas."""
 
     symbol: str
     last: int
@@ -37,15 +62,15 @@ class Depth(msgspec.Struct, frozen=True, gc=False):
     venue_time_ns: int
     first: int = 0
     previous: int = 0
-    """`last` of the change before: a client finds gaps by it."""
+    """`last` of the delta before: clients find gaps by it."""
     added: frozenset[str] = frozenset()
-    """Prices of a change's levels that were not there before, for venues that say so."""
+    """Prices of new levels in a delta, for venues whose messages mark them."""
     whole: bool = False
-    """Whether what was read is the whole book, which a stream begins with, and not a change."""
+    """Whether a frame that was read is a snapshot, not a delta."""
 
 
 class WholeTicker(msgspec.Struct, frozen=True, gc=False):
-    """All that a ticker says of a contract at once."""
+    """All fields of an instrument's ticker."""
 
     touch: Touch
     mark: VenueMark
@@ -53,43 +78,24 @@ class WholeTicker(msgspec.Struct, frozen=True, gc=False):
     open_interest: DecimalText | None
 
 
-class StreamSession(Protocol):
-    """One client connection: what it asked for and what it is answered.
+@attrs.frozen
+class Happening:
+    """Changes of one instrument in one step, in the order in which a venue sends them."""
 
-    A venue's session inherits what is usual: frames go out to all alike and as text, and pings are those of WebSocket itself.
-    """
-
-    ping_every_s: float = 180.0
-    """Binance's three minutes; sources differ, so nobody is cut for a pong of WebSocket's that does not come."""
-
-    def streams(self) -> tuple[str, ...]:
-        """Return the streams that go out on this connection."""
-
-    def receive(self, text: str) -> tuple[str, ...]:
-        """Return the answers to a text frame of the client; an error answer if the frame is malformed."""
-
-    def dress(self, frame: bytes) -> bytes:
-        """Return a frame as this connection wants it."""
-        return frame
-
-    def packed(self, text: bytes) -> bytes | None:  # noqa: ARG002 - for those who pack
-        """Return the binary frame in which a text goes out, whatever it says; None where it goes out as text."""
-        return None
-
-    def ping(self, now_ns: int) -> str | None:  # noqa: ARG002 - for those who ping
-        """Return the venue's own ping, which is due at once and from then on every `ping_every_s`; None where it has none.
-
-        Raises:
-            VenueError: the client left so many unanswered that the venue ends the connection; says so in the venue's words.
-        """
-        return None
+    trades: tuple[Trade, ...]
+    depth: Depth
+    touch: Touch
+    mark: tuple[VenueMark, Funding] | None
+    """Set once a second."""
+    ticker: WholeTicker
+    """With the venue mark that was sent last."""
 
 
 class MarketView(Protocol):
-    """What answers are made of. None: not known (yet), which is not the same as empty."""
+    """Market data from which answers are built. None means not known (yet), never empty."""
 
     def instruments(self) -> Sequence[Instrument]:
-        """Return what is listed."""
+        """Return the listed instruments."""
 
     def depth(self, symbol: str) -> Depth | None:
         """Return the whole book, best levels first."""
@@ -98,125 +104,209 @@ class MarketView(Protocol):
         """Return the latest best bid and ask."""
 
     def venue_mark(self, symbol: str) -> tuple[VenueMark, Funding] | None:
-        """Return the venue's latest mark with its funding."""
+        """Return the latest venue mark with its funding."""
 
     def open_interest(self, symbol: str) -> DecimalText | None:
-        """Return the latest open interest, in contracts."""
+        """Return the latest open interest in contracts."""
 
     def candles(
         self, symbol: str, interval_s: int, since_ns: int, until_ns: int
     ) -> Sequence[Candle] | None:
-        """Return the candles that open in a span of time and have begun, oldest first."""
+        """Return the candles that opened in a time span, oldest first."""
 
     def fundings(self, symbol: str, since_ns: int, until_ns: int) -> Sequence[FundingPaid] | None:
-        """Return the fundings that were settled in a span of time, oldest first."""
+        """Return the fundings that were settled in a time span, oldest first."""
 
 
-Row = TypeVar("Row")
+class StreamSession:
+    """One client connection: its subscriptions and the answers to its requests.
 
-
-class Span(NamedTuple):
-    """What a request asks of the past: a span of time, and at most so many rows of it."""
-
-    since_ns: int
-    until_ns: int
-    most: int
-
-    def candles(
-        self, market: MarketView, symbol: str, interval_s: int | None
-    ) -> Sequence[Candle] | None:
-        """Return the candles that open in it; None where they are not known, or for a length that there is not."""
-        return (
-            market.candles(symbol, interval_s, self.since_ns, self.until_ns)
-            if interval_s is not None
-            else None
-        )
-
-    def fundings(self, market: MarketView, symbol: str) -> Sequence[FundingPaid] | None:
-        """Return the fundings that were settled in it; None where they are not known."""
-        return market.fundings(symbol, self.since_ns, self.until_ns)
-
-    def cut(self, rows: Sequence[Row], *, oldest: bool) -> Sequence[Row]:
-        """Return as many rows as are asked for: the oldest of them, or the newest."""
-        return rows[: self.most] if oldest else rows[max(0, len(rows) - self.most) :]
-
-
-def span_of(
-    params: Mapping[str, str],
-    names: tuple[str, str, str],
-    unit_ns: int,
-    now_ns: int,
-    *,
-    usual: int,
-    most: int,
-) -> Span:
-    """Return the span that a request names; what it does not name, or not in digits, is all until now, and the usual number.
+    A venue overrides the rest of what differs. By default, frames are sent unchanged and as text,
+    and pings are WebSocket's own.
 
     Args:
-        params: of the request.
-        names: of the first moment, of the last one, which belongs to the span, and of the number of rows.
-        unit_ns: what moments are counted in, in nanoseconds.
-        now_ns: the time.
-        usual: rows where no number is named.
-        most: rows beyond which the venue never goes.
+        path: path of the client's request.
+        query: query of the client's request.
+
+    Raises:
+        VenueError: there are no streams at this path.
     """
-    since, until, count = (
-        int(text) if (text := params.get(name, ""))[:20].isdecimal() and len(text) < 20 else None
-        for name in names
-    )
-    return Span(
-        since * unit_ns if since is not None else 0,
-        (until + 1) * unit_ns if until is not None else now_ns + 1,
-        min(count if count is not None else usual, most),
-    )
 
+    paths: ClassVar[tuple[str, ...]] = ()
+    """Paths at which the venue has streams."""
+    ping_every_s = 180.0
+    """Seconds between pings. Three minutes at Binance; sources differ for the other venues, so a
+    missing pong never closes a connection."""
 
-def listed_as(symbol: str, market: MarketView) -> Instrument | None:
-    """Return what is listed under a symbol; None where nothing is."""
-    return next((listed for listed in market.instruments() if listed.id.symbol == symbol), None)
+    def __init__(self, path: str, query: str = "") -> None:  # noqa: ARG002 - few venues read it
+        if path not in self.paths:
+            msg = f"Expected one of the paths {', '.join(self.paths)}, was {path[:80]!r}"
+            raise VenueError(msg)
+        self._streams: dict[str, None] = {}
 
+    def streams(self) -> tuple[str, ...]:
+        """Return the streams that are sent on this connection."""
+        return tuple(self._streams)
 
-class RestAnswers:
-    """What REST answers of most venues have alike, as a recording looks at them."""
+    def receive(self, text: str) -> tuple[str, ...]:
+        """Return the answers to a client's text frame; an error answer if it is malformed."""
+        raise NotImplementedError
 
-    beside_the_point: tuple[str, ...] = ()
-    """Parameters that only shape the answer."""
+    def dress(self, frame: bytes) -> bytes:
+        """Return a frame in the form in which this connection sends it."""
+        return frame
 
-    def request_key(self, path: str, query: str) -> tuple[str, ...]:
-        """Return what makes two requests the same one: path and parameters, but for those that only shape the answer."""
-        return (
-            path,
-            *(
-                f"{name}={value}"
-                for name, value in sorted(parse_qsl(query))
-                if name not in self.beside_the_point
-            ),
-        )
+    def packed(self, text: bytes) -> bytes | None:  # noqa: ARG002 - for venues that compress
+        """Return the binary frame that carries a text; None if it is sent as text."""
+        return None
 
-    def snapshot_symbol(self, path: str, query: str) -> str | None:  # noqa: ARG002 - for those whose books begin with an answer
-        """Return the symbol whose book a request asks for; None where no client waits for an answer to begin a book."""
+    def ping(self, now_ns: int) -> str | None:  # noqa: ARG002 - for venues with pings of their own
+        """Return the venue's own ping, due now and then every `ping_every_s`; None if it has none.
+
+        Raises:
+            VenueError: the client left too many pings unanswered; the text is the close reason.
+        """
         return None
 
 
-def json_number(text: str) -> msgspec.Raw:
-    """Return a number as JSON has it, with all its digits."""
-    return msgspec.Raw(text.encode())
+class StreamSide(ABC):
+    """A venue's streams as its server sends them, and how recorded frames of them are read.
+
+    The name of a stream is its kind and its symbol, joined by `separator`. The `read_` methods
+    raise `msgspec.DecodeError` for a frame without the content that they return.
+    """
+
+    session_class: ClassVar[type[StreamSession]]
+    channels: ClassVar[Mapping[str, Channel]]
+    """Content of each kind of stream."""
+    separator: ClassVar[str] = ":"
+
+    def session(self, path: str, query: str = "") -> StreamSession:
+        """Return the session of a new connection.
+
+        Raises:
+            VenueError: there are no streams at this path.
+        """
+        return self.session_class(path, query)
+
+    def channel_of(self, stream: str) -> Channel:
+        """Return the content of a stream."""
+        return self.channels.get(stream.partition(self.separator)[0], "other")
+
+    def symbol_of(self, stream: str) -> str:
+        """Return the symbol of a stream."""
+        return stream.partition(self.separator)[2]
+
+    def route_of(self, stream: str) -> str:  # noqa: ARG002 - most venues have one kind
+        """Return the kind of connection that carries a stream."""
+        return "public"
+
+    @abstractmethod
+    def stream_of(self, frame: bytes) -> str | None:
+        """Return the stream of a frame; None for answers and pings.
+
+        A frame that is damaged behind the name of its stream still belongs to that stream.
+        """
+
+    @abstractmethod
+    def trade_frame(self, trade: Trade) -> Framed:
+        """Return a trade's frame."""
+
+    @abstractmethod
+    def depth_frames(self, change: Depth) -> Sequence[Framed]:
+        """Return the frames of a book's delta."""
+
+    def snapshot_frame(self, book: Depth) -> Framed | None:  # noqa: ARG002 - for stream books
+        """Return the snapshot with which a subscription begins; None if REST serves it."""
+        return None
+
+    @abstractmethod
+    def read_depth(self, frame: bytes) -> Depth:
+        """Return the snapshot or delta in a frame."""
+
+    @abstractmethod
+    def read_touch(self, frame: bytes) -> Touch:
+        """Return the best bid and ask in a frame."""
+
+    @abstractmethod
+    def read_mark(self, frame: bytes) -> tuple[VenueMark, Funding]:
+        """Return the venue mark and the funding in a frame."""
+
+    @abstractmethod
+    def frames_of(self, happening: Happening) -> Iterator[Framed]:
+        """Yield the frames of one step of an instrument, in the venue's order."""
+
+    def first_frames(self, channel: Channel, symbol: str, market: MarketView) -> Iterator[Framed]:
+        """Yield the frames with which a subscription to a symbol's channel begins."""
+        book = market.depth(symbol) if channel == "book" else None
+        known = market.venue_mark(symbol) if channel in ("mark", "ticker") else None
+        snapshot = self.snapshot_frame(book) if book is not None else None
+        state = self._first_state(known, market) if known is not None else None
+        yield from (frame for frame in (snapshot, state) if frame is not None)
+
+    def beginning_of(self, stream: str, market: MarketView) -> Iterator[Framed]:
+        """Yield the frames with which a subscription to exactly this stream begins."""
+        firsts = self.first_frames(self.channel_of(stream), self.symbol_of(stream), market)
+        return (framed for framed in firsts if framed[0] == stream)
+
+    @abstractmethod
+    def _first_state(self, known: tuple[VenueMark, Funding], market: MarketView) -> Framed | None:
+        """Return the state with which a mark's or ticker's subscription begins, if any."""
 
 
-@attrs.frozen
-class RestAnswer:
-    """An HTTP answer with a JSON body."""
+class SeparateStreams(StreamSide):
+    """Streams of a venue that sends touch and venue mark separately."""
 
-    status: int
-    body: bytes
-    retry_after_s: int | None = None
+    @abstractmethod
+    def touch_frame(self, touch: Touch, update: int) -> Framed:
+        """Return the frame of a best bid and ask; `update` is the number of the book's update."""
+
+    @abstractmethod
+    def mark_frames(self, mark: VenueMark, funding: Funding) -> Sequence[Framed]:
+        """Return the frames of the venue mark and its funding."""
+
+    def first_mark_frame(self, mark: VenueMark, funding: Funding) -> Framed | None:  # noqa: ARG002
+        """Return the mark with which a subscription begins; None if each message is complete."""
+        return None
+
+    def frames_of(self, happening: Happening) -> Iterator[Framed]:
+        """Yield the frames of one step of an instrument, in the venue's order."""
+        for trade in happening.trades:
+            yield self.trade_frame(trade)
+        yield self.touch_frame(happening.touch, happening.depth.last)
+        yield from self.depth_frames(happening.depth)
+        if happening.mark is not None:
+            yield from self.mark_frames(*happening.mark)
+
+    def _first_state(
+        self,
+        known: tuple[VenueMark, Funding],
+        market: MarketView,  # noqa: ARG002
+    ) -> Framed | None:
+        return self.first_mark_frame(*known)
 
 
-class WeightAccount(Protocol):
-    """What one address has used of a venue's rate limit."""
+class TickerStreams(StreamSide):
+    """Streams of a venue whose ticker has touch, venue mark, funding and open interest."""
 
-    def charge(self, path: str, query: str, now_ns: int) -> RestAnswer | None:
-        """Charge a request; return the refusal where it goes beyond the limit."""
+    @abstractmethod
+    def ticker_frame(self, ticker: WholeTicker, *, marked: bool) -> Framed:
+        """Return a ticker's frame; `marked`: with the venue mark, where the ticker has changes."""
 
-    def headers(self) -> dict[str, str]:
-        """Return the headers that every answer carries."""
+    def first_ticker_frame(self, ticker: WholeTicker) -> Framed:
+        """Return the ticker with which a subscription begins."""
+        return self.ticker_frame(ticker, marked=True)
+
+    def frames_of(self, happening: Happening) -> Iterator[Framed]:
+        """Yield the frames of one step of an instrument, in the venue's order."""
+        for trade in happening.trades:
+            yield self.trade_frame(trade)
+        yield self.ticker_frame(happening.ticker, marked=happening.mark is not None)
+        yield from self.depth_frames(happening.depth)
+
+    def _first_state(self, known: tuple[VenueMark, Funding], market: MarketView) -> Framed | None:
+        symbol = known[0].instrument.symbol
+        touch = market.touch(symbol)
+        if touch is None:
+            return None
+        return self.first_ticker_frame(WholeTicker(touch, *known, market.open_interest(symbol)))

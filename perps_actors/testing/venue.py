@@ -16,10 +16,11 @@ from perps_actors.kernel.clock import NS_PER_S
 from perps_actors.kernel.simulated import SimulatedRuntime
 from perps_actors.market.mark import Mark
 from perps_actors.market.numbers import mid
-from perps_actors.simulator.market import Happening, SyntheticMarket
-from perps_actors.simulator.sides import side_of
-from perps_actors.simulator.synthetic import STEP_S, beginning_of, frames_of
-from perps_actors.simulator.venue_contract import RestAnswer
+from perps_actors.simulator.market import SyntheticMarket
+from perps_actors.simulator.rest_side import RestAnswer
+from perps_actors.simulator.synthetic import STEP_S
+from perps_actors.simulator.venue_contract import Happening
+from perps_actors.simulator.venues import side_of
 from perps_actors.testing.pipe import Pipe
 from perps_actors.testing.weather import Weather, WireFault
 from perps_actors.transport.wire import (
@@ -118,7 +119,7 @@ class SimulatedVenue:
         self._random = Random(seed)  # noqa: S311 - a market, not a secret
         self._market = SyntheticMarket(venue, symbols, self._side.terms, self._random)
         self._weather = Weather(faults, self._random)
-        self._weights = self._side.rest.WeightAccount()
+        self._weights = self._side.rest.new_rate_limit()
         self._step_s = step_s
         self._began_ns = runtime.clock.monotonic_ns()
         self._pending: dict[int, tuple[HttpRequest, AnswerListener]] = {}
@@ -137,7 +138,7 @@ class SimulatedVenue:
     def open(self, plan: ConnectionPlan, listener: StreamListener) -> Pipe:
         """Start to open a connection and return at once."""
         parts = urlsplit(plan.url)
-        session = self._side.streams.StreamSession(parts.path, parts.query)
+        session = self._side.streams.session(parts.path, parts.query)
         pipe = Pipe(
             plan,
             listener,
@@ -185,7 +186,7 @@ class SimulatedVenue:
         streams = self._side.streams
         for happening in self._market.step(self._runtime.clock.time_ns()):
             self.truth.add(happening)
-            frames = list(frames_of(happening, streams))
+            frames = list(streams.frames_of(happening))
             for link in self.links:
                 link.send_down(frames, partial(self._crossing, happening))
         self.links = [link for link in self.links if not link.ended]
@@ -194,7 +195,7 @@ class SimulatedVenue:
         self._runtime.at(self._step_s, self._step)
 
     def _begins_with(self, stream: str) -> Iterator[tuple[str, bytes]]:
-        return beginning_of(stream, self._market, self._side.streams)
+        return self._side.streams.beginning_of(stream, self._market)
 
     def _crossing(self, happening: Happening) -> tuple[str, bytes]:
         """Return the change of a book that no book survives: a bid far above every ask."""

@@ -16,7 +16,7 @@ from perps_actors import Event, PerpsSystem, Settings
 from perps_actors.market.events import BookTop, BookWithdrawn
 from perps_actors.simulator.market import SyntheticMarket
 from perps_actors.simulator.process import VenueProcess
-from perps_actors.simulator.sides import SERVED, side_of
+from perps_actors.simulator.venues import SERVED, side_of
 from perps_actors.transport.wire import HttpRequest
 from perps_actors.venues.contract import InvalidInput, SendFrame
 from perps_actors.venues.registry import venue

@@ -20,9 +20,10 @@ from perps_actors.simulator.faults import FaultPlan
 from perps_actors.simulator.market import SyntheticMarket
 from perps_actors.simulator.process import VenueProcess
 from perps_actors.simulator.server import VenueServer
-from perps_actors.simulator.sides import side_of
-from perps_actors.simulator.synthetic import SyntheticVenue, first_frames_of, frames_of
-from perps_actors.simulator.venues.htx_swap.session import HtxSession
+from perps_actors.simulator.synthetic import SyntheticVenue
+from perps_actors.simulator.venues import side_of
+from perps_actors.simulator.venues.htx_swap.stream import HtxSession
+from perps_actors.venues.htx_swap.rest import HtxSwapRest
 from tests.venues.htx_frames import packed
 
 SIDE = side_of("htx_swap")
@@ -60,7 +61,7 @@ class Taped:
     def happened(self, market: SyntheticMarket, at_ns: int) -> None:
         for happening in market.step(at_ns):
             symbol = happening.depth.symbol
-            for stream, frame in frames_of(happening, SIDE.streams):
+            for stream, frame in SIDE.streams.frames_of(happening):
                 whole = stream == "depth:BTC-USD"
                 self.put(step0(market.depth(symbol)) if whole else frame, at_ns, stream)
             self.mids.setdefault(symbol, []).append(
@@ -83,7 +84,7 @@ def taped() -> Taped:
         }
     )
     made.put(b'{"id":"1","status":"ok","subbed":"market.BTC-USD.depth.step0","ts":1}', START)
-    for stream, frame in first_frames_of("book", "BTC-USDT", market, SIDE.streams):
+    for stream, frame in SIDE.streams.first_frames("book", "BTC-USDT", market):
         made.put(frame, START, stream)
     for step in range(1, STEPS + 1):
         made.happened(market, START + step * STEP)
@@ -165,10 +166,10 @@ def test_what_was_sent_of_a_recording_is_told_by_rest(taped, folder, clients) ->
             reader.wait_for(len(taped.frames[f"depth:{symbol}"]) + 2)
         for symbol, api in (("BTC-USDT", "linear-swap-ex"), ("BTC-USD", "swap-ex")):
             address = f"{venue.endpoints.rest}/{api}/market/depth?contract_code={symbol}&type=step0"
-            book = SIDE.rest.read_snapshot(symbol, requests.get(address, timeout=10).content)
-            assert (Decimal(book.bids[0][0]) + Decimal(book.asks[0][0])) / 2 == taped.mids[symbol][
-                -1
-            ]
+            book = HtxSwapRest().read_book(requests.get(address, timeout=10).content)
+            assert (Decimal(book.bids[0].price) + Decimal(book.asks[0].price)) / 2 == taped.mids[
+                symbol
+            ][-1]
 
 
 # --- pings

@@ -16,8 +16,7 @@ from perps_actors import PerpsSystem, Settings
 from perps_actors.market.events import BookTop, Touch, Trade, VenueMark
 from perps_actors.simulator.market import SyntheticMarket
 from perps_actors.simulator.process import VenueProcess
-from perps_actors.simulator.sides import SERVED, side_of
-from perps_actors.simulator.synthetic import first_frames_of, frames_of
+from perps_actors.simulator.venues import SERVED, side_of
 from perps_actors.transport.wire import HttpRequest
 from perps_actors.venues.contract import InvalidInput
 from perps_actors.venues.registry import venue
@@ -40,13 +39,13 @@ def test_the_adapter_reads_the_market_that_is_served(name, seed, steps) -> None:
     market.step(START - STEP)
     for symbol in side.terms.symbols:
         for channel in ("book", "mark", "ticker"):
-            for _, frame in first_frames_of(channel, symbol, market, side.streams):
+            for _, frame in side.streams.first_frames(channel, symbol, market):
                 said += adapter.frame("c", frame, START - STEP)
     for step in range(steps):
         now_ns = START + step * STEP
         for happening in market.step(now_ns):
             symbol = happening.depth.symbol
-            written = [frame for _, frame in frames_of(happening, side.streams)]
+            written = [frame for _, frame in side.streams.frames_of(happening)]
             outcomes = [
                 outcome for frame in written for outcome in adapter.frame("c", frame, now_ns)
             ]

@@ -16,7 +16,7 @@ from perps_actors.market.candle import Candle
 from perps_actors.market.events import FundingPaid
 from perps_actors.simulator.market import SyntheticMarket
 from perps_actors.simulator.past import FUNDING_NS, MINUTES_BEFORE
-from perps_actors.simulator.sides import SERVED, side_of
+from perps_actors.simulator.venues import SERVED, side_of
 from perps_actors.venues.contract import InvalidInput
 from perps_actors.venues.registry import venue
 

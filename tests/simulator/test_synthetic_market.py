@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 from perps_actors.market.events import BookTop
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.simulator.market import LEVELS, SyntheticMarket, contract, split_pair
-from perps_actors.simulator.sides import side_of
-from perps_actors.simulator.synthetic import frames_of
+from perps_actors.simulator.venues import side_of
 from perps_actors.simulator.venues.binance_futures.rest import BinanceRestSide
 from perps_actors.venues.binance_futures.rest import BinanceFuturesRest
 from perps_actors.venues.binance_futures.schema import USD_M
@@ -38,7 +37,7 @@ def frames(seed: int, steps: int) -> list[tuple[str, bytes]]:
         frame
         for n in range(steps)
         for happening in made.step(START + n * STEP)
-        for frame in frames_of(happening, streams)
+        for frame in streams.frames_of(happening)
     ]
 
 
@@ -99,7 +98,7 @@ def test_the_adapter_follows_the_market_without_a_complaint() -> None:
     kinds = set()
     for n in range(50):
         for happening in made.step(START + n * STEP):
-            for _, frame in frames_of(happening, streams):
+            for _, frame in streams.frames_of(happening):
                 outcomes = list(adapter.frame("public-0", frame, START))
                 if n == 0:
                     for request in (outcome for outcome in outcomes if hasattr(outcome, "purpose")):

@@ -16,8 +16,8 @@ from perps_actors.simulator.faults import FaultPlan
 from perps_actors.simulator.market import SyntheticMarket
 from perps_actors.simulator.process import VenueProcess
 from perps_actors.simulator.server import VenueServer
-from perps_actors.simulator.sides import side_of
 from perps_actors.simulator.source import Connection
+from perps_actors.simulator.venues import side_of
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,8 @@ from perps_actors.market.events import BookTop, Funding, Touch, Trade, VenueMark
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.numbers import DecimalText
 from perps_actors.simulator.market import contract
-from perps_actors.simulator.sides import side_of
 from perps_actors.simulator.venue_contract import Depth
+from perps_actors.simulator.venues import side_of
 from perps_actors.simulator.venues.binance_futures.rest import BinanceRestSide
 from perps_actors.simulator.venues.binance_futures.stream import BinanceStreams
 from perps_actors.venues.binance_futures.schema import USD_M
@@ -22,7 +22,7 @@ TERMS = side_of("binance_futures").terms
 
 
 serve, serve_rest = BinanceStreams(USD_M), BinanceRestSide(USD_M)
-StreamSession, WeightAccount = serve.StreamSession, serve_rest.WeightAccount
+StreamSession, WeightAccount = serve.session, serve_rest.new_rate_limit
 BTC = InstrumentId("binance_futures", "BTCUSDT")
 AT = 1_700_000_000_123_000_000
 

@@ -10,11 +10,10 @@ from perps_actors.market.events import Funding, Touch, Trade, VenueMark
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.numbers import DecimalText
 from perps_actors.simulator.market import contract
-from perps_actors.simulator.sides import side_of
 from perps_actors.simulator.venue_contract import Depth
-from perps_actors.simulator.venues.bitmex.rest import BitmexRequests, BitmexRestSide
-from perps_actors.simulator.venues.bitmex.session import BitmexSession
-from perps_actors.simulator.venues.bitmex.stream import BitmexStreams
+from perps_actors.simulator.venues import side_of
+from perps_actors.simulator.venues.bitmex.rest import BitmexRestSide
+from perps_actors.simulator.venues.bitmex.stream import BitmexSession, BitmexStreams
 from perps_actors.venues.bitmex.rest import BitmexRest
 from perps_actors.venues.bitmex.stream import BitmexStream
 
@@ -63,7 +62,7 @@ def said(session: BitmexSession, **request: object) -> list[dict]:
 
 
 def test_every_topic_of_a_request_is_acknowledged_by_itself() -> None:
-    session = serve.StreamSession("/realtime")
+    session = serve.session("/realtime")
     answers = said(session, op="subscribe", args=["trade:XBTUSDT", "quote:XBTUSDT"])
     assert [(answer["success"], answer["subscribe"]) for answer in answers] == [
         (True, "trade:XBTUSDT"),
@@ -75,9 +74,7 @@ def test_every_topic_of_a_request_is_acknowledged_by_itself() -> None:
 
 
 def test_topics_may_be_named_by_the_address() -> None:
-    assert serve.StreamSession(
-        "/realtime", "subscribe=trade:XBTUSDT,instrument:XBTUSDT"
-    ).streams() == (
+    assert serve.session("/realtime", "subscribe=trade:XBTUSDT,instrument:XBTUSDT").streams() == (
         "trade:XBTUSDT",
         "instrument:XBTUSDT",
     )
@@ -85,11 +82,11 @@ def test_topics_may_be_named_by_the_address() -> None:
 
 def test_another_path_has_no_streams() -> None:
     with pytest.raises(VenueError, match="/realtime"):
-        serve.StreamSession("/stream")
+        serve.session("/stream")
 
 
 def test_a_ping_in_text_is_answered_in_text() -> None:
-    assert serve.StreamSession("/realtime").receive("ping") == ("pong",)
+    assert serve.session("/realtime").receive("ping") == ("pong",)
 
 
 @pytest.mark.parametrize(
@@ -108,16 +105,14 @@ def test_a_ping_in_text_is_answered_in_text() -> None:
     ],
 )
 def test_a_malformed_request_is_answered_with_an_error_and_changes_nothing(text: str) -> None:
-    session = serve.StreamSession("/realtime", "subscribe=quote:XBTUSDT")
+    session = serve.session("/realtime", "subscribe=quote:XBTUSDT")
     (answer,) = session.receive(text)
     assert json.loads(answer)["status"] == 400
     assert session.streams() == ("quote:XBTUSDT",)
 
 
 def test_the_adapter_is_told_of_a_refusal() -> None:
-    (answer,) = serve.StreamSession("/realtime").receive(
-        '{"op":"subscribe","args":["nothing:XBTUSDT"]}'
-    )
+    (answer,) = serve.session("/realtime").receive('{"op":"subscribe","args":["nothing:XBTUSDT"]}')
     (invalid_input,) = BitmexStream().frame("realtime-0", answer.encode(), AT)
     assert "Unknown table" in invalid_input.what
 
@@ -284,7 +279,7 @@ def test_requests_are_the_same_if_they_ask_for_the_same_rows() -> None:
 
 
 def test_requests_are_counted_by_the_minute_and_refused_beyond_the_limit() -> None:
-    account, minute = BitmexRequests(), 60_000_000_000 * 1000
+    account, minute = serve_rest.new_rate_limit(), 60_000_000_000 * 1000
     for _ in range(30):
         assert account.charge("/api/v1/instrument/active", "", minute) is None
     assert account.headers() == {

@@ -19,11 +19,10 @@ from perps_actors.market.events import (
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.numbers import DecimalText
 from perps_actors.simulator.market import contract
-from perps_actors.simulator.sides import side_of
 from perps_actors.simulator.venue_contract import Depth, WholeTicker
-from perps_actors.simulator.venues.bybit.rest import BybitRequests, BybitRestSide
-from perps_actors.simulator.venues.bybit.session import BybitSession
-from perps_actors.simulator.venues.bybit.stream import BybitStreams
+from perps_actors.simulator.venues import side_of
+from perps_actors.simulator.venues.bybit.rest import BybitRestSide
+from perps_actors.simulator.venues.bybit.stream import BybitSession, BybitStreams
 from perps_actors.venues.bybit.rest import BybitRest
 from perps_actors.venues.bybit.stream import BybitStream
 from perps_actors.venues.contract import InvalidInput
@@ -326,7 +325,7 @@ def test_requests_are_the_same_whatever_the_size_of_the_answer() -> None:
 
 
 def test_an_address_that_asks_too_often_is_refused_for_ten_minutes() -> None:
-    account, start = BybitRequests(), 5 * S * 1000
+    account, start = REST.new_rate_limit(), 5 * S * 1000
     assert [account.charge("/v5/market/time", "", start) for _ in range(600)] == [None] * 600
     refusal = account.charge("/v5/market/time", "", start + 4 * S)
     assert refusal is not None

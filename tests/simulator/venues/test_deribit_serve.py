@@ -11,11 +11,10 @@ from perps_actors.market.events import BookTop, Funding, OpenInterest, Touch, Tr
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.numbers import DecimalText
 from perps_actors.simulator.market import contract
-from perps_actors.simulator.sides import side_of
 from perps_actors.simulator.venue_contract import Depth, WholeTicker
-from perps_actors.simulator.venues.deribit.rest import DeribitCredits, DeribitRestSide
-from perps_actors.simulator.venues.deribit.session import DeribitSession
-from perps_actors.simulator.venues.deribit.stream import DeribitStreams
+from perps_actors.simulator.venues import side_of
+from perps_actors.simulator.venues.deribit.rest import DeribitRestSide
+from perps_actors.simulator.venues.deribit.stream import DeribitSession, DeribitStreams
 from perps_actors.venues.contract import InvalidInput
 from perps_actors.venues.deribit.rest import DeribitRest
 from perps_actors.venues.deribit.stream import DeribitStream
@@ -360,7 +359,7 @@ def test_a_request_that_cannot_be_answered_gets_the_venues_error(
 
 
 def test_credits_come_back_by_the_second_and_requests_beyond_them_are_refused() -> None:
-    account, path = DeribitCredits(), "/api/v2/public/get_instruments"
+    account, path = serve_rest.new_rate_limit(), "/api/v2/public/get_instruments"
     assert [account.charge(path, "", AT) for _ in range(5)] == [None] * 5
     refusal = account.charge("/api/v2/public/ticker", "", AT)
     assert refusal is not None

@@ -10,11 +10,10 @@ from perps_actors.market.events import Funding, Touch, Trade, VenueMark
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.numbers import DecimalText
 from perps_actors.simulator.market import SyntheticMarket
-from perps_actors.simulator.sides import side_of
 from perps_actors.simulator.venue_contract import Depth
-from perps_actors.simulator.venues.gateio_futures.rest import GateioRequests, GateioRestSide
-from perps_actors.simulator.venues.gateio_futures.session import GateioSession
-from perps_actors.simulator.venues.gateio_futures.stream import GateioStreams
+from perps_actors.simulator.venues import side_of
+from perps_actors.simulator.venues.gateio_futures.rest import GateioRestSide
+from perps_actors.simulator.venues.gateio_futures.stream import GateioSession, GateioStreams
 from perps_actors.transport.wire import HttpRequest
 from perps_actors.venues.contract import InvalidInput
 from perps_actors.venues.gateio_futures.rest import GateioFuturesRest
@@ -251,7 +250,7 @@ def test_a_request_that_cannot_be_answered_gets_the_venues_error(
 
 
 def test_requests_are_counted_by_path_and_refused_beyond_the_limit() -> None:
-    account, window = GateioRequests(), 10_000_000_000 * 1000
+    account, window = serve_rest.new_rate_limit(), 10_000_000_000 * 1000
     for _ in range(200):
         assert account.charge("/tickers", "", window) is None
     assert account.charge("/contracts", "", window) is None

@@ -12,11 +12,10 @@ from perps_actors.market.events import BookTop, Funding, Touch, Trade, VenueMark
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.numbers import DecimalText
 from perps_actors.simulator.market import contract
-from perps_actors.simulator.sides import side_of
-from perps_actors.simulator.venue_contract import Depth
-from perps_actors.simulator.venues.htx_swap.rest import HtxRequests, HtxRestSide
-from perps_actors.simulator.venues.htx_swap.session import HtxSession
-from perps_actors.simulator.venues.htx_swap.stream import HtxStreams
+from perps_actors.simulator.venue_contract import Depth, paired
+from perps_actors.simulator.venues import side_of
+from perps_actors.simulator.venues.htx_swap.rest import HtxRestSide
+from perps_actors.simulator.venues.htx_swap.stream import HtxSession, HtxStreams
 from perps_actors.venues.contract import InvalidInput, SendFrame
 from perps_actors.venues.htx_swap.rest import HtxSwapRest
 from perps_actors.venues.htx_swap.schema import INVERSE, LINEAR
@@ -547,7 +546,7 @@ def test_a_book_is_told_in_as_many_levels_as_its_type_has() -> None:
     answer = REST.answer(
         "/linear-swap-ex/market/depth", "contract_code=BTC-USDT&type=step0", KNOWN, AT
     )
-    assert REST.read_snapshot("BTC-USDT", answer.body).bids == BOOK.bids[:150]
+    assert paired(HtxSwapRest().read_book(answer.body).bids) == BOOK.bids[:150]
 
 
 def test_answers_for_all_leave_out_what_is_not_known() -> None:
@@ -615,7 +614,7 @@ def test_requests_are_the_same_whatever_the_size_of_the_answer() -> None:
 def test_what_is_no_market_data_is_counted_in_headers_and_refused_beyond_its_limit_for_the_rest_of_three_seconds() -> (
     None
 ):
-    account, start = HtxRequests(), 3 * S * 1000
+    account, start = REST.new_rate_limit(), 3 * S * 1000
     assert [account.charge("/swap-api/v1/swap_index", "", start) for _ in range(240)] == [
         None
     ] * 240
@@ -638,7 +637,7 @@ def test_what_is_no_market_data_is_counted_in_headers_and_refused_beyond_its_lim
 
 
 def test_market_data_are_refused_beyond_eight_hundred_requests_in_a_second() -> None:
-    account = HtxRequests()
+    account = REST.new_rate_limit()
     assert [account.charge("/swap-ex/market/bbo", "", S) for _ in range(800)] == [None] * 800
     assert account.charge("/swap-ex/market/bbo", "", S).status == 429
     assert account.charge("/swap-ex/market/bbo", "", 2 * S) is None

@@ -21,10 +21,9 @@ from perps_actors.market.events import (
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.numbers import DecimalText
 from perps_actors.simulator.market import contract
-from perps_actors.simulator.sides import side_of
 from perps_actors.simulator.venue_contract import Depth, WholeTicker
+from perps_actors.simulator.venues import side_of
 from perps_actors.simulator.venues.kraken_futures.rest import (
-    KrakenFuturesRequests,
     KrakenFuturesRestSide,
 )
 from perps_actors.simulator.venues.kraken_futures.stream import (
@@ -355,7 +354,7 @@ def test_a_dated_inverse_contract_is_listed_with_its_last_day() -> None:
 
 
 def test_requests_are_counted_by_ten_seconds_and_refused_beyond_the_limit() -> None:
-    account, window = KrakenFuturesRequests(), 10_000_000_000 * 1000
+    account, window = serve_rest.new_rate_limit(), 10_000_000_000 * 1000
     assert {account.charge("/derivatives/api/v3/tickers", "", window) for _ in range(500)} == {None}
     refusal = account.charge("/derivatives/api/v3/tickers", "", window + 2_000_000_000)
     assert refusal is not None

@@ -11,11 +11,10 @@ from perps_actors.market.events import BookTop, Funding, Touch, Trade, VenueMark
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.numbers import DecimalText
 from perps_actors.simulator.market import contract
-from perps_actors.simulator.sides import side_of
 from perps_actors.simulator.venue_contract import Depth
-from perps_actors.simulator.venues.okx.rest import OkxRequests, OkxRestSide
-from perps_actors.simulator.venues.okx.session import OkxSession
-from perps_actors.simulator.venues.okx.stream import OkxStreams
+from perps_actors.simulator.venues import side_of
+from perps_actors.simulator.venues.okx.rest import OkxRestSide
+from perps_actors.simulator.venues.okx.stream import OkxSession, OkxStreams
 from perps_actors.venues.contract import InvalidInput
 from perps_actors.venues.okx.rest import OkxRest
 from perps_actors.venues.okx.stream import OkxStream
@@ -292,7 +291,7 @@ def test_requests_are_the_same_whatever_the_size_of_the_answer() -> None:
 
 
 def test_each_endpoint_refuses_what_goes_beyond_its_own_limit_in_two_seconds() -> None:
-    account, start = OkxRequests(), 2 * S * 1000
+    account, start = REST.new_rate_limit(), 2 * S * 1000
     assert [account.charge("/api/v5/public/mark-price", "", start) for _ in range(10)] == [
         None
     ] * 10

@@ -1,14 +1,16 @@
-"""The REST answers of Binance's futures venues from the venue's side. Opens nothing, reads no clock.
+"""Binance's REST answers for futures from the server's side.
 
-Weights, limits and error codes as documented for `/fapi/v1` and `/dapi/v1` in 2026 (2400 of weight a minute an address; codes -1003,
--1102, -1121, -4021, -5000). An answer that cannot be known yet is -1001 with status 503, never an empty one.
+Sources: developers.binance.com/docs/derivatives, read 2026-10: `/fapi/v1` and `/dapi/v1` allow a
+weight of 2400 per minute and address; error codes -1003, -1102, -1121, -4021, -5000. Market data
+that is not known yet gives -1001 with status 503, never an empty answer. History (kline data,
+funding rate history) is oldest first: from the first moment on if there is one, else the newest
+rows. Quote volumes and taker volumes are zero, because the simulator has none.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
-from functools import partial
 from typing import Any, Final, Protocol
 from urllib.parse import parse_qsl
 
@@ -16,31 +18,28 @@ import msgspec
 
 from perps_actors.market.instrument import Instrument
 from perps_actors.market.numbers import plain
-from perps_actors.simulator.venue_contract import Depth, MarketView, RestAnswer, listed_as, span_of
+from perps_actors.simulator.rest_side import (
+    RateLimit,
+    RestAnswer,
+    RestRefusal,
+    RestSide,
+    known,
+    listed_as,
+    span_of,
+)
+from perps_actors.simulator.venue_contract import Depth, MarketView, encode
 from perps_actors.venues.binance_futures.schema import SECONDS, Dialect
 from perps_actors.venues.toolkit.fields import NS_PER_MS, NS_PER_S
 
-# merged docstring:
-# """Binance's candles, days and past funding from the venue's side. Opens nothing, reads no clock.
-#
-# Source: developers.binance.com/docs/derivatives (kline data, funding rate history), read 2026-10: oldest first; with a first
-# moment what follows it, else the newest. What was quoted and who took is not made up: it is zero.
-# """
-
 WEIGHT_LIMIT: Final = 2400
 
-_MINUTE: Final = 60_000_000_000
 _DEPTH_WEIGHTS: Final = {5: 2, 10: 2, 20: 2, 50: 2, 100: 5, 500: 10, 1000: 20}
-_BESIDE_THE_POINT: Final = ("limit", "timestamp", "recvWindow", "signature")
+_IGNORED: Final = ("limit", "timestamp", "recvWindow", "signature")
 _PERPETUAL_DELIVERY_MS: Final = 4_133_404_800_000
 
-_encode = msgspec.json.Encoder().encode
 
-
-class _Refusal(Exception):
-    def __init__(self, status: int, code: int, msg: str) -> None:
-        super().__init__(msg)
-        self.answer = RestAnswer(status, _encode({"code": code, "msg": msg}))
+def _refusal(status: int, code: int, msg: str) -> RestRefusal:
+    return RestRefusal(status, {"code": code, "msg": msg})
 
 
 class _Snapshot(msgspec.Struct):
@@ -50,76 +49,75 @@ class _Snapshot(msgspec.Struct):
     T: int = 0
 
 
-def too_many(retry_after_s: int, status: int = 429) -> RestAnswer:
-    """Return the refusal of a request beyond the rate limit (429), of a banned address (418) or of a venue that is down (503)."""
-    code, msg = (
-        (-1003, "Too many requests.")
-        if status != 503
-        else (-1008, "Server is currently overloaded. Please try again later.")
-    )
-    return RestAnswer(status, _encode({"code": code, "msg": msg}), retry_after_s)
-
-
-class BinanceWeights:
-    """What one address has used of its weight, a minute at a time.
+class BinanceWeights(RateLimit):
+    """Weight that one address used in the current minute.
 
     Args:
         dialect: the venue.
+        too_many: makes the refusal from the seconds to wait.
     """
 
-    def __init__(self, dialect: Dialect) -> None:
+    limit = WEIGHT_LIMIT
+    window_s = 60
+
+    def __init__(self, dialect: Dialect, too_many: Callable[[int], RestAnswer]) -> None:
+        super().__init__(too_many)
         self._purposes = {dialect.prefix + path.name: path for path in dialect.rest.values()}
         self._depth = dialect.prefix + dialect.rest["depth"].name
-        self._minute = 0
-        self._used = 0
-
-    def charge(self, path: str, query: str, now_ns: int) -> RestAnswer | None:
-        """Charge a request's weight; return the refusal where it goes beyond the limit of the minute."""
-        minute, into = divmod(now_ns, _MINUTE)
-        self._used = self._weight(path, dict(parse_qsl(query))) + (
-            self._used if minute == self._minute else 0
-        )
-        self._minute = minute
-        if self._used <= WEIGHT_LIMIT:
-            return None
-        return too_many(1 + (_MINUTE - into) // 1_000_000_000)
 
     def headers(self) -> dict[str, str]:
-        """Return the headers that every answer carries."""
-        return {"X-MBX-USED-WEIGHT-1M": str(self._used)}
+        """Return the headers of every answer."""
+        return {"X-MBX-USED-WEIGHT-1M": str(self._window.used())}
 
-    def _weight(self, path: str, params: dict[str, str]) -> int:
+    def _weight_of(self, path: str, query: str) -> int:
+        params = dict(parse_qsl(query))
         if path == self._depth:
             limit = params.get("limit", "500")
             return _DEPTH_WEIGHTS.get(int(limit) if limit.isdecimal() else 0, 1)
-        known = self._purposes.get(path)
-        if known is None:
+        purpose = self._purposes.get(path)
+        if purpose is None:
             return 1
-        return known.weight_one if "symbol" in params else known.weight_all
+        return purpose.weight_one if "symbol" in params else purpose.weight_all
 
 
-class BinanceRestSide:
-    """A venue's REST answers as it gives them.
+class BinanceRestSide(RestSide):
+    """REST answers of a Binance venue.
 
     Args:
         dialect: the venue.
     """
 
-    too_many = staticmethod(too_many)
+    unknown = (
+        503,
+        {
+            "code": -1001,
+            "msg": "Internal error; unable to process your request. Please try again.",
+        },
+    )
 
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect
-        self.WeightAccount = partial(BinanceWeights, dialect)
+
+    def new_rate_limit(self) -> BinanceWeights:
+        """Return the account of one address."""
+        return BinanceWeights(self._dialect, self.too_many)
+
+    def too_many(self, retry_after_s: int, status: int = 429) -> RestAnswer:
+        """Return the refusal beyond the limit (429), of a ban (418) or of an outage (503)."""
+        code, msg = (
+            (-1003, "Too many requests.")
+            if status != 503
+            else (-1008, "Server is currently overloaded. Please try again later.")
+        )
+        return RestAnswer(status, encode({"code": code, "msg": msg}), retry_after_s)
 
     def request_key(self, path: str, query: str) -> tuple[str, ...]:
-        """Return what makes two requests the same one: path and parameters, but for those that only shape or sign the answer."""
-        params = sorted(
-            (name, value) for name, value in parse_qsl(query) if name not in _BESIDE_THE_POINT
-        )
+        """Return path and parameters without those that only shape or sign the answer."""
+        params = sorted((name, value) for name, value in parse_qsl(query) if name not in _IGNORED)
         return (path, *(f"{name}={value.upper()}" for name, value in params))
 
     def snapshot_symbol(self, path: str, query: str) -> str | None:
-        """Return the symbol whose book a request asks for; None if it asks for something else."""
+        """Return the symbol whose book is requested; None for other requests."""
         return (
             dict(parse_qsl(query)).get("symbol", "").upper() or None
             if path == f"{self._dialect.prefix}/depth"
@@ -127,18 +125,9 @@ class BinanceRestSide:
         )
 
     def read_snapshot(self, symbol: str, body: bytes) -> Depth:
-        """Return the book in a depth answer; `msgspec.DecodeError` if it is none."""
+        """Return the book in a depth answer."""
         book = msgspec.json.decode(body, type=_Snapshot)
         return Depth(symbol, book.lastUpdateId, book.bids, book.asks, book.T * NS_PER_MS)
-
-    def answer(self, path: str, query: str, market: MarketView, now_ns: int) -> RestAnswer:
-        """Return the answer to a GET request; an error answer if it asks for what is not there."""
-        try:
-            return RestAnswer(
-                200, _encode(self._body(path, dict(parse_qsl(query)), market, now_ns))
-            )
-        except _Refusal as refusal:
-            return refusal.answer
 
     def _body(self, path: str, params: dict[str, str], market: MarketView, now_ns: int) -> Any:
         below = (
@@ -160,14 +149,12 @@ class BinanceRestSide:
                     params, market, day if below == "/ticker/24hr" else _premium_index
                 )
             case _:
-                raise _Refusal(404, -5000, f"Path {path[:80]}, Method GET is invalid")
+                raise _refusal(404, -5000, f"Path {path[:80]}, Method GET is invalid")
 
     def _rows(self, params: dict[str, str], market: MarketView, row_of: _RowMaker) -> Any:
-        """Return the row of the symbol that is asked for, in a list on COIN-M, or those of all."""
+        """Return the row of the requested symbol (in a list on COIN-M), or of all symbols."""
         if "symbol" in params:
-            row = row_of(_listed(params, market), market)
-            if row is None:
-                raise _unknown()
+            row = known(row_of(_listed(params, market), market))
             return row if self._dialect.linear else [row]
         rows = (row_of(instrument.id.symbol, market) for instrument in market.instruments())
         return [row for row in rows if row is not None]
@@ -176,20 +163,16 @@ class BinanceRestSide:
 def _listed(params: dict[str, str], market: MarketView) -> str:
     symbol = params.get("symbol", "").upper()
     if not symbol:
-        raise _Refusal(
+        raise _refusal(
             400, -1102, "Mandatory parameter 'symbol' was not sent, was empty/null, or malformed."
         )
     if listed_as(symbol, market) is None:
-        raise _Refusal(400, -1121, "Invalid symbol.")
+        raise _refusal(400, -1121, "Invalid symbol.")
     return symbol
 
 
 class _RowMaker(Protocol):
     def __call__(self, symbol: str, market: MarketView) -> dict[str, Any] | None: ...
-
-
-def _unknown() -> _Refusal:
-    return _Refusal(503, -1001, "Internal error; unable to process your request. Please try again.")
 
 
 def _of_one(
@@ -199,18 +182,13 @@ def _of_one(
         return _depth(symbol, params.get("limit", "500"), market)
     if below == "/openInterest":
         return _open_interest(symbol, market, now_ns)
-    told = (klines if below == "/klines" else fundings)(symbol, params, market, now_ns)
-    if told is None:
-        raise _unknown()
-    return told
+    return (klines if below == "/klines" else fundings)(symbol, params, market, now_ns)
 
 
 def _depth(symbol: str, limit: str, market: MarketView) -> dict[str, Any]:
     if not limit.isdecimal() or int(limit) not in _DEPTH_WEIGHTS:
-        raise _Refusal(400, -4021, f"{limit[:20]} is not valid depth limit")
-    book, most = market.depth(symbol), int(limit)
-    if book is None:
-        raise _unknown()
+        raise _refusal(400, -4021, f"{limit[:20]} is not valid depth limit")
+    book, most = known(market.depth(symbol)), int(limit)
     ms = book.venue_time_ns // NS_PER_MS
     return {
         "lastUpdateId": book.last,
@@ -222,9 +200,7 @@ def _depth(symbol: str, limit: str, market: MarketView) -> dict[str, Any]:
 
 
 def _open_interest(symbol: str, market: MarketView, now_ns: int) -> dict[str, Any]:
-    held = market.open_interest(symbol)
-    if held is None:
-        raise _unknown()
+    held = known(market.open_interest(symbol))
     return {"symbol": symbol, "openInterest": held, "time": now_ns // NS_PER_MS}
 
 
@@ -243,10 +219,10 @@ def _book_ticker(symbol: str, market: MarketView) -> dict[str, Any] | None:
 
 
 def _premium_index(symbol: str, market: MarketView) -> dict[str, Any] | None:
-    known = market.venue_mark(symbol)
-    if known is None:
+    mark_and_funding = market.venue_mark(symbol)
+    if mark_and_funding is None:
         return None
-    mark, funding = known
+    mark, funding = mark_and_funding
     return {
         "symbol": symbol,
         "markPrice": mark.mark,
@@ -323,12 +299,11 @@ _NAMES: Final = ("startTime", "endTime", "limit")
 
 def klines(
     symbol: str, params: Mapping[str, str], market: MarketView, now_ns: int
-) -> list[list[Any]] | None:
-    """Return the rows of a klines answer; None where there are none to tell."""
+) -> list[list[Any]]:
+    """Return the rows of a klines answer."""
     span = span_of(params, _NAMES, NS_PER_MS, now_ns, usual=500, most=1_500)
-    found = span.candles(market, symbol, SECONDS.get(params.get("interval", "")))
-    if found is None:
-        return None
+    interval_s = SECONDS.get(params.get("interval", ""))
+    found = span.candles(market, symbol, interval_s, oldest="startTime" in params)
     rest = ["0", 0, "0", "0", "0"]
     return [
         [
@@ -337,12 +312,12 @@ def klines(
             (candle.open_time_ns + candle.interval_s * NS_PER_S) // NS_PER_MS - 1,
             *rest,
         ]
-        for candle in span.cut(found, oldest="startTime" in params)
+        for candle in found
     ]
 
 
 def day(symbol: str, market: MarketView) -> dict[str, Any] | None:
-    """Return the row of a symbol in a 24 h ticker; None where there is none to tell."""
+    """Return the row of a symbol in a 24 h ticker; None if it is not known."""
     touch = market.touch(symbol)
     until_ns = touch.venue_time_ns if touch is not None else None
     minutes = (
@@ -370,13 +345,9 @@ def day(symbol: str, market: MarketView) -> dict[str, Any] | None:
 
 def fundings(
     symbol: str, params: Mapping[str, str], market: MarketView, now_ns: int
-) -> list[dict[str, Any]] | None:
-    """Return the rows of a funding rate history; None where there are none to tell."""
+) -> list[dict[str, Any]]:
+    """Return the rows of a funding rate history."""
     span = span_of(params, _NAMES, NS_PER_MS, now_ns, usual=100, most=1_000)
-    found = span.fundings(market, symbol)
-    if found is None:
-        return None
-    told = span.cut(found, oldest="startTime" in params)
     return [
         {
             "symbol": symbol,
@@ -384,5 +355,5 @@ def fundings(
             "fundingTime": paid.time_ns // NS_PER_MS,
             "markPrice": "",
         }
-        for paid in told
+        for paid in span.fundings(market, symbol, oldest="startTime" in params)
     ]

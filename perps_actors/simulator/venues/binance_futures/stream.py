@@ -1,14 +1,15 @@
-"""Binance's futures venues from the venue's side: what a simulator needs to speak like them. Opens nothing, reads no clock.
+"""Binance's futures streams from the server's side.
 
-USD-M's streams (developers.binance.com, "Important WebSocket Change Notice" of 2026-03-06, in force since 2026-04-23): depth,
-bookTicker and trade live on `/public`, all others on `/market`. A stream asked for on the other path is acknowledged and stays mute; a
-connection that names neither path is served as if it had named `/public`. COIN-M has one path. Below it, `stream?streams=a/b` gives
-combined frames (`{"stream": ..., "data": ...}`) and `ws/a/b` the bare data. Frames are handled here in their combined form.
+Sources: developers.binance.com, "Important WebSocket Change Notice" of 2026-03-06, in force since
+2026-04-23. USD-M sends depth, bookTicker and trade on `/public`, all other streams on `/market`. A
+stream that is subscribed on the other path is acknowledged and sends nothing. A connection with
+neither path is served like `/public`. COIN-M has one path. Below the path, `stream?streams=a/b`
+gives combined frames (`{"stream": ..., "data": ...}`) and `ws/a/b` only the data. This module works
+with combined frames.
 """
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
@@ -18,7 +19,15 @@ from perps_actors.errors import VenueError
 from perps_actors.market.events import Funding, Touch, Trade, VenueMark
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.numbers import DecimalText
-from perps_actors.simulator.venue_contract import Channel, Depth, Levels, StreamSession
+from perps_actors.simulator.venue_contract import (
+    Channel,
+    Depth,
+    Framed,
+    Levels,
+    SeparateStreams,
+    StreamSession,
+    encode,
+)
 from perps_actors.venues.binance_futures.schema import Dialect
 
 MAX_STREAMS: Final = 1024
@@ -66,64 +75,35 @@ class _MarkEvent(msgspec.Struct):
     i: DecimalText | None = None
 
 
-_encode = msgspec.json.Encoder().encode
 _envelope = msgspec.json.Decoder(_Envelope).decode
 _depth_event = msgspec.json.Decoder(_DepthEvent).decode
 _ticker_event = msgspec.json.Decoder(_TickerEvent).decode
 _mark_event = msgspec.json.Decoder(_MarkEvent).decode
 
 
-def channel_of(stream: str) -> Channel:
-    """Return what a stream carries."""
-    return _CHANNELS.get(_kind_of(stream), "other")
-
-
-def symbol_of(stream: str) -> str:
-    """Return the symbol a stream is about, as REST spells it."""
-    return stream.partition("@")[0].upper()
-
-
 def _kind_of(stream: str) -> str:
     return stream.partition("@")[2].partition("@")[0]
 
 
-def route_of(dialect: Dialect, stream: str) -> str:
-    """Return the kind of connection that carries a stream; what the dialect does not list goes over its last one."""
+def _route_of(dialect: Dialect, stream: str) -> str:
     kind = _kind_of(stream)
     for name, route in dialect.routes.items():
-        if kind in route.also or kind in {
-            each.partition("@")[0] for each in route.streams.values()
-        }:
+        listed = {each.partition("@")[0] for each in route.streams.values()}
+        if kind in route.also or kind in listed:
             return name
     return list(dialect.routes)[-1]
 
 
-def stream_of(frame: bytes) -> str | None:
-    """Return the stream named by a combined frame; None for acknowledgements and whatever else names none.
-
-    A frame that is damaged behind its stream name still belongs to that stream.
-    """
-    head = frame[:200].lstrip()
-    if head.startswith(b'{"stream":"'):
-        return head[11:].partition(b'"')[0].decode(errors="replace")
-    try:
-        return _envelope(frame).stream
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return None
-
-
 class BinanceSession(StreamSession):
-    """One client connection: what it asked for and what it is answered.
-
-    Streams of another route than the path names stay mute.
+    """One client connection. Streams of a route other than the path's send nothing.
 
     Args:
         dialect: the venue.
-        path: of the request; names the route.
-        query: of the request; may name streams.
+        path: path of the client's request; names the route.
+        query: query of the client's request; may name streams.
 
     Raises:
-        VenueError: a path on which there are no streams.
+        VenueError: there are no streams at this path.
     """
 
     def __init__(self, dialect: Dialect, path: str, query: str = "") -> None:
@@ -134,33 +114,34 @@ class BinanceSession(StreamSession):
             routes[parts.pop(0)] if parts and parts[0] in routes else next(iter(dialect.routes))
         )
         if not parts or parts[0] not in ("stream", "ws"):
-            msg = f"Expected a path like {dialect.routes[self._route].path}/stream or /ws, was {path[:80]!r}"
+            expected = f"{dialect.routes[self._route].path}/stream"
+            msg = f"Expected a path like {expected} or /ws, was {path[:80]!r}"
             raise VenueError(msg)
         self._combined = parts[0] == "stream"
         named = (
             dict(parse_qsl(query)).get("streams", "").split("/") if self._combined else parts[1:]
         )
-        self._ask(dict.fromkeys(name for name in named[:MAX_STREAMS] if name))
+        self._subscribe(dict.fromkeys(name for name in named[:MAX_STREAMS] if name))
 
     def streams(self) -> tuple[str, ...]:
-        """Return the streams that go out on this connection."""
+        """Return the streams that are sent on this connection."""
         return self._carried
 
     def dress(self, frame: bytes) -> bytes:
-        """Return a combined frame as this connection wants it: as it is, or only its data. What is no combined frame stays as it is."""
+        """Return a combined frame, or its data alone; other frames stay unchanged."""
         try:
             return frame if self._combined else bytes(_envelope(frame).data)
         except (msgspec.DecodeError, UnicodeDecodeError):
             return frame
 
     def receive(self, text: str) -> tuple[str, ...]:
-        """Return the answer to a text frame of the client; an error answer if the frame is malformed."""
+        """Return the answer to a client's text frame; an error answer if it is malformed."""
         return (self._answer(text),)
 
     def _answer(self, text: str) -> str:
         try:
             request = msgspec.json.decode(text)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, RecursionError) as error:
             return _error(3, f"Invalid JSON: {error}")
         number = request.get("id") if isinstance(request, dict) else None
         if type(number) is not int or number < 0:
@@ -168,67 +149,77 @@ class BinanceSession(StreamSession):
         method = request.get("method")
         if method not in _METHODS:
             choice = ", ".join(f"`{name}`" for name in _METHODS)
-            return _error(
-                2,
-                f"Invalid request: unknown variant `{str(method)[:40]}`, expected one of {choice}",
-                number,
-            )
+            unknown = f"unknown variant `{str(method)[:40]}`"
+            return _error(2, f"Invalid request: {unknown}, expected one of {choice}", number)
         if method == "LIST_SUBSCRIPTIONS":
-            return _encode({"result": list(self._asked), "id": number}).decode()
+            return encode({"result": list(self._asked), "id": number}).decode()
         return self._change(method, request.get("params"), number)
 
-    def _ask(self, asked: dict[str, None]) -> None:
+    def _subscribe(self, asked: dict[str, None]) -> None:
         self._asked = asked
         self._carried = tuple(
-            stream for stream in asked if route_of(self._dialect, stream) == self._route
+            stream for stream in asked if _route_of(self._dialect, stream) == self._route
         )
 
     def _change(self, method: str, params: Any, number: int) -> str:
         if not isinstance(params, list) or not all(isinstance(name, str) for name in params):
             return _error(2, "Invalid request: property name must be a string", number)
         if method == "UNSUBSCRIBE":
-            self._ask({name: None for name in self._asked if name not in params})
+            self._subscribe({name: None for name in self._asked if name not in params})
         elif len(self._asked | dict.fromkeys(params)) > MAX_STREAMS:
             return _error(2, "Invalid request: too many parameters", number)
         else:
-            self._ask(self._asked | dict.fromkeys(params))
-        return _encode({"result": None, "id": number}).decode()
+            self._subscribe(self._asked | dict.fromkeys(params))
+        return encode({"result": None, "id": number}).decode()
 
 
 def _error(code: int, msg: str, number: int | None = None) -> str:
     answer = {"code": code, "msg": msg}
-    return _encode(answer if number is None else {**answer, "id": number}).decode()
+    return encode(answer if number is None else {**answer, "id": number}).decode()
 
 
-class BinanceStreams:
-    """A venue's streams as it sends them.
+class BinanceStreams(SeparateStreams):
+    """A Binance venue's streams; clients fetch the snapshot of a book by REST.
 
     Args:
         dialect: the venue.
     """
 
-    channel_of = staticmethod(channel_of)
-    symbol_of = staticmethod(symbol_of)
-    stream_of = staticmethod(stream_of)
-
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect
-        self.StreamSession = partial(BinanceSession, dialect)
+
+    def session(self, path: str, query: str = "") -> BinanceSession:
+        """Return the session of a new connection.
+
+        Raises:
+            VenueError: there are no streams at this path.
+        """
+        return BinanceSession(self._dialect, path, query)
+
+    def channel_of(self, stream: str) -> Channel:
+        """Return the content of a stream."""
+        return _CHANNELS.get(_kind_of(stream), "other")
+
+    def symbol_of(self, stream: str) -> str:
+        """Return the symbol of a stream as REST spells it."""
+        return stream.partition("@")[0].upper()
 
     def route_of(self, stream: str) -> str:
-        """Return the kind of connection that carries a stream."""
-        return route_of(self._dialect, stream)
+        """Return the route that carries a stream; the last one for streams that are not listed."""
+        return _route_of(self._dialect, stream)
 
-    def snapshot_frame(self, book: Depth) -> tuple[str, bytes] | None:  # noqa: ARG002 - as every venue's side has it
-        """Return None: a book's snapshot is fetched by REST."""
-        return None
+    def stream_of(self, frame: bytes) -> str | None:
+        """Return the stream of a combined frame; None for answers."""
+        head = frame[:200].lstrip()
+        if head.startswith(b'{"stream":"'):
+            return head[11:].partition(b'"')[0].decode(errors="replace")
+        try:
+            return _envelope(frame).stream
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return None
 
-    def first_mark_frame(self, mark: VenueMark, funding: Funding) -> tuple[str, bytes] | None:  # noqa: ARG002 - as every venue's side has it
-        """Return None: every message is whole."""
-        return None
-
-    def depth_frames(self, change: Depth) -> tuple[tuple[str, bytes]]:
-        """Return a change of a book as (stream, frame)."""
+    def depth_frames(self, change: Depth) -> tuple[Framed]:
+        """Return the frame of a book's delta."""
         ms, symbol = change.venue_time_ns // NS_PER_MS, change.symbol
         data = {
             "e": "depthUpdate",
@@ -247,8 +238,8 @@ class BinanceStreams:
         }
         return (_frame(f"{symbol.lower()}@depth@100ms", data),)
 
-    def touch_frame(self, touch: Touch, update: int) -> tuple[str, bytes]:
-        """Return a best bid and ask as (stream, frame); `update` is the book's update number."""
+    def touch_frame(self, touch: Touch, update: int) -> Framed:
+        """Return the frame of a best bid and ask; `update` is the number of the book's update."""
         ms, symbol = _ms(touch.venue_time_ns), touch.instrument.symbol
         data = {
             "e": "bookTicker",
@@ -264,8 +255,8 @@ class BinanceStreams:
             {**data, "ps": symbol.partition("_")[0], "T": ms, "E": ms},
         )
 
-    def trade_frame(self, trade: Trade) -> tuple[str, bytes]:
-        """Return an aggregate trade as (stream, frame). `m`: the buyer is the maker, so the taker sold."""
+    def trade_frame(self, trade: Trade) -> Framed:
+        """Return the frame of an aggregate trade. `m`: the buyer is the maker."""
         ms, number, symbol = _ms(trade.venue_time_ns), int(trade.trade_id), trade.instrument.symbol
         data = {
             "e": "aggTrade",
@@ -281,8 +272,8 @@ class BinanceStreams:
             f"{symbol.lower()}@aggTrade", {**data, "T": ms, "m": trade.side == "sell", "st": 1}
         )
 
-    def mark_frames(self, mark: VenueMark, funding: Funding) -> tuple[tuple[str, bytes]]:
-        """Return the venue's mark with its funding as one (stream, frame); `P`, the estimated settlement price, is the index."""
+    def mark_frames(self, mark: VenueMark, funding: Funding) -> tuple[Framed]:
+        """Return the frame of mark and funding; `P`, the settlement price, is the index."""
         symbol = mark.instrument.symbol
         data = {
             "e": "markPriceUpdate",
@@ -297,12 +288,12 @@ class BinanceStreams:
         return (_frame(f"{symbol.lower()}@markPrice@1s", data),)
 
     def read_depth(self, frame: bytes) -> Depth:
-        """Return the change of a book in a combined depth frame; `msgspec.DecodeError` if it is none."""
+        """Return the delta in a combined depth frame."""
         event = _depth_event(_envelope(frame).data)
         return Depth(event.s, event.u, event.b, event.a, event.T * NS_PER_MS, event.U, event.pu)
 
     def read_touch(self, frame: bytes) -> Touch:
-        """Return the best bid and ask in a combined bookTicker frame; `msgspec.DecodeError` if it is none."""
+        """Return the best bid and ask in a combined bookTicker frame."""
         event = _ticker_event(_envelope(frame).data)
         at = event.T * NS_PER_MS
         return Touch(
@@ -317,15 +308,15 @@ class BinanceStreams:
         )
 
     def read_mark(self, frame: bytes) -> tuple[VenueMark, Funding]:
-        """Return mark and funding in a combined markPrice frame; `msgspec.DecodeError` if it is none."""
+        """Return mark and funding in a combined markPrice frame."""
         event = _mark_event(_envelope(frame).data)
         instrument, at = InstrumentId(self._dialect.venue, event.s), event.E * NS_PER_MS
         mark = VenueMark(instrument, event.p, event.i, at, at)
         return mark, Funding(instrument, event.r, None, event.T * NS_PER_MS, event.p, at, at)
 
 
-def _frame(stream: str, data: dict[str, Any]) -> tuple[str, bytes]:
-    return stream, _encode({"stream": stream, "data": data})
+def _frame(stream: str, data: dict[str, Any]) -> Framed:
+    return stream, encode({"stream": stream, "data": data})
 
 
 def _ms(ns: int | None) -> int:

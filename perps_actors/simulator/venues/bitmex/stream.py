@@ -1,8 +1,10 @@
-"""BitMEX's streams from the venue's side: what a simulator needs to speak like them. Opens nothing, reads no clock.
+"""BitMEX's streams from the server's side.
 
-Source: bitmex.com/app/wsAPI, read 2026-10. One address carries all tables; a topic is `table:symbol`, and each topic of a request is
-acknowledged by itself. A subscription of `orderBookL2` or `instrument` begins with a partial; what follows are changes, one action
-a message. Ids of book rows are arbitrary: here they are the digits of the price.
+Source: bitmex.com/app/wsAPI, read 2026-10. One address carries all tables; a topic is
+`table:symbol`. `op` is `subscribe` or `unsubscribe`, `args` one topic or several; each topic is
+acknowledged or refused separately. The text `ping` is answered with `pong`. A subscription of
+`orderBookL2` or `instrument` begins with a partial; deltas follow, one action per message. Ids of
+book rows are arbitrary: here they are the digits of the price.
 """
 
 from __future__ import annotations
@@ -15,13 +17,20 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
-from perps_actors.errors import VenueError
 from perps_actors.market.events import Funding, Touch, Trade, VenueMark
 from perps_actors.market.instrument import InstrumentId
-from perps_actors.simulator.venue_contract import Channel, Depth, json_number
-from perps_actors.simulator.venues.bitmex.session import BitmexSession
+from perps_actors.simulator.venue_contract import (
+    Channel,
+    Depth,
+    Framed,
+    SeparateStreams,
+    StreamSession,
+    are_texts,
+    encode,
+    json_number,
+)
 from perps_actors.venues.bitmex.rest import NAME
-from perps_actors.venues.bitmex.schema import Action, BookFrame, QuoteFrame
+from perps_actors.venues.bitmex.schema import TABLES, Action, BookFrame, QuoteFrame
 from perps_actors.venues.toolkit.fields import Moment, nanoseconds, text_of
 
 Row = TypeVar("Row")
@@ -37,6 +46,7 @@ _CHANNELS: Final[dict[str, Channel]] = {
 }
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _DATA: Final = b'"data":['
+_OPS: Final = ("subscribe", "unsubscribe")
 
 
 class _Symbol(msgspec.Struct):
@@ -63,7 +73,6 @@ class _MarkFrame(msgspec.Struct):
     data: list[_MarkRow]
 
 
-_encode = msgspec.json.Encoder().encode
 _head = msgspec.json.Decoder(_Head).decode
 _book_frame = msgspec.json.Decoder(BookFrame, float_hook=str).decode
 _quote_frame = msgspec.json.Decoder(QuoteFrame).decode
@@ -71,18 +80,18 @@ _mark_frame = msgspec.json.Decoder(_MarkFrame).decode
 
 
 def number(text: str | None) -> msgspec.Raw | None:
-    """Return a number as JSON has it here: as a number, spelled as it was; null for None."""
+    """Return a JSON number with all its digits; null for None."""
     return None if text is None else json_number(text)
 
 
 def moment(time_ns: int | None) -> str:
-    """Return a time in nanoseconds since 1970 as the venue spells it: in milliseconds."""
+    """Return a time in the venue's format, in milliseconds."""
     at = _EPOCH + timedelta(milliseconds=(time_ns or 0) // 1_000_000)
     return f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03d}Z"
 
 
 def mark_fields(mark: VenueMark, funding: Funding) -> dict[str, Any]:
-    """Return what a row of `instrument` says of mark and funding."""
+    """Return the fields of mark and funding in a row of `instrument`."""
     return {
         "markPrice": number(mark.mark),
         "indicativeSettlePrice": number(mark.index),
@@ -92,32 +101,72 @@ def mark_fields(mark: VenueMark, funding: Funding) -> dict[str, Any]:
     }
 
 
-class BitmexStreams:
-    """BitMEX's streams as it sends them; a stream is named by its topic."""
+class BitmexSession(StreamSession):
+    """One client connection; its query may name topics."""
 
-    def StreamSession(self, path: str, query: str = "") -> BitmexSession:  # noqa: N802 - makes one, as every venue's side does
-        """Return the session of a client; `VenueError` for another path than `/realtime`."""
-        if path != PATH:
-            msg = f"Expected the path {PATH}, was {path[:80]!r}"
-            raise VenueError(msg)
-        return BitmexSession(
-            topic for topic in dict(parse_qsl(query)).get("subscribe", "").split(",") if topic
+    paths = (PATH,)
+
+    def __init__(self, path: str, query: str = "") -> None:
+        super().__init__(path, query)
+        named = dict(parse_qsl(query)).get("subscribe", "").split(",")
+        self._streams = {topic: None for topic in named if topic}
+
+    def receive(self, text: str) -> tuple[str, ...]:
+        """Return the answers to a client's text frame, one per topic."""
+        if text == "ping":
+            return ("pong",)
+        try:
+            request = msgspec.json.decode(text)
+        except (msgspec.DecodeError, RecursionError) as error:
+            return (_refusal(f"Invalid JSON: {error}", None),)
+        op = request.get("op") if isinstance(request, dict) else None
+        if op not in _OPS:
+            return (_refusal(f"Unknown operation: {str(op)[:40]}", request),)
+        args = request.get("args")
+        topics = [args] if isinstance(args, str) else args
+        if not are_texts(topics):
+            return (_refusal("Expected args to be a topic or a list of topics", request),)
+        return tuple(
+            self._subscribe(topic, request)
+            if op == "subscribe"
+            else self._unsubscribe(topic, request)
+            for topic in topics
         )
 
-    def channel_of(self, stream: str) -> Channel:
-        """Return what a stream carries."""
-        return _CHANNELS.get(stream.partition(":")[0], "other")
+    def _subscribe(self, topic: str, request: Any) -> str:
+        table, _, symbol = topic.partition(":")
+        if table not in TABLES:
+            return _refusal(f"Unknown table: {table[:40]}", request)
+        if not symbol:
+            return _refusal(f"Expected a topic like {table}:XBTUSD, was {topic}", request)
+        if topic in self._streams:
+            return _refusal(f"You are already subscribed to this topic: {topic[:80]}", request)
+        self._streams[topic] = None
+        return _text({"success": True, "subscribe": topic, "request": request})
 
-    def symbol_of(self, stream: str) -> str:
-        """Return the symbol a stream is about."""
-        return stream.partition(":")[2]
+    def _unsubscribe(self, topic: str, request: Any) -> str:
+        if topic not in self._streams:
+            return _refusal(f"Not subscribed to this topic: {topic[:80]}", request)
+        del self._streams[topic]
+        return _text({"success": True, "unsubscribe": topic, "request": request})
 
-    def route_of(self, stream: str) -> str:  # noqa: ARG002 - as every venue's side has it
-        """Return the kind of connection that carries a stream: there is one."""
-        return PATH
+
+def _text(answer: dict[str, Any]) -> str:
+    return encode(answer).decode()
+
+
+def _refusal(error: str, request: Any) -> str:
+    return _text({"status": 400, "error": error, "meta": {}, "request": request})
+
+
+class BitmexStreams(SeparateStreams):
+    """The streams of BitMEX; their names are the topics."""
+
+    session_class = BitmexSession
+    channels = _CHANNELS
 
     def stream_of(self, frame: bytes) -> str | None:
-        """Return the stream a message belongs to; None for acknowledgements and whatever else is no change of a table.
+        """Return the stream of a table's message; None for answers.
 
         A message that is damaged behind the symbol of its first row still belongs to its stream.
         """
@@ -132,16 +181,16 @@ class BitmexStreams:
         named = head.data[0] if head.data else head.filter
         return f"{head.table}:{named.symbol}" if named is not None else None
 
-    def snapshot_frame(self, book: Depth) -> tuple[str, bytes]:
-        """Return the partial of a book as (stream, frame)."""
+    def snapshot_frame(self, book: Depth) -> Framed:
+        """Return the partial of a book."""
         return _frame(_BOOK, "partial", book.symbol, list(book_rows(book)))
 
-    def first_mark_frame(self, mark: VenueMark, funding: Funding) -> tuple[str, bytes]:
-        """Return the partial of a contract's row as (stream, frame): clients drop what comes before it."""
+    def first_mark_frame(self, mark: VenueMark, funding: Funding) -> Framed:
+        """Return the partial of a contract's row: clients drop messages before it."""
         return _frame("instrument", "partial", mark.instrument.symbol, [mark_fields(mark, funding)])
 
-    def depth_frames(self, change: Depth) -> tuple[tuple[str, bytes], ...]:
-        """Return a change of a book as (stream, frame), one message an action: what is gone, what changed, what is new."""
+    def depth_frames(self, change: Depth) -> tuple[Framed, ...]:
+        """Return a delta, one message per action: delete, update, insert."""
         actions: dict[Action, list[dict[str, Any]]] = {"delete": [], "update": [], "insert": []}
         for row, (price, size) in zip(book_rows(change), (*change.bids, *change.asks), strict=True):
             gone = not Decimal(size)
@@ -154,8 +203,8 @@ class BitmexStreams:
             _frame(_BOOK, action, change.symbol, rows) for action, rows in actions.items() if rows
         )
 
-    def touch_frame(self, touch: Touch, update: int) -> tuple[str, bytes]:  # noqa: ARG002 - quotes have no number
-        """Return a best bid and ask as (stream, frame)."""
+    def touch_frame(self, touch: Touch, update: int) -> Framed:  # noqa: ARG002 - quotes have no number
+        """Return the frame of a best bid and ask."""
         sides = {
             "bidSize": touch.bid_size,
             "bidPrice": touch.bid,
@@ -168,8 +217,8 @@ class BitmexStreams:
         }
         return _frame("quote", "insert", touch.instrument.symbol, [row])
 
-    def trade_frame(self, trade: Trade) -> tuple[str, bytes]:
-        """Return a trade as (stream, frame)."""
+    def trade_frame(self, trade: Trade) -> Framed:
+        """Return a trade's frame."""
         row = {
             "timestamp": moment(trade.venue_time_ns),
             "side": "Buy" if trade.side == "buy" else "Sell",
@@ -179,14 +228,14 @@ class BitmexStreams:
         }
         return _frame("trade", "insert", trade.instrument.symbol, [row])
 
-    def mark_frames(self, mark: VenueMark, funding: Funding) -> tuple[tuple[str, bytes]]:
-        """Return the venue's mark with its funding as (stream, frame)."""
+    def mark_frames(self, mark: VenueMark, funding: Funding) -> tuple[Framed]:
+        """Return the frame of mark and funding."""
         return (
             _frame("instrument", "update", mark.instrument.symbol, [mark_fields(mark, funding)]),
         )
 
     def read_depth(self, frame: bytes) -> Depth:
-        """Return what a message of `orderBookL2` says; `msgspec.DecodeError` if it is none, or has rows without a price (until 2023)."""
+        """Return the snapshot or delta in a message whose rows have prices (since 2023)."""
         message = _book_frame(frame)
         levels: dict[str, list[tuple[str, str]]] = {"Buy": [], "Sell": []}
         for row in message.data:
@@ -211,7 +260,7 @@ class BitmexStreams:
         )
 
     def read_touch(self, frame: bytes) -> Touch:
-        """Return the latest best bid and ask in a message of `quote`; `msgspec.DecodeError` if it is none."""
+        """Return the latest best bid and ask in a message of `quote`."""
         row = _last(_quote_frame(frame).data)
         at, sides = (
             nanoseconds(row.timestamp),
@@ -221,7 +270,7 @@ class BitmexStreams:
         return Touch(InstrumentId(NAME, row.symbol), bid, bid_size, ask, ask_size, None, at, at)
 
     def read_mark(self, frame: bytes) -> tuple[VenueMark, Funding]:
-        """Return mark and funding in a message of `instrument` that has all of them; `msgspec.DecodeError` if it is none."""
+        """Return mark and funding in a message of `instrument` that has all of both."""
         row = _last(_mark_frame(frame).data)
         instrument, at = InstrumentId(NAME, row.symbol), nanoseconds(row.timestamp)
         mark = VenueMark(
@@ -238,9 +287,7 @@ class BitmexStreams:
         )
 
 
-def _frame(
-    table: str, action: Action, symbol: str, rows: Sequence[dict[str, Any]]
-) -> tuple[str, bytes]:
+def _frame(table: str, action: Action, symbol: str, rows: Sequence[dict[str, Any]]) -> Framed:
     told: dict[str, Any] = {
         "table": table,
         "action": action,
@@ -248,11 +295,11 @@ def _frame(
     }
     if action == "partial":
         told["filter"] = {"symbol": symbol}
-    return f"{table}:{symbol}", _encode(told)
+    return f"{table}:{symbol}", encode(told)
 
 
 def book_rows(book: Depth) -> Iterator[dict[str, Any]]:
-    """Yield the rows of a book or a change of one, bids first."""
+    """Yield the rows of a book or delta, bids first."""
     at = moment(book.venue_time_ns)
     for side, levels in (("Buy", book.bids), ("Sell", book.asks)):
         for price, size in levels:

@@ -1,10 +1,11 @@
-"""Bybit's streams from the venue's side: what a simulator needs to speak like them. Opens nothing, reads no clock.
+"""Bybit's streams from the server's side.
 
-Source: bybit-exchange.github.io/docs/v5 (ws/connect, websocket/public), read 2026-11. A connection carries one category, which its
-path names.
+Source: bybit-exchange.github.io/docs/v5 (ws/connect, websocket/public), read 2026-11. The path of a
+connection names the one category that it carries. A request is refused as a whole if one of its
+topics does not exist or is already subscribed.
 
-A book is one stream here, whatever depth it is asked for by. Its frames keep the topic that they were written or recorded with; who asked
-for a deeper one than is made up here gets that under the topic asked for.
+A book is one stream here for all depths. Its frames keep the topic under which they were made or
+recorded. A client that subscribed to a deeper book gets the simulated depth under its own topic.
 """
 
 from __future__ import annotations
@@ -14,15 +15,30 @@ from typing import Any, Final
 
 import msgspec
 
+from perps_actors.errors import VenueError
 from perps_actors.market.events import Funding, Touch, Trade, VenueMark
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.numbers import DecimalText, plain
-from perps_actors.simulator.venue_contract import Channel, Depth, Levels, WholeTicker
-from perps_actors.simulator.venues.bybit.session import BybitSession, stream_name, symbol_of
+from perps_actors.simulator.venue_contract import (
+    Channel,
+    Depth,
+    Framed,
+    Levels,
+    StreamSession,
+    TickerStreams,
+    WholeTicker,
+    are_texts,
+    encode,
+    read_object,
+)
+from perps_actors.venues.bybit.parse import DEPTHS, READERS
 from perps_actors.venues.bybit.rest import NAME
-from perps_actors.venues.bybit.schema import Category, category_of
+from perps_actors.venues.bybit.schema import CATEGORIES, Category, category_of
 from perps_actors.venues.bybit.stream import CHANNELS
 from perps_actors.venues.toolkit.fields import NS_PER_MS, ns_if_any
+
+MAX_TOPIC_CHARACTERS: Final = 21_000
+"""Of all topics of a connection together."""
 
 _CHANNELS: Final[dict[str, Channel]] = {
     "orderbook": "book",
@@ -30,6 +46,10 @@ _CHANNELS: Final[dict[str, Channel]] = {
     "publicTrade": "trades",
     "allLiquidation": "other",
 }
+_KINDS: Final = frozenset(READERS)
+_DEEPER: Final = DEPTHS[DEPTHS.index(CHANNELS["book"].partition(".")[2]) + 1 :]
+_HEAD: Final = b'{"topic":"'
+_HEAD_BYTES: Final = 200
 
 
 class _Push(msgspec.Struct):
@@ -62,64 +82,142 @@ class _Mark(msgspec.Struct, rename="camel"):
     next_funding_time: str | None = None
 
 
-_encode = msgspec.json.Encoder().encode
 _push = msgspec.json.Decoder(_Push).decode
 _book = msgspec.json.Decoder(_Book).decode
 _sides = msgspec.json.Decoder(_Sides).decode
 _mark = msgspec.json.Decoder(_Mark).decode
 
 
-def channel_of(stream: str) -> Channel:
-    """Return what a stream carries."""
-    return _CHANNELS.get(stream.partition(".")[0], "other")
+def stream_name(topic: str) -> str:
+    """Return the stream of a topic: its kind and symbol, without the depth of a book."""
+    return f"{topic.partition('.')[0]}.{symbol_of(topic)}"
 
 
-def route_of(stream: str) -> Category:
-    """Return the kind of connection that carries a stream."""
-    return category_of(symbol_of(stream))
+def symbol_of(topic: str) -> str:
+    """Return the symbol of a topic or a stream."""
+    return topic.rpartition(".")[2]
 
 
-def stream_of(frame: bytes) -> str | None:
-    """Return the stream that a frame belongs to; None for acknowledgements and whatever else has no topic.
+class BybitSession(StreamSession):
+    """One client connection; its path names the category."""
 
-    A frame that is damaged behind its topic still belongs to that stream.
-    """
-    head = frame[:200].lstrip()
-    if head.startswith(b'{"topic":"'):
-        return stream_name(head[10:].partition(b'"')[0].decode(errors="replace"))
-    try:
-        return stream_name(_push(frame).topic)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return None
+    def __init__(self, path: str, query: str = "") -> None:  # noqa: ARG002 - as in all venues
+        category = path.removeprefix("/v5/public/")
+        if path == category or category not in CATEGORIES:
+            msg = f"Expected a path like /v5/public/linear, was {path[:80]!r}"
+            raise VenueError(msg)
+        self._category = category
+        self._topics: dict[str, None] = {}
+        self._carried: tuple[str, ...] = ()
+        self._renamed: dict[bytes, bytes] = {}
+
+    def streams(self) -> tuple[str, ...]:
+        """Return the streams that are sent on this connection."""
+        return self._carried
+
+    def dress(self, frame: bytes) -> bytes:
+        """Return a frame with the topic under which this connection subscribed to a book."""
+        topic = frame[:_HEAD_BYTES].removeprefix(_HEAD).partition(b'"')[0] if self._renamed else b""
+        return frame.replace(topic, self._renamed[topic], 1) if topic in self._renamed else frame
+
+    def receive(self, text: str) -> tuple[str, ...]:
+        """Return the answer to a client's text frame; a refusal if it is malformed."""
+        request = read_object(text)
+        if request is None:
+            return (_said(success=False, ret_msg="Json parse error"),)
+        named = {key: str(request[key])[:64] for key in ("req_id", "op") if key in request}
+        if named.get("op") == "ping":
+            return (_said(success=True, ret_msg="pong", **named),)
+        refusal = self._change(request.get("op"), request.get("args"))
+        return (_said(success=refusal is None, ret_msg=refusal or "", **named),)
+
+    def _change(self, op: Any, topics: Any) -> str | None:
+        """Subscribe or unsubscribe; return the reason of a refusal."""
+        if op not in ("subscribe", "unsubscribe"):
+            return f"error:unknown op,op:{str(op)[:40]}"
+        if not are_texts(topics):
+            return "error:request args is empty"
+        if op == "unsubscribe":
+            left = {stream_name(topic) for topic in topics}
+            self._subscribe(
+                {topic: None for topic in self._topics if stream_name(topic) not in left}
+            )
+            return None
+        refusals = [refusal for topic in topics if (refusal := self._refusal(topic)) is not None]
+        asked = self._topics | dict.fromkeys(topics)
+        if sum(map(len, asked)) > MAX_TOPIC_CHARACTERS:
+            refusals.append("error:args size is too large")
+        if not refusals:
+            self._subscribe(asked)
+        return refusals[0] if refusals else None
+
+    def _subscribe(self, topics: dict[str, None]) -> None:
+        self._topics = topics
+        self._carried = tuple(dict.fromkeys(stream_name(topic) for topic in topics))
+        deeper = {
+            f"{CHANNELS['book']}.{symbol_of(topic)}": topic
+            for topic in topics
+            if topic.split(".")[1] in _DEEPER
+        }
+        self._renamed = {
+            made.encode(): asked.encode() for made, asked in deeper.items() if made not in topics
+        }
+
+    def _refusal(self, topic: str) -> str | None:
+        if not self._has(topic):
+            return f"error:handler not found,topic:{topic[:80]}"
+        return f"error:already subscribed,topic:{topic}" if topic in self._topics else None
+
+    def _has(self, topic: str) -> bool:
+        kind, _, rest = topic.partition(".")
+        depth, _, symbol = rest.rpartition(".")
+        known = kind in _KINDS and (depth in DEPTHS if kind == "orderbook" else not depth)
+        return known and bool(symbol) and category_of(symbol) == self._category
 
 
-class BybitStreams:
-    """The venue's streams as it sends them."""
+def _said(**answer: Any) -> str:
+    return encode({**answer, "conn_id": "simulated"}).decode()
 
-    StreamSession = BybitSession
-    channel_of = staticmethod(channel_of)
-    symbol_of = staticmethod(symbol_of)
-    route_of = staticmethod(route_of)
-    stream_of = staticmethod(stream_of)
 
-    def snapshot_frame(self, book: Depth) -> tuple[str, bytes]:
-        """Return the book that a subscription begins with as (stream, frame)."""
+class BybitStreams(TickerStreams):
+    """The streams of Bybit."""
+
+    session_class = BybitSession
+    channels = _CHANNELS
+    separator = "."
+
+    def route_of(self, stream: str) -> Category:
+        """Return the category whose connections carry a stream."""
+        return category_of(symbol_of(stream))
+
+    def stream_of(self, frame: bytes) -> str | None:
+        """Return the stream of a frame; None for answers, which have no topic."""
+        head = frame[:_HEAD_BYTES].lstrip()
+        if head.startswith(_HEAD):
+            return stream_name(head[len(_HEAD) :].partition(b'"')[0].decode(errors="replace"))
+        try:
+            return stream_name(_push(frame).topic)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return None
+
+    def snapshot_frame(self, book: Depth) -> Framed:
+        """Return the snapshot with which a subscription begins."""
         return _book_frame("snapshot", book)
 
-    def first_ticker_frame(self, ticker: WholeTicker) -> tuple[str, bytes]:
-        """Return the whole ticker that a subscription begins with as (stream, frame)."""
+    def first_ticker_frame(self, ticker: WholeTicker) -> Framed:
+        """Return the whole ticker with which a subscription begins."""
         return _ticker_frame("snapshot", ticker, marked=True)
 
-    def depth_frames(self, change: Depth) -> tuple[tuple[str, bytes]]:
-        """Return a change of a book as one (stream, frame)."""
+    def depth_frames(self, change: Depth) -> tuple[Framed]:
+        """Return the frame of a book's delta."""
         return (_book_frame("delta", change),)
 
-    def ticker_frame(self, ticker: WholeTicker, *, marked: bool) -> tuple[str, bytes]:
-        """Return a ticker's changed fields as (stream, frame)."""
+    def ticker_frame(self, ticker: WholeTicker, *, marked: bool) -> Framed:
+        """Return the frame of a ticker's changed fields."""
         return _ticker_frame("delta", ticker, marked=marked)
 
-    def trade_frame(self, trade: Trade) -> tuple[str, bytes]:
-        """Return a trade as (stream, frame)."""
+    def trade_frame(self, trade: Trade) -> Framed:
+        """Return a trade's frame."""
         ms, symbol, side = (
             _ms(trade.venue_time_ns),
             trade.instrument.symbol,
@@ -138,14 +236,14 @@ class BybitStreams:
         return _frame(CHANNELS["trades"], symbol, {"type": "snapshot", "ts": ms, "data": [row]})
 
     def read_depth(self, frame: bytes) -> Depth:
-        """Return the book or its change in a frame; `msgspec.DecodeError` if it is none."""
+        """Return the snapshot or delta in a frame."""
         push = _push(frame)
         book = _book(push.data)
         whole = push.type == "snapshot" or book.u == 1
         return Depth(book.s, book.u, book.b, book.a, push.ts * NS_PER_MS, whole=whole)
 
     def read_touch(self, frame: bytes) -> Touch:
-        """Return the best bid and ask in a ticker that has both; `msgspec.DecodeError` if it is none."""
+        """Return the best bid and ask in a ticker that has both."""
         push = _push(frame)
         sides, at = _sides(push.data), push.ts * NS_PER_MS
         instrument = InstrumentId(NAME, sides.symbol)
@@ -161,7 +259,7 @@ class BybitStreams:
         )
 
     def read_mark(self, frame: bytes) -> tuple[VenueMark, Funding]:
-        """Return the mark, and what else of index and funding a ticker with a mark has; `msgspec.DecodeError` if it is none."""
+        """Return the mark in a ticker that has one, with its index and funding if present."""
         push = _push(frame)
         row, at = _mark(push.data), push.ts * NS_PER_MS
         instrument = InstrumentId(NAME, row.symbol)
@@ -177,13 +275,13 @@ class BybitStreams:
         )
 
 
-def _book_frame(kind: str, book: Depth) -> tuple[str, bytes]:
+def _book_frame(kind: str, book: Depth) -> Framed:
     ms = book.venue_time_ns // NS_PER_MS
     data = {"s": book.symbol, "b": book.bids, "a": book.asks, "u": book.last, "seq": book.last}
     return _frame(CHANNELS["book"], book.symbol, {"type": kind, "ts": ms, "data": data, "cts": ms})
 
 
-def _ticker_frame(kind: str, ticker: WholeTicker, *, marked: bool) -> tuple[str, bytes]:
+def _ticker_frame(kind: str, ticker: WholeTicker, *, marked: bool) -> Framed:
     symbol, known = (
         ticker.touch.instrument.symbol,
         (ticker.mark, ticker.funding) if marked else None,
@@ -200,7 +298,7 @@ def _ticker_frame(kind: str, ticker: WholeTicker, *, marked: bool) -> tuple[str,
 def ticker_fields(
     touch: Touch, known: tuple[VenueMark, Funding] | None, open_interest: DecimalText | None
 ) -> dict[str, DecimalText | str | None]:
-    """Return the fields of a ticker; None for those that are not known."""
+    """Return the fields of a ticker; None for unknown ones."""
     mark, funding = known if known is not None else (None, None)
     next_ns, price = (
         (funding.next_time_ns if funding is not None else None),
@@ -223,9 +321,9 @@ def ticker_fields(
     }
 
 
-def _frame(channel: str, symbol: str, rest: dict[str, Any]) -> tuple[str, bytes]:
+def _frame(channel: str, symbol: str, rest: dict[str, Any]) -> Framed:
     topic = f"{channel}.{symbol}"
-    return stream_name(topic), _encode({"topic": topic, **rest})
+    return stream_name(topic), encode({"topic": topic, **rest})
 
 
 def _ms(ns: int | None) -> int:

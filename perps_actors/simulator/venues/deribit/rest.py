@@ -1,8 +1,11 @@
-"""The answers of Deribit and its gateways over HTTP, from the venue's side. Opens nothing, reads no clock.
+"""REST answers of Deribit and its gateways from the server's side.
 
-Source: docs.deribit.com (JSON-RPC overview, api-reference/market-data, errors, articles/rate-limits), read 2026-10. An address has 50,000
-credits, of which 10,000 come back a second; a request costs 500, `get_instruments` 10,000, and beyond that it is refused (10028). Errors
-are JSON-RPC errors with status 400. What cannot be known yet is 11051 with status 503, never an empty answer.
+Source: docs.deribit.com (JSON-RPC overview, api-reference/market-data, errors,
+articles/rate-limits), read 2026-10. An address has 50,000 credits, of which 10,000 return per
+second; a request costs 500, `get_instruments` 10,000; beyond that it is refused (10028). Errors are
+JSON-RPC errors with status 400. Market data that is not known yet gives 11051 with status 503,
+never an empty answer. Candles are columns, oldest first. A settled funding is reported with the
+rate of its last hour.
 """
 
 from __future__ import annotations
@@ -11,33 +14,25 @@ import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
-from urllib.parse import parse_qsl
 
 import msgspec
 
-from perps_actors.market.candle import Candle
 from perps_actors.market.instrument import Instrument
 from perps_actors.market.numbers import plain
-from perps_actors.simulator.venue_contract import (
-    Depth,
-    MarketView,
+from perps_actors.simulator.rest_side import (
+    RateLimit,
     RestAnswer,
-    RestAnswers,
-    json_number,
+    RestRefusal,
+    RestSide,
+    known,
     listed_as,
     span_of,
 )
+from perps_actors.simulator.venue_contract import MarketView, encode, json_number
 from perps_actors.simulator.venues.deribit.stream import plain_rows, ticker_row
 from perps_actors.venues.deribit.rest import currency_of
 from perps_actors.venues.deribit.schema import SECONDS
 from perps_actors.venues.toolkit.fields import NS_PER_MS, NS_PER_S
-
-# merged docstring:
-# """Deribit's candles and past funding from the venue's side. Opens nothing, reads no clock.
-#
-# Source: docs.deribit.com (get_tradingview_chart_data, get_funding_rate_history), read 2026-10: candles as columns, oldest first. Funding
-# is told here as it is settled, with the rate of its last hour.
-# """
 
 CREDITS: Final = 50_000
 CREDITS_PER_S: Final = 10_000
@@ -64,94 +59,61 @@ _MONTHS: Final = (
     "DEC",
 )
 
-_encode: Final = msgspec.json.Encoder().encode
 
-
-class _Refusal(Exception):
-    def __init__(self, status: int, code: int, message: str, **data: str) -> None:
-        super().__init__(message)
-        self.answer = _refused(status, code, message, data or None)
-
-
-def _refused(
-    status: int,
-    code: int,
-    message: str,
-    data: dict[str, str] | None = None,
-    retry_after_s: int | None = None,
-) -> RestAnswer:
+def _error(code: int, message: str, **data: str) -> dict[str, Any]:
     error = {"code": code, "message": message, **({"data": data} if data else {})}
-    return RestAnswer(
-        status, _encode({"jsonrpc": "2.0", "error": error, "testnet": False}), retry_after_s
-    )
+    return {"jsonrpc": "2.0", "error": error, "testnet": False}
 
 
-def too_many(retry_after_s: int, status: int = 429) -> RestAnswer:
-    """Return the refusal of a request beyond the rate limit (429) or of a venue that is down (503)."""
-    code, message = (11051, "system_maintenance") if status == 503 else (10028, "too_many_requests")
-    return _refused(status, code, message, retry_after_s=retry_after_s)
+def _refusal(status: int, code: int, message: str, **data: str) -> RestRefusal:
+    return RestRefusal(status, _error(code, message, **data))
 
 
-class DeribitCredits:
+class DeribitCredits(RateLimit):
     """The credits that one address has left."""
 
-    def __init__(self) -> None:
-        self._left = CREDITS * NS_PER_S
-        self._at_ns = 0
+    limit = CREDITS
+    window_s = 1
+    _left = CREDITS * NS_PER_S
+    _at_ns = 0
 
-    def charge(self, path: str, query: str, now_ns: int) -> RestAnswer | None:  # noqa: ARG002 - the method alone has a price
-        """Take a request's credits; return the refusal where they are not there."""
+    def charge(self, path: str, query: str, now_ns: int) -> RestAnswer | None:  # noqa: ARG002 - only the method counts
+        """Take a request's credits; return its refusal if they do not suffice."""
         cost = _COSTS.get(path.removeprefix(_ROOT), _COST) * NS_PER_S
         self._left = min(
             CREDITS * NS_PER_S, self._left + max(0, now_ns - self._at_ns) * CREDITS_PER_S
         )
         self._at_ns = now_ns
         if cost > self._left:
-            return too_many(1)
+            return self._too_many(1)
         self._left -= cost
         return None
 
-    def headers(self) -> dict[str, str]:
-        """Return no headers: the venue does not say what is left."""
-        return {}
 
+class DeribitRestSide(RestSide):
+    """REST answers of Deribit or one of its gateways."""
 
-class DeribitRestSide(RestAnswers):
-    """A venue's answers as it gives them."""
+    rate_limit = DeribitCredits
+    unknown = (503, _error(11051, "system_maintenance"))
 
-    WeightAccount = DeribitCredits
-    too_many = staticmethod(too_many)
+    def too_many(self, retry_after_s: int, status: int = 429) -> RestAnswer:
+        """Return the refusal beyond the rate limit (429), or (503) of a venue that is down."""
+        exceeded = _error(10028, "too_many_requests")
+        said = self.unknown[1] if status == 503 else exceeded
+        return RestAnswer(status, encode(said), retry_after_s)
 
-    def read_snapshot(self, symbol: str, body: bytes) -> Depth:
-        """Raise `msgspec.ValidationError`: no answer that is asked for is a book."""
-        msg = f"Expected no answer with a book of {symbol}, was {body[:60]!r}"
-        raise msgspec.ValidationError(msg)
-
-    def answer(self, path: str, query: str, market: MarketView, now_ns: int) -> RestAnswer:
-        """Return the answer to a GET request; an error answer if it asks for what is not there."""
-        try:
-            result = _result(
-                path.removeprefix(_ROOT) if path.startswith(_ROOT) else "",
-                dict(parse_qsl(query)),
-                market,
-                now_ns,
-            )
-        except _Refusal as refusal:
-            return refusal.answer
-        micros = now_ns // 1_000
-        return RestAnswer(
-            200,
-            _encode(
-                {
-                    "jsonrpc": "2.0",
-                    "result": result,
-                    "usIn": micros,
-                    "usOut": micros,
-                    "usDiff": 0,
-                    "testnet": False,
-                }
-            ),
-        )
+    def _body(
+        self, path: str, params: dict[str, str], market: MarketView, now_ns: int
+    ) -> dict[str, Any]:
+        method, micros = path.removeprefix(_ROOT) if path.startswith(_ROOT) else "", now_ns // 1_000
+        return {
+            "jsonrpc": "2.0",
+            "result": _result(method, params, market, now_ns),
+            "usIn": micros,
+            "usOut": micros,
+            "usDiff": 0,
+            "testnet": False,
+        }
 
 
 def _result(method: str, params: dict[str, str], market: MarketView, now_ns: int) -> Any:
@@ -166,11 +128,12 @@ def _result(method: str, params: dict[str, str], market: MarketView, now_ns: int
             rows = (_summary(listed, market, now_ns) for listed in _of(market, params, ()))
             return [row for row in rows if row is not None]
         case "get_tradingview_chart_data" | "get_funding_rate_history":
-            return _past(method, _listed(params, market).id.symbol, params, market, now_ns)
+            history = chart if method == "get_tradingview_chart_data" else fundings
+            return history(_listed(params, market).id.symbol, params, market, now_ns)
         case "get_book_summary_by_instrument" | "ticker" | "get_order_book":
             return _of_one(method, _listed(params, market), params, market, now_ns)
         case _:
-            raise _Refusal(400, -32601, "Method not found")
+            raise _refusal(400, -32601, "Method not found")
 
 
 def _of_one(
@@ -184,21 +147,12 @@ def _of_one(
     return [row] if row is not None else []
 
 
-def _past(method: str, symbol: str, params: dict[str, str], market: MarketView, now_ns: int) -> Any:
-    told = (chart if method == "get_tradingview_chart_data" else fundings)(
-        symbol, params, market, now_ns
-    )
-    if told is None:
-        raise _Refusal(503, 11051, "system_maintenance")
-    return told
-
-
 def _of(
     market: MarketView, params: dict[str, str], all_of: tuple[str, ...]
 ) -> Iterable[Instrument]:
     currency, kind = params.get("currency", ""), params.get("kind")
     if not currency and "" not in all_of:
-        raise _Refusal(400, -32602, "Invalid params", reason="must be given", param="currency")
+        raise _refusal(400, -32602, "Invalid params", reason="must be given", param="currency")
     of_kind = [listed for listed in market.instruments() if kind in (None, _kind_of(listed))]
     return [
         listed
@@ -214,7 +168,7 @@ def _kind_of(listed: Instrument) -> str:
 def _listed(params: dict[str, str], market: MarketView) -> Instrument:
     listed = listed_as(params.get("instrument_name", ""), market)
     if listed is None:
-        raise _Refusal(
+        raise _refusal(
             400, -32602, "Invalid params", reason="wrong format", param="instrument_name"
         )
     return listed
@@ -222,18 +176,14 @@ def _listed(params: dict[str, str], market: MarketView) -> Instrument:
 
 def _ticker(listed: Instrument, market: MarketView) -> dict[str, Any]:
     symbol = listed.id.symbol
-    touch = market.touch(symbol)
-    if touch is None:
-        raise _Refusal(503, 11051, "system_maintenance")
+    touch = known(market.touch(symbol))
     return ticker_row(symbol, touch, market.venue_mark(symbol), market.open_interest(symbol))
 
 
 def _order_book(listed: Instrument, depth: str, market: MarketView) -> dict[str, Any]:
     if depth not in _DEPTHS:
-        raise _Refusal(400, -32602, "Invalid params", reason="value not allowed", param="depth")
-    book, most = market.depth(listed.id.symbol), int(depth)
-    if book is None:
-        raise _Refusal(503, 11051, "system_maintenance")
+        raise _refusal(400, -32602, "Invalid params", reason="value not allowed", param="depth")
+    book, most = known(market.depth(listed.id.symbol)), int(depth)
     sides = {"bids": plain_rows(book.bids[:most]), "asks": plain_rows(book.asks[:most])}
     return {
         **_ticker(listed, market),
@@ -289,7 +239,7 @@ def _instrument(listed: Instrument) -> dict[str, Any]:
 
 
 def _expiration_ms(symbol: str) -> int:
-    # Dated instruments are named BTC-24SEP21 or BTC-24SEP21-40000-P and end at 08:00 UTC of that day.
+    # BTC-24SEP21 and BTC-24SEP21-40000-P end at 08:00 UTC of that day.
     found = _DAY.fullmatch(symbol)
     if found is None or found[2] not in _MONTHS:
         return 0
@@ -313,20 +263,18 @@ _MOST: Final = 5_000
 
 def chart(
     symbol: str, params: Mapping[str, str], market: MarketView, now_ns: int
-) -> dict[str, Any] | None:
-    """Return the columns of a chart; None where there are none to tell."""
+) -> dict[str, Any]:
+    """Return the columns of a chart."""
     span = span_of(params, _NAMES, NS_PER_MS, now_ns, usual=_MOST, most=_MOST)
-    found = span.candles(market, symbol, SECONDS.get(params.get("resolution", "")))
-    if found is None:
-        return None
-    told: list[Candle] = list(span.cut(found, oldest=True))
+    interval_s = SECONDS.get(params.get("resolution", ""))
+    found = span.candles(market, symbol, interval_s, oldest=True)
     linear = "_" in symbol.partition("-")[0]
-    volumes, none = [json_number(candle.volume) for candle in told], [0] * len(told)
+    volumes, none = [json_number(candle.volume) for candle in found], [0] * len(found)
     return {
-        "status": "ok" if told else "no_data",
-        "ticks": [candle.open_time_ns // NS_PER_MS for candle in told],
+        "status": "ok" if found else "no_data",
+        "ticks": [candle.open_time_ns // NS_PER_MS for candle in found],
         **{
-            name: [json_number(getattr(candle, name)) for candle in told]
+            name: [json_number(getattr(candle, name)) for candle in found]
             for name in ("open", "high", "low", "close")
         },
         "volume": volumes if linear else none,
@@ -336,13 +284,9 @@ def chart(
 
 def fundings(
     symbol: str, params: Mapping[str, str], market: MarketView, now_ns: int
-) -> list[dict[str, Any]] | None:
-    """Return the rows of a history of funding; None where there are none to tell."""
+) -> list[dict[str, Any]]:
+    """Return the rows of a funding history."""
     span = span_of(params, _NAMES, NS_PER_MS, now_ns, usual=744, most=744)
-    found = span.fundings(market, symbol)
-    if found is None:
-        return None
-    rows = [
-        (paid.time_ns // NS_PER_MS, json_number(paid.rate)) for paid in span.cut(found, oldest=True)
-    ]
+    found = span.fundings(market, symbol, oldest=True)
+    rows = [(paid.time_ns // NS_PER_MS, json_number(paid.rate)) for paid in found]
     return [{"timestamp": at, "interest_1h": rate, "interest_8h": rate} for at, rate in rows]

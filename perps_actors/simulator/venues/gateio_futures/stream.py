@@ -1,8 +1,10 @@
-"""Gate.io's futures streams from the venue's side: what a simulator needs to speak like them. Opens nothing, reads no clock.
+"""Gate.io's futures streams from the server's side.
 
-Source: gate.com/docs/developers/futures/ws/en, read 2026-11; frames of 2026-09. A book is told on two channels: on `futures.obu`, whose
-subscription begins with the whole of it and whose first message has no `U`, and on `futures.order_book_update`, whose snapshot is
-fetched by REST. Sizes are strings.
+Source: gate.com/docs/developers/futures/ws/en, read 2026-11; frames of 2026-09. A book is on two
+channels: a subscription to `futures.obu` begins with a snapshot, and its first message has no `U`;
+the snapshot of `futures.order_book_update` is fetched by REST. Sizes are texts. A request names one
+channel; a contract that does not exist is acknowledged like any other. Answers carry time and
+number of their request, because this module reads no clock.
 """
 
 from __future__ import annotations
@@ -16,12 +18,15 @@ from perps_actors.market.book import levels_of
 from perps_actors.market.events import Funding, Touch, Trade, VenueMark
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.numbers import DecimalText
-from perps_actors.simulator.venue_contract import Channel, Depth, Levels, paired
-from perps_actors.simulator.venues.gateio_futures.session import (
-    BOOKS_CHANGED,
-    BOOKS_PUSHED,
-    PATH,
-    GateioSession,
+from perps_actors.simulator.venue_contract import (
+    Channel,
+    Depth,
+    Framed,
+    Levels,
+    SeparateStreams,
+    StreamSession,
+    encode,
+    paired,
 )
 from perps_actors.venues.gateio_futures.rest import NAME
 from perps_actors.venues.gateio_futures.schema import (
@@ -34,6 +39,21 @@ from perps_actors.venues.gateio_futures.schema import (
 )
 from perps_actors.venues.toolkit.fields import NS_PER_MS, text_of
 
+PATH: Final = "/v4/ws/usdt"
+BOOKS_PUSHED: Final = "futures.obu"
+BOOKS_CHANGED: Final = "futures.order_book_update"
+
+_NAMED: Final = (
+    BOOKS_PUSHED,
+    BOOKS_CHANGED,
+    "futures.book_ticker",
+    "futures.trades",
+    "futures.tickers",
+    "futures.public_liquidates",
+)
+_BAD_REQUEST, _BAD_ARGUMENT = 1, 2
+_PUSHED_LEVELS: Final = ("50", "400")
+_PACES: Final = ("20ms", "100ms")
 _CHANNELS: Final[dict[str, Channel]] = {
     BOOKS_PUSHED: "book",
     BOOKS_CHANGED: "book",
@@ -46,36 +66,105 @@ _CHANNEL: Final = re.compile(rb'"channel"\s*:\s*"(futures\.[a-z_]+)"')
 _UPDATE: Final = re.compile(rb'"event"\s*:\s*"update"')
 _CONTRACT: Final = re.compile(rb'"(?:s|contract)"\s*:\s*"(?:ob\.)?([A-Z0-9]+_[A-Z]+)(?:\.\d+)?"')
 
-_encode = msgspec.json.Encoder().encode
 _frame_of = msgspec.json.Decoder(Frame).decode
 
 
-class GateioStreams:
-    """Gate.io's futures streams as it sends them; a stream is named by channel and contract."""
+class _Request(msgspec.Struct):
+    channel: str
+    time: int = 0
+    event: str = ""
+    payload: list[str] = []
+    id: int | None = None
 
-    StreamSession = GateioSession
 
-    def channel_of(self, stream: str) -> Channel:
-        """Return what a stream carries."""
-        return _CHANNELS.get(stream.partition(":")[0], "other")
+_request = msgspec.json.Decoder(_Request).decode
 
-    def symbol_of(self, stream: str) -> str:
-        """Return the contract a stream is about."""
-        return stream.partition(":")[2]
 
-    def route_of(self, stream: str) -> str:  # noqa: ARG002 - as every venue's side has it
-        """Return the kind of connection that carries a stream: there is one."""
-        return PATH
+class GateioSession(StreamSession):
+    """One client connection. Levels and pace of a subscription do not matter."""
+
+    paths = (PATH, f"{PATH}/")
+
+    def receive(self, text: str) -> tuple[str, ...]:
+        """Return the answer to a client's text frame; an error answer if it is malformed."""
+        try:
+            request = _request(text)
+        except (msgspec.DecodeError, RecursionError) as error:
+            return (
+                _answer(
+                    _Request(""),
+                    error={"code": _BAD_REQUEST, "message": f"Invalid request body: {error}"},
+                ),
+            )
+        if request.channel == "futures.ping":
+            request.channel = "futures.pong"
+            return (_answer(request),)
+        streams, problem = _asked(request)
+        if problem:
+            return (
+                _answer(
+                    request,
+                    error={"code": _BAD_ARGUMENT, "message": problem},
+                    result={"status": "fail"},
+                ),
+            )
+        for stream in streams:
+            if request.event == "subscribe":
+                self._streams[stream] = None
+            else:
+                self._streams.pop(stream, None)
+        return (_answer(request, result={"status": "success"}),)
+
+
+def _asked(request: _Request) -> tuple[list[str], str]:
+    """Return the streams of a request, and the reason of its refusal."""
+    channel, payload = request.channel, request.payload
+    if channel not in _NAMED:
+        return [], f"unknown channel {channel[:40]}"
+    if request.event not in ("subscribe", "unsubscribe"):
+        return [], f"unknown event {request.event[:40]}"
+    if channel == BOOKS_PUSHED:
+        named = [name.split(".") for name in payload]
+        wrong = any(
+            len(parts) != len("ocl") or parts[0] != "ob" or parts[2] not in _PUSHED_LEVELS
+            for parts in named
+        )
+        contracts = [] if wrong else [parts[1] for parts in named]
+    elif channel == BOOKS_CHANGED:
+        contracts = payload[:1] if payload[1:2] and payload[1] in _PACES else []
+    else:
+        contracts = payload
+    return [
+        f"{channel}:{contract}" for contract in contracts
+    ], "" if contracts else f"invalid payload {str(payload)[:80]}"
+
+
+def _answer(request: _Request, error: Any = None, result: Any = None) -> str:
+    told: dict[str, Any] = {
+        "time": request.time,
+        "time_ms": request.time * 1000,
+        "channel": request.channel,
+        "event": request.event,
+    }
+    told |= {"id": request.id} if request.id is not None else {}
+    return encode({**told, "payload": request.payload, "error": error, "result": result}).decode()
+
+
+class GateioStreams(SeparateStreams):
+    """The futures streams of Gate.io; their names are channel and contract."""
+
+    session_class = GateioSession
+    channels = _CHANNELS
 
     def stream_of(self, frame: bytes) -> str | None:
-        """Return the stream a message belongs to, of which the damaged end is not looked at; None for answers."""
+        """Return the stream of a message; None for answers."""
         channel, contract = _CHANNEL.search(frame), _CONTRACT.search(frame)
         if channel is None or contract is None or _UPDATE.search(frame) is None:
             return None
         return f"{channel[1].decode()}:{contract[1].decode()}"
 
-    def snapshot_frame(self, book: Depth) -> tuple[str, bytes]:
-        """Return the whole book as `futures.obu` begins with it, as (stream, frame)."""
+    def snapshot_frame(self, book: Depth) -> Framed:
+        """Return the snapshot with which a subscription to `futures.obu` begins."""
         told = {
             "t": book.venue_time_ns // NS_PER_MS,
             "full": True,
@@ -86,12 +175,8 @@ class GateioStreams:
             BOOKS_PUSHED, book.symbol, book.venue_time_ns, {**told, "b": book.bids, "a": book.asks}
         )
 
-    def first_mark_frame(self, mark: VenueMark, funding: Funding) -> tuple[str, bytes] | None:  # noqa: ARG002 - as every venue's side has it
-        """Return None: every ticker is whole."""
-        return None
-
-    def depth_frames(self, change: Depth) -> tuple[tuple[str, bytes], ...]:
-        """Return a change of a book as (stream, frame), one of each channel that tells it."""
+    def depth_frames(self, change: Depth) -> tuple[Framed, ...]:
+        """Return the frames of a delta, one for each channel of books."""
         symbol, at = change.symbol, change.venue_time_ns
         numbers = {"t": at // NS_PER_MS, "U": change.first, "u": change.last}
         pushed = {**numbers, "s": f"ob.{symbol}.{_LEVELS}", "b": change.bids, "a": change.asks}
@@ -104,8 +189,8 @@ class GateioStreams:
         }
         return _frame(BOOKS_PUSHED, symbol, at, pushed), _frame(BOOKS_CHANGED, symbol, at, changed)
 
-    def touch_frame(self, touch: Touch, update: int) -> tuple[str, bytes]:
-        """Return a best bid and ask as (stream, frame); `update` is the book's update number."""
+    def touch_frame(self, touch: Touch, update: int) -> Framed:
+        """Return the frame of a best bid and ask; `update` is the number of the book's update."""
         symbol, at = touch.instrument.symbol, touch.venue_time_ns or 0
         told = {"t": at // NS_PER_MS, "u": update, "s": symbol}
         sides = {
@@ -116,22 +201,22 @@ class GateioStreams:
         }
         return _frame("futures.book_ticker", symbol, at, {**told, **sides})
 
-    def trade_frame(self, trade: Trade) -> tuple[str, bytes]:
-        """Return a trade as (stream, frame): the size of a taker that sells is below zero."""
+    def trade_frame(self, trade: Trade) -> Framed:
+        """Return a trade's frame; the size is negative if the taker sells."""
         symbol, at = trade.instrument.symbol, trade.venue_time_ns or 0
         size = f"-{trade.amount}" if trade.side == "sell" else trade.amount
         times = {"create_time": at // 1_000_000_000, "create_time_ms": at // NS_PER_MS}
         told = {"contract": symbol, "id": int(trade.trade_id), "price": trade.price, "size": size}
         return _frame("futures.trades", symbol, at, [{**told, **times}])
 
-    def mark_frames(self, mark: VenueMark, funding: Funding) -> tuple[tuple[str, bytes]]:
-        """Return the venue's mark with its funding as (stream, frame)."""
+    def mark_frames(self, mark: VenueMark, funding: Funding) -> tuple[Framed]:
+        """Return the frame of mark and funding."""
         symbol = mark.instrument.symbol
         told = {"contract": symbol, **mark_fields(mark, funding)}
         return (_frame("futures.tickers", symbol, mark.venue_time_ns or 0, [told]),)
 
     def read_depth(self, frame: bytes) -> Depth:
-        """Return what a message of either book channel says; `msgspec.DecodeError` if it is none."""
+        """Return the snapshot or delta in a message of either channel of books."""
         outer = _frame_of(frame)
         told: BookChange | BookUpdate
         if outer.channel == BOOKS_CHANGED:
@@ -161,7 +246,7 @@ class GateioStreams:
         )
 
     def read_touch(self, frame: bytes) -> Touch:
-        """Return the best bid and ask in a message of `futures.book_ticker`; `msgspec.DecodeError` if it is none."""
+        """Return the best bid and ask in a message of `futures.book_ticker`."""
         row = msgspec.json.decode(_frame_of(frame).result, type=BookTicker)
         at, instrument = row.time * NS_PER_MS, InstrumentId(NAME, row.symbol)
         bid, ask = (DecimalText(price) if price else None for price in (row.bid, row.ask))
@@ -170,7 +255,7 @@ class GateioStreams:
         )
 
     def read_mark(self, frame: bytes) -> tuple[VenueMark, Funding]:
-        """Return mark and funding in a message of `futures.tickers`; `msgspec.DecodeError` if it is none."""
+        """Return mark and funding in a message of `futures.tickers`."""
         outer = _frame_of(frame)
         rows = msgspec.json.decode(outer.result, type=list[TickerRow])
         if not rows:
@@ -188,17 +273,17 @@ class GateioStreams:
 
 
 def mark_fields(mark: VenueMark, funding: Funding) -> dict[str, Any]:
-    """Return what a ticker or a listed contract says of mark and funding; only the latter says when it is next paid."""
+    """Return the fields of mark and funding that tickers and listed contracts share."""
     return {"mark_price": mark.mark, "index_price": mark.index, "funding_rate": funding.rate}
 
 
 def priced(levels: Levels) -> list[dict[str, str]]:
-    """Return levels as REST answers and `futures.order_book_update` spell them."""
+    """Return levels in the format of REST and `futures.order_book_update`."""
     return [{"p": price, "s": size} for price, size in levels]
 
 
-def _frame(channel: str, contract: str, time_ns: int, result: Any) -> tuple[str, bytes]:
+def _frame(channel: str, contract: str, time_ns: int, result: Any) -> Framed:
     ms = time_ns // NS_PER_MS
-    return f"{channel}:{contract}", _encode(
+    return f"{channel}:{contract}", encode(
         {"time": ms // 1000, "time_ms": ms, "channel": channel, "event": "update", "result": result}
     )

@@ -1,18 +1,20 @@
-"""HTX's REST answers for its swaps, from the venue's side. Opens nothing, reads no clock.
+"""HTX's REST answers for swaps from the server's side.
 
-Source: huobiapi.github.io/docs/usdt_swap/v1/en and .../coin_margined_swap/v1/en (reference, market data, error codes), read 2026-11, and
-what others measured on 2026-09-23 (github.com/nemanull/arbitrage-observatory, docs/profiles/htx/rest.md): 240 requests in 3 s and address
-of what is no market data, with headers that count them, and 800 in a second of what is. A refusal has status 200; market data say
-`err-code` with a word, the others `err_code` with a number. Nobody has shown the refusal of one request too many: it is taken to be
-status 429 with the documented code 1032. What cannot be known (yet) is 1004 with status 503; open interest is not made up.
+Sources: huobiapi.github.io/docs/usdt_swap/v1/en and .../coin_margined_swap/v1/en (reference, market
+data, error codes, K-line data, historical funding rates), read 2026-11; measurements of 2026-09-23
+(github.com/nemanull/arbitrage-observatory, docs/profiles/htx/rest.md): 240 requests in 3 s per
+address to other endpoints, with headers that count them, and 800 requests per second for market
+data. A refusal has status 200; market data have an `err-code` with a word, other endpoints an
+`err_code` with a number. No source shows the refusal beyond the limit: here it is status 429 with
+the documented code 1032. Market data that is not known yet gives 1004 with status 503. Open
+interest is not simulated. Candles are oldest first between two inclusive seconds, or the newest;
+fundings come in pages, newest first.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, NamedTuple
-from urllib.parse import parse_qsl
 
 import msgspec
 
@@ -20,127 +22,102 @@ from perps_actors.market.candle import Candle
 from perps_actors.market.events import Funding, VenueMark
 from perps_actors.market.instrument import Instrument
 from perps_actors.market.numbers import plain
-from perps_actors.simulator.venue_contract import (
-    Depth,
-    MarketView,
+from perps_actors.simulator.rest_side import (
+    NotKnown,
+    RateLimit,
+    RequestWindow,
     RestAnswer,
-    RestAnswers,
-    json_number,
+    RestRefusal,
+    RestSide,
+    known,
     span_of,
 )
+from perps_actors.simulator.venue_contract import MarketView, encode, json_number
 from perps_actors.simulator.venues.htx_swap.stream import (
     book_tick,
     funding_fields,
     kline,
     millis,
     touch_fields,
-    whole_book,
 )
-from perps_actors.venues.htx_swap.parse import time_of
-from perps_actors.venues.htx_swap.schema import FAMILIES, SECONDS, Answer, Family, family_of
+from perps_actors.venues.htx_swap.schema import FAMILIES, SECONDS, Family, family_of
 from perps_actors.venues.toolkit.fields import NS_PER_MS, NS_PER_S
 
-# merged docstring:
-# """HTX's candles and past funding from the venue's side. Opens nothing, reads no clock.
-#
-# Source: huobiapi.github.io/docs/usdt_swap/v1/en and .../coin_margined_swap/v1/en (K-line data, historical funding rates), read 2026-11:
-# candles oldest first between seconds that both belong to the span, or the newest; fundings in pages, the newest first.
-# """
-
 LIMIT: Final = 240
-"""Requests of no market data in a window of three seconds."""
+"""Requests in a window of three seconds that are not for market data."""
 MARKET_LIMIT: Final = 800
-"""Requests of market data in a second."""
+"""Requests for market data in a second."""
 
-_WINDOW_MS, _MARKET_WINDOW_MS = 3_000, 1_000
+_WINDOW_S: Final = 3
 _LEVELS: Final = {"step0": 150, "step6": 30}
 _LISTED, _SUSPENDED = 1, 3
-
-_encode = msgspec.json.Encoder().encode
-_answer = msgspec.json.Decoder(Answer).decode
-
 
 _BUSY: Final = {"err_code": 1004, "err_msg": "System busy. Please try again later."}
 _NO_CONTRACT: Final = {"err_code": 1014, "err_msg": "This contract doesnt exist."}
 
 
-class _Refusal(Exception):
-    def __init__(self, said: Mapping[str, Any], status: int = 200) -> None:
-        super().__init__()
-        self.said = said
-        self.status = status
+class HtxRequests(RateLimit):
+    """Requests of one address for market data in the current second, and others in 3 s."""
 
+    limit = MARKET_LIMIT
+    window_s = 1
+    waits_exactly = True
 
-def too_many(retry_after_s: int, status: int = 429) -> RestAnswer:
-    """Return the refusal of a request beyond the rate limit (429), or of a venue that is down (503)."""
-    said = (
-        _BUSY
-        if status == 503
-        else {"err_code": 1032, "err_msg": "The number of access exceeded the limit."}
-    )
-    return RestAnswer(status, _encode({"status": "error", **said}), retry_after_s)
+    def __init__(self, too_many: Callable[[int], RestAnswer]) -> None:
+        super().__init__(too_many)
+        self._others = RequestWindow(_WINDOW_S)
+        self._counts_others = False
 
-
-class HtxRequests:
-    """What one address has asked of market data, and of all else."""
-
-    def __init__(self) -> None:
-        self._windows: dict[bool, int] = {}
-        self._asked: Counter[bool] = Counter()
-        self._of_market = True
-
-    def charge(self, path: str, query: str, now_ns: int) -> RestAnswer | None:  # noqa: ARG002 - parameters weigh nothing
-        """Count a request; return the refusal where it goes beyond the limit of its kind."""
-        market = self._of_market = not any(path.startswith(family.api) for family in FAMILIES)
-        limit, length_ms = (MARKET_LIMIT, _MARKET_WINDOW_MS) if market else (LIMIT, _WINDOW_MS)
-        window, into_ms = divmod(now_ns // NS_PER_MS, length_ms)
-        if window != self._windows.get(market):
-            self._windows[market], self._asked[market] = window, 0
-        self._asked[market] += 1
-        return None if self._asked[market] <= limit else too_many(-(-(length_ms - into_ms) // 1000))
+    def charge(self, path: str, query: str, now_ns: int) -> RestAnswer | None:
+        """Count a request; return its refusal if it exceeds the limit of its kind."""
+        self._counts_others = any(path.startswith(family.api) for family in FAMILIES)
+        if not self._counts_others:
+            return super().charge(path, query, now_ns)
+        return self._refusal(self._others.use(now_ns, LIMIT))
 
     def headers(self) -> dict[str, str]:
-        """Return the headers that an answer carries: none with market data."""
-        if self._of_market:
+        """Return the headers of the latest answer: none with market data."""
+        if not self._counts_others:
             return {}
-        left, resets_ms = (
-            max(0, LIMIT - self._asked[False]),
-            (self._windows[False] + 1) * _WINDOW_MS,
-        )
-        counted = {"limit": LIMIT, "interval": _WINDOW_MS, "remaining": left, "reset": resets_ms}
+        counted = {
+            "limit": LIMIT,
+            "interval": _WINDOW_S * 1_000,
+            "remaining": max(0, LIMIT - self._others.used()),
+            "reset": self._others.ends_s * 1_000,
+        }
         return {f"ratelimit-{name}": str(value) for name, value in counted.items()}
 
 
-class HtxRestSide(RestAnswers):
-    """The venue's REST answers as it gives them."""
+class HtxRestSide(RestSide):
+    """REST answers of HTX's swaps."""
 
-    WeightAccount = HtxRequests
-    too_many = staticmethod(too_many)
-    beside_the_point = ("business_type", "size")
+    rate_limit = HtxRequests
+    ignored_parameters = ("business_type", "size")
+    unknown = (503, _BUSY)
 
-    def read_snapshot(self, symbol: str, body: bytes) -> Depth:
-        """Return the book in an answer; `msgspec.DecodeError` if it is none."""
-        answer = _answer(body)
-        return whole_book(symbol, answer.tick, time_of(answer.time))
+    def too_many(self, retry_after_s: int, status: int = 429) -> RestAnswer:
+        """Return the refusal beyond the rate limit (429), or (503) of a venue that is down."""
+        exceeded = {"err_code": 1032, "err_msg": "The number of access exceeded the limit."}
+        said = _BUSY if status == 503 else exceeded
+        return RestAnswer(status, encode({"status": "error", **said}), retry_after_s)
 
-    def answer(self, path: str, query: str, market: MarketView, now_ns: int) -> RestAnswer:
-        """Return the answer to a GET request; a refusal if it asks for what is not there."""
+    def _body(
+        self, path: str, params: dict[str, str], market: MarketView, now_ns: int
+    ) -> dict[str, Any]:
         if path not in _ANSWERS:
-            return RestAnswer(
-                404, _encode({"status": 404, "error": "Not Found", "path": path[:80]})
-            )
-        (family, answer), ts = _ANSWERS[path], now_ns // NS_PER_MS
-        try:
-            said = answer(_Asked(family, dict(parse_qsl(query)), market, now_ns))
-        except _Refusal as refusal:
-            return RestAnswer(
-                refusal.status, _encode({"status": "error", **refusal.said, "ts": ts})
-            )
-        return RestAnswer(200, _encode({"status": "ok", **said, "ts": ts}))
+            raise RestRefusal(404, {"status": 404, "error": "Not Found", "path": path[:80]})
+        family, answer = _ANSWERS[path]
+        said = answer(_Asked(family, params, market, now_ns))
+        return {"status": "ok", **said, "ts": now_ns // NS_PER_MS}
+
+    def _refusal_body(self, said: Mapping[str, Any], now_ns: int) -> Mapping[str, Any]:
+        if "error" in said:
+            return said
+        return {"status": "error", **said, "ts": now_ns // NS_PER_MS}
 
 
 class _Asked(NamedTuple):
-    """A request: whom of a family it asks for, in which market."""
+    """A request: its contracts of a family, in a market."""
 
     family: Family
     params: Mapping[str, str]
@@ -148,7 +125,7 @@ class _Asked(NamedTuple):
     now_ns: int
 
     def listed(self, refusal: Mapping[str, Any]) -> list[Instrument]:
-        """Return the contract that is named, or all of the family."""
+        """Return the requested contract, or all of the family."""
         named = self.params.get("contract_code")
         found = [
             listed
@@ -157,20 +134,20 @@ class _Asked(NamedTuple):
         ]
         found = [listed for listed in found if named in (None, listed.id.symbol)]
         if named is not None and not found:
-            raise _Refusal(refusal)
+            raise RestRefusal(200, refusal)
         return found
 
     def one(self, refusal: Mapping[str, Any]) -> str:
-        """Return the symbol of the contract that has to be named."""
+        """Return the symbol of the contract, which the request must have."""
         if "contract_code" not in self.params:
-            raise _Refusal(refusal)
+            raise RestRefusal(200, refusal)
         return self.listed(refusal)[0].id.symbol
 
-    def known(self, rows: Iterable[dict[str, Any] | None]) -> list[dict[str, Any]]:
-        """Return the rows that there are; of the one contract that is named there has to be one."""
+    def present(self, rows: Iterable[dict[str, Any] | None]) -> list[dict[str, Any]]:
+        """Return the rows that are known; a requested contract must have one."""
         found = [row for row in rows if row is not None]
         if "contract_code" in self.params and not found:
-            raise _Refusal(_BUSY, 503)
+            raise NotKnown
         return found
 
 
@@ -184,7 +161,7 @@ def _quotes(asked: _Asked) -> dict[str, Any]:
         {"contract_code": symbol, **touch_fields(touch)} if touch is not None else None
         for symbol, touch in touches.items()
     ]
-    return {"ticks": asked.known(rows)}
+    return {"ticks": asked.present(rows)}
 
 
 def _depth(asked: _Asked) -> dict[str, Any]:
@@ -193,10 +170,8 @@ def _depth(asked: _Asked) -> dict[str, Any]:
         asked.params.get("type", ""),
     )
     if kind not in _LEVELS:
-        raise _Refusal(_market_refusal(f"invalid type:{kind[:20]}"))
-    book, channel = asked.market.depth(symbol), f"market.{symbol}.depth.{kind}"
-    if book is None:
-        raise _Refusal(_BUSY, 503)
+        raise RestRefusal(200, _market_refusal(f"invalid type:{kind[:20]}"))
+    book, channel = known(asked.market.depth(symbol)), f"market.{symbol}.depth.{kind}"
     best = msgspec.structs.replace(
         book, bids=book.bids[: _LEVELS[kind]], asks=book.asks[: _LEVELS[kind]]
     )
@@ -209,12 +184,12 @@ def _marks(asked: _Asked) -> dict[str, Any]:
     row = (
         kline(mark.mark, mark.venue_time_ns) if mark is not None and mark.mark is not None else None
     )
-    return {"ch": f"market.{symbol}.mark_price.1min", "data": asked.known([row])}
+    return {"ch": f"market.{symbol}.mark_price.1min", "data": asked.present([row])}
 
 
 def _indices(asked: _Asked) -> dict[str, Any]:
-    known = (asked.market.venue_mark(listed.id.symbol) for listed in asked.listed(_NO_CONTRACT))
-    return {"data": asked.known(_index(*each) if each is not None else None for each in known)}
+    marks = (asked.market.venue_mark(listed.id.symbol) for listed in asked.listed(_NO_CONTRACT))
+    return {"data": asked.present(_index(*each) if each is not None else None for each in marks)}
 
 
 def _index(mark: VenueMark, _: Funding) -> dict[str, Any] | None:
@@ -229,8 +204,8 @@ def _index(mark: VenueMark, _: Funding) -> dict[str, Any] | None:
 
 
 def _rates(asked: _Asked) -> dict[str, Any]:
-    known = (asked.market.venue_mark(listed.id.symbol) for listed in asked.listed(_NO_CONTRACT))
-    return {"data": asked.known(_rate(*each) if each is not None else None for each in known)}
+    marks = (asked.market.venue_mark(listed.id.symbol) for listed in asked.listed(_NO_CONTRACT))
+    return {"data": asked.present(_rate(*each) if each is not None else None for each in marks)}
 
 
 def _one_rate(asked: _Asked) -> dict[str, Any]:
@@ -251,16 +226,12 @@ def _rate(_: VenueMark, funding: Funding) -> dict[str, Any] | None:
 def _candles(asked: _Asked) -> dict[str, Any]:
     symbol = asked.one(_market_refusal("invalid  symbol"))
     rows = candles(symbol, asked.params, asked.market, asked.now_ns)
-    if rows is None:
-        raise _Refusal(_BUSY, 503)
     return {"ch": f"market.{symbol}.kline.{asked.params.get('period', '')}", "data": rows}
 
 
 def _fundings(asked: _Asked) -> dict[str, Any]:
-    page = fundings(asked.one(_NO_CONTRACT), asked.params, asked.market, asked.now_ns)
-    if page is None:
-        raise _Refusal(_BUSY, 503)
-    return {"data": page}
+    symbol = asked.one(_NO_CONTRACT)
+    return {"data": fundings(symbol, asked.params, asked.market, asked.now_ns)}
 
 
 def _contracts(asked: _Asked) -> dict[str, Any]:
@@ -316,8 +287,8 @@ _PAGE: Final = 50
 
 def candles(
     symbol: str, params: Mapping[str, str], market: MarketView, now_ns: int
-) -> list[dict[str, Any]] | None:
-    """Return the rows of a kline answer; None where there are none to tell."""
+) -> list[dict[str, Any]]:
+    """Return the rows of a kline answer."""
     spanned = "from" in params
     span = span_of(
         params,
@@ -327,19 +298,15 @@ def candles(
         usual=_MOST if spanned else 150,
         most=_MOST,
     )
-    found = span.candles(market, symbol, SECONDS.get(params.get("period", "")))
-    return (
-        [_row(candle) for candle in span.cut(found, oldest=spanned)] if found is not None else None
-    )
+    interval_s = SECONDS.get(params.get("period", ""))
+    return [_row(candle) for candle in span.candles(market, symbol, interval_s, oldest=spanned)]
 
 
 def fundings(
     symbol: str, params: Mapping[str, str], market: MarketView, now_ns: int
-) -> dict[str, Any] | None:
-    """Return a page of the history of funding; None where there is none to tell."""
-    found = market.fundings(symbol, 0, now_ns + 1)
-    if found is None:
-        return None
+) -> dict[str, Any]:
+    """Return a page of the funding history."""
+    found = known(market.fundings(symbol, 0, now_ns + 1))
     size = min(_whole(params.get("page_size", ""), 20), _PAGE)
     page, newest = _whole(params.get("page_index", ""), 1), list(reversed(found))
     rows = [

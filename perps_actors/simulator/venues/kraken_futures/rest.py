@@ -1,8 +1,11 @@
-"""Kraken Futures' REST answers from the venue's side. Opens nothing, reads no clock.
+"""Kraken Futures' REST answers from the server's side.
 
-Source: docs.kraken.com (futures REST, guides on rate limits), read 2026-10: `/derivatives` takes 500 requests in ten seconds from an
-address. Errors are `{"result": "error", "error": <name>}`. Symbols are told in upper case and asked for in any. An answer that cannot be
-known yet is `Unavailable` with status 503, never an empty one. A ticker's funding is money a contract, not a rate.
+Source: docs.kraken.com (futures REST, charts, historical funding rates, guides on rate limits),
+read 2026-10: `/derivatives` accepts 500 requests in 10 s per address. Errors are
+`{"result": "error", "error": <name>}`. Symbols are sent in upper case and accepted in any. Market
+data that is not known yet gives `Unavailable` with status 503, never an empty answer. A ticker's
+funding is money per contract, not a rate. Candles have a path of their own, oldest first, between
+two inclusive seconds; all fundings are in one answer, with zero as money per contract.
 """
 
 from __future__ import annotations
@@ -12,133 +15,86 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import parse_qsl, unquote
 
-import msgspec
-
 from perps_actors.market.instrument import Instrument
 from perps_actors.market.numbers import plain
-from perps_actors.simulator.venue_contract import (
-    Depth,
-    MarketView,
+from perps_actors.simulator.rest_side import (
+    RateLimit,
     RestAnswer,
-    RestAnswers,
-    json_number,
+    RestRefusal,
+    RestSide,
+    known,
     listed_as,
     span_of,
 )
+from perps_actors.simulator.venue_contract import MarketView, encode, json_number
 from perps_actors.simulator.venues.kraken_futures.stream import money_of
 from perps_actors.venues.kraken_futures.rest import CHARTS, FUNDINGS
 from perps_actors.venues.kraken_futures.schema import SECONDS
 from perps_actors.venues.toolkit.fields import NS_PER_MS, NS_PER_S
 
-# merged docstring:
-# """Kraken Futures's candles and past funding from the venue's side. Opens nothing, reads no clock.
-#
-# Source: docs.kraken.com (futures charts, historical funding rates), read 2026-10: candles of a path of their own, oldest first, between
-# seconds that both belong to the span; all fundings in one answer. Money a contract is not made up: it is zero.
-# """
-
 REQUESTS_PER_WINDOW: Final = 500
-WINDOW_NS: Final = 10 * NS_PER_S
+WINDOW_S: Final = 10
 
 _ROOT: Final = "/derivatives/api/v3/"
 
-_encode: Final = msgspec.json.Encoder().encode
+
+class KrakenFuturesRequests(RateLimit):
+    """Requests of one address in the current 10 s."""
+
+    limit = REQUESTS_PER_WINDOW
+    window_s = WINDOW_S
 
 
-class _Refusal(Exception):
-    def __init__(self, status: int, error: str) -> None:
-        super().__init__(error)
-        self.status = status
-        self.error = error
+class KrakenFuturesRestSide(RestSide):
+    """REST answers of Kraken Futures."""
 
+    rate_limit = KrakenFuturesRequests
+    unknown = (503, {"result": "error", "error": "Unavailable"})
 
-def too_many(retry_after_s: int, status: int = 429) -> RestAnswer:
-    """Return the refusal of a request beyond the rate limit (429) or of a venue that is down (503)."""
-    return RestAnswer(
-        status,
-        _encode(
-            {"result": "error", "error": "Unavailable" if status == 503 else "apiLimitExceeded"}
-        ),
-        retry_after_s,
-    )
-
-
-class KrakenFuturesRequests:
-    """How many requests one address has made, ten seconds at a time."""
-
-    def __init__(self) -> None:
-        self._window = 0
-        self._made = 0
-
-    def charge(self, path: str, query: str, now_ns: int) -> RestAnswer | None:  # noqa: ARG002 - all requests cost the same
-        """Count a request; return the refusal where it goes beyond the limit of the window."""
-        window, into = divmod(now_ns, WINDOW_NS)
-        self._made = 1 + (self._made if window == self._window else 0)
-        self._window = window
-        return (
-            None
-            if self._made <= REQUESTS_PER_WINDOW
-            else too_many(1 + (WINDOW_NS - into) // NS_PER_S)
-        )
-
-    def headers(self) -> dict[str, str]:
-        """Return no headers: the venue does not say how many requests are left."""
-        return {}
-
-
-class KrakenFuturesRestSide(RestAnswers):
-    """The venue's REST answers as it gives them."""
-
-    WeightAccount = KrakenFuturesRequests
-    too_many = staticmethod(too_many)
+    def too_many(self, retry_after_s: int, status: int = 429) -> RestAnswer:
+        """Return the refusal beyond the rate limit (429), or (503) of a venue that is down."""
+        said = {"result": "error", "error": "Unavailable" if status == 503 else "apiLimitExceeded"}
+        return RestAnswer(status, encode(said), retry_after_s)
 
     def request_key(self, path: str, query: str) -> tuple[str, ...]:
-        """Return what makes two requests the same one: path and parameters, in one spelling."""
+        """Return path and parameters in one spelling."""
         return (
             unquote(path).lower().rstrip("/"),
             *sorted(f"{name}={value}".lower() for name, value in parse_qsl(query)),
         )
 
-    def read_snapshot(self, symbol: str, body: bytes) -> Depth:
-        """Raise `msgspec.ValidationError`: no answer is a book."""
-        msg = f"Expected no answer with a book of {symbol}, was {body[:60]!r}"
-        raise msgspec.ValidationError(msg)
+    def _body(
+        self, path: str, params: dict[str, str], market: MarketView, now_ns: int
+    ) -> Mapping[str, Any]:
+        if path.startswith(CHARTS) or path == FUNDINGS:
+            return _history(unquote(path), params, market, now_ns)
+        method, _, symbol = unquote(path).removeprefix(_ROOT).partition("/")
+        symbol = (symbol or params.get("symbol", "")).upper()
+        body = _result(method if path.startswith(_ROOT) else "", symbol, market)
+        return {"result": "success", **body, **_stamp(now_ns)}
 
-    def answer(self, path: str, query: str, market: MarketView, now_ns: int) -> RestAnswer:
-        """Return the answer to a GET request; an error answer if it asks for what is not there."""
-        stamp = {
-            "serverTime": f"{datetime.fromtimestamp(now_ns // NS_PER_S, UTC):%Y-%m-%dT%H:%M:%S}.{now_ns // 1_000_000 % 1000:03d}Z"
-        }
-        try:
-            if path.startswith(CHARTS) or path == FUNDINGS:
-                return RestAnswer(
-                    200, _encode(_past(unquote(path), dict(parse_qsl(query)), market, now_ns))
-                )
-            method, _, symbol = unquote(path).removeprefix(_ROOT).partition("/")
-            symbol = symbol or dict(parse_qsl(query)).get("symbol", "")
-            body = _body(method if path.startswith(_ROOT) else "", symbol.upper(), market)
-        except _Refusal as refusal:
-            return RestAnswer(
-                refusal.status, _encode({"result": "error", "error": refusal.error, **stamp})
-            )
-        return RestAnswer(200, _encode({"result": "success", **body, **stamp}))
+    def _refusal_body(self, said: Mapping[str, Any], now_ns: int) -> Mapping[str, Any]:
+        return {**said, **_stamp(now_ns)}
 
 
-def _past(path: str, params: dict[str, str], market: MarketView, now_ns: int) -> dict[str, Any]:
+def _stamp(now_ns: int) -> dict[str, str]:
+    at = datetime.fromtimestamp(now_ns // NS_PER_S, UTC)
+    return {"serverTime": f"{at:%Y-%m-%dT%H:%M:%S}.{now_ns // 1_000_000 % 1000:03d}Z"}
+
+
+def _refusal(status: int, error: str) -> RestRefusal:
+    return RestRefusal(status, {"result": "error", "error": error})
+
+
+def _history(path: str, params: dict[str, str], market: MarketView, now_ns: int) -> dict[str, Any]:
     if path == FUNDINGS:
-        rates = fundings(
-            _listed(params.get("symbol", "").upper(), market).id.symbol, market, now_ns
-        )
-        told = {"rates": rates} if rates is not None else None
-    else:
-        symbol, _, name = path.removeprefix(CHARTS).partition("/")
-        told = candles(_listed(symbol.upper(), market).id.symbol, name, params, market, now_ns)
-    if told is None:
-        raise _Refusal(503, "Unavailable")
-    return told
+        symbol = _listed(params.get("symbol", "").upper(), market).id.symbol
+        return {"rates": fundings(symbol, market, now_ns)}
+    symbol, _, name = path.removeprefix(CHARTS).partition("/")
+    return candles(_listed(symbol.upper(), market).id.symbol, name, params, market, now_ns)
 
 
-def _body(method: str, symbol: str, market: MarketView) -> dict[str, Any]:
+def _result(method: str, symbol: str, market: MarketView) -> dict[str, Any]:
     listed = market.instruments()
     match method, symbol:
         case "instruments", "":
@@ -147,24 +103,15 @@ def _body(method: str, symbol: str, market: MarketView) -> dict[str, Any]:
             rows = [_ticker(instrument, market) for instrument in listed]
             return {"tickers": [row for row in rows if row is not None]}
         case "tickers", _:
-            return {"ticker": _one(symbol, market)}
+            return {"ticker": known(_ticker(_listed(symbol, market), market))}
         case "orderbook", _:
             return {"orderBook": _order_book(symbol, market)}
         case _:
-            raise _Refusal(404, "notFound")
-
-
-def _one(symbol: str, market: MarketView) -> dict[str, Any]:
-    row = _ticker(_listed(symbol, market), market)
-    if row is None:
-        raise _Refusal(503, "Unavailable")
-    return row
+            raise _refusal(404, "notFound")
 
 
 def _order_book(symbol: str, market: MarketView) -> dict[str, Any]:
-    book = market.depth(_listed(symbol, market).id.symbol)
-    if book is None:
-        raise _Refusal(503, "Unavailable")
+    book = known(market.depth(_listed(symbol, market).id.symbol))
     return {
         name: [(json_number(price), json_number(size)) for price, size in side]
         for name, side in (("bids", book.bids), ("asks", book.asks))
@@ -174,16 +121,16 @@ def _order_book(symbol: str, market: MarketView) -> dict[str, Any]:
 def _listed(symbol: str, market: MarketView) -> Instrument:
     listed = listed_as(symbol, market)
     if listed is None:
-        raise _Refusal(404, "contractUnavailable")
+        raise _refusal(404, "contractUnavailable")
     return listed
 
 
 def _ticker(instrument: Instrument, market: MarketView) -> dict[str, Any] | None:
     symbol = instrument.id.symbol
-    touch, known = market.touch(symbol), market.venue_mark(symbol)
+    touch, marked = market.touch(symbol), market.venue_mark(symbol)
     if touch is None:
         return None
-    mark, index = (known[0].mark, known[0].index) if known is not None else (None, None)
+    mark, index = (marked[0].mark, marked[0].index) if marked is not None else (None, None)
     numbers: dict[str, str | None] = {
         "last": touch.last,
         "bid": touch.bid,
@@ -192,7 +139,7 @@ def _ticker(instrument: Instrument, market: MarketView) -> dict[str, Any] | None
         "askSize": touch.ask_size,
         "markPrice": mark,
         "indexPrice": index,
-        "fundingRate": money_of(symbol, *known) if known is not None else None,
+        "fundingRate": money_of(symbol, *marked) if marked is not None else None,
         "openInterest": market.open_interest(symbol),
     }
     return {
@@ -233,12 +180,11 @@ _MOST: Final = 2_000
 
 def candles(
     symbol: str, name: str, params: Mapping[str, str], market: MarketView, now_ns: int
-) -> dict[str, Any] | None:
-    """Return the candles of an interval of that name; None where there are none to tell."""
+) -> dict[str, Any]:
+    """Return the candles of an interval of that name."""
     span = span_of(params, ("from", "to", ""), NS_PER_S, now_ns, usual=_MOST, most=_MOST)
-    found = span.candles(market, symbol, SECONDS.get(name))
-    if found is None:
-        return None
+    interval_s = known(SECONDS.get(name))
+    found = known(market.candles(symbol, interval_s, span.since_ns, span.until_ns))
     rows = [
         {
             "time": candle.open_time_ns // NS_PER_MS,
@@ -250,11 +196,9 @@ def candles(
     return {"candles": rows, "more_candles": len(found) > len(rows)}
 
 
-def fundings(symbol: str, market: MarketView, now_ns: int) -> list[dict[str, Any]] | None:
-    """Return all fundings of the past; None where there are none to tell."""
-    found = market.fundings(symbol, 0, now_ns + 1)
-    if found is None:
-        return None
+def fundings(symbol: str, market: MarketView, now_ns: int) -> list[dict[str, Any]]:
+    """Return all past fundings."""
+    found = known(market.fundings(symbol, 0, now_ns + 1))
     return [
         {
             "timestamp": _date(paid.time_ns),

@@ -1,8 +1,9 @@
-"""Kraken Futures' streams from the venue's side: what a simulator needs to speak like it. Opens nothing, reads no clock.
+"""Kraken Futures' streams from the server's side.
 
-Source: docs.kraken.com (exchange/api-reference/futures-websocket), read 2026-10, and a capture of 2021. A stream is a kind of feed of a
-product, `book:PI_XBTUSD`; `ticker` and `ticker_lite` are of one kind, and whoever asks for either is sent what there is. Requests may
-spell products in any case. Each change of a book is of one level.
+Sources: docs.kraken.com (exchange/api-reference/futures-websocket), read 2026-10, and a capture of
+2021. A stream is a kind of feed of a product, `book:PI_XBTUSD`; `ticker` and `ticker_lite` are one
+kind, so a subscription to either gets the available frames. Requests may spell products in any
+case. Each book delta has one level.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ from typing import Any, Final
 
 import msgspec
 
-from perps_actors.errors import VenueError
 from perps_actors.market.book import levels_of
 from perps_actors.market.events import Funding, Touch, Trade, VenueMark
 from perps_actors.market.instrument import InstrumentId
@@ -22,9 +22,13 @@ from perps_actors.market.numbers import DecimalText, plain, spelled
 from perps_actors.simulator.venue_contract import (
     Channel,
     Depth,
+    Framed,
     Levels,
     StreamSession,
+    TickerStreams,
     WholeTicker,
+    are_texts,
+    encode,
     json_number,
     paired,
 )
@@ -54,39 +58,25 @@ class _Named(msgspec.Struct):
     product_id: str
 
 
-_encode: Final = msgspec.json.Encoder().encode
 _named: Final = msgspec.json.Decoder(_Named).decode
 _book: Final = msgspec.json.Decoder(BookSnapshot | BookDelta).decode
 _ticker: Final = msgspec.json.Decoder(Ticker | TickerLite).decode
 
 
 class KrakenFuturesSession(StreamSession):
-    """One client connection: what it asked for and what it is answered.
+    """One client connection; it may subscribe to both kinds of tickers of a product."""
 
-    Args:
-        path: of the request.
-        query: of the request; nothing is read from it.
+    paths = (PATH, f"{PATH}/")
 
-    Raises:
-        VenueError: a path on which there are no streams.
-    """
-
-    def __init__(self, path: str, query: str = "") -> None:  # noqa: ARG002 - as every venue's session is made
-        if path.rstrip("/") != PATH:
-            msg = f"Expected the path {PATH}, was {path[:80]!r}"
-            raise VenueError(msg)
-        self._asked: dict[tuple[str, str], None] = {}
-        self._carried: tuple[str, ...] = ()
-
-    def streams(self) -> tuple[str, ...]:
-        """Return the streams that go out on this connection."""
-        return self._carried
+    def __init__(self, path: str, query: str = "") -> None:
+        super().__init__(path, query)
+        self._feeds: dict[tuple[str, str], None] = {}
 
     def receive(self, text: str) -> tuple[str, ...]:
-        """Return the answers to a text frame of the client, one a product; an error answer if the frame is malformed."""
+        """Return the answers to a client's text frame, one per product; an error if malformed."""
         try:
             request = msgspec.json.decode(text)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, RecursionError):
             return (_told("error", message="Json Error"),)
         event = request.get("event") if isinstance(request, dict) else None
         if event == "ping":
@@ -98,43 +88,25 @@ class KrakenFuturesSession(StreamSession):
     def _change(self, event: str, feed: Any, products: Any) -> tuple[str, ...]:
         if feed not in _ASKED_FOR:
             return (_told("error", message="Invalid feed"),)
-        if (
-            not isinstance(products, list)
-            or not products
-            or not all(isinstance(product, str) and product for product in products)
-        ):
+        if not are_texts(products) or not all(products):
             return (_told("error", message="Invalid product id"),)
         named = [(feed, product.upper()) for product in products]
         if event == "subscribe":
-            self._asked |= dict.fromkeys(named)
+            self._feeds |= dict.fromkeys(named)
         else:
-            self._asked = {each: None for each in self._asked if each not in named}
-        self._carried = tuple(dict.fromkeys(_stream(*each) for each in self._asked))
+            self._feeds = {each: None for each in self._feeds if each not in named}
+        self._streams = dict.fromkeys(_stream(*each) for each in self._feeds)
         return tuple(_told(f"{event}d", feed=feed, product_ids=[product]) for _, product in named)
 
 
-class KrakenFuturesStreams:
-    """The venue's streams as it sends them."""
+class KrakenFuturesStreams(TickerStreams):
+    """The streams of Kraken Futures."""
 
-    StreamSession = KrakenFuturesSession
-
-    def channel_of(self, stream: str) -> Channel:
-        """Return what a stream carries."""
-        return _CHANNELS.get(stream.partition(":")[0], "other")
-
-    def symbol_of(self, stream: str) -> str:
-        """Return the product a stream is about."""
-        return stream.partition(":")[2]
-
-    def route_of(self, stream: str) -> str:  # noqa: ARG002 - as every venue's side has it
-        """Return the kind of connection that carries a stream: there is but one."""
-        return "public"
+    session_class = KrakenFuturesSession
+    channels = _CHANNELS
 
     def stream_of(self, frame: bytes) -> str | None:
-        """Return the stream of a frame; None for acknowledgements and whatever else is of no feed.
-
-        A frame that is damaged behind the names of its feed and product still belongs to that stream.
-        """
+        """Return the stream of a frame; None for answers."""
         try:
             named = _named(frame)
             return _stream(named.feed, named.product_id)
@@ -142,8 +114,8 @@ class KrakenFuturesStreams:
             head = _HEAD.match(frame)
             return _stream(head[1].decode(), head[2].decode()) if head is not None else None
 
-    def snapshot_frame(self, book: Depth) -> tuple[str, bytes]:
-        """Return a whole book as (stream, frame)."""
+    def snapshot_frame(self, book: Depth) -> Framed:
+        """Return the frame of a snapshot."""
         ms, bids, asks = book.venue_time_ns // NS_PER_MS, _rows(book.bids), _rows(book.asks)
         return _frame(
             "book_snapshot",
@@ -151,10 +123,10 @@ class KrakenFuturesStreams:
             {"timestamp": ms, "seq": book.last, "tickSize": None, "bids": bids, "asks": asks},
         )
 
-    def depth_frames(self, change: Depth) -> Sequence[tuple[str, bytes]]:
-        """Return a message a level as (stream, frame); what is gone goes first, so that the book never crosses on the way.
+    def depth_frames(self, change: Depth) -> Sequence[Framed]:
+        """Return the frames of a delta, one per level, numbered up to the delta's number.
 
-        They are numbered one by one up to the number of the change.
+        Deleted levels come first, so that the book never crosses in between.
         """
         levels = [("buy", *level) for level in change.bids] + [
             ("sell", *level) for level in change.asks
@@ -176,12 +148,8 @@ class KrakenFuturesStreams:
             for seq, (side, price, qty) in enumerate(levels, first)
         ]
 
-    def first_ticker_frame(self, ticker: WholeTicker) -> tuple[str, bytes]:
-        """Return a whole ticker as (stream, frame)."""
-        return self.ticker_frame(ticker, marked=True)
-
-    def ticker_frame(self, ticker: WholeTicker, *, marked: bool) -> tuple[str, bytes]:  # noqa: ARG002 - a ticker has all of it each time
-        """Return a whole ticker as (stream, frame)."""
+    def ticker_frame(self, ticker: WholeTicker, *, marked: bool) -> Framed:  # noqa: ARG002 - each ticker is complete
+        """Return the frame of a whole ticker."""
         touch, mark, funding = ticker.touch, ticker.mark, ticker.funding
         symbol, next_ns = touch.instrument.symbol, funding.next_time_ns
         numbers = {
@@ -200,8 +168,8 @@ class KrakenFuturesStreams:
         next_ms = {} if next_ns is None else {"next_funding_rate_time": next_ns // NS_PER_MS}
         return _frame("ticker", symbol, {"time": _ms(touch.venue_time_ns), **told, **next_ms})
 
-    def trade_frame(self, trade: Trade) -> tuple[str, bytes]:
-        """Return a trade as (stream, frame)."""
+    def trade_frame(self, trade: Trade) -> Framed:
+        """Return a trade's frame."""
         data = {
             "uid": trade.trade_id,
             "side": trade.side,
@@ -215,7 +183,7 @@ class KrakenFuturesStreams:
         )
 
     def read_depth(self, frame: bytes) -> Depth:
-        """Return the book or the change of one in a frame; `msgspec.DecodeError` if it is none."""
+        """Return the snapshot or delta in a frame."""
         book = _book(frame)
         at = book.timestamp * NS_PER_MS
         if isinstance(book, BookSnapshot):
@@ -232,7 +200,7 @@ class KrakenFuturesStreams:
         return Depth(book.product_id, book.seq, bids, asks, at, book.seq, book.seq - 1)
 
     def read_touch(self, frame: bytes) -> Touch:
-        """Return the best bid and ask in a ticker; `msgspec.DecodeError` if it has none. A light ticker has neither sizes nor time."""
+        """Return the best bid and ask in a ticker; `ticker_lite` has neither sizes nor time."""
         ticker = _ticker(frame)
         bid, ask = _text(ticker.bid), _text(ticker.ask)
         if bid is None and ask is None:
@@ -247,7 +215,7 @@ class KrakenFuturesStreams:
         )
 
     def read_mark(self, frame: bytes) -> tuple[VenueMark, Funding]:
-        """Return mark and funding in a ticker; `msgspec.DecodeError` if it has none."""
+        """Return mark and funding in a ticker."""
         ticker = _ticker(frame)
         if isinstance(ticker, TickerLite) or _text(ticker.mark) is None:
             msg = "Expected a ticker with a mark"
@@ -265,7 +233,10 @@ class KrakenFuturesStreams:
 
 
 def money_of(symbol: str, mark: VenueMark, funding: Funding) -> str | None:
-    """Return a funding rate as money a contract: quote asset for one of base asset, base asset for an inverse one of 1 USD."""
+    """Return a funding rate as money per contract.
+
+    In the quote asset for linear contracts, in the base asset for inverse ones of 1 USD.
+    """
     if funding.rate is None or mark.index is None:
         return None
     rate, index = Decimal(funding.rate), Decimal(mark.index)
@@ -279,11 +250,11 @@ def _stream(feed: str, product: str) -> str:
 
 
 def _told(event: str, **rest: Any) -> str:
-    return _encode({"event": event, **rest}).decode()
+    return encode({"event": event, **rest}).decode()
 
 
-def _frame(feed: str, product: str, data: dict[str, Any]) -> tuple[str, bytes]:
-    return _stream(feed, product), _encode({"feed": feed, "product_id": product, **data})
+def _frame(feed: str, product: str, data: dict[str, Any]) -> Framed:
+    return _stream(feed, product), encode({"feed": feed, "product_id": product, **data})
 
 
 def _rows(levels: Levels) -> list[dict[str, msgspec.Raw]]:

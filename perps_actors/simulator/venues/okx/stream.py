@@ -1,7 +1,10 @@
-"""OKX's streams from the venue's side: what a simulator needs to speak like them. Opens nothing, reads no clock.
+"""OKX's streams from the server's side.
 
-Source: www.okx.com/docs-v5/en (order book trading and public data, WebSocket), read 2026-11. Mark, index and funding are separate
-channels; the index is one of several instruments. Frames recorded before 2022-09 have no sequence numbers: their time takes its place.
+Source: www.okx.com/docs-v5/en (overview, order book trading, public data, WebSocket), read 2026-11.
+Each channel of a request is acknowledged or refused separately: 60018 if it does not exist, 60012
+if the request cannot be read. The text `ping` is answered with `pong`. Mark, index and funding are
+separate channels; one index serves several instruments. Frames recorded before 2022-09 have no
+sequence numbers, so their time replaces them.
 """
 
 from __future__ import annotations
@@ -13,17 +16,30 @@ import msgspec
 from perps_actors.market.events import Funding, Touch, Trade, VenueMark
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.numbers import DecimalText
-from perps_actors.simulator.venue_contract import Channel, Depth, paired
-from perps_actors.simulator.venues.okx.session import OkxSession, stream_name
+from perps_actors.simulator.venue_contract import (
+    Channel,
+    Depth,
+    Framed,
+    SeparateStreams,
+    StreamSession,
+    encode,
+    paired,
+    read_object,
+)
 from perps_actors.venues.okx.rest import NAME
-from perps_actors.venues.okx.schema import BookRecord, MarkRow, index_name
+from perps_actors.venues.okx.schema import CHANNELS, LIQUIDATIONS, BookRecord, MarkRow, index_name
 from perps_actors.venues.toolkit.fields import NS_PER_MS, ns_if_any
+
+PATH: Final = "/ws/v5/public"
 
 _CHANNELS: Final[dict[str, Channel]] = {
     "books": "book",
     "tickers": "touch",
     "trades": "trades",
     "mark-price": "mark",
+}
+_KEY_OF: Final = {channel: "instId" for channels in CHANNELS.values() for channel in channels} | {
+    LIQUIDATIONS[0]: LIQUIDATIONS[1]
 }
 
 
@@ -50,7 +66,6 @@ class _Ticker(msgspec.Struct, rename="camel"):
     last: DecimalText = DecimalText("")
 
 
-_encode = msgspec.json.Encoder().encode
 _arg = msgspec.json.Decoder(_Arg).decode
 _push = msgspec.json.Decoder(_Push).decode
 _book = msgspec.json.Decoder(BookRecord).decode
@@ -58,67 +73,84 @@ _ticker = msgspec.json.Decoder(_Ticker).decode
 _mark = msgspec.json.Decoder(MarkRow).decode
 
 
-def channel_of(stream: str) -> Channel:
-    """Return what a stream carries."""
-    return _CHANNELS.get(stream.partition(".")[0], "other")
+class OkxSession(StreamSession):
+    """One client connection."""
 
+    paths = (PATH,)
 
-def symbol_of(stream: str) -> str:
-    """Return the symbol a stream is about."""
-    return stream.partition(".")[2]
+    def receive(self, text: str) -> tuple[str, ...]:
+        """Return the answers to a client's text frame, one per channel."""
+        if text == "ping":
+            return ("pong",)
+        request = read_object(text)
+        op, args = (request.get("op"), request.get("args")) if request else (None, None)
+        if op not in ("subscribe", "unsubscribe") or not isinstance(args, list) or not args:
+            return (_error("60012", f"Invalid request: {text[:80]}"),)
+        return tuple(self._change(op, arg) for arg in args)
 
-
-def route_of(stream: str) -> str:  # noqa: ARG001 - as every venue's side has it
-    """Return the one kind of connection there is."""
-    return "public"
-
-
-def stream_of(frame: bytes) -> str | None:
-    """Return the stream that a frame belongs to; None for acknowledgements and whatever else is no channel's data.
-
-    A frame that is damaged behind the name of its channel still belongs to that stream.
-    """
-    head = frame[:300].lstrip()
-    try:
-        if head.startswith(b'{"arg":'):
-            arg = _arg(head[7:].partition(b"}")[0] + b"}")
+    def _change(self, op: str, arg: Any) -> str:
+        channel = arg.get("channel") if isinstance(arg, dict) else None
+        name = (
+            arg.get(_KEY_OF[channel]) if isinstance(channel, str) and channel in _KEY_OF else None
+        )
+        if not isinstance(channel, str) or not isinstance(name, str) or not name:
+            what = encode(arg).decode()[:80]
+            hint = "Please use the correct URL, channel and parameters."
+            return _error("60018", f"Wrong URL or channel:{what} doesn't exist. {hint}")
+        stream = stream_name(channel, name)
+        if op == "subscribe":
+            self._streams[stream] = None
         else:
-            push = _push(frame)
-            if push.event is not None:
-                return None
-            arg = push.arg
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return None
-    return stream_name(arg.channel, arg.inst_id or arg.inst_type)
+            self._streams.pop(stream, None)
+        return encode({"event": op, "arg": arg, "connId": "simulated"}).decode()
 
 
-class OkxStreams:
-    """The venue's streams as it sends them."""
+def stream_name(channel: str, name: str) -> str:
+    """Return the name of the stream of a channel and its argument, usually an instrument."""
+    return f"{channel}.{name}"
 
-    StreamSession = OkxSession
-    channel_of = staticmethod(channel_of)
-    symbol_of = staticmethod(symbol_of)
-    route_of = staticmethod(route_of)
-    stream_of = staticmethod(stream_of)
 
-    def snapshot_frame(self, book: Depth) -> tuple[str, bytes]:
-        """Return the book that a subscription begins with as (stream, frame)."""
+def _error(code: str, msg: str) -> str:
+    return encode({"event": "error", "code": code, "msg": msg, "connId": "simulated"}).decode()
+
+
+class OkxStreams(SeparateStreams):
+    """The streams of OKX."""
+
+    session_class = OkxSession
+    channels = _CHANNELS
+    separator = "."
+
+    def stream_of(self, frame: bytes) -> str | None:
+        """Return the stream of a frame; None for answers."""
+        head = frame[:300].lstrip()
+        try:
+            if head.startswith(b'{"arg":'):
+                arg = _arg(head[7:].partition(b"}")[0] + b"}")
+            else:
+                push = _push(frame)
+                if push.event is not None:
+                    return None
+                arg = push.arg
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return None
+        return stream_name(arg.channel, arg.inst_id or arg.inst_type)
+
+    def snapshot_frame(self, book: Depth) -> Framed:
+        """Return the snapshot with which a subscription begins."""
         return _book_frame("snapshot", book, previous=-1)
 
-    def first_mark_frame(self, mark: VenueMark, funding: Funding) -> None:
-        """Return None: each mark is complete."""
-
-    def depth_frames(self, change: Depth) -> tuple[tuple[str, bytes]]:
-        """Return a change of a book as one (stream, frame)."""
+    def depth_frames(self, change: Depth) -> tuple[Framed]:
+        """Return the frame of a book's delta."""
         return (_book_frame("update", change, previous=change.previous),)
 
-    def touch_frame(self, touch: Touch, update: int) -> tuple[str, bytes]:  # noqa: ARG002 - as every venue's side has it
-        """Return a best bid and ask as (stream, frame)."""
+    def touch_frame(self, touch: Touch, update: int) -> Framed:  # noqa: ARG002 - a ticker has no number
+        """Return the frame of a best bid and ask."""
         symbol = touch.instrument.symbol
         return _frame("tickers", symbol, ticker_row(symbol, touch))
 
-    def trade_frame(self, trade: Trade) -> tuple[str, bytes]:
-        """Return a trade as (stream, frame)."""
+    def trade_frame(self, trade: Trade) -> Framed:
+        """Return a trade's frame."""
         symbol = trade.instrument.symbol
         row = {
             "instId": symbol,
@@ -129,8 +161,8 @@ class OkxStreams:
         }
         return _frame("trades", symbol, {**row, "ts": _ms(trade.venue_time_ns), "count": "1"})
 
-    def mark_frames(self, mark: VenueMark, funding: Funding) -> tuple[tuple[str, bytes], ...]:
-        """Return index, mark and funding, as far as they are known, each as (stream, frame)."""
+    def mark_frames(self, mark: VenueMark, funding: Funding) -> tuple[Framed, ...]:
+        """Return the frames of index, mark and funding, as far as they are known."""
         symbol, at = mark.instrument.symbol, _ms(mark.venue_time_ns)
         index = index_name(symbol) or symbol
         frames = (
@@ -145,12 +177,23 @@ class OkxStreams:
         return tuple(frames)
 
     def read_depth(self, frame: bytes) -> Depth:
-        """Return the book or its change in a frame; `msgspec.DecodeError` if it is none."""
+        """Return the snapshot or delta in a frame."""
         push, row = _only_row(frame)
-        return depth_of(push.arg.inst_id, row, whole=push.action == "snapshot")
+        record = _book(row)
+        at = ns_if_any(record.time) or 0
+        last = record.sequence if record.sequence is not None else at // NS_PER_MS
+        return Depth(
+            push.arg.inst_id,
+            last,
+            paired(record.bids),
+            paired(record.asks),
+            at,
+            previous=record.previous or 0,
+            whole=push.action == "snapshot",
+        )
 
     def read_touch(self, frame: bytes) -> Touch:
-        """Return the best bid and ask in a ticker; `msgspec.DecodeError` if it is none."""
+        """Return the best bid and ask in a ticker."""
         row = _ticker(_only_row(frame)[1])
         instrument, at = InstrumentId(NAME, row.inst_id), ns_if_any(row.ts) or 0
         return Touch(
@@ -158,7 +201,7 @@ class OkxStreams:
         )
 
     def read_mark(self, frame: bytes) -> tuple[VenueMark, Funding]:
-        """Return the mark in a frame, whose index and funding are in others; `msgspec.DecodeError` if it is none."""
+        """Return the mark in a frame; index and funding are in other frames."""
         row = _mark(_only_row(frame)[1])
         instrument, at, mark = (
             InstrumentId(NAME, row.symbol),
@@ -170,24 +213,8 @@ class OkxStreams:
         )
 
 
-def depth_of(symbol: str, row: msgspec.Raw, *, whole: bool) -> Depth:
-    """Return the book, or its change, in a row of a frame or an answer; `msgspec.DecodeError` if it is none."""
-    record = _book(row)
-    at = ns_if_any(record.time) or 0
-    last = record.sequence if record.sequence is not None else at // NS_PER_MS
-    return Depth(
-        symbol,
-        last,
-        paired(record.bids),
-        paired(record.asks),
-        at,
-        previous=record.previous or 0,
-        whole=whole,
-    )
-
-
 def book_row(book: Depth, most: int | None = None) -> dict[str, Any]:
-    """Return the sides and the time of a book or a change, at most so many levels a side; each level is said to be one order."""
+    """Return sides and time of a book or delta, at most `most` levels a side, one order each."""
     sides = {
         name: [(price, size, "0", "1") for price, size in levels[:most]]
         for name, levels in (("asks", book.asks), ("bids", book.bids))
@@ -196,7 +223,7 @@ def book_row(book: Depth, most: int | None = None) -> dict[str, Any]:
 
 
 def ticker_row(symbol: str, touch: Touch) -> dict[str, Any]:
-    """Return a ticker's row; what is not known is an empty text."""
+    """Return a ticker's row; unknown fields are empty texts."""
     sides = {
         "askPx": touch.ask,
         "askSz": touch.ask_size,
@@ -223,7 +250,7 @@ def mark_row(symbol: str, mark: VenueMark) -> dict[str, Any]:
 
 
 def funding_row(symbol: str, funding: Funding) -> dict[str, Any]:
-    """Return a funding rate's row; the rate after the next one is never known."""
+    """Return a funding rate's row, without the rate after the next one."""
     next_time = _ms(funding.next_time_ns) if funding.next_time_ns is not None else ""
     row = {
         "instType": inst_type(symbol),
@@ -235,18 +262,18 @@ def funding_row(symbol: str, funding: Funding) -> dict[str, Any]:
 
 
 def inst_type(symbol: str) -> str:
-    """Return what kind of contract a symbol is of."""
+    """Return the instrument type of a symbol."""
     return "SWAP" if symbol.endswith("-SWAP") else "FUTURES"
 
 
-def _book_frame(action: str, book: Depth, *, previous: int) -> tuple[str, bytes]:
+def _book_frame(action: str, book: Depth, *, previous: int) -> Framed:
     row = {**book_row(book), "checksum": 0, "prevSeqId": previous}
     stream, arg = stream_name("books", book.symbol), {"channel": "books", "instId": book.symbol}
-    return stream, _encode({"arg": arg, "action": action, "data": [row]})
+    return stream, encode({"arg": arg, "action": action, "data": [row]})
 
 
-def _frame(channel: str, name: str, row: dict[str, Any]) -> tuple[str, bytes]:
-    return stream_name(channel, name), _encode(
+def _frame(channel: str, name: str, row: dict[str, Any]) -> Framed:
+    return stream_name(channel, name), encode(
         {"arg": {"channel": channel, "instId": name}, "data": [row]}
     )
 
