@@ -269,7 +269,7 @@ class SimulatedNetwork:
         self.venues = venues
         self._venue_at: dict[str, SimulatedVenue] = {}
         for venue in venues:
-            for url in {venue.endpoints.stream, venue.endpoints.rest}:
+            for url in (venue.endpoints.stream, venue.endpoints.rest):
                 owner = self._venue_at.setdefault(urlsplit(url).netloc, venue)
                 if owner is not venue:
                     msg = f"{venue.name}: {owner.name} already has the address {url}"

@@ -41,7 +41,13 @@ from perps_actors.simulator.venue_contract import (
     paired,
     read_object,
 )
-from perps_actors.venues.htx_swap.parse import best_of, mark_of, parts_of_channel, time_of, topic_reader
+from perps_actors.venues.htx_swap.parse import (
+    best_of,
+    mark_of,
+    parts_of_channel,
+    time_of,
+    topic_reader,
+)
 from perps_actors.venues.htx_swap.rest import NAME
 from perps_actors.venues.htx_swap.schema import (
     FAMILIES,
