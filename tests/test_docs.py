@@ -59,8 +59,14 @@ def pages_with(*languages: str) -> list[Path]:
 # --- programs and commands
 
 
+@pytest.fixture(scope="module")
+def venue_process() -> Iterator[VenueProcess]:
+    with VenueProcess.start() as process:
+        yield process
+
+
 @pytest.fixture
-def workspace(monkeypatch, tmp_path) -> Iterator[None]:
+def workspace(venue_process, monkeypatch, tmp_path) -> None:
     """Give an empty folder, no settings in the environment, a simulated venue as the live one."""
     monkeypatch.chdir(tmp_path)
     for name in [
@@ -69,10 +75,9 @@ def workspace(monkeypatch, tmp_path) -> Iterator[None]:
         if name.startswith("PERPS_") and not name.startswith("PERPS_ACTORS_")
     ]:
         monkeypatch.delenv(name)
-    with VenueProcess.start() as process:
-        simulated = attrs.evolve(registry.venue(process.venue), endpoints=process.endpoints)
-        monkeypatch.setattr(f"perps_actors.venues.{process.venue}.VENUE", simulated)
-        yield
+    known = registry.venue(venue_process.venue)
+    simulated = attrs.evolve(known, endpoints=venue_process.endpoints)
+    monkeypatch.setattr(f"perps_actors.venues.{venue_process.venue}.VENUE", simulated)
 
 
 class Reader:
