@@ -47,6 +47,14 @@ class IoLoop(Protocol):
         """Call `callback` on the loop at a monotonic time, unless the timer is cancelled before."""
 
 
+class _Here(threading.local):
+    deferred: deque[tuple[SimpleQueue[Cell | None], Cell]] | None = None
+
+
+_HERE: Final = _Here()
+"""Where the present thread, if it is an I/O loop, keeps the cells of other threads to wake."""
+
+
 class Dispatcher:
     """One thread that runs the cells of a group, turn by turn. The first turn starts it."""
 
@@ -58,17 +66,21 @@ class Dispatcher:
         self._lock = threading.RLock()
         self._thread: threading.Thread | None = None
         self._closed = False
-        self.schedule: Callable[[Cell], None] = self._schedule_first
 
-    def _schedule_first(self, cell: Cell) -> None:
-        with self._lock:
-            if self._thread is None and not self._closed:
-                self._ensure_thread()
-                self.schedule = self._ready.put
-        self._ready.put(cell)
+    def schedule(self, cell: Cell) -> None:
+        """Run the cell soon."""
+        if self._thread is None:
+            self._ensure_thread()
+        deferred = _HERE.deferred
+        if deferred is None:
+            self._ready.put(cell)
+        else:
+            deferred.append((self._ready, cell))
 
     def _ensure_thread(self) -> None:
-        self._thread = self._start_thread(self._name, self._run)
+        with self._lock:
+            if self._thread is None and not self._closed:
+                self._thread = self._start_thread(self._name, self._run)
 
     def _run(self) -> None:
         ready = self._ready
@@ -86,7 +98,7 @@ class Dispatcher:
         """Start another thread on the same cells; the hung thread ends when its handler returns."""
         with self._lock:
             if not self._closed:
-                self._ensure_thread()
+                self._thread = self._start_thread(self._name, self._run)
 
     def close(self) -> None:
         """Let the thread end after its turn."""
@@ -100,6 +112,9 @@ class IoDispatcher:
 
     After each callback the ready cells run, so that what a socket brings passes through all cells
     of the group before the next socket is read, without a change of threads.
+
+    Cells of other groups are woken last. Their threads need the interpreter's lock, which this
+    thread holds until it waits or reads; woken earlier they would only compete for it.
 
     **Which threads meet here.** Any thread schedules cells and calls `call_soon` and `call_at`.
     One thread at a time, the newest, runs `_run`. When a handler hangs and is fenced,
@@ -122,6 +137,7 @@ class IoDispatcher:
         self._now_ns = clock.monotonic_ns
         self._ready: deque[Cell | None] = deque()
         self._soon: deque[Callable[[], None]] = deque()
+        self._deferred: deque[tuple[SimpleQueue[Cell | None], Cell]] = deque()
         self._timers = TimerHeap()
         self._watched: dict[int, Callable[[], None]] = {}
         # Guards the timers, the thread's start and end, and the wake-up socket, which no thread
@@ -224,6 +240,7 @@ class IoDispatcher:
             self._poll.unregister(fd)
 
     def _run(self) -> None:
+        _HERE.deferred = self._deferred
         running = self._run_cells()
         while running:
             running = self._call_ready(self._wait())
@@ -257,16 +274,24 @@ class IoDispatcher:
                 break
             cell = ready.popleft()
             if cell is None:
+                self._wake_others()
                 return False
             result = cell.turn(TURN)
             if result is TurnResult.MORE:
                 ready.append(cell)
             elif result is TurnResult.FENCED:
                 return False
+        self._wake_others()
         return True
+
+    def _wake_others(self) -> None:
+        while self._deferred:
+            waiting, other = self._deferred.popleft()
+            waiting.put(other)
 
     def _wait(self) -> Any:
         """Return the events of the descriptors that are ready; sleep if nothing else is to do."""
+        self._wake_others()
         if self._ready or self._soon:
             return self._poll.poll(0)
         self._asleep = True

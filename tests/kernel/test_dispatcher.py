@@ -280,3 +280,26 @@ def test_a_loop_is_made_before_the_first_cell_of_its_group(runtime: ThreadedRunt
     runtime.cell("early", group=GROUP)
     with pytest.raises(KernelError, match="before the first cell"):
         runtime.io_loop(GROUP)
+
+
+def test_actors_of_other_groups_are_woken_after_the_ready_actors_of_the_loop(
+    runtime: ThreadedRuntime,
+) -> None:
+    loop, order = runtime.io_loop(GROUP), queue.SimpleQueue[str]()
+    elsewhere = runtime.cell("elsewhere", group="elsewhere")
+    elsewhere.install(Relay(lambda _: order.put("elsewhere")))
+    second = runtime.cell("second", group=GROUP)
+    second.install(Relay(lambda _: pause.wait(0.05) or order.put("second")))
+    pause = threading.Event()
+
+    def first(message: Any) -> None:
+        elsewhere.address.tell(message)
+        second.address.tell(message)
+
+    cell = runtime.cell("first", group=GROUP)
+    cell.install(Relay(first))
+    cell.address.tell(("message",))
+    assert [order.get(timeout=LIMIT_S) for _ in range(2)] == ["second", "elsewhere"]
+    # A callback that runs no cell of the loop wakes them as well.
+    loop.call_soon(lambda: elsewhere.address.tell(("message",)))
+    assert order.get(timeout=LIMIT_S) == "elsewhere"
