@@ -15,13 +15,12 @@ from chaos.leftovers import Belongings, left_behind, resident_mib
 from chaos.result import RoundResult
 from chaos.threads import CountedCell, HarmfulThreads
 from perps_actors.kernel.actor import Actor
-from perps_actors.kernel.address import Address
+from perps_actors.kernel.address import Address, Answer
 from perps_actors.kernel.children import Child, ChildSpec, RestartPolicy, StopReport
-from perps_actors.kernel.commands import StartChildren, StopChildren
-from perps_actors.kernel.future import Answer
 from perps_actors.kernel.inbox import InboxPolicy, Overflow
+from perps_actors.kernel.messages import Batch
+from perps_actors.kernel.supervision import StartChildren, StopChildren
 from perps_actors.kernel.supervisor import Supervisor
-from perps_actors.kernel.traits import Batch
 from perps_actors.testing.harm import Harm, Moment
 
 LIMIT_S = 20.0

@@ -21,7 +21,7 @@ from chaos.result import RoundResult
 from chaos.threads import HarmfulThreads
 from perps_actors.host.system import PerpsSystem
 from perps_actors.journal.sqlite_reader import SqliteJournalReader
-from perps_actors.kernel.life import DeadLetter
+from perps_actors.kernel.lifecycle import DeadLetter
 from perps_actors.market.mark import Mark
 from perps_actors.messages.marks import MarksUpdated, RecordMarks
 from perps_actors.settings import PollSettings, Settings, StreamSettings

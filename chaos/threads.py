@@ -7,14 +7,13 @@ from typing import Any
 
 from pykka._envelope import Envelope
 
-from perps_actors.kernel.actor import Actor
 from perps_actors.kernel.address import Address
-from perps_actors.kernel.cell import Cell
+from perps_actors.kernel.cell import Cell, Incarnation
 from perps_actors.kernel.inbox import InboxPolicy
-from perps_actors.kernel.life import TurnResult
+from perps_actors.kernel.lifecycle import TurnResult
+from perps_actors.kernel.messages import LIFECYCLE, traits_of, weight_of
 from perps_actors.kernel.runtime import Runtime, ThreadedRuntime
 from perps_actors.kernel.timers import Timer
-from perps_actors.kernel.traits import ORDER, traits_of, weight_of
 from perps_actors.testing.harm import Harm, HarmedCell
 
 
@@ -56,11 +55,11 @@ class CountedCell(HarmedCell):
 
     def _counting_put(self, entry: Any) -> bool:
         message = entry.message if isinstance(entry, Envelope) else entry
-        if not _of_timer(entry) and not traits_of(type(message)) & ORDER:
+        if not _of_timer(entry) and not traits_of(type(message)) & LIFECYCLE:
             self.told.add(weight_of(message))
         return self._put(entry)
 
-    def step(self, actor: Actor, entry: Any) -> TurnResult | None:
+    def step(self, actor: Incarnation, entry: Any) -> TurnResult | None:
         """Handle one message; those of timers are counted when they come, because some never do."""
         if _of_timer(entry):
             self.timers.add(1)

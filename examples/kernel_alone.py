@@ -1,4 +1,6 @@
-"""The kernel without any market: two actors under a supervisor; one message kills its actor and is the only one that is lost.
+"""The kernel without any market: two actors under a supervisor.
+
+One message kills its actor. It is the only message that is lost.
 
 Run: python examples/kernel_alone.py
 """
@@ -8,21 +10,28 @@ from __future__ import annotations
 from random import Random
 from typing import Any
 
-from perps_actors.kernel.actor import Actor
-from perps_actors.kernel.children import Child, ChildSpec, Incident, RestartPolicy
-from perps_actors.kernel.commands import StartChildren, StopChildren
-from perps_actors.kernel.future import Answer
-from perps_actors.kernel.runtime import ThreadedRuntime
-from perps_actors.kernel.supervisor import Supervisor
+from perps_actors.kernel import (
+    Actor,
+    Address,
+    Answer,
+    Child,
+    ChildSpec,
+    Incident,
+    RestartPolicy,
+    StartChildren,
+    StopChildren,
+    Supervisor,
+    ThreadedRuntime,
+)
 
 
 class Adder(Actor):
-    """Adds up what it is told; a restart starts over."""
+    """Adds up numbers. After a restart it starts at zero again."""
 
     total = 0
 
     def on_receive(self, message: Any) -> Any:
-        """Add a number, or answer the total."""
+        """Add a number, or answer with the total."""
         if message == "total":
             return self.total
         self.total += int(message)
@@ -30,9 +39,9 @@ class Adder(Actor):
 
 
 class Splitter(Actor):
-    """Tells every word of a line to another."""
+    """Sends each word of a line to a listener."""
 
-    def __init__(self, listener: Any) -> None:
+    def __init__(self, listener: Address) -> None:
         super().__init__()
         self._listener = listener
 
@@ -43,13 +52,13 @@ class Splitter(Actor):
 
 
 def show(incident: Incident) -> None:
-    """Say what happened to an actor."""
+    """Print what happened to an actor."""
     letter = "" if incident.letter is None else f", lost {incident.letter.message!r}"
     print(f"{incident.kind}: {incident.actor}{letter}")
 
 
 def main() -> None:
-    """Start both, feed them, stop them."""
+    """Start both actors, send them a line, stop them."""
     runtime = ThreadedRuntime(name="example")
     adder, splitter = runtime.cell("adder"), runtime.cell("splitter", group="input")
     children = [

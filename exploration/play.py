@@ -18,9 +18,9 @@ from exploration.watch import Turn, WatchedRuntime
 from perps_actors.errors import PerpsActorsError, ReconfigureFailed
 from perps_actors.host.readings import SystemReport
 from perps_actors.host.system import PerpsSystem
+from perps_actors.kernel.address import Answer
 from perps_actors.kernel.children import Child, ChildState
 from perps_actors.kernel.clock import NS_PER_S, Clock
-from perps_actors.kernel.future import Answer
 from perps_actors.market.feed_state import Health
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.mark import Mark

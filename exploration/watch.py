@@ -13,9 +13,9 @@ from perps_actors.kernel.cell import Cell
 from perps_actors.kernel.clock import NS_PER_S
 from perps_actors.kernel.inbox import InboxPolicy
 from perps_actors.kernel.lease import current_lease
-from perps_actors.kernel.life import TurnResult
+from perps_actors.kernel.lifecycle import TurnResult
+from perps_actors.kernel.messages import CONTROL, LIFECYCLE, traits_of, weight_of
 from perps_actors.kernel.timers import Timer
-from perps_actors.kernel.traits import CONTROL, ORDER, traits_of, weight_of
 from perps_actors.testing import Harm, HarmfulRuntime
 from perps_actors.testing.harm import HarmedCell
 
@@ -82,9 +82,9 @@ class WatchedCell(HarmedCell):
         notes.handled.append((notes.turn, self.runtime.clock.monotonic_ns()))
         notes.of_the_dead = timer is not None and timer._lease not in (None, actor.actor_inbox)  # noqa: SLF001
         traits = traits_of(type(message))
-        if traits & CONTROL and not traits & ORDER:
+        if traits & CONTROL and not traits & LIFECYCLE:
             notes.control[self.name] -= 1
-        elif not traits & ORDER and notes.control[self.name]:
+        elif not traits & LIFECYCLE and notes.control[self.name]:
             notes.overtaken.append(
                 f"{self.name} handled {type(message).__name__} while control waited"
             )
@@ -159,9 +159,9 @@ class WatchedRuntime(HarmfulRuntime):
         def noted(entry: Any) -> bool:
             message, timer = _opened(entry)
             traits = traits_of(type(message))
-            if traits & CONTROL and not traits & ORDER:
+            if traits & CONTROL and not traits & LIFECYCLE:
                 notes.control[name] += 1
-            if timer is not None or traits & ORDER:
+            if timer is not None or traits & LIFECYCLE:
                 return put(entry)
             notes.told[name] += weight_of(message)
             taken = put(entry)
@@ -184,5 +184,6 @@ class WatchedRuntime(HarmfulRuntime):
         cell.address = Address(cell)
 
 
-def _replaced(cell: Cell, lease: object) -> bool:
+def _replaced(cell: object, lease: object) -> bool:
+    assert isinstance(cell, Cell)
     return cell.actor is None or cell.actor.actor_inbox is not lease

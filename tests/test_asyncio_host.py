@@ -27,8 +27,7 @@ from perps_actors import (
 from perps_actors.feeds.subscribers import Subscribers
 from perps_actors.host.async_system import HostStream
 from perps_actors.kernel.clock import SystemClock
-from perps_actors.kernel.drops import DropLedger
-from perps_actors.kernel.statistics import CellStatistics, GetStatistics
+from perps_actors.kernel.statistics import CellStatistics, DropLedger, GetStatistics
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.messages.marks import MarksUpdated
 from perps_actors.messages.subscriber import Interest

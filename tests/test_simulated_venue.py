@@ -10,7 +10,7 @@ import pytest
 from perps_actors.host.system import PerpsSystem
 from perps_actors.kernel.actor import Actor
 from perps_actors.kernel.address import Address
-from perps_actors.kernel.life import DeadLetter
+from perps_actors.kernel.lifecycle import DeadLetter
 from perps_actors.market.mark import RUNGS
 from perps_actors.messages.marks import RecordMarks
 from perps_actors.settings import PollSettings, Settings, StreamSettings

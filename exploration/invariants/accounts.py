@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from exploration.invariants.losses import dead_items, undelivered
 from exploration.play import Run
-from perps_actors.kernel.traits import Batch
+from perps_actors.kernel.messages import Batch
 from perps_actors.messages.marks import RecordMarks
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from exploration.invariants.losses import dead_items, replaced_while_hung, undelivered
 from exploration.play import Run
-from perps_actors.kernel.orders import Drain, Stop
+from perps_actors.kernel.lifecycle import Drain, Stop
 from perps_actors.market.numbers import plain
 from perps_actors.messages.marks import MarksUpdated
 from perps_actors.messages.records import Event, Record

@@ -9,7 +9,7 @@ from exploration.invariants.losses import replaced_while_hung, told_events
 from exploration.play import DEADLINE_S, RECOVERED_WITHIN_S, Run
 from exploration.schedule import ACTORS
 from perps_actors.kernel.children import ChildState, RestartPolicy
-from perps_actors.kernel.orders import Drain, Stop
+from perps_actors.kernel.lifecycle import Drain, Stop
 from perps_actors.messages.feeds import StreamStatistics
 
 NS_PER_S = 1_000_000_000

@@ -12,9 +12,9 @@ from perps_actors.feeds.reporter import Reporter
 from perps_actors.journal.contract import JournalWriter
 from perps_actors.journal.group import GroupCommit, RecordingPolicy
 from perps_actors.kernel.actor import Actor
-from perps_actors.kernel.drops import DropLedger
+from perps_actors.kernel.address import Published
 from perps_actors.kernel.inbox import InboxPolicy
-from perps_actors.kernel.published import Published
+from perps_actors.kernel.statistics import DropLedger
 from perps_actors.market.mark import Mark, Provenance
 from perps_actors.market.numbers import plain
 from perps_actors.messages.control import Tick

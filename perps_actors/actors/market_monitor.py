@@ -8,9 +8,9 @@ from typing import Any, ClassVar
 from perps_actors.feeds.actor_spec import FEEDS, ActorSpec
 from perps_actors.feeds.reporter import Reporter
 from perps_actors.kernel.actor import Actor
+from perps_actors.kernel.address import Published
 from perps_actors.kernel.clock import NS_PER_S
 from perps_actors.kernel.inbox import InboxPolicy
-from perps_actors.kernel.published import Published
 from perps_actors.market.feed_state import FeedState, Health, Judgement
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.mark import Mark

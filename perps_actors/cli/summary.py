@@ -12,7 +12,7 @@ from perps_actors.cli.observer import Problem, instruments_of, names_of, problem
 from perps_actors.cli.wording import UNKNOWN, mebibytes, padded, printable, running_time, width_of
 from perps_actors.host.readings import SystemReport
 from perps_actors.host.system import PerpsSystem
-from perps_actors.kernel.ceiling import MemoryCeiling
+from perps_actors.kernel.statistics import MemoryCeiling
 from perps_actors.messages.records import JournalStatus
 
 _HEAD = ("symbol", "last mark", "source", "marks", "window", "health")

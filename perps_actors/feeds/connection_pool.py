@@ -10,7 +10,7 @@ from typing import Any
 import attrs
 
 from perps_actors.errors import Fenced
-from perps_actors.kernel.future import Answer
+from perps_actors.kernel.address import Answer
 from perps_actors.kernel.gate import Gate
 from perps_actors.kernel.lease import Voice
 from perps_actors.messages.feeds import ConnectionClosed, ConnectionOpened, FramesArrived, Reconnect

@@ -17,10 +17,10 @@ from perps_actors.errors import AskTimeout
 from perps_actors.feeds.subscribers import SubscriberRoute, Subscribers
 from perps_actors.host.readings import Readings
 from perps_actors.host.subscriptions import ASK_TIMEOUT_S
+from perps_actors.kernel.address import Answer
 from perps_actors.kernel.clock import Clock
-from perps_actors.kernel.drops import DropLedger
-from perps_actors.kernel.future import Answer
 from perps_actors.kernel.inbox import EMPTY, Inbox, InboxPolicy
+from perps_actors.kernel.statistics import DropLedger
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.mark import Mark
 from perps_actors.messages.feeds import GetStreamStatistics, StreamStatistics

@@ -40,8 +40,7 @@ from perps_actors.host.parts import (
 from perps_actors.journal.contract import CountingWriter, JournalWriter
 from perps_actors.journal.group import RecordingPolicy
 from perps_actors.kernel.actor import Actor
-from perps_actors.kernel.address import Address, Teller
-from perps_actors.kernel.ceiling import CeilingRow, MemoryCeiling, most_items
+from perps_actors.kernel.address import Address, Published, Teller
 from perps_actors.kernel.cell import Cell
 from perps_actors.kernel.children import (
     Child,
@@ -51,12 +50,11 @@ from perps_actors.kernel.children import (
     RestartPolicy,
     StopReport,
 )
-from perps_actors.kernel.drops import DropLedger
 from perps_actors.kernel.gate import Gate
 from perps_actors.kernel.inbox import InboxPolicy
-from perps_actors.kernel.orders import Stop
-from perps_actors.kernel.published import Published
+from perps_actors.kernel.lifecycle import Stop
 from perps_actors.kernel.runtime import Runtime, ThreadedRuntime
+from perps_actors.kernel.statistics import CeilingRow, DropLedger, MemoryCeiling
 from perps_actors.kernel.supervisor import Supervisor
 from perps_actors.messages.feeds import FeedHealth
 from perps_actors.messages.marks import MarksUpdated
@@ -300,7 +298,7 @@ class Composition:
         cell = member.child.cell
         return CeilingRow(
             name=cell.name,
-            items=most_items(cell.inbox.policy),
+            items=cell.inbox.policy.most_items,
             item_bytes=member.spec.item_bytes,
             held_bytes=held,
         )

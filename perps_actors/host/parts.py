@@ -17,11 +17,10 @@ from perps_actors.feeds.request_scheduler import RequestScheduler
 from perps_actors.feeds.subscribers import Subscribers
 from perps_actors.journal.contract import JournalWriter
 from perps_actors.kernel.actor import Actor
-from perps_actors.kernel.address import Teller
+from perps_actors.kernel.address import Published, Teller
 from perps_actors.kernel.clock import Clock
-from perps_actors.kernel.drops import DropLedger
 from perps_actors.kernel.gate import Gate
-from perps_actors.kernel.published import Published
+from perps_actors.kernel.statistics import DropLedger
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.messages.feeds import FeedHealth
 from perps_actors.messages.reconfiguration import StreamPlan

@@ -22,10 +22,9 @@ if TYPE_CHECKING:
     from perps_actors.feeds.boards import Board
     from perps_actors.host.composition import Composition
     from perps_actors.host.subscriptions import Subscriptions, SubscriptionStatistics
-    from perps_actors.kernel.ceiling import MemoryCeiling
     from perps_actors.kernel.children import StopReport
-    from perps_actors.kernel.life import DeadLetter
-    from perps_actors.kernel.statistics import CellStatistics
+    from perps_actors.kernel.lifecycle import DeadLetter
+    from perps_actors.kernel.statistics import CellStatistics, MemoryCeiling
     from perps_actors.messages.subscriber import Interest
     from perps_actors.transport.broker import HostBroker
 

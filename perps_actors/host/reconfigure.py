@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from perps_actors.errors import KernelError, PerpsActorsError, ReconfigureFailed
 from perps_actors.host.composition import START_ORDER, Member, markets_of, with_broker
+from perps_actors.kernel.address import Answer
 from perps_actors.kernel.clock import NS_PER_S
-from perps_actors.kernel.commands import AddChild, RemoveChild
-from perps_actors.kernel.future import Answer
+from perps_actors.kernel.supervision import AddChild, RemoveChild
 from perps_actors.settings import (
     Change,
     Market,

@@ -16,7 +16,7 @@ from perps_actors.errors import KernelError, SettingsError
 from perps_actors.feeds.subscribers import SubscriberRoute, Subscribers
 from perps_actors.kernel.clock import NS_PER_S
 from perps_actors.kernel.inbox import InboxPolicy
-from perps_actors.kernel.orders import Drain, Stop
+from perps_actors.kernel.lifecycle import Drain, Stop
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.mark import Mark
 from perps_actors.messages.records import Event
@@ -24,10 +24,10 @@ from perps_actors.messages.subscriber import Interest
 
 if TYPE_CHECKING:
     from perps_actors.feeds.reporter import Reporter
+    from perps_actors.kernel.address import Answer
     from perps_actors.kernel.cell import Cell
-    from perps_actors.kernel.drops import DropLedger
-    from perps_actors.kernel.future import Answer
     from perps_actors.kernel.runtime import Runtime
+    from perps_actors.kernel.statistics import DropLedger
 
 
 ASK_TIMEOUT_S = 5.0

@@ -14,9 +14,9 @@ from perps_actors.host.readings import Readings, SystemReport
 from perps_actors.host.reconfigure import reconfigure
 from perps_actors.host.settings_file import Follower
 from perps_actors.host.subscriptions import ASK_TIMEOUT_S, Subscription, Subscriptions
+from perps_actors.kernel.address import Answer
 from perps_actors.kernel.clock import NS_PER_S
-from perps_actors.kernel.commands import StartChildren, StopChildren
-from perps_actors.kernel.future import Answer
+from perps_actors.kernel.supervision import StartChildren, StopChildren
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.mark import Mark
 from perps_actors.messages.feeds import CloseSources, GetStreamStatistics, StreamStatistics

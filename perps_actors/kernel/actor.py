@@ -11,18 +11,17 @@ Private surface of Pykka used by this package, all of it in this room by these n
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import pykka
 
 from perps_actors.errors import ActorUnavailable
-from perps_actors.kernel.address import Address
+from perps_actors.kernel.address import Address, Answer
 from perps_actors.kernel.cell import Cell
-from perps_actors.kernel.future import Answer
 from perps_actors.kernel.inbox import InboxPolicy
 from perps_actors.kernel.lease import Lease, Voice
+from perps_actors.kernel.messages import Batch
 from perps_actors.kernel.timers import Timer
-from perps_actors.kernel.traits import Batch
 
 
 class Actor(pykka.ThreadingActor):
@@ -75,7 +74,7 @@ class Actor(pykka.ThreadingActor):
         Raises:
             ActorUnavailable: it was built but not started.
         """
-        cell = self.actor_inbox.cell
+        cell = cast("Cell | None", self.actor_inbox.cell)
         if cell is None:
             msg = f"{type(self).__name__} was not started"
             raise ActorUnavailable(msg)

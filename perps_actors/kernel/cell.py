@@ -2,42 +2,100 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from operator import length_hint
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import pykka
 from pykka._envelope import Envelope
 from pykka.messages import _ActorStop
 
 from perps_actors.errors import ActorUnavailable, Fenced
-from perps_actors.kernel.address import Address
+from perps_actors.kernel.address import Address, Answer
+from perps_actors.kernel.clock import Clock
 from perps_actors.kernel.inbox import EMPTY, Inbox, InboxPolicy
 from perps_actors.kernel.lease import HERE, Lease, enter
-from perps_actors.kernel.life import DeadLetter, TurnResult, Watcher
-from perps_actors.kernel.orders import ORDERS, START, Recycle, Start
+from perps_actors.kernel.lifecycle import (
+    LIFECYCLE_MESSAGES,
+    START,
+    DeadLetter,
+    Recycle,
+    Start,
+    TurnResult,
+)
+from perps_actors.kernel.messages import BATCH, TRAITS, Batch, weight_of
 from perps_actors.kernel.statistics import CellStatistics, GetStatistics
 from perps_actors.kernel.timers import Timer
-from perps_actors.kernel.traits import BATCH, TRAITS, Batch, weight_of
 
 if TYPE_CHECKING:
     from pykka._types import OptExcInfo
 
-    from perps_actors.kernel.actor import Actor
-    from perps_actors.kernel.runtime import Runtime
+
+class Incarnation(Protocol):
+    """An actor between two restarts, as far as its cell knows it: `Actor` and its subclasses."""
+
+    atomic_batches: ClassVar[frozenset[type[Batch]]]
+    actor_inbox: Lease
+    actor_stopped: threading.Event
+
+    @property
+    def actor_ref(self) -> Any: ...
+    def on_start(self) -> None: ...
+    def on_stop(self) -> None: ...
+    def on_failure(self, kind: Any, error: Any, traceback: Any, /) -> None: ...
+    def on_receive(self, message: Any, /) -> Any: ...
+    def on_item(self, batch: Any, item: Any, /) -> None: ...
+    def on_batch_end(self, batch: Any, /) -> None: ...
+    def receive_envelope(self, message: Any, /) -> Any: ...
+
+
+class Runner(Protocol):
+    """What a cell needs of its runtime."""
+
+    @property
+    def clock(self) -> Clock:
+        """The clocks of all cells."""
+
+    def schedule(self, cell: Cell) -> None:
+        """Have the cell run soon."""
+
+    def abandon_thread_of(self, cell: Cell) -> None:
+        """Leave the thread that hangs in a handler of `cell` behind. Another one takes its other cells over."""
+
+    def after(self, delay_s: float, lease: Lease, message: Any) -> Timer:
+        """Set a timer."""
+
+    def wait(self, answer: Answer, timeout_s: float) -> Any:
+        """Wait, as the host, for an answer."""
+
+
+class Watcher(Protocol):
+    """Learns what happens in a cell. Called on the dispatcher's thread, so it must not block."""
+
+    def started(self, cell: Cell, generation: int) -> None:
+        """`on_start` returned."""
+
+    def died(
+        self, cell: Cell, generation: int, error: BaseException, letter: DeadLetter | None
+    ) -> None:
+        """The incarnation ended by an error. The inbox waits for the next one."""
+
+    def stopped(self, cell: Cell, generation: int, left: int, error: BaseException | None) -> None:
+        """The incarnation ended by a lifecycle message. `error` is what `on_stop` raised, or says that it hung."""
 
 
 class Cell:
     """The place of one actor. Incarnations come and go; name, inbox, address and counters stay."""
 
-    def __init__(self, name: str, runtime: Runtime, group: str, policy: InboxPolicy) -> None:
+    def __init__(self, name: str, runtime: Runner, group: str, policy: InboxPolicy) -> None:
         self.name = name
         self.runtime = runtime
         self.group = group
         self.inbox = Inbox(policy, self._schedule, self._left_over, runtime.clock.monotonic_ns)
         self.address = Address(self)
-        self.actor: Actor | None = None
+        self.actor: Incarnation | None = None
         self.generation = 0
         self.watcher: Watcher | None = None
         self.lasting = False
@@ -60,7 +118,7 @@ class Cell:
     def _schedule(self) -> None:
         self.runtime.schedule(self)
 
-    def install(self, actor: Actor) -> None:
+    def install(self, actor: Incarnation) -> None:
         """Let an incarnation live here: its lease is bound, its `on_start` will be its first step."""
         lease: Lease = actor.actor_inbox
         lease.cell = self
@@ -97,7 +155,7 @@ class Cell:
             self.busy_ns += self.runtime.clock.monotonic_ns() - began_ns
         return TurnResult.MORE
 
-    def step(self, actor: Actor, entry: Any) -> TurnResult | None:
+    def step(self, actor: Incarnation, entry: Any) -> TurnResult | None:
         """Handle one message. Every error is the death of this actor alone; the reply is settled."""
         traits = TRAITS.get(entry.__class__)
         if traits is not None and traits & BATCH and entry.__class__ not in actor.atomic_batches:
@@ -131,7 +189,7 @@ class Cell:
             return _came_back_late(actor)
         return None if traits == 0 else self._handled(actor, entry, answer)
 
-    def _step_through(self, actor: Actor, batch: Batch, reply: Any) -> TurnResult | None:
+    def _step_through(self, actor: Incarnation, batch: Batch, reply: Any) -> TurnResult | None:
         """Give a batch to the actor item by item.
 
         Each item is in hand while it is handled. Two threads may meet here: this one, and the supervisor that fences it
@@ -169,29 +227,29 @@ class Cell:
             reply.set(None)
         return None
 
-    def _handle(self, actor: Actor, entry: Any) -> Any:
+    def _handle(self, actor: Incarnation, entry: Any) -> Any:
         """Have the actor do what a message with traits, an order or an envelope is about; return the answer."""
         enveloped = entry.__class__ is Envelope
         message: Any = entry.message if enveloped else entry
         cls = message.__class__
         if cls is GetStatistics:
             return self.statistics()
-        if cls in ORDERS:
+        if cls in LIFECYCLE_MESSAGES:
             return self._carry_out(actor, cls)
         return actor.receive_envelope(message) if enveloped else actor.on_receive(message)
 
-    def _handled(self, actor: Actor, entry: Any, answer: Any) -> TurnResult | None:
+    def _handled(self, actor: Incarnation, entry: Any, answer: Any) -> TurnResult | None:
         """End the incarnation where a lifecycle message said so; settle the reply of any other message."""
         message, reply = (
             (entry.message, entry.reply_to) if entry.__class__ is Envelope else (entry, None)
         )
-        if message.__class__ in ORDERS:
+        if message.__class__ in LIFECYCLE_MESSAGES:
             return self._carried_out(actor, entry, answer)
         if reply is not None:
             reply.set(answer)
         return None
 
-    def _carry_out(self, actor: Actor, order: type) -> BaseException | None:
+    def _carry_out(self, actor: Incarnation, order: type) -> BaseException | None:
         """Run the hook that belongs to an order; of `on_stop` return the error, because the actor ends all the same."""
         if order is Start:
             actor.on_start()
@@ -203,7 +261,7 @@ class Cell:
         return None
 
     def _carried_out(
-        self, actor: Actor, entry: Any, error: BaseException | None
+        self, actor: Incarnation, entry: Any, error: BaseException | None
     ) -> TurnResult | None:
         if entry is START:
             self._tell_watcher("started", self.generation)
@@ -211,7 +269,7 @@ class Cell:
         self._end(actor, entry, error)
         return TurnResult.IDLE
 
-    def _end(self, actor: Actor, order: Any, error: BaseException | None) -> None:
+    def _end(self, actor: Incarnation, order: Any, error: BaseException | None) -> None:
         """Let the incarnation go as it was told to; whoever waits for that learns it last."""
         by_itself = order.__class__ is Envelope
         left = 0 if (by_itself and self.lasting) or order.__class__ is Recycle else self.close()
@@ -221,7 +279,7 @@ class Cell:
         self._tell_watcher("stopped", self.generation, left, error)
 
     def _ended_by(
-        self, actor: Actor, hand: list[Any], error: BaseException, reply: Any
+        self, actor: Incarnation, hand: list[Any], error: BaseException, reply: Any
     ) -> TurnResult:
         # While it is in hand, because this hook may hang like any other.
         with suppress(BaseException):
@@ -233,7 +291,7 @@ class Cell:
         self._bury(actor, entry, error, reply)
         return TurnResult.IDLE
 
-    def _bury(self, actor: Actor, entry: Any, error: BaseException, reply: Any) -> None:
+    def _bury(self, actor: Incarnation, entry: Any, error: BaseException, reply: Any) -> None:
         """Account for a death: the message is set aside, the asker told, then the watcher."""
         letter = None if entry is START else self._set_aside(entry, error)
         self._vacate(actor)
@@ -282,7 +340,7 @@ class Cell:
         )
         if self._batch is not None:
             self._bury(actor, entry, error, self._reply)
-        elif entry is START or message.__class__ not in ORDERS:
+        elif entry is START or message.__class__ not in LIFECYCLE_MESSAGES:
             self._bury(actor, entry, error, reply)
         else:
             self._end(actor, entry, error)
@@ -306,7 +364,7 @@ class Cell:
         """A value that is another one as soon as the message or the item in hand is another one."""
         return self.generation, self.inbox.taken, length_hint(self._rest)
 
-    def _vacate(self, actor: Actor) -> None:
+    def _vacate(self, actor: Incarnation) -> None:
         actor.actor_inbox.void = True
         self.actor = None
         actor.actor_stopped.set()
@@ -349,7 +407,7 @@ class Cell:
         )
 
 
-def _came_back_late(actor: Actor) -> TurnResult:
+def _came_back_late(actor: Incarnation) -> TurnResult:
     """Let an incarnation that was replaced while it hung release what it holds."""
     error = Fenced("This incarnation was replaced while it was in a handler")
     with suppress(BaseException):

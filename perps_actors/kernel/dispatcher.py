@@ -14,7 +14,7 @@ from typing import Any, Final, Protocol
 
 from perps_actors.kernel.cell import Cell
 from perps_actors.kernel.clock import NS_PER_S, Clock
-from perps_actors.kernel.life import TurnResult
+from perps_actors.kernel.lifecycle import TurnResult
 from perps_actors.kernel.timers import CallbackTimer, Timer, TimerHeap
 
 TURN: Final = 64

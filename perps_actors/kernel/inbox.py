@@ -28,17 +28,17 @@ import attrs
 from pykka._envelope import Envelope
 
 from perps_actors.kernel.clock import SystemClock
-from perps_actors.kernel.statistics import InboxStatistics
-from perps_actors.kernel.timers import Timer
-from perps_actors.kernel.traits import (
+from perps_actors.kernel.messages import (
     BATCH,
     CONTROL,
+    LIFECYCLE,
     MERGES,
-    ORDER,
     SHEDDABLE,
     TRAITS,
     traits_of,
 )
+from perps_actors.kernel.statistics import InboxStatistics
+from perps_actors.kernel.timers import Timer
 
 
 class Overflow(Enum):
@@ -60,6 +60,15 @@ class InboxPolicy:
     """Whether classes with `merged_with` are merged while they wait."""
     overflow: Overflow = Overflow.REFUSE
 
+    @property
+    def most_items(self) -> int:
+        """The most data items that may wait: those of a class that is not sheddable are taken up to twice the bound.
+
+        Not counted, because there are few: control and lifecycle messages, timers and questions, and one batch longer
+        than the bound in an inbox that drops the oldest.
+        """
+        return self.bound if self.overflow is Overflow.DROP_OLDEST else 2 * self.bound
+
 
 class _Slot:
     """Holds the one waiting message of a class that is conflated."""
@@ -72,7 +81,7 @@ class _Slot:
 
 EMPTY: Final = object()
 
-_SPECIAL: Final = CONTROL | MERGES | ORDER
+_SPECIAL: Final = CONTROL | MERGES | LIFECYCLE
 """Traits of messages that do not simply go to the end of the data lane."""
 
 
@@ -152,7 +161,7 @@ class Inbox:
     def put(self, entry: Any) -> bool:
         """Take a message, or an envelope that holds one. Return False when it was dropped or the inbox is closed."""
         traits, weight, held = TRAITS.get(entry.__class__), 1, 0
-        if traits is None or traits & ORDER:
+        if traits is None or traits & LIFECYCLE:
             traits, weight, held = _measured(entry)
         elif traits & BATCH:
             weight, held = len(entry.items) or 1, entry.held_bytes
@@ -194,7 +203,7 @@ class Inbox:
             message = entry.message if entry.__class__ is Envelope else entry
             self._merge(message, weight, held)
             return True
-        if traits & ORDER or _is_timer(entry) or self._make_room(traits, weight):
+        if traits & LIFECYCLE or _is_timer(entry) or self._make_room(traits, weight):
             self._append(entry, weight, held)
             return True
         self._refused += weight
@@ -251,7 +260,7 @@ class Inbox:
         except IndexError:
             return  # the consumer was quicker
         entry, traits, weight = self._removed_from_data(entry)
-        if _awaited(entry) or traits & ORDER:
+        if _awaited(entry) or traits & LIFECYCLE:
             # Move it to the control lane, which is not bounded. It was next in turn anyway.
             self._put_ahead(entry, weight)
         else:
@@ -284,10 +293,10 @@ class Inbox:
         if entry.__class__ is _Slot:
             entry = self._out_of_slot(entry)
         traits, weight = TRAITS.get(entry.__class__), 1
-        if traits is None or traits & ORDER:
+        if traits is None or traits & LIFECYCLE:
             traits, weight, held = _measured(entry)
             self._bytes_out += held
-            if traits & ORDER:
+            if traits & LIFECYCLE:
                 self._lifecycle_out += 1
         elif traits & BATCH:
             weight = len(entry.items) or 1
@@ -357,7 +366,7 @@ class Inbox:
 
     def _leave_over(self, entry: Any, traits: int, weight: int) -> None:
         # A timer that fires too late is nothing that anyone told.
-        if not traits & ORDER and not _is_timer(entry):
+        if not traits & LIFECYCLE and not _is_timer(entry):
             self._left += weight
         self._on_left(entry)
 

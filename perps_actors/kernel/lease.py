@@ -1,8 +1,8 @@
-"""Who is speaking: the lease of an incarnation, and which lease the present thread works under.
+"""The lease of an incarnation, and the lease under which the present thread works.
 
-Every incarnation of an actor holds a lease. The threads that work for it (its dispatcher while it handles a message, its socket
-threads and workers) work *under* that lease. When the incarnation is replaced its lease is void, and whatever those threads
-still try to say is refused: a thread that cannot be stopped can at least not be heard.
+Every incarnation of an actor holds a lease. The threads that work for it (its dispatcher while it handles a message, its
+socket threads and workers) work *under* that lease. When the incarnation is replaced, its lease becomes void, and messages
+that those threads still send are refused. Python cannot stop a thread that hangs, but its messages can be kept out.
 """
 
 from __future__ import annotations
@@ -10,12 +10,50 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, Protocol
 
 from perps_actors.errors import ActorUnavailable, Fenced
 
-if TYPE_CHECKING:
-    from perps_actors.kernel.cell import Cell
+
+class Receiver(Protocol):
+    """The inbox, as senders see it."""
+
+    @property
+    def closed(self) -> bool:
+        """Whether it takes no more messages."""
+
+    def put(self, entry: Any) -> bool:
+        """Take a message; return False when it was dropped or the inbox is closed."""
+
+    def __len__(self) -> int:
+        """Return how many items wait."""
+
+
+class Waiting(Protocol):
+    """The runtime, as a host sees it that waits for an answer."""
+
+    def wait(self, answer: Any, timeout_s: float) -> Any:
+        """Wait for an answer."""
+
+
+class Place(Protocol):
+    """The cell in which an incarnation lives, as far as leases and addresses know it."""
+
+    @property
+    def name(self) -> str:
+        """The actor's name in its system."""
+
+    @property
+    def group(self) -> str:
+        """The group of cells with which it shares a thread."""
+
+    @property
+    def inbox(self) -> Receiver:
+        """Where its messages wait."""
+
+    @property
+    def runtime(self) -> Waiting:
+        """What runs it."""
 
 
 class Lease:
@@ -27,13 +65,13 @@ class Lease:
     __slots__ = ("cell", "void")
 
     def __init__(self) -> None:
-        self.cell: Cell | None = None
+        self.cell: Place | None = None
         self.void = False
 
     def put(self, envelope: Any) -> None:
-        """Put an envelope of Pykka's into the inbox; after the incarnation's end its reply is settled with an error.
+        """Put an envelope of Pykka's into the inbox. After the incarnation's end its reply is settled with an error.
 
-        What is told and dropped by the inbox's policy is counted there and no error, as with an address.
+        A message that is dropped by the inbox's policy is counted there. It is no error, as with an address.
 
         Raises:
             Fenced: called by a thread of an incarnation that has been replaced.

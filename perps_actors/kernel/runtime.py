@@ -8,10 +8,10 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from perps_actors.errors import KernelError
+from perps_actors.kernel.address import Answer
 from perps_actors.kernel.cell import Cell
 from perps_actors.kernel.clock import NS_PER_S, Clock, SystemClock
 from perps_actors.kernel.dispatcher import Dispatcher, IoDispatcher, IoLoop
-from perps_actors.kernel.future import Answer
 from perps_actors.kernel.inbox import InboxPolicy
 from perps_actors.kernel.lease import Lease
 from perps_actors.kernel.timers import ThreadedTimers, Timer

@@ -8,12 +8,12 @@ from random import Random
 from typing import Any
 
 from perps_actors.errors import AskTimeout, KernelError
+from perps_actors.kernel.address import Answer
 from perps_actors.kernel.cell import Cell
 from perps_actors.kernel.clock import NS_PER_S, ManualClock
-from perps_actors.kernel.future import Answer
 from perps_actors.kernel.inbox import InboxPolicy
 from perps_actors.kernel.lease import Lease
-from perps_actors.kernel.life import TurnResult
+from perps_actors.kernel.lifecycle import TurnResult
 from perps_actors.kernel.timers import CallbackTimer, Timer, TimerHeap
 
 

@@ -1,36 +1,41 @@
-"""What the kernel counts of every actor, and the question that asks for it."""
+"""The counters of every actor, the question for them, and a ledger of what inboxes dropped."""
 
 from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Iterable
+from typing import Protocol
 
 import attrs
 
 
 @attrs.frozen
 class GetStatistics:
-    """Ask any actor for its `CellStatistics`. The kernel answers, ahead of data; counted nowhere, like an order.
+    """Ask any actor for its `CellStatistics`. The kernel answers, ahead of data. Not counted, like a lifecycle message.
 
-    While a handler runs, or nobody lives there, the answer waits; `Cell.statistics` and what a system publishes of it do not.
+    While a handler runs, or the cell is vacant, the answer waits. `Cell.statistics` never waits.
     """
 
-    order = True
+    lifecycle = True
     control = True
 
 
 @attrs.frozen(kw_only=True)
 class InboxStatistics:
-    """Counters of one inbox, in items; orders, and timers that came too late, are not counted.
+    """Counters of one inbox, in items. Lifecycle messages and timers that fired too late are not counted.
 
-    What was told is taken, or dropped, or left, or still waiting.
+    Every item that came was taken, or dropped, or left, or still waits.
     """
 
     length: int
     held_bytes: int
-    """Bytes of the outside in the messages that wait, of those classes that declare them."""
+    """Bytes from outside in the messages that wait, of the classes that declare them."""
     oldest_age_ns: int | None
-    """For how long the oldest that waits has waited, at most; None when nothing waits.
+    """How long the oldest message has waited, at most; None when nothing waits.
 
-    Exact while the inbox was empty not long ago. When it has not been empty since, it is the time since a moment of which all
-    that waited then is gone: never less than the truth, and less than twice that while the load is steady.
+    It is the age of the oldest message that waited when the consumer last exchanged the two deques, whether or not that
+    message was taken since. So it is never too low, and less than twice too high while the load is steady.
     """
     taken: int
     refused: int
@@ -72,3 +77,109 @@ class CellStatistics:
     def restarts(self) -> int:
         """Incarnations after the first."""
         return max(0, self.generation - 1)
+
+
+class CountedInbox(Protocol):
+    """An inbox, as the ledger knows it."""
+
+    def statistics(self) -> InboxStatistics:
+        """Return the counters."""
+
+
+class Watched(Protocol):
+    """The owner of an inbox: a cell, or the stream of an asyncio host."""
+
+    @property
+    def name(self) -> str:
+        """The name under which its drops are reported."""
+
+    @property
+    def inbox(self) -> CountedInbox:
+        """The inbox that is watched."""
+
+
+class DropLedger:
+    """Reads the drop counters of inboxes. It has one reader and outlives that reader's incarnations, so every drop is reported."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._cells: tuple[Watched, ...] = ()
+        self._past: Counter[str] = Counter()
+        self._told: Counter[str] = Counter()
+
+    def watch(self, cells: Iterable[Watched]) -> None:
+        """Watch these cells too."""
+        with self._lock:
+            self._cells = (*self._cells, *cells)
+
+    def forget(self, cell: Watched) -> None:
+        """Watch a closed cell no more; what it dropped stays counted."""
+        with self._lock:
+            self._past.update(_dropped((cell,)))
+            self._cells = tuple(other for other in self._cells if other is not cell)
+
+    def total(self) -> int:
+        """Return all items ever dropped."""
+        return self._all().total()
+
+    def fresh(self) -> dict[str, int]:
+        """Return the items dropped since the last call, by the cell's name; cells that dropped none are absent."""
+        dropped = self._all()
+        fresh, self._told = dropped - self._told, dropped
+        return dict(fresh)
+
+    def _all(self) -> Counter[str]:
+        with self._lock:
+            return self._past + _dropped(self._cells)
+
+
+def _dropped(cells: Iterable[Watched]) -> Counter[str]:
+    counts: Counter[str] = Counter()
+    for cell in cells:
+        counts[cell.name] += cell.inbox.statistics().dropped
+    # Those that dropped nothing leave no trace.
+    return +counts
+
+
+_MIB = 2**20
+
+
+@attrs.frozen(kw_only=True)
+class CeilingRow:
+    """One place where messages wait."""
+
+    name: str
+    items: int
+    """The most items that wait there."""
+    item_bytes: int
+    """Bytes of the heaviest item as a message of its own, without data from outside."""
+    held_bytes: int = 0
+    """The most bytes from outside that all items together hold."""
+
+    @property
+    def total(self) -> int:
+        """The most bytes that wait there."""
+        return self.items * self.item_bytes + self.held_bytes
+
+
+@attrs.frozen
+class MemoryCeiling:
+    """The most bytes of all messages that can wait in a system, without windows, books and the interpreter."""
+
+    rows: tuple[CeilingRow, ...]
+
+    @property
+    def total(self) -> int:
+        """The most bytes that wait anywhere in the system."""
+        return sum(row.total for row in self.rows)
+
+    def __str__(self) -> str:
+        """Return a table with one line for each row, and the total."""
+        lines = [f"{'inbox':<16} {'items':>8} {'B/item':>8} {'held MiB':>9} {'total MiB':>10}"]
+        for row in self.rows:
+            held, total = row.held_bytes / _MIB, row.total / _MIB
+            lines.append(
+                f"{row.name:<16} {row.items:>8} {row.item_bytes:>8} {held:>9.1f} {total:>10.1f}"
+            )
+        lines.append(f"{'all':<16} {'':>8} {'':>8} {'':>9} {self.total / _MIB:>10.1f}")
+        return "\n".join(lines)

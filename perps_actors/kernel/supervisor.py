@@ -10,9 +10,10 @@ from typing import Any
 
 from perps_actors.errors import KernelError, StartFailed
 from perps_actors.kernel.actor import Actor
-from perps_actors.kernel.brood import Brood
+from perps_actors.kernel.address import Answer
 from perps_actors.kernel.children import (
     Child,
+    Children,
     ChildState,
     Hung,
     Incident,
@@ -21,22 +22,22 @@ from perps_actors.kernel.children import (
     StopReport,
     Strategy,
 )
-from perps_actors.kernel.clock import NS_PER_S
-from perps_actors.kernel.commands import AddChild, RemoveChild, StartChildren, StopChildren
-from perps_actors.kernel.future import Answer
-from perps_actors.kernel.life import DeadLetter
-from perps_actors.kernel.news import (
-    CellObserver,
+from perps_actors.kernel.clock import NS_PER_S, TimeWatch
+from perps_actors.kernel.lifecycle import DeadLetter, Drain, Stop
+from perps_actors.kernel.supervision import (
+    AddChild,
+    ChildObserver,
     ChildOverdue,
     DeadlinePassed,
     Died,
     Look,
+    RemoveChild,
     Revive,
+    StartChildren,
     Started,
+    StopChildren,
     Stopped,
 )
-from perps_actors.kernel.orders import Drain, Stop
-from perps_actors.kernel.timewatch import TimeWatch
 
 
 class Supervisor(Actor):
@@ -59,7 +60,7 @@ class Supervisor(Actor):
         look_every_s: float = 1.0,
     ) -> None:
         super().__init__()
-        self._children = Brood(children)
+        self._children = Children(children)
         self._policy = policy
         self._strategy = strategy
         self._random = random
@@ -172,7 +173,7 @@ class Supervisor(Actor):
 
     def _bring_up(self, child: Child) -> None:
         child.state = ChildState.STARTING
-        child.cell.watcher = CellObserver(self.address.tell)
+        child.cell.watcher = ChildObserver(self.address.tell)
         child.cell.lasting = child.spec.restart is Restart.PERMANENT
         try:
             actor = child.spec.factory()

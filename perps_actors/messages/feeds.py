@@ -8,8 +8,8 @@ from typing import ClassVar
 import attrs
 import msgspec
 
-from perps_actors.kernel.future import Answer
-from perps_actors.kernel.traits import Batch
+from perps_actors.kernel.address import Answer
+from perps_actors.kernel.messages import Batch
 from perps_actors.market.feed_state import Judgement
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.ladder import RungChange

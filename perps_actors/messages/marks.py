@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import attrs
 
-from perps_actors.kernel.traits import Batch
+from perps_actors.kernel.messages import Batch
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.mark import Mark, Provenance
 from perps_actors.market.window import Window

@@ -13,10 +13,10 @@ from typing import Any, Literal, cast
 import attrs
 
 from perps_actors.kernel.actor import Actor
-from perps_actors.kernel.cell import Cell
+from perps_actors.kernel.cell import Cell, Incarnation
 from perps_actors.kernel.clock import NS_PER_S
 from perps_actors.kernel.lease import enter
-from perps_actors.kernel.orders import START
+from perps_actors.kernel.lifecycle import START
 from perps_actors.kernel.simulated import SimulatedRuntime
 
 Moment = Literal["before", "within", "after", "hang_before", "hang_after"]
@@ -52,9 +52,9 @@ def no_harm(actor: str, message: Any) -> Harm | None:  # noqa: ARG001 - as whoev
 class HarmedCell(Cell):
     """A cell whose incarnations can be harmed."""
 
-    def install(self, actor: Actor) -> None:
+    def install(self, actor: Incarnation) -> None:
         """Let an incarnation live here, with the harm between it and its messages."""
-        actor.__class__ = _harmed(type(actor))
+        actor.__class__ = _harmed(type(cast("Actor", actor)))
         super().install(actor)
 
 

@@ -13,7 +13,6 @@ from perps_actors.feeds.actor_spec import ANSWER_BYTES, EVENT_BYTES, FRAME_BYTES
 from perps_actors.host.composition import GATE_BYTES
 from perps_actors.host.system import PerpsSystem
 from perps_actors.kernel.address import Address
-from perps_actors.kernel.ceiling import most_items
 from perps_actors.kernel.cell import Cell
 from perps_actors.kernel.inbox import InboxPolicy, Overflow
 from perps_actors.kernel.simulated import SimulatedRuntime
@@ -172,8 +171,8 @@ def test_frames_stop_at_the_gate_before_they_hold_more_than_the_ceiling_says(wor
 
 
 def test_an_inbox_that_drops_the_oldest_holds_its_bound_and_any_other_twice_as_many() -> None:
-    assert most_items(InboxPolicy(bound=7)) == 14
-    assert most_items(InboxPolicy(bound=7, overflow=Overflow.DROP_OLDEST)) == 7
+    assert InboxPolicy(bound=7).most_items == 14
+    assert InboxPolicy(bound=7, overflow=Overflow.DROP_OLDEST).most_items == 7
 
 
 def test_the_ceiling_can_be_printed(world) -> None:

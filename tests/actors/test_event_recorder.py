@@ -13,8 +13,8 @@ from perps_actors.journal.contract import Repair
 from perps_actors.journal.group import RecordingPolicy
 from perps_actors.journal.sqlite_reader import SqliteJournalReader
 from perps_actors.journal.sqlite_writer import SqliteJournalWriter
-from perps_actors.kernel.orders import Drain
-from perps_actors.kernel.published import Published
+from perps_actors.kernel.address import Published
+from perps_actors.kernel.lifecycle import Drain
 from perps_actors.market.mark import Mark
 from perps_actors.messages.marks import MarksUpdated
 from perps_actors.messages.records import Flush, JournalStatus, Record

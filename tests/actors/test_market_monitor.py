@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from perps_actors.actors.market_monitor import MarketMonitor
-from perps_actors.kernel.orders import Stop
-from perps_actors.kernel.published import Published
+from perps_actors.kernel.address import Published
+from perps_actors.kernel.lifecycle import Stop
 from perps_actors.market.feed_state import Health
 from perps_actors.messages.feeds import BookSuspect, FeedDown, FeedHealth, FeedHeard, GetFeedHealth
 from perps_actors.messages.marks import MarksUpdated

@@ -13,16 +13,15 @@ import pytest
 
 from perps_actors.errors import Fenced
 from perps_actors.kernel.actor import Actor
-from perps_actors.kernel.address import Address
+from perps_actors.kernel.address import Address, Answer
 from perps_actors.kernel.cell import Cell
 from perps_actors.kernel.children import Child, ChildSpec, RestartPolicy, StopReport
-from perps_actors.kernel.commands import StartChildren, StopChildren
-from perps_actors.kernel.future import Answer
 from perps_actors.kernel.gate import Gate
 from perps_actors.kernel.inbox import InboxPolicy, Overflow
+from perps_actors.kernel.messages import Batch
 from perps_actors.kernel.runtime import ThreadedRuntime
+from perps_actors.kernel.supervision import StartChildren, StopChildren
 from perps_actors.kernel.supervisor import Supervisor
-from perps_actors.kernel.traits import Batch
 
 LIMIT_S = 30.0
 LINKS = ("source", "store", "monitor", "recorder")

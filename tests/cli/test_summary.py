@@ -5,9 +5,9 @@ import attrs
 from perps_actors.cli.observer import Problem
 from perps_actors.cli.summary import Ending, flaws, summary_lines
 from perps_actors.host.system import SystemReport
-from perps_actors.kernel.ceiling import CeilingRow, MemoryCeiling
 from perps_actors.kernel.children import StopReport
 from perps_actors.kernel.clock import NS_PER_S
+from perps_actors.kernel.statistics import CeilingRow, MemoryCeiling
 from perps_actors.market.feed_state import Health
 from perps_actors.messages.records import JournalStatus
 

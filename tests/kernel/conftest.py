@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from perps_actors.kernel.actor import Actor
+from perps_actors.kernel.address import Answer
 from perps_actors.kernel.cell import Cell
 from perps_actors.kernel.children import Child, ChildSpec, Incident, RestartPolicy, StopReport
-from perps_actors.kernel.commands import AddChild, RemoveChild, StartChildren, StopChildren
-from perps_actors.kernel.future import Answer
 from perps_actors.kernel.inbox import InboxPolicy
 from perps_actors.kernel.runtime import Runtime, ThreadedRuntime
+from perps_actors.kernel.supervision import AddChild, RemoveChild, StartChildren, StopChildren
 from perps_actors.kernel.supervisor import Supervisor
 
 LIMIT_S = 10.0

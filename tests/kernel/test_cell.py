@@ -12,11 +12,10 @@ from perps_actors.kernel.actor import Actor
 from perps_actors.kernel.cell import Cell
 from perps_actors.kernel.inbox import InboxPolicy
 from perps_actors.kernel.lease import current_lease, leased
-from perps_actors.kernel.life import DeadLetter
-from perps_actors.kernel.orders import Drain, Stop
+from perps_actors.kernel.lifecycle import DeadLetter, Drain, Stop
+from perps_actors.kernel.messages import Batch
 from perps_actors.kernel.runtime import ThreadedRuntime
 from perps_actors.kernel.simulated import SimulatedRuntime
-from perps_actors.kernel.traits import Batch
 
 LIMIT_S = 5.0
 

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
-from perps_actors.kernel.drops import DropLedger
 from perps_actors.kernel.inbox import InboxPolicy
 from perps_actors.kernel.simulated import SimulatedRuntime
+from perps_actors.kernel.statistics import DropLedger
 
 
 def test_each_drop_is_told_once_with_the_name_of_its_inbox() -> None:

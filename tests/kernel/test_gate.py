@@ -4,7 +4,7 @@ import threading
 
 from perps_actors.kernel.gate import Gate
 from perps_actors.kernel.inbox import Inbox, InboxPolicy
-from perps_actors.kernel.traits import Batch
+from perps_actors.kernel.messages import Batch
 
 LIMIT_S = 5.0
 

@@ -11,11 +11,11 @@ import attrs
 import pytest
 from pykka._envelope import Envelope
 
-from perps_actors.kernel import traits
-from perps_actors.kernel.future import Answer
+from perps_actors.kernel import messages as traits
+from perps_actors.kernel.address import Answer
 from perps_actors.kernel.inbox import EMPTY, Inbox, InboxPolicy, Overflow
 from perps_actors.kernel.lease import Lease
-from perps_actors.kernel.orders import Drain, Stop
+from perps_actors.kernel.lifecycle import Drain, Stop
 from perps_actors.kernel.timers import Timer
 
 
@@ -58,7 +58,7 @@ class Labelled:
 
     control: str
     sheddable: bool
-    order: int
+    lifecycle: int
 
 
 @pytest.fixture
@@ -232,7 +232,7 @@ def test_a_question_is_never_merged_away_but_an_envelope_nobody_waits_for_is() -
 
 def test_fields_that_are_called_like_traits_are_no_traits() -> None:
     box = Box(bound=1)
-    message = Labelled("left", sheddable=True, order=4)
+    message = Labelled("left", sheddable=True, lifecycle=4)
     box.put("first")
     assert box.put(message)
     assert not box.put(message)

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from pykka._envelope import Envelope
 
-from perps_actors.kernel.future import Answer
+from perps_actors.kernel.address import Answer
 from perps_actors.kernel.inbox import EMPTY, Inbox, InboxPolicy, Overflow
-from perps_actors.kernel.orders import Drain, Stop
-from perps_actors.kernel.traits import Batch
+from perps_actors.kernel.lifecycle import Drain, Stop
+from perps_actors.kernel.messages import Batch
 
 
 class Pack(Batch, frozen=True):

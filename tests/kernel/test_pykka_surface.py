@@ -13,7 +13,7 @@ import pytest
 
 from perps_actors.errors import ActorUnavailable, AskRefused, AskTimeout
 from perps_actors.kernel.actor import Actor
-from perps_actors.kernel.future import Answer
+from perps_actors.kernel.address import Answer
 from perps_actors.kernel.inbox import InboxPolicy
 from perps_actors.kernel.lease import Lease
 

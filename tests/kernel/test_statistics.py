@@ -7,14 +7,14 @@ import attrs
 import pytest
 
 from perps_actors.kernel.actor import Actor
+from perps_actors.kernel.address import Answer
 from perps_actors.kernel.cell import Cell
 from perps_actors.kernel.clock import NS_PER_S
-from perps_actors.kernel.future import Answer
 from perps_actors.kernel.inbox import InboxPolicy, Overflow
+from perps_actors.kernel.messages import Batch
 from perps_actors.kernel.runtime import ThreadedRuntime
 from perps_actors.kernel.simulated import SimulatedRuntime
 from perps_actors.kernel.statistics import CellStatistics, GetStatistics
-from perps_actors.kernel.traits import Batch
 
 LIMIT_S = 5.0
 

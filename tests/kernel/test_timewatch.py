@@ -2,9 +2,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from perps_actors.kernel.clock import NS_PER_S, ManualClock
+from perps_actors.kernel.clock import NS_PER_S, ManualClock, TimeWatch
 from perps_actors.kernel.simulated import SimulatedRuntime
-from perps_actors.kernel.timewatch import TimeWatch
 
 
 def test_time_that_passes_as_planned_is_no_news() -> None:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import perps_actors.messages
-from perps_actors.kernel.traits import (
+from perps_actors.kernel.messages import (
     BATCH,
     CONTROL,
     MERGES,

@@ -48,7 +48,7 @@ MARK = {
     "T": 1700006400000,
     "st": 1,
 }
-ORDER = {
+LIFECYCLE = {
     "s": "BTCUSDT",
     "S": "SELL",
     "o": "LIMIT",
@@ -61,7 +61,7 @@ ORDER = {
     "z": "0.014",
     "T": 1,
 }
-FORCED = {"e": "forceOrder", "E": 1700000000009, "o": ORDER}
+FORCED = {"e": "forceOrder", "E": 1700000000009, "o": LIFECYCLE}
 DEPTH = {
     "e": "depthUpdate",
     "E": 1700000000000,
@@ -115,7 +115,7 @@ def test_a_contract_without_funding_gives_a_mark_alone():
     ("more", "price"), [({}, "63100.5"), ({"ap": "0"}, "63000"), ({"ap": None}, "63000")]
 )
 def test_a_forced_order_is_a_liquidation_at_its_average_price_where_it_has_one(more, price):
-    assert said({**FORCED, "o": ORDER | more}) == [
+    assert said({**FORCED, "o": LIFECYCLE | more}) == [
         Liquidation(BTC, "sell", price, "0.014", 1_700_000_000_009_000_000, 7)
     ]
 

@@ -1,4 +1,8 @@
-"""What a supervisor learns of its children's cells, and what it tells itself. All of it control."""
+"""The messages of a supervisor. All of them are control messages.
+
+A host sends commands, each with the future on which it waits. The cells of the children report what happens to them.
+The supervisor sends itself reminders.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +11,51 @@ from typing import Any
 
 import attrs
 
+from perps_actors.kernel.address import Answer
 from perps_actors.kernel.cell import Cell
-from perps_actors.kernel.life import DeadLetter
+from perps_actors.kernel.children import Child
+from perps_actors.kernel.lifecycle import DeadLetter
+
+
+@attrs.frozen
+class StartChildren:
+    """Start all children, each once the one before it is up; `done` gets None, or `StartFailed` after those that were up stopped."""
+
+    control = True
+    done: Answer
+
+
+@attrs.frozen(kw_only=True)
+class StopChildren:
+    """Stop all children in reverse order within the deadline; `done` gets a `StopReport`.
+
+    Repeated, it gets the same report; the earlier deadline holds, and an order to stop overrides one to drain.
+    """
+
+    control = True
+    drain: bool
+    """Handle what waits first; else go ahead of it and report it as left."""
+    deadline_s: float
+    done: Answer
+
+
+@attrs.frozen
+class AddChild:
+    """Take in and start one more child, last in the order; `done` gets None once it is up, or `StartFailed` and it is forgotten."""
+
+    control = True
+    child: Child
+    done: Answer
+
+
+@attrs.frozen(kw_only=True)
+class RemoveChild:
+    """Stop one child and forget it, within its own stop deadline; `done` gets the number of items it left."""
+
+    control = True
+    name: str
+    drain: bool
+    done: Answer
 
 
 @attrs.frozen
@@ -73,7 +120,7 @@ class ChildOverdue:
     name: str
 
 
-class CellObserver:
+class ChildObserver:
     """Turns what a dispatcher sees of a cell into messages to the supervisor."""
 
     def __init__(self, tell: Callable[[Any], object]) -> None:

@@ -3,7 +3,7 @@
 Lane and policy are facts of the message's class and are read once for each class:
 
 - `control = True`: the message goes ahead of all data and is never dropped.
-- `order = True`: the message is about the actor's life. It is never refused or dropped, and counted nowhere.
+- `lifecycle = True`: the message is about the actor's life. It is never refused or dropped, and counted nowhere.
 - `sheddable = True`: the message may be dropped when the inbox is full.
 - `merged_with(newer)`: the message may be merged with a newer one of its class. In an inbox that conflates at most one
   message of the class waits.
@@ -58,9 +58,9 @@ CONTROL: Final = 1
 BATCH: Final = 2
 MERGES: Final = 4
 SHEDDABLE: Final = 8
-ORDER: Final = 16
+LIFECYCLE: Final = 16
 
-TRAITS: Final[dict[type, int]] = {_ActorStop: ORDER}
+TRAITS: Final[dict[type, int]] = {_ActorStop: LIFECYCLE}
 """The traits of every class seen so far, for code in which a call would cost too much.
 
 A cache of facts about classes, not state: it is the same for every system in the process.
@@ -77,7 +77,7 @@ def traits_of(cls: type) -> int:
             | BATCH * issubclass(cls, Batch)
             | MERGES * hasattr(cls, "merged_with")
             | SHEDDABLE * (getattr(cls, "sheddable", False) is True)
-            | ORDER * (getattr(cls, "order", False) is True)
+            | LIFECYCLE * (getattr(cls, "lifecycle", False) is True)
         )
         TRAITS[cls] = traits
     return traits
