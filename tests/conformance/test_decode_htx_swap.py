@@ -1,4 +1,4 @@
-"""HTX's frames as a recording holds them (base64), to events in plain form. No recording of HTX is at hand: they are captures."""
+"""Decoding recorded frames of HTX (base64). They are captures, because there is no recording."""
 
 from __future__ import annotations
 
@@ -22,10 +22,18 @@ from tests.venues.htx_frames import (
 )
 
 UPDATE = {
-    "ch": "market.BTC-USDT.depth.size_150.high_freq", "ts": 1790134831873,
-    "tick": {"asks": [], "bids": [[86853.4, 2], [86848.5, 0]], "event": "update", "id": 100129125618998, "mrid": 100129125618998,
-             "ts": 1790134831871, "version": 1789895280798},
-}  # fmt: skip
+    "ch": "market.BTC-USDT.depth.size_150.high_freq",
+    "ts": 1790134831873,
+    "tick": {
+        "asks": [],
+        "bids": [[86853.4, 2], [86848.5, 0]],
+        "event": "update",
+        "id": 100129125618998,
+        "mrid": 100129125618998,
+        "ts": 1790134831871,
+        "version": 1789895280798,
+    },
+}
 
 
 def line(frame, direction="ws"):
@@ -50,13 +58,19 @@ def without_place(event):
     return {name: value for name, value in event.items() if name not in ("t", "line")}
 
 
-def test_books_by_the_outer_time_with_ten_levels_after_the_last_message():
+def test_books_have_the_outer_time_and_the_last_one_ten_levels():
     snapshot, update, step, *depths = decoded(SNAPSHOT, UPDATE, STEP, DELISTED)
     numbers = {"bid": "86859.8", "bid_size": "6172", "ask": "86859.9", "ask_size": "817"}
     assert without_place(snapshot) == {
-        "kind": "bbo", "symbol": "BTC-USDT", "ts": "1790134831.753", "event": "snapshot", **numbers, "bid_levels": 3, "ask_levels": 3,
+        "kind": "bbo",
+        "symbol": "BTC-USDT",
+        "ts": "1790134831.753",
+        "event": "snapshot",
+        **numbers,
+        "bid_levels": 3,
+        "ask_levels": 3,
         "seq": "1789895280797",
-    }  # fmt: skip
+    }
     assert (update["event"], update["bid_levels"], update["seq"], update["line"]) == (
         "update",
         4,
@@ -75,17 +89,27 @@ def test_books_by_the_outer_time_with_ten_levels_after_the_last_message():
     ]
 
 
-def test_trades_by_their_own_time_and_the_touch_as_a_ticker():
+def test_trades_have_their_own_time_and_the_touch_is_a_ticker():
     buy, sell, ticker = map(without_place, decoded(TRADES, BBO))
     assert buy == {
-        "kind": "trade", "symbol": "BTC-USDT", "ts": "1603708208.335", "side": "buy", "price": "13073.3", "amount": "2",
+        "kind": "trade",
+        "symbol": "BTC-USDT",
+        "ts": "1603708208.335",
+        "side": "buy",
+        "price": "13073.3",
+        "amount": "2",
         "id": "1316022650000",
-    }  # fmt: skip
+    }
     assert (sell["side"], sell["ts"]) == ("sell", "1603708208.336")
     assert ticker == {
-        "kind": "ticker", "symbol": "BTC-USDT", "ts": "1790134831.587", "bid": "86859.8", "ask": "86859.9", "bid_size": "6172",
+        "kind": "ticker",
+        "symbol": "BTC-USDT",
+        "ts": "1790134831.587",
+        "bid": "86859.8",
+        "ask": "86859.9",
+        "bid_size": "6172",
         "ask_size": "817",
-    }  # fmt: skip
+    }
 
 
 def test_mark_index_funding_and_liquidation():
@@ -100,15 +124,25 @@ def test_mark_index_funding_and_liquidation():
     )
     assert (both["mark"], both["index"]) == ("86826.6", "86842.15")
     assert funding == {
-        "kind": "funding", "symbol": "BTC-USDT", "ts": "1790135117.894", "rate": "0.000064355479737646", "predicted": None,
-        "next_time": "1790150400", "mark": None,
-    }  # fmt: skip
+        "kind": "funding",
+        "symbol": "BTC-USDT",
+        "ts": "1790135117.894",
+        "rate": "0.000064355479737646",
+        "predicted": None,
+        "next_time": "1790150400",
+        "mark": None,
+    }
     assert liquidation == {
-        "kind": "liquidation", "symbol": "ETH-USDT", "ts": "1789670297.217", "side": "buy", "price": "2446.26", "amount": "500",
-    }  # fmt: skip
+        "kind": "liquidation",
+        "symbol": "ETH-USDT",
+        "ts": "1789670297.217",
+        "side": "buy",
+        "price": "2446.26",
+        "amount": "500",
+    }
 
 
-def test_pings_acknowledgements_and_what_we_sent_give_nothing_and_a_broken_line_is_one_complaint():
+def test_pings_answers_and_sent_lines_give_nothing_and_a_broken_line_is_invalid_input():
     lines = [
         line({"ping": 1790134831961}),
         line({"id": "id1", "status": "ok", "subbed": "market.BTC-USDT.bbo", "ts": 1}),

@@ -45,7 +45,7 @@ def answered(path, body):
     return list(REST.read(REST.request_for(f"https://www.bitmex.com/api/v1/{path}"), 200, body, 7))
 
 
-def test_a_level_in_todays_form(payload):
+def test_a_book_row_of_today(payload):
     (top,) = streamed("orderBookL2", "partial", payload("ws_orderbook_l2"))
     assert top == BookTop(
         XBT, True, None, None, "98459.9", "33000", 0, 1, None, 1_732_436_782_356_000_000, 7
@@ -100,7 +100,7 @@ def test_the_answer_for_one_contract(payload):
     )
 
 
-def test_past_trades_are_history(payload):
+def test_past_trades_are_backlog(payload):
     trades = answered("trade?symbol=XBTUSD", payload("http_get_trades"))
     assert [(trade.side, trade.price, trade.amount, trade.backlog) for trade in trades] == [
         ("buy", "98950.0", "100", True),
@@ -109,7 +109,7 @@ def test_past_trades_are_history(payload):
     ]
 
 
-def test_an_error_is_refused_with_its_words(payload):
+def test_an_error_is_invalid_input_with_its_words(payload):
     (invalid_input,) = answered("instrument/active", payload("http_error_response"))
     assert isinstance(invalid_input, InvalidInput)
     assert "Invalid API Key" in invalid_input.what
@@ -133,9 +133,7 @@ def test_the_list_of_contracts_of_the_recorded_session(raw):
 
 @settings(max_examples=25, deadline=None)
 @given(st.data())
-def test_real_frames_that_are_mutated_cut_doubled_or_swapped_are_survived_and_the_next_partials_heal(
-    raw, data
-):
+def test_damaged_real_frames_raise_nothing_and_the_next_partials_restore_the_books(raw, data):
     frames = [json.loads(line)["data"].encode() for line in raw[35:160]]
     partials = [frame for frame in frames if b'"partial"' in frame]
     adapter = BitmexStream()
@@ -158,7 +156,7 @@ def test_real_frames_that_are_mutated_cut_doubled_or_swapped_are_survived_and_th
 
 
 def changes(raw):
-    """The book messages of the recording after the partials: line, symbol, action and keys."""
+    """Return the book messages after the partials: line, symbol, action and keys."""
     for number, line in enumerate(raw):
         frame = (
             json.loads(json.loads(line)["data"]) if '\\"orderBookL2\\",\\"action' in line else {}
@@ -173,7 +171,7 @@ def changes(raw):
 
 
 def said_without(raw, dropped):
-    """What each line says when line `dropped` is missing, but complaints."""
+    """Return the events of each line when line `dropped` is missing."""
     adapter = BitmexStream()
     lines = ((number, json.loads(line)) for number, line in enumerate(raw) if number != dropped)
     told = (
@@ -189,7 +187,7 @@ def said_without(raw, dropped):
     ]
 
 
-def test_an_insert_left_out_is_found_when_its_level_changes_and_no_neighbour_suffers(raw):
+def test_a_lost_insert_is_found_when_its_level_changes_without_harm_to_neighbours(raw):
     later = list(changes(raw))
     inserts = [
         (number, symbol, keys) for number, symbol, action, keys in later if action == "insert"

@@ -107,7 +107,7 @@ def test_the_list_of_instruments(payload):
     assert all(found.perpetual for found in (inverse, linear, small, stock))
 
 
-def test_the_candles_of_an_answer_and_those_of_marks_are_none_of_trades(payload):
+def test_candles_of_trades_are_read_and_candles_of_marks_are_not(payload):
     body = payload("http_futures_candles_mark.json")
     first, _, last = answered("/api/charts/v1/trade/PF_XBTUSD/1h?from=1731715200", body)
     linear = InstrumentId("kraken_futures", "PF_XBTUSD")
@@ -132,7 +132,7 @@ def test_the_book_of_an_answer(payload):
 
 
 @pytest.mark.parametrize("name", ["candles_mark", "orderbook"])
-def test_an_answer_given_for_another_endpoints_is_refused_with_a_reason(payload, name):
+def test_an_answer_of_another_endpoint_is_refused_with_a_reason(payload, name):
     assert [
         type(outcome)
         for outcome in answered("/derivatives/api/v3/tickers", payload(f"http_futures_{name}.json"))

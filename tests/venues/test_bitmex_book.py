@@ -16,8 +16,8 @@ AT = 1_700_000_000_000_000_000
 
 
 def row(level, side="Buy", size=None, price=None, symbol="XBTUSD", **more):
-    told = {"symbol": symbol, "id": level, "side": side, "size": size, "price": price, **more}
-    return {name: value for name, value in told.items() if value is not None}
+    fields = {"symbol": symbol, "id": level, "side": side, "size": size, "price": price, **more}
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 PARTIAL = (
@@ -35,7 +35,7 @@ class Session:
         self.adapter = BitmexStream()
         self.now = AT
 
-    def say(self, action, *rows, connection="ws", **more):
+    def receive(self, action, *rows, connection="ws", **more):
         self.now += 1
         frame = {"table": "orderBookL2", "action": action, "data": rows, **more}
         return list(self.adapter.frame(connection, json.dumps(frame).encode(), self.now))
@@ -43,8 +43,8 @@ class Session:
     def depth(self, symbol="XBTUSD"):
         return self.adapter.depth(symbol, 10)
 
-    def good(self):
-        self.say("partial", *PARTIAL)
+    def synced(self):
+        self.receive("partial", *PARTIAL)
         return self
 
 
@@ -56,19 +56,19 @@ def renewal(symbol="XBTUSD"):
     ]
 
 
-def test_whatever_comes_before_the_partial_is_dropped():
+def test_messages_before_the_partial_are_dropped():
     session = Session()
-    assert session.say("insert", row(1, "Buy", 10, 99)) == []
-    assert session.say("update", row(9, "Buy", 10)) == []
-    assert session.say("delete", row(9, "Buy")) == []
+    assert session.receive("insert", row(1, "Buy", 10, 99)) == []
+    assert session.receive("update", row(9, "Buy", 10)) == []
+    assert session.receive("delete", row(9, "Buy")) == []
     assert session.depth() == ([], [])
 
 
-def test_a_partial_is_the_whole_book_and_a_later_one_replaces_it():
+def test_a_later_partial_replaces_the_book():
     session = Session()
-    (top,) = session.say("partial", *PARTIAL)
+    (top,) = session.receive("partial", *PARTIAL)
     assert top == BookTop(XBT, True, "99.5", "10", "100", "30", 2, 2, None, None, session.now)
-    (top,) = session.say("partial", row(7, "Buy", 1, 98))
+    (top,) = session.receive("partial", row(7, "Buy", 1, 98))
     assert (top.snapshot, top.bid, top.ask, top.bid_levels, top.ask_levels) == (
         True,
         "98",
@@ -76,58 +76,58 @@ def test_a_partial_is_the_whole_book_and_a_later_one_replaces_it():
         1,
         0,
     )
-    assert isinstance(session.say("update", row(1, "Buy", 11))[1], BookWithdrawn)
+    assert isinstance(session.receive("update", row(1, "Buy", 11))[1], BookWithdrawn)
 
 
-def test_a_row_that_a_partial_has_twice_stands_where_it_was_told_last():
-    (top,) = Session().say("partial", *PARTIAL, row(1, "Buy", 7, 98.5))
+def test_the_last_of_two_rows_with_one_id_in_a_partial_counts():
+    (top,) = Session().receive("partial", *PARTIAL, row(1, "Buy", 7, 98.5))
     assert (top.bid, top.bid_size, top.bid_levels) == ("99", "20", 2)
 
 
 @pytest.mark.parametrize(
-    "spoilt", [{"price": "x"}, {"price": -1}, {"size": [1]}, {"size": None}], ids=repr
+    "bad", [{"price": "x"}, {"price": -1}, {"size": [1]}, {"size": None}], ids=repr
 )
-def test_a_partial_with_a_row_that_cannot_be_is_a_complaint_and_no_book(spoilt):
+def test_a_partial_with_an_impossible_row_is_invalid_input_and_makes_no_book(bad):
     session = Session()
-    invalid_input, *renewed = session.say(
-        "partial", *PARTIAL, {**row(5, "Sell", 50, 101), **spoilt}
+    invalid_input, *renewed = session.receive(
+        "partial", *PARTIAL, {**row(5, "Sell", 50, 101), **bad}
     )
     assert isinstance(invalid_input, InvalidInput)
     assert (renewed, session.depth()) == ([], ([], []))
 
 
-def test_an_empty_partial_is_an_empty_book():
+def test_an_empty_partial_makes_an_empty_book():
     session = Session()
-    (top,) = session.say("partial", filter={"symbol": "XBTUSD"})
+    (top,) = session.receive("partial", filter={"symbol": "XBTUSD"})
     assert (top.snapshot, top.bid, top.ask) == (True, None, None)
-    (top,) = session.say("insert", row(1, "Sell", 5, 100))
+    (top,) = session.receive("insert", row(1, "Sell", 5, 100))
     assert (top.bid, top.ask, top.ask_size) == (None, "100", "5")
 
 
 def test_updates_and_deletes_find_their_price_by_id_and_side():
-    session = Session().good()
-    (top,) = session.say("update", row(1, "Buy", 11), row(3, "Sell", 33))
+    session = Session().synced()
+    (top,) = session.receive("update", row(1, "Buy", 11), row(3, "Sell", 33))
     assert (top.snapshot, top.bid, top.bid_size, top.ask_size) == (False, "99.5", "11", "33")
-    (top,) = session.say("delete", row(1, "Buy"), row(3, "Sell"))
+    (top,) = session.receive("delete", row(1, "Buy"), row(3, "Sell"))
     assert (top.bid, top.bid_size, top.ask, top.ask_size) == ("99", "20", "100.5", "40")
-    (top,) = session.say("insert", row(3, "Buy", 7, 99.25), row(3, "Sell", 8, 99.75))
+    (top,) = session.receive("insert", row(3, "Buy", 7, 99.25), row(3, "Sell", 8, 99.75))
     assert (top.bid, top.ask) == ("99.25", "99.75")
 
 
-def test_todays_rows_bring_their_price_and_time_along():
-    session = Session().good()
+def test_rows_with_price_and_time_are_read():
+    session = Session().synced()
     times = {"timestamp": "2024-11-24T08:26:22.356Z", "transactTime": "2024-11-24T08:26:22.275Z"}
-    (top,) = session.say("update", row(1, "Buy", 11, 99.5, **times))
+    (top,) = session.receive("update", row(1, "Buy", 11, 99.5, **times))
     assert (top.bid_size, top.venue_time_ns) == ("11", 1_732_436_782_356_000_000)
-    (top,) = session.say("delete", row(1, "Buy", None, 99.5, **times))
+    (top,) = session.receive("delete", row(1, "Buy", None, 99.5, **times))
     assert (top.bid, top.bid_levels) == ("99", 1)
 
 
-def test_a_price_that_comes_along_moves_the_level():
-    session = Session().good()
-    (top,) = session.say("update", row(1, "Buy", 11, 99.75))
+def test_an_update_with_another_price_moves_the_level():
+    session = Session().synced()
+    (top,) = session.receive("update", row(1, "Buy", 11, 99.75))
     assert (top.bid, top.bid_levels) == ("99.75", 2)
-    (top,) = session.say("delete", row(1, "Buy"))
+    (top,) = session.receive("delete", row(1, "Buy"))
     assert (top.bid, top.bid_levels) == ("99", 1)
 
 
@@ -145,28 +145,28 @@ def test_a_price_that_comes_along_moves_the_level():
         ("update", [row(1, "Buy", 5, timestamp="1960-01-01T00:00:00Z")], "1970"),
     ],
 )
-def test_a_book_that_cannot_be_right_is_withdrawn_and_its_stream_alone_subscribed_anew(
+def test_an_impossible_change_withdraws_the_book_and_resubscribes_its_stream_only(
     action, rows, cause
 ):
-    session = Session().good()
-    *_, withdrawn, end, again = session.say(action, *rows)
+    session = Session().synced()
+    *_, withdrawn, end, again = session.receive(action, *rows)
     assert isinstance(withdrawn, BookWithdrawn)
     assert cause in withdrawn.cause
     assert [end, again] == renewal()
     assert session.depth() == ([], [])
-    assert session.say("insert", row(11, "Buy", 1, 50)) == []
-    (top,) = session.say("partial", *PARTIAL)
+    assert session.receive("insert", row(11, "Buy", 1, 50)) == []
+    (top,) = session.receive("partial", *PARTIAL)
     assert (top.snapshot, top.bid) == (True, "99.5")
-    assert [type(said) for said in session.say("update", row(2, "Buy", 5))] == [BookTop]
+    assert [type(outcome) for outcome in session.receive("update", row(2, "Buy", 5))] == [BookTop]
 
 
-def test_a_neighbour_is_untouched_even_if_one_message_speaks_of_both():
-    session = Session().good()
-    session.say(
+def test_a_fault_of_one_symbol_leaves_another_symbol_of_the_same_message_alone():
+    session = Session().synced()
+    session.receive(
         "partial", row(1, "Buy", 10, 2, symbol="ETHUSD"), row(2, "Sell", 10, 3, symbol="ETHUSD")
     )
-    said = session.say("update", row(9, "Buy", 5), row(1, "Buy", 7, symbol="ETHUSD"))
-    assert [type(outcome) for outcome in said] == [
+    outcomes = session.receive("update", row(9, "Buy", 5), row(1, "Buy", 7, symbol="ETHUSD"))
+    assert [type(outcome) for outcome in outcomes] == [
         InvalidInput,
         BookWithdrawn,
         SendFrame,
@@ -177,23 +177,29 @@ def test_a_neighbour_is_untouched_even_if_one_message_speaks_of_both():
     assert session.depth("ETHUSD") == ([("2", "7")], [("3", "10")])
 
 
-def test_venue_time_may_not_run_back():
-    session = Session().good()
-    session.say("update", row(1, "Buy", 11, timestamp="2024-11-24T08:26:22.356Z"))
-    assert len(session.say("update", row(1, "Buy", 12, timestamp="2024-11-24T08:26:21.400Z"))) == 1
-    withdrawn, *_ = session.say("update", row(1, "Buy", 13, timestamp="2024-11-24T08:26:19.400Z"))
+def test_a_venue_time_that_runs_back_withdraws_the_book():
+    session = Session().synced()
+    session.receive("update", row(1, "Buy", 11, timestamp="2024-11-24T08:26:22.356Z"))
+    assert (
+        len(session.receive("update", row(1, "Buy", 12, timestamp="2024-11-24T08:26:21.400Z"))) == 1
+    )
+    withdrawn, *_ = session.receive(
+        "update", row(1, "Buy", 13, timestamp="2024-11-24T08:26:19.400Z")
+    )
     assert withdrawn == BookWithdrawn(XBT, "venue time ran back by 2 s", session.now)
 
 
 @pytest.mark.parametrize(
-    ("text", "doubted"),
+    ("text", "suspect"),
     [
         (
-            '{"table":"orderBookL2","action":"update","data":[{"symbol":"XBTUSD","id":1,"side":"Buy","si',
+            '{"table":"orderBookL2","action":"update","data":'
+            '[{"symbol":"XBTUSD","id":1,"side":"Buy","si',
             {"XBTUSD"},
         ),
         (
-            '{"table":"orderBookL2","action":"update","data":[{"symbol":"XBTUSD","id":"x","side":"Buy"}]}',
+            '{"table":"orderBookL2","action":"update","data":'
+            '[{"symbol":"XBTUSD","id":"x","side":"Buy"}]}',
             {"XBTUSD"},
         ),
         ('{"table":"orderBookL2","action":"update","da', {"XBTUSD", "ETHUSD"}),
@@ -205,36 +211,36 @@ def test_venue_time_may_not_run_back():
         ('{"success":true,"subscribe":"orderBookL2:XBTUSD"}', set()),
     ],
 )
-def test_a_book_message_that_cannot_be_read_withdraws_the_books_it_may_have_changed(text, doubted):
-    session = Session().good()
-    session.say("partial", row(1, "Buy", 10, 2, symbol="ETHUSD"))
-    said = session.adapter.frame("ws", text.encode(), session.now)
+def test_an_unreadable_book_message_withdraws_the_books_it_may_have_changed(text, suspect):
+    session = Session().synced()
+    session.receive("partial", row(1, "Buy", 10, 2, symbol="ETHUSD"))
+    outcomes = session.adapter.frame("ws", text.encode(), session.now)
     assert {
-        outcome.instrument.symbol for outcome in said if isinstance(outcome, BookWithdrawn)
-    } == doubted
+        outcome.instrument.symbol for outcome in outcomes if isinstance(outcome, BookWithdrawn)
+    } == suspect
 
 
-def test_the_end_of_its_connection_withdraws_a_book_and_no_other():
-    session = Session().good()
-    session.say("partial", row(1, "Buy", 10, 2, symbol="ETHUSD"), connection="other")
+def test_the_end_of_a_connection_withdraws_its_books_only():
+    session = Session().synced()
+    session.receive("partial", row(1, "Buy", 10, 2, symbol="ETHUSD"), connection="other")
     (withdrawn,) = session.adapter.closed("ws", 77)
     assert (withdrawn.instrument.symbol, withdrawn.received_ns) == ("XBTUSD", 77)
     assert "ws" in withdrawn.cause
     assert list(session.adapter.closed("ws", 78)) == []
     assert session.depth("ETHUSD") == ([("2", "10")], [])
     assert (
-        session.say("update", row(1, "Buy", 5)) == []
+        session.receive("update", row(1, "Buy", 5)) == []
     )  # before the partial of the next connection
 
 
-def test_more_ids_than_any_book_has_are_not_remembered():
-    session = Session().good()
+def test_too_many_ids_withdraw_the_book():
+    session = Session().synced()
     for block in range(5):
-        said = session.say(
+        outcomes = session.receive(
             "insert", *(row(100 + block * 9_000 + n, "Buy", 1, 1) for n in range(9_000))
         )
-    assert isinstance(said[1], BookWithdrawn)
-    assert "40000" in said[1].cause
+    assert isinstance(outcomes[1], BookWithdrawn)
+    assert "40000" in outcomes[1].cause
 
 
 changes = st.lists(
@@ -247,22 +253,22 @@ changes = st.lists(
 
 @settings(max_examples=60)
 @given(changes)
-def test_the_book_is_the_sum_of_its_messages(steps):
-    session, held = Session(), {}
-    session.say("partial", filter={"symbol": "XBTUSD"})
+def test_the_book_equals_the_sum_of_its_messages(steps):
+    session, expected = Session(), {}
+    session.receive("partial", filter={"symbol": "XBTUSD"})
     for side, level, size, priced in steps:
         key, price = (level, side), level if side == "Buy" else level + 100
-        if key not in held:
-            session.say("insert", row(level, side, size + 1, price))
-            held[key] = (price, size + 1)
+        if key not in expected:
+            session.receive("insert", row(level, side, size + 1, price))
+            expected[key] = (price, size + 1)
         elif size:
-            session.say("update", row(level, side, size, price if priced else None))
-            held[key] = (price, size)
+            session.receive("update", row(level, side, size, price if priced else None))
+            expected[key] = (price, size)
         else:
-            session.say("delete", row(level, side))
-            del held[key]
-    bids = sorted((value for (_, side), value in held.items() if side == "Buy"), reverse=True)
-    asks = sorted(value for (_, side), value in held.items() if side == "Sell")
+            session.receive("delete", row(level, side))
+            del expected[key]
+    bids = sorted((value for (_, side), value in expected.items() if side == "Buy"), reverse=True)
+    asks = sorted(value for (_, side), value in expected.items() if side == "Sell")
     assert session.adapter.depth("XBTUSD", 50) == (
         [(str(p), str(s)) for p, s in bids],
         [(str(p), str(s)) for p, s in asks],

@@ -39,7 +39,7 @@ def read(request, answer, status=200):
     return list(REST.read(request, status, body, 7))
 
 
-def test_quotes_of_many_symbols_are_one_request_and_of_one_a_smaller_answer():
+def test_quotes_take_one_request_and_a_smaller_answer_for_one_symbol():
     assert HttpRequest(url=f"{BASE}/instrument/active", purpose="quotes") == ALL
     assert REST.quotes(["A&B"]) == (
         HttpRequest(url=f"{BASE}/instrument?symbol=A%26B", purpose="quotes", symbol="A&B"),
@@ -74,7 +74,7 @@ def test_the_list_of_contracts_gives_quotes_venue_marks_funding_and_open_interes
         {**ROW, "openInterest": -1},
     ],
 )
-def test_a_bad_row_is_one_complaint_and_its_neighbours_are_read(bad):
+def test_a_bad_row_is_one_invalid_input_and_its_neighbours_are_read(bad):
     said = read(ALL, [ROW, bad, ROW])
     assert [type(outcome) for outcome in said].count(InvalidInput) == 1
     assert [type(outcome) for outcome in said].count(VenueMark) == 2
@@ -83,7 +83,7 @@ def test_a_bad_row_is_one_complaint_and_its_neighbours_are_read(bad):
 @pytest.mark.parametrize(
     ("status", "named"), [(429, "429"), (503, "503"), (401, "401"), (None, "no answer")]
 )
-def test_any_status_but_200_is_a_complaint_that_names_it(status, named):
+def test_a_status_other_than_200_is_invalid_input_that_names_it(status, named):
     (invalid_input,) = read(ALL, [ROW], status)
     assert named in invalid_input.what
 
@@ -91,7 +91,7 @@ def test_any_status_but_200_is_a_complaint_that_names_it(status, named):
 @pytest.mark.parametrize(
     "body", [b"", b"<html>", b"[" * 100_000, b"\xff", b"null", b"{}"], ids=lambda b: repr(b[:20])
 )
-def test_a_body_that_is_no_answer_is_one_complaint(body):
+def test_a_body_that_is_no_answer_is_one_invalid_input(body):
     (invalid_input,) = read(ALL, body)
     assert isinstance(invalid_input, InvalidInput)
 
@@ -102,7 +102,7 @@ def test_a_body_that_is_no_answer_is_one_complaint(body):
         [ALL, *REST.funding_history("A", 0, 1), REST.request_for(f"{BASE}/trade?symbol=A")]
     ),
 )
-def test_any_bytes_are_answered_without_an_exception(body, request):
+def test_any_body_is_read_without_an_exception(body, request):
     assert all(isinstance(outcome, InvalidInput) for outcome in read(request, body))
 
 
@@ -140,7 +140,7 @@ def test_past_fundings_and_trades_are_read():
         ("https://[bad", "unknown", None),
     ],
 )
-def test_any_address_of_the_venue_says_what_it_is_for(url, purpose, symbol):
+def test_the_purpose_and_symbol_of_a_request_follow_from_its_address(url, purpose, symbol):
     assert REST.request_for(url) == HttpRequest(url=url, purpose=purpose, symbol=symbol)
 
 
@@ -191,7 +191,7 @@ def test_an_inverse_perpetual_is_sized_in_quote_currency():
     assert (found.linear, found.perpetual, found.trading) == (False, True, True)
 
 
-def test_a_linear_contract_is_sized_in_its_base_and_a_dated_one_named_after_its_last_day():
+def test_a_linear_contract_is_sized_in_its_base_and_a_dated_one_is_named_by_its_last_day():
     linear, dated = instruments(
         listed(
             "XBTUSDT",
@@ -212,7 +212,7 @@ def test_a_linear_contract_is_sized_in_its_base_and_a_dated_one_named_after_its_
     assert (dated.canonical, dated.perpetual) == ("BTC-USD-210924", False)
 
 
-def test_a_quanto_contract_is_sized_at_the_present_rate_whatever_decimals_the_host_works_with():
+def test_a_quanto_contract_is_sized_at_the_present_rate_in_any_decimal_context():
     row = listed(
         "ETHUSD",
         **LINEAR | {"quoteCurrency": "USD", "settlCurrency": "XBt"},
@@ -238,7 +238,7 @@ def test_a_quanto_contract_is_sized_at_the_present_rate_whatever_decimals_the_ho
     ],
     ids=str,
 )
-def test_what_is_no_contract_or_cannot_be_read_is_left_out(change):
+def test_rows_that_are_no_contract_or_unreadable_are_left_out(change):
     assert [
         found.id.symbol for found in instruments(listed("A"), listed("B") | change, 7, listed("C"))
     ] == ["A", "C"]
@@ -247,12 +247,12 @@ def test_what_is_no_contract_or_cannot_be_read_is_left_out(change):
 @pytest.mark.parametrize(
     "body", [b"", b"{}", b"[" * 100_000, b'{"error":{}}'], ids=lambda b: repr(b[:20])
 )
-def test_what_is_no_list_of_instruments_is_refused(body):
+def test_an_answer_that_is_no_list_of_instruments_is_refused(body):
     with pytest.raises(VenueError, match="list of instruments"):
         REST.read_instruments(body)
 
 
-def test_the_registry_knows_the_venue():
+def test_the_registry_has_the_venue():
     found = venue("bitmex")
     assert found.rest(found.endpoints).instruments()[0].url == f"{BASE}/instrument/active"
     assert found.stream(found.endpoints).plan(["XBTUSD"])[0].url == "wss://ws.bitmex.com/realtime"

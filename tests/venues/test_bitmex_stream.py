@@ -60,40 +60,40 @@ def frame(table, action, *rows):
     return json.dumps({"table": table, "action": action, "data": rows}).encode()
 
 
-def said(table, action, *rows, adapter=None, received_ns=7):
+def read(table, action, *rows, adapter=None, received_ns=7):
     return list((adapter or BitmexStream()).frame("ws", frame(table, action, *rows), received_ns))
 
 
-def begun():
+def after_partial():
     adapter = BitmexStream()
-    said("instrument", "partial", CONTRACT, adapter=adapter)
+    read("instrument", "partial", CONTRACT, adapter=adapter)
     return adapter
 
 
 @pytest.mark.parametrize("action", ["partial", "insert"])
 def test_a_quote_is_a_touch(action):
-    assert said("quote", action, QUOTE, {**QUOTE, "bidSize": 5}) == [
+    assert read("quote", action, QUOTE, {**QUOTE, "bidSize": 5}) == [
         Touch(XBT, "97882.5", "300", "97887.1", "200", None, AT, 7),
         Touch(XBT, "97882.5", "5", "97887.1", "200", None, AT, 7),
     ]
 
 
-def test_a_side_that_is_empty_is_quoted_as_null():
-    assert said("quote", "insert", {**QUOTE, "askPrice": None, "askSize": None}) == [
+def test_a_null_price_in_a_quote_is_an_empty_side():
+    assert read("quote", "insert", {**QUOTE, "askPrice": None, "askSize": None}) == [
         Touch(XBT, "97882.5", "300", None, None, None, AT, 7)
     ]
 
 
-def test_a_trade_is_on_the_takers_side_and_history_if_it_comes_with_the_partial():
-    assert said("trade", "insert", TRADE) == [
+def test_a_trade_has_the_takers_side_and_a_trade_in_the_partial_is_backlog():
+    assert read("trade", "insert", TRADE) == [
         Trade(XBT, "sell", "97893.7", "100", "00000000-006d", AT, 7)
     ]
-    assert said("trade", "partial", {**TRADE, "side": "Buy"}) == [
+    assert read("trade", "partial", {**TRADE, "side": "Buy"}) == [
         Trade(XBT, "buy", "97893.7", "100", "00000000-006d", AT, 7, backlog=True)
     ]
 
 
-def test_the_value_of_an_index_among_the_trades_is_a_complaint_of_its_own():
+def test_an_index_value_among_the_trades_is_one_invalid_input():
     index = {
         "timestamp": TIME,
         "symbol": ".BXBT",
@@ -102,7 +102,7 @@ def test_the_value_of_an_index_among_the_trades_is_a_complaint_of_its_own():
         "price": 97000.5,
         "trdMatchID": None,
     }
-    first, invalid_input, last = said("trade", "insert", TRADE, index, TRADE)
+    first, invalid_input, last = read("trade", "insert", TRADE, index, TRADE)
     assert (type(first), type(invalid_input), invalid_input.symbol, type(last)) == (
         Trade,
         InvalidInput,
@@ -111,18 +111,18 @@ def test_the_value_of_an_index_among_the_trades_is_a_complaint_of_its_own():
     )
 
 
-def test_a_liquidation_is_told_once_when_its_order_is_placed():
+def test_a_liquidation_is_reported_once_when_its_order_is_placed():
     row = {"orderID": "8b4a", "symbol": "XBTUSD", "side": "Buy", "price": 97000, "leavesQty": 4500}
-    assert said("liquidation", "insert", row) == [Liquidation(XBT, "buy", "97000", "4500", None, 7)]
-    assert said("liquidation", "partial", row) == []
+    assert read("liquidation", "insert", row) == [Liquidation(XBT, "buy", "97000", "4500", None, 7)]
+    assert read("liquidation", "partial", row) == []
     assert (
-        said("liquidation", "update", {"orderID": "8b4a", "symbol": "XBTUSD", "leavesQty": 1}) == []
+        read("liquidation", "update", {"orderID": "8b4a", "symbol": "XBTUSD", "leavesQty": 1}) == []
     )
-    assert said("liquidation", "delete", {"orderID": "8b4a", "symbol": "XBTUSD"}) == []
+    assert read("liquidation", "delete", {"orderID": "8b4a", "symbol": "XBTUSD"}) == []
 
 
-def test_a_contract_says_mark_touch_funding_and_open_interest():
-    assert said("instrument", "partial", CONTRACT) == [
+def test_a_contract_row_gives_mark_touch_funding_and_open_interest():
+    assert read("instrument", "partial", CONTRACT) == [
         VenueMark(XBT, "97849.76", "97843.77", AT, 7),
         Touch(XBT, "97882.5", None, "97887.1", None, "97893.7", AT, 7),
         Funding(XBT, "0.00011", "0.000125", PAID, None, AT, 7),
@@ -132,7 +132,7 @@ def test_a_contract_says_mark_touch_funding_and_open_interest():
 
 def test_a_dated_contract_has_no_funding():
     without = {"fundingRate": None, "indicativeFundingRate": None, "fundingTimestamp": None}
-    assert [type(event) for event in said("instrument", "partial", CONTRACT | without)] == [
+    assert [type(event) for event in read("instrument", "partial", CONTRACT | without)] == [
         VenueMark,
         Touch,
         OpenInterest,
@@ -159,78 +159,78 @@ def test_a_dated_contract_has_no_funding():
         ({"lastPrice": 97880}, Touch(XBT, "97882.5", None, "97887.1", None, "97880", LATER_AT, 9)),
     ],
 )
-def test_an_update_tells_what_it_carries_and_leaves_the_rest_its_earlier_time(changed, event):
-    (told,) = said(
+def test_an_update_keeps_the_earlier_time_of_fields_that_it_does_not_carry(changed, event):
+    (result,) = read(
         "instrument",
         "update",
         {"symbol": "XBTUSD", "timestamp": LATER, **changed},
-        adapter=begun(),
+        adapter=after_partial(),
         received_ns=9,
     )
     if isinstance(event, Funding | Touch):
         carried = {"bidPrice": "bid", "lastPrice": "last", "indicativeFundingRate": "predicted"}[
             next(iter(changed))
         ]
-        assert {field.field for field in told.earlier} == {
+        assert {field.field for field in result.earlier} == {
             "bid",
             "ask",
             "last",
             "rate",
             "predicted",
             "next_time_ns",
-        } & set(told.__struct_fields__) - {carried}
-        assert {(field.venue_time_ns, field.received_ns) for field in told.earlier} == {(AT, 7)}
-        told = type(told)(
-            *(getattr(told, name) for name in told.__struct_fields__ if name != "earlier")
+        } & set(result.__struct_fields__) - {carried}
+        assert {(field.venue_time_ns, field.received_ns) for field in result.earlier} == {(AT, 7)}
+        result = type(result)(
+            *(getattr(result, name) for name in result.__struct_fields__ if name != "earlier")
         )
-    assert told == event
+    assert result == event
 
 
-def test_an_update_of_other_fields_says_nothing():
+def test_an_update_of_unused_fields_gives_no_event():
     assert (
-        said(
+        read(
             "instrument",
             "update",
             {"symbol": "XBTUSD", "timestamp": LATER, "openValue": 5, "fairPrice": 6},
-            adapter=begun(),
+            adapter=after_partial(),
         )
         == []
     )
 
 
-def test_a_partial_leaves_nothing_of_what_was_known_before():
-    assert said(
+def test_a_partial_replaces_all_earlier_fields():
+    assert read(
         "instrument",
         "partial",
         {"symbol": "XBTUSD", "timestamp": LATER, "markPrice": 5},
-        adapter=begun(),
+        adapter=after_partial(),
     ) == [VenueMark(XBT, "5", None, LATER_AT, 7)]
 
 
 def test_an_update_before_the_partial_or_after_the_connection_ended_is_dropped():
     update = {"symbol": "XBTUSD", "timestamp": LATER, "markPrice": 5}
-    assert said("instrument", "update", update) == []
-    adapter = begun()
+    assert read("instrument", "update", update) == []
+    adapter = after_partial()
     adapter.closed("another", 8)
-    assert len(said("instrument", "update", update, adapter=adapter)) == 1
+    assert len(read("instrument", "update", update, adapter=adapter)) == 1
     adapter.closed("ws", 8)
-    assert said("instrument", "update", update, adapter=adapter) == []
+    assert read("instrument", "update", update, adapter=adapter) == []
 
 
-def test_a_field_that_is_no_number_refuses_its_row_and_no_other():
-    invalid_input, *rest = said(
+def test_a_bad_number_costs_its_row_only():
+    invalid_input, *rest = read(
         "instrument", "partial", {**CONTRACT, "markPrice": "x"}, {**CONTRACT, "symbol": "ETHUSD"}
     )
     assert (type(invalid_input), invalid_input.symbol) == (InvalidInput, "XBTUSD")
     assert {event.instrument.symbol for event in rest} == {"ETHUSD"}
 
 
-def test_a_bid_that_comes_before_the_ask_it_crosses_is_no_touch_but_costs_nothing_else():
-    adapter = begun()
+def test_a_touch_that_crosses_until_the_next_update_is_invalid_input_and_costs_nothing_else():
+    adapter = after_partial()
     update = {"symbol": "XBTUSD", "timestamp": LATER, "bidPrice": 97900, "markPrice": 97888}
-    mark, invalid_input = said("instrument", "update", update, adapter=adapter)
+    mark, invalid_input = read("instrument", "update", update, adapter=adapter)
     assert (mark.mark, type(invalid_input)) == ("97888", InvalidInput)
-    (touch,) = said(
+    (touch,) = read(
         "instrument",
         "update",
         {"symbol": "XBTUSD", "timestamp": LATER, "askPrice": 97901},
@@ -239,14 +239,14 @@ def test_a_bid_that_comes_before_the_ask_it_crosses_is_no_touch_but_costs_nothin
     assert (touch.bid, touch.ask) == ("97900", "97901")
 
 
-def test_a_funding_that_was_paid_is_paid_again_one_interval_later():
+def test_the_next_funding_is_one_interval_after_a_payment():
     row = {
         "timestamp": TIME,
         "symbol": "XBTUSD",
         "fundingInterval": "2000-01-01T08:00:00.000Z",
         "fundingRate": 0.0001,
     }
-    assert said("funding", "insert", row) == [
+    assert read("funding", "insert", row) == [
         Funding(XBT, "0.0001", None, AT + 8 * 3_600 * 1_000_000_000, None, AT, 7)
     ]
 
@@ -256,17 +256,21 @@ def test_a_funding_that_was_paid_is_paid_again_one_interval_later():
     [
         "pong",
         '{"info":"Welcome to the BitMEX Realtime API.","version":"2.0.0","limit":{"remaining":39}}',
-        '{"success":true,"subscribe":"quote:XBTUSD","request":{"op":"subscribe","args":["quote:XBTUSD"]}}',
+        '{"success":true,"subscribe":"quote:XBTUSD",'
+        '"request":{"op":"subscribe","args":["quote:XBTUSD"]}}',
         '{"table":"orderBookL2_25","action":"update","data":[{"symbol":"XBTUSD","id":1}]}',
         '{"table":"tradeBin1m","action":"insert","data":[]}',
     ],
 )
-def test_acknowledgements_and_tables_we_do_not_read_give_nothing(text):
+def test_acknowledgements_and_unused_tables_give_nothing(text):
     assert list(BitmexStream().frame("ws", text.encode(), 7)) == []
 
 
-def test_a_refusal_is_a_complaint_in_the_venues_words():
-    text = '{"status":400,"error":"Unknown or expired symbol.","meta":{},"request":{"op":"subscribe","args":["quote:NEVER"]}}'
+def test_a_refusal_is_invalid_input_with_the_venues_words():
+    text = (
+        '{"status":400,"error":"Unknown or expired symbol.","meta":{},'
+        '"request":{"op":"subscribe","args":["quote:NEVER"]}}'
+    )
     (invalid_input,) = BitmexStream().frame("ws", text.encode(), 7)
     assert "Unknown or expired symbol" in invalid_input.what
 
@@ -283,8 +287,8 @@ NUMBERS = [
     ids=repr,
 )
 @pytest.mark.parametrize(("table", "row", "field"), NUMBERS, ids=str)
-def test_a_number_that_no_market_has_is_a_complaint(table, row, field, value):
-    (invalid_input,) = said(table, "insert", {**row, field: value})
+def test_an_impossible_number_is_invalid_input(table, row, field, value):
+    (invalid_input,) = read(table, "insert", {**row, field: value})
     assert isinstance(invalid_input, InvalidInput)
     assert invalid_input.symbol == "XBTUSD"
 
@@ -303,7 +307,7 @@ def test_a_number_that_no_market_has_is_a_complaint(table, row, field, value):
         b'{"table":null}',
     ],
 )
-def test_text_that_is_no_message_is_one_complaint(data):
+def test_text_that_is_no_message_is_one_invalid_input(data):
     (invalid_input,) = BitmexStream().frame("ws", data, 1)
     assert isinstance(invalid_input, InvalidInput)
 
@@ -330,19 +334,19 @@ ROWS = {"quote": QUOTE, "trade": TRADE, "instrument": CONTRACT, "orderBookL2": B
     st.sampled_from(["partial", "insert", "update", "delete", "x"]),
     st.data(),
 )
-def test_a_message_with_any_field_replaced_is_read_or_refused_and_the_next_partial_heals(
+def test_a_mutated_message_raises_nothing_and_the_next_partial_restores_the_book(
     table, action, data
 ):
-    adapter = begun()
-    said("orderBookL2", "partial", {**BOOK, "id": 1}, adapter=adapter)
+    adapter = after_partial()
+    read("orderBookL2", "partial", {**BOOK, "id": 1}, adapter=adapter)
     mutant = {**ROWS[table], data.draw(st.sampled_from(sorted(ROWS[table]))): data.draw(values)}
-    said(table, action, mutant, adapter=adapter)
+    read(table, action, mutant, adapter=adapter)
     cut = frame(table, action, mutant)
     adapter.frame("ws", cut[: data.draw(st.integers(0, len(cut)))], 1)
     adapter.frame("ws", data.draw(st.binary(max_size=50)), 1)
-    (top,) = said("orderBookL2", "partial", BOOK, adapter=adapter)
+    (top,) = read("orderBookL2", "partial", BOOK, adapter=adapter)
     assert (top.bid, top.bid_levels, top.ask_levels) == ("90000", 1, 0)
-    assert [type(event) for event in said("instrument", "partial", CONTRACT, adapter=adapter)] == [
+    assert [type(event) for event in read("instrument", "partial", CONTRACT, adapter=adapter)] == [
         VenueMark,
         Touch,
         Funding,
@@ -350,7 +354,7 @@ def test_a_message_with_any_field_replaced_is_read_or_refused_and_the_next_parti
     ]
 
 
-def test_a_plan_is_subscribed_in_requests_of_fifty_topics_and_kept_alive():
+def test_a_plan_subscribes_fifty_topics_per_request_and_pings():
     adapter = BitmexStream()
     (plan,) = adapter.plan(["XBTUSD", "ETHUSD", "XBTUSD"])
     assert (plan.name, plan.url, plan.symbols) == (
@@ -373,7 +377,7 @@ def test_a_plan_is_subscribed_in_requests_of_fifty_topics_and_kept_alive():
     assert max(len(json.loads(request.text)["args"]) for request in requests) == 50
 
 
-def test_a_plan_may_change_on_an_open_connection_and_what_is_still_on_its_way_is_dropped():
+def test_a_plan_changes_on_an_open_connection_and_late_data_is_dropped():
     adapter = BitmexStream(channels=frozenset({"touch"}))
     (before,) = adapter.plan(["XBTUSD", "ETHUSD"])
     (after,) = adapter.plan(["ETHUSD", "SOLUSD"])
@@ -381,15 +385,15 @@ def test_a_plan_may_change_on_an_open_connection_and_what_is_still_on_its_way_is
         {"op": "unsubscribe", "args": ["quote:XBTUSD"]},
         {"op": "subscribe", "args": ["quote:SOLUSD"]},
     ]
-    assert said("quote", "insert", QUOTE, adapter=adapter) == []
-    assert said("orderBookL2", "partial", BOOK, adapter=adapter) == []
-    (invalid_input,) = said("quote", "insert", {**QUOTE, "symbol": "LTCUSD"}, adapter=adapter)
+    assert read("quote", "insert", QUOTE, adapter=adapter) == []
+    assert read("orderBookL2", "partial", BOOK, adapter=adapter) == []
+    (invalid_input,) = read("quote", "insert", {**QUOTE, "symbol": "LTCUSD"}, adapter=adapter)
     assert "'LTCUSD': not subscribed" in invalid_input.what
-    (invalid_input,) = said("orderBookL2", "partial", {**BOOK, "symbol": "LTCUSD"}, adapter=adapter)
+    (invalid_input,) = read("orderBookL2", "partial", {**BOOK, "symbol": "LTCUSD"}, adapter=adapter)
     assert "'LTCUSD': not subscribed" in invalid_input.what
 
 
-def test_another_address_needs_another_connection():
+def test_a_plan_with_another_address_needs_another_connection():
     (before,) = BitmexStream().plan(["XBTUSD"])
     local = BitmexStream(Endpoints(stream="ws://127.0.0.1:9", rest="http://127.0.0.1:9"))
     (after,) = local.plan(["XBTUSD"])
@@ -397,18 +401,18 @@ def test_another_address_needs_another_connection():
     assert local.amend(before, after) is None
 
 
-def test_a_book_that_breaks_on_a_planned_connection_is_subscribed_anew_there():
+def test_a_broken_book_is_resubscribed_on_its_planned_connection():
     adapter = BitmexStream()
     adapter.plan(["XBTUSD"])
     adapter.frame("realtime-0", frame("orderBookL2", "partial", BOOK), 1)
     sent = [
-        told
-        for told in adapter.frame(
+        result
+        for result in adapter.frame(
             "realtime-0", frame("orderBookL2", "delete", {**BOOK, "id": 9}), 2
         )
-        if type(told) is SendFrame
+        if type(result) is SendFrame
     ]
-    assert [(told.connection, json.loads(told.text)["op"]) for told in sent] == [
+    assert [(result.connection, json.loads(result.text)["op"]) for result in sent] == [
         ("realtime-0", "unsubscribe"),
         ("realtime-0", "subscribe"),
     ]
@@ -416,12 +420,12 @@ def test_a_book_that_breaks_on_a_planned_connection_is_subscribed_anew_there():
 
 
 @pytest.mark.parametrize("symbol", ["", "A\nB", "x" * 41])
-def test_a_plan_of_an_impossible_symbol_names_the_setting(symbol):
+def test_an_impossible_symbol_is_refused_with_the_name_of_the_setting(symbol):
     with pytest.raises(SettingsError, match="symbols"):
         BitmexStream().plan([symbol])
 
 
-def test_an_unknown_channel_names_the_setting_and_the_known_ones():
+def test_an_unknown_channel_is_refused_with_the_known_channels():
     with pytest.raises(
         SettingsError,
         match=r"channels = 'books'.*book, candles, liquidations, marks, touch, trades",

@@ -67,7 +67,7 @@ class Session:
             self.adapter.frame("usdt-0", frame("futures.order_book_update", result), self.now)
         )
 
-    def whole(self, last, bids=(("200", "1"),), asks=(("201", "1"),)):
+    def full_change(self, last, bids=(("200", "1"),), asks=(("201", "1"),)):
         self.now += 1
         sides = {"b": [{"p": p, "s": s} for p, s in bids], "a": [{"p": p, "s": s} for p, s in asks]}
         result = {"t": T + last, "full": True, "s": "BTC_USDT", "u": last, **sides, "l": "100"}
@@ -93,7 +93,8 @@ class Session:
 
 
 def request(symbol="BTC_USDT"):
-    url = f"https://api.gateio.ws/api/v4/futures/usdt/order_book?contract={symbol}&limit=100&with_id=true"
+    base = "https://api.gateio.ws/api/v4/futures/usdt"
+    url = f"{base}/order_book?contract={symbol}&limit=100&with_id=true"
     return HttpRequest(url=url, purpose="depth", symbol=symbol)
 
 
@@ -103,14 +104,14 @@ def renewal(symbol="BTC_USDT"):
 
 def sent(outcomes):
     requests = [json.loads(outcome.text) for outcome in outcomes if isinstance(outcome, SendFrame)]
-    return [(told["event"], told["channel"], told["payload"]) for told in requests]
+    return [(each["event"], each["channel"], each["payload"]) for each in requests]
 
 
 def types(outcomes):
     return [type(outcome) for outcome in outcomes]
 
 
-def test_a_full_push_is_the_book_and_has_no_first_number():
+def test_a_full_message_begins_the_book_without_a_first_number():
     session = Session()
     assert session.push(full()) == [
         BookTop(BTC, True, "77222.9", "600", "77235", "40", 2, 2, 10, AT, session.now)
@@ -121,7 +122,7 @@ def test_a_full_push_is_the_book_and_has_no_first_number():
     )
 
 
-def test_a_delta_that_continues_the_book_changes_it_and_zero_removes_a_level_that_may_not_be_there():
+def test_a_delta_sets_levels_and_deletes_levels_of_size_zero_known_or_not():
     session = Session()
     session.push(full())
     (top,) = session.push(delta(11, 14, b=[["77222.9", "648"], ["70000", "0"]], a=[["77235", "0"]]))
@@ -135,7 +136,7 @@ def test_a_delta_that_continues_the_book_changes_it_and_zero_removes_a_level_tha
     )
 
 
-def test_a_delta_without_levels_moves_the_number_on_and_says_that_the_top_still_stands():
+def test_a_delta_without_levels_moves_the_number_on_and_confirms_the_top():
     session = Session()
     session.push(full())
     (top,) = session.push(delta(11, 19, time=T + 20))
@@ -156,16 +157,14 @@ def test_a_delta_without_levels_moves_the_number_on_and_says_that_the_top_still_
     ],
     ids=str,
 )
-def test_a_book_that_cannot_be_right_is_withdrawn_and_its_stream_alone_subscribed_anew(
-    result, cause
-):
+def test_an_impossible_change_withdraws_the_book_and_resubscribes_its_stream_only(result, cause):
     session = Session()
     session.push(full())
     session.push(full(stream="ob.ETH_USDT.50"))
-    said = session.push(result)
-    assert isinstance(said[0], BookWithdrawn)
-    assert cause in said[0].cause
-    assert sent(said) == renewal()
+    outcomes = session.push(result)
+    assert isinstance(outcomes[0], BookWithdrawn)
+    assert cause in outcomes[0].cause
+    assert sent(outcomes) == renewal()
     assert session.depth() == ([], [])
     assert session.push(delta(15, 16)) == []
     assert len(session.depth("ETH_USDT")[0]) == 2
@@ -173,28 +172,28 @@ def test_a_book_that_cannot_be_right_is_withdrawn_and_its_stream_alone_subscribe
     assert types(session.push(delta(31, 31))) == [BookTop]
 
 
-def test_a_later_full_push_replaces_the_book_whatever_its_number():
+def test_a_later_full_message_with_any_number_replaces_the_book():
     session = Session()
     session.push(full(100))
     (top,) = session.push(full(5, bids=[["1", "1"]], asks=[]))
     assert (top.snapshot, top.bid, top.ask, top.ask_levels, top.sequence) == (True, "1", None, 0, 5)
 
 
-def test_a_delta_before_the_full_push_says_nothing_and_asks_only_if_none_comes():
+def test_deltas_before_the_full_message_give_nothing_and_resubscribe_only_after_a_wait():
     session = Session()
     assert session.push(delta(1, 2)) == []
     session.now += PATIENCE_NS
     assert sent(session.push(delta(3, 4))) == renewal()
 
 
-def test_a_message_with_a_level_that_no_book_has_is_a_complaint_and_found_missing_by_the_next_one():
+def test_an_impossible_level_is_invalid_input_and_the_next_message_shows_the_gap():
     session = Session()
     session.push(full())
     assert types(session.push(delta(11, 12, b=[["77222", "NaN"]]))) == [InvalidInput]
     assert types(session.push(delta(13, 14))) == [BookWithdrawn, SendFrame, SendFrame]
 
 
-def test_only_the_stream_that_was_heard_first_feeds_a_book():
+def test_only_the_first_stream_feeds_a_book():
     session = Session()
     session.push(full())
     assert session.push(full(stream="ob.BTC_USDT.400", bids=[["1", "1"]])) == []
@@ -203,7 +202,7 @@ def test_only_the_stream_that_was_heard_first_feeds_a_book():
     assert session.depth()[0][0] == ("77222.9", "600")
 
 
-def test_the_end_of_its_connection_withdraws_a_book_and_no_other():
+def test_the_end_of_a_connection_withdraws_its_books_only():
     session = Session()
     session.push(full())
     session.push(full(stream="ob.ETH_USDT.50"), connection="usdt-1")
@@ -215,7 +214,7 @@ def test_the_end_of_its_connection_withdraws_a_book_and_no_other():
 
 
 @pytest.mark.parametrize("size", [int, str])
-def test_changes_wait_for_a_snapshot_and_those_that_it_has_are_dropped(size):
+def test_changes_wait_for_a_snapshot_and_older_ones_are_dropped(size):
     session = Session()
     assert session.change(5, 8, bids=[("100", 9)], size=size) == [request()]
     assert session.change(9, 12, bids=[("100", 7)], size=size) == []
@@ -234,7 +233,7 @@ def test_changes_wait_for_a_snapshot_and_those_that_it_has_are_dropped(size):
 @pytest.mark.parametrize(
     ("first", "last", "joins"), [(11, 12, True), (9, 11, True), (12, 14, False)]
 )
-def test_a_change_joins_a_snapshot_exactly_if_it_has_the_number_after_it(first, last, joins):
+def test_a_change_joins_a_snapshot_only_if_it_has_the_number_after_it(first, last, joins):
     session = Session()
     session.answer(10)
     assert types(session.change(first, last)) == (
@@ -242,7 +241,7 @@ def test_a_change_joins_a_snapshot_exactly_if_it_has_the_number_after_it(first, 
     )
 
 
-def test_a_gap_between_changes_withdraws_the_book_and_asks_for_a_snapshot():
+def test_a_gap_between_changes_withdraws_the_book_and_requests_a_snapshot():
     session = Session()
     session.change(1, 5)
     session.answer(5)
@@ -256,18 +255,18 @@ def test_a_gap_between_changes_withdraws_the_book_and_asks_for_a_snapshot():
 def test_a_full_message_among_changes_replaces_the_book_and_needs_no_snapshot():
     session = Session()
     session.change(1, 5)
-    (top,) = session.whole(7)
+    (top,) = session.full_change(7)
     assert (top.snapshot, top.bid, top.ask, top.sequence) == (True, "200", "201", 7)
     assert types(session.change(8, 9, bids=[("200", 5)])) == [BookTop]
-    (top,) = session.whole(100, bids=[])
+    (top,) = session.full_change(100, bids=[])
     assert (top.bid, top.ask, top.sequence) == (None, "201", 100)
     assert types(session.change(101, 101)) == [BookTop]
 
 
-def test_a_full_message_that_no_market_can_have_withdraws_the_book_and_asks_for_a_snapshot():
+def test_a_crossed_full_message_withdraws_the_book_and_requests_a_snapshot():
     session = Session()
-    session.whole(7)
-    assert types(session.whole(8, bids=[("300", "1")])) == [
+    session.full_change(7)
+    assert types(session.full_change(8, bids=[("300", "1")])) == [
         BookWithdrawn,
         InvalidInput,
         HttpRequest,
@@ -276,9 +275,9 @@ def test_a_full_message_that_no_market_can_have_withdraws_the_book_and_asks_for_
     assert types(session.answer(9)) == [BookTop]
 
 
-def test_a_change_without_its_first_number_is_a_complaint():
+def test_a_change_without_its_first_number_is_invalid_input():
     session = Session()
-    session.whole(7)
+    session.full_change(7)
     result = {"t": T, "s": "BTC_USDT", "u": 8, "b": [], "a": []}
     (invalid_input,) = session.adapter.frame(
         "usdt-0", frame("futures.order_book_update", result), 1
@@ -286,7 +285,7 @@ def test_a_change_without_its_first_number_is_a_complaint():
     assert isinstance(invalid_input, InvalidInput)
 
 
-def test_a_push_may_lack_its_event_as_in_the_documentation():
+def test_a_message_without_event_is_read_as_in_the_documentation():
     text = json.dumps({"channel": "futures.obu", "result": full(), "time_ms": T}).encode()
     assert types(GateioFuturesStream().frame("usdt-0", text, 1)) == [BookTop]
 
@@ -301,7 +300,9 @@ def test_a_push_may_lack_its_event_as_in_the_documentation():
         (200, b"[" * 100_000, "depth"),
     ],
 )
-def test_a_failed_snapshot_is_a_complaint_and_the_next_change_asks_again(status, body, named):
+def test_a_failed_snapshot_is_invalid_input_and_the_next_change_requests_another(
+    status, body, named
+):
     session = Session()
     session.change(1, 5)
     (invalid_input,) = session.answer(5, status=status, body=body)
@@ -317,7 +318,7 @@ def test_a_snapshot_with_an_impossible_level_is_refused():
     assert session.depth() == ([], [])
 
 
-def test_the_end_of_its_connection_withdraws_a_book_kept_with_snapshots_too():
+def test_the_end_of_a_connection_withdraws_a_book_with_rest_snapshots():
     session = Session()
     session.change(1, 5)
     session.answer(5)
@@ -331,7 +332,7 @@ changes = st.lists(
 
 
 @given(changes)
-def test_the_book_is_the_sum_of_its_messages(steps):
+def test_the_book_equals_the_sum_of_its_messages(steps):
     session, sides, last = Session(), ({}, {}), 10
     session.push(full(last, bids=[], asks=[]))
     for bid, price, size, numbers in steps:
@@ -348,5 +349,5 @@ def test_the_book_is_the_sum_of_its_messages(steps):
     assert session.depth() == (bids, sorted(sides[1].items(), key=lambda item: int(item[0])))
 
 
-def test_a_snapshot_request_is_the_one_of_the_rest_adapter():
+def test_the_snapshot_request_equals_the_rest_adapters():
     assert GateioFuturesRest().depth("BTC_USDT") == request()

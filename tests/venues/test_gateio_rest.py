@@ -54,7 +54,7 @@ def read(request, answer, status=200):
     return list(REST.read(request, status, body, 7))
 
 
-def test_quotes_of_many_symbols_are_one_request_and_of_one_a_smaller_answer():
+def test_quotes_take_one_request_and_a_smaller_answer_for_one_symbol():
     assert HttpRequest(url=f"{BASE}/tickers", purpose="quotes") == ALL
     assert REST.quotes(["A&B"]) == (
         HttpRequest(url=f"{BASE}/tickers?contract=A%26B", purpose="quotes", symbol="A&B"),
@@ -62,7 +62,7 @@ def test_quotes_of_many_symbols_are_one_request_and_of_one_a_smaller_answer():
     assert REST.quotes([]) == ()
 
 
-def test_a_ticker_is_quote_venue_mark_funding_and_open_interest_without_a_time():
+def test_a_ticker_gives_touch_venue_mark_funding_and_open_interest_without_time():
     assert read(ALL, [QUOTE]) == [
         Touch(BTC, "102984.6", "110787", "102984.7", "229255", "102969.5", None, 7),
         VenueMark(BTC, "102961.81", "102796.9", None, 7),
@@ -71,7 +71,7 @@ def test_a_ticker_is_quote_venue_mark_funding_and_open_interest_without_a_time()
     ]
 
 
-def test_the_list_of_contracts_says_when_funding_is_next_paid():
+def test_the_list_of_contracts_gives_the_next_funding_time():
     assert read(REST.instruments()[0], [CONTRACT]) == [
         VenueMark(BTC, "37985.6", "37954.92", None, 7),
         Funding(BTC, "0.002053", "0.000219", 1_610_035_200_000_000_000, "37985.6", None, 7),
@@ -91,14 +91,14 @@ def test_the_list_of_contracts_says_when_funding_is_next_paid():
     ],
     ids=str,
 )
-def test_a_bad_row_is_one_complaint_and_its_neighbours_are_read(bad):
+def test_a_bad_row_is_one_invalid_input_and_its_neighbours_are_read(bad):
     said = read(ALL, [QUOTE, bad, QUOTE])
     assert [type(outcome) for outcome in said].count(InvalidInput) == 1
     assert [type(outcome) for outcome in said].count(Touch) == 2
 
 
 @pytest.mark.parametrize(("status", "named"), [(429, "429"), (503, "503"), (None, "no answer")])
-def test_any_status_but_200_is_a_complaint_that_names_it(status, named):
+def test_a_status_other_than_200_is_invalid_input_that_names_it(status, named):
     (invalid_input,) = read(ALL, [QUOTE], status)
     assert named in invalid_input.what
 
@@ -108,13 +108,13 @@ def test_any_status_but_200_is_a_complaint_that_names_it(status, named):
     [b"", b"<html>", b"[" * 100_000, b"\xff", b"null", b'{"label":"INVALID"}'],
     ids=lambda b: repr(b[:20]),
 )
-def test_a_body_that_is_no_answer_is_one_complaint(body):
+def test_a_body_that_is_no_answer_is_one_invalid_input(body):
     (invalid_input,) = read(ALL, body)
     assert isinstance(invalid_input, InvalidInput)
 
 
 @given(st.binary(max_size=100), st.sampled_from([ALL, REST.instruments()[0], REST.depth("A")]))
-def test_any_bytes_are_answered_without_an_exception(body, request):
+def test_any_body_is_read_without_an_exception(body, request):
     assert all(isinstance(outcome, InvalidInput) for outcome in read(request, body))
 
 
@@ -129,7 +129,7 @@ def test_any_bytes_are_answered_without_an_exception(body, request):
         ("https://[bad", "unknown", None),
     ],
 )
-def test_any_address_of_the_venue_says_what_it_is_for(url, purpose, symbol):
+def test_the_purpose_and_symbol_of_a_request_follow_from_its_address(url, purpose, symbol):
     assert REST.request_for(url) == HttpRequest(url=url, purpose=purpose, symbol=symbol)
 
 
@@ -155,12 +155,12 @@ def test_contracts_are_listed_with_canonical_names_ticks_lots_and_sizes():
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b"[" * 100_000], ids=lambda b: repr(b[:20]))
-def test_what_is_no_list_of_contracts_is_refused(body):
+def test_an_answer_that_is_no_list_of_contracts_is_refused(body):
     with pytest.raises(VenueError, match="list of instruments"):
         REST.read_instruments(body)
 
 
-def test_the_registry_knows_the_venue():
+def test_the_registry_has_the_venue():
     found = venue("gateio_futures")
     assert found.rest(found.endpoints).instruments()[0].url == f"{BASE}/contracts"
     assert (

@@ -61,37 +61,37 @@ FULL = {
 
 
 def frame(channel, result, event="update", **more):
-    told = {
+    message = {
         "time": 1615366379,
         "time_ms": 1615366379123,
         "channel": f"futures.{channel}",
         "event": event,
         "result": result,
     }
-    return json.dumps(told | more).encode()
+    return json.dumps(message | more).encode()
 
 
-def said(channel, result, adapter=None, **more):
+def read(channel, result, adapter=None, **more):
     return list(
         (adapter or GateioFuturesStream()).frame("usdt-0", frame(channel, result, **more), 7)
     )
 
 
-def test_a_book_ticker_is_a_touch_however_its_sizes_are_spelled():
-    assert said("book_ticker", TOUCH) == [
+def test_a_book_ticker_gives_a_touch_from_sizes_in_any_spelling():
+    assert read("book_ticker", TOUCH) == [
         Touch(BTC, "54696.6", "37000", "54696.7", "47061", None, AT, 7)
     ]
 
 
 def test_a_side_without_orders_has_no_price():
-    assert said("book_ticker", {**TOUCH, "a": "", "A": 0}) == [
+    assert read("book_ticker", {**TOUCH, "a": "", "A": 0}) == [
         Touch(BTC, "54696.6", "37000", None, None, None, AT, 7)
     ]
 
 
 @pytest.mark.parametrize("ask", ["54696.6", "54696.60", "1"])
 def test_a_crossed_or_locked_touch_is_refused(ask):
-    (invalid_input,) = said("book_ticker", {**TOUCH, "a": ask})
+    (invalid_input,) = read("book_ticker", {**TOUCH, "a": ask})
     assert (type(invalid_input), invalid_input.symbol) == (InvalidInput, "BTC_USDT")
 
 
@@ -99,30 +99,30 @@ def test_a_crossed_or_locked_touch_is_refused(ask):
     ("size", "side", "amount"),
     [(-108, "sell", "108"), (5, "buy", "5"), ("-0.5", "sell", "0.5"), ("2.5", "buy", "2.5")],
 )
-def test_the_sign_of_a_trades_size_is_the_takers_side(size, side, amount):
-    assert said("trades", [{**TRADE, "size": size}]) == [
+def test_the_sign_of_a_trades_size_gives_the_takers_side(size, side, amount):
+    assert read("trades", [{**TRADE, "size": size}]) == [
         Trade(BTC, side, "96.4", amount, "27753479", AT, 7)
     ]
 
 
-def test_an_internal_trade_is_none_of_the_markets():
-    assert said("trades", [{**TRADE, "is_internal": True}]) == []
+def test_an_internal_trade_is_skipped():
+    assert read("trades", [{**TRADE, "is_internal": True}]) == []
     assert (
-        len(said("trades", [{**TRADE, "is_internal": True}, {**TRADE, "is_internal": False}])) == 1
+        len(read("trades", [{**TRADE, "is_internal": True}, {**TRADE, "is_internal": False}])) == 1
     )
 
 
-def test_a_ticker_is_venue_mark_funding_and_open_interest_at_the_time_of_its_message():
-    assert said("tickers", [TICKER]) == [
+def test_a_ticker_gives_venue_mark_funding_and_open_interest_at_the_messages_time():
+    assert read("tickers", [TICKER]) == [
         VenueMark(BTC, "118.35", "118.36", AT, 7),
         Funding(BTC, "-0.000114", "0.01875", None, "118.35", AT, 7),
         OpenInterest(BTC, "73648", AT, 7),
     ]
 
 
-def test_a_ticker_says_what_it_carries_and_no_more():
-    assert said("tickers", [{"contract": "BTC_USDT", "last": "5"}]) == []
-    assert said("tickers", [{"contract": "BTC_USDT", "index_price": "5", "funding_rate": ""}]) == [
+def test_a_ticker_gives_events_of_the_fields_that_it_carries_only():
+    assert read("tickers", [{"contract": "BTC_USDT", "last": "5"}]) == []
+    assert read("tickers", [{"contract": "BTC_USDT", "index_price": "5", "funding_rate": ""}]) == [
         VenueMark(BTC, None, "5", AT, 7)
     ]
 
@@ -139,16 +139,16 @@ def test_a_ticker_says_what_it_carries_and_no_more():
 @pytest.mark.parametrize(
     ("price", "size", "side"), [("215.1", "-124.5", "sell"), (215.1, 124.5, "buy")]
 )
-def test_a_liquidation_is_on_its_orders_side_whichever_way_its_time_and_numbers_are_spelled(
+def test_a_liquidation_has_its_orders_side_in_any_spelling_of_time_and_numbers(
     time, price, size, side
 ):
     row = {"price": price, "size": size, "contract": "BTC_USDT", **time}
-    assert said("public_liquidates", [row]) == [Liquidation(BTC, side, "215.1", "124.5", AT, 7)]
+    assert read("public_liquidates", [row]) == [Liquidation(BTC, side, "215.1", "124.5", AT, 7)]
 
 
-def test_liquidations_of_one_second_come_together():
+def test_several_liquidations_of_one_message_are_read():
     assert [
-        event.price for event in said("public_liquidates", [FORCED, {**FORCED, "price": "215.2"}])
+        event.price for event in read("public_liquidates", [FORCED, {**FORCED, "price": "215.2"}])
     ] == ["215.1", "215.2"]
 
 
@@ -171,22 +171,22 @@ def test_liquidations_of_one_second_come_together():
         ),
     ],
 )
-def test_acknowledgements_and_channels_we_do_not_read_give_nothing(text):
+def test_acknowledgements_and_unused_channels_give_nothing(text):
     assert list(GateioFuturesStream().frame("usdt-0", text, 7)) == []
 
 
-def test_a_refusal_is_a_complaint_in_the_venues_words():
+def test_a_refusal_is_invalid_input_with_the_venues_words():
     refused = {"error": {"code": 2, "message": "Alert sub ob.BTC_USDT.50"}}
-    (invalid_input,) = said("obu", {"status": "fail"}, event="subscribe", **refused)
+    (invalid_input,) = read("obu", {"status": "fail"}, event="subscribe", **refused)
     assert (
         invalid_input.what == "The venue refused futures.obu subscribe: 2, Alert sub ob.BTC_USDT.50"
     )
 
 
-def test_a_bad_row_is_one_complaint_and_its_neighbours_are_read():
-    first, invalid_input, last = said("trades", [TRADE, {**TRADE, "price": "NaN"}, TRADE])
+def test_a_bad_row_is_one_invalid_input_and_its_neighbours_are_read():
+    first, invalid_input, last = read("trades", [TRADE, {**TRADE, "price": "NaN"}, TRADE])
     assert (type(first), type(invalid_input), type(last)) == (Trade, InvalidInput, Trade)
-    assert [type(told) for told in said("trades", [{"contract": 5}, TRADE, 7])] == [
+    assert [type(outcome) for outcome in read("trades", [{"contract": 5}, TRADE, 7])] == [
         InvalidInput,
         Trade,
         InvalidInput,
@@ -202,9 +202,9 @@ HOSTILE = ["NaN", "-", "--1", "1_0", "1e999", "\uff11", [], {}, True, "1" * 31, 
 
 @pytest.mark.parametrize("value", HOSTILE, ids=repr)
 @pytest.mark.parametrize(("channel", "row", "field"), NUMBERS, ids=str)
-def test_a_number_that_no_market_has_is_a_complaint(channel, row, field, value):
+def test_an_impossible_number_is_invalid_input(channel, row, field, value):
     changed = {**row, field: value}
-    (invalid_input,) = said(channel, [changed] if channel == "trades" else changed)
+    (invalid_input,) = read(channel, [changed] if channel == "trades" else changed)
     assert isinstance(invalid_input, InvalidInput)
 
 
@@ -222,7 +222,7 @@ def test_a_number_that_no_market_has_is_a_complaint(channel, row, field, value):
         b'{"channel":null}',
     ],
 )
-def test_text_that_is_no_message_is_one_complaint(data):
+def test_text_that_is_no_message_is_one_invalid_input(data):
     (invalid_input,) = GateioFuturesStream().frame("usdt-0", data, 1)
     assert isinstance(invalid_input, InvalidInput)
 
@@ -259,14 +259,14 @@ EVENTS = {
 
 
 @given(st.sampled_from(sorted(EVENTS)), st.data())
-def test_a_message_with_any_field_replaced_is_read_or_refused_and_the_next_full_push_heals(
+def test_a_mutated_message_raises_nothing_and_the_next_full_message_restores_the_book(
     channel, data
 ):
     adapter = GateioFuturesStream()
-    said("obu", FULL, adapter)
+    read("obu", FULL, adapter)
     event = EVENTS[channel]
     mutant = {**event, data.draw(st.sampled_from(sorted(event))): data.draw(values)}
-    said(
+    read(
         channel,
         [mutant] if channel in ("trades", "tickers", "public_liquidates") else mutant,
         adapter,
@@ -274,7 +274,7 @@ def test_a_message_with_any_field_replaced_is_read_or_refused_and_the_next_full_
     cut = frame(channel, data.draw(values))
     adapter.frame("usdt-0", cut[: data.draw(st.integers(0, len(cut)))], 1)
     adapter.frame("usdt-0", data.draw(st.binary(max_size=50)), 1)
-    (top,) = said("obu", FULL, adapter)
+    (top,) = read("obu", FULL, adapter)
     assert (type(top), top.bid, top.ask, top.sequence) == (BookTop, "9", "11", 10)
 
 
@@ -282,7 +282,7 @@ def requests(adapter, connection):
     return [json.loads(frame.text) for frame in adapter.opened(connection, 1)]
 
 
-def test_a_plan_is_subscribed_one_channel_a_request_and_kept_alive():
+def test_a_plan_subscribes_one_channel_per_request_and_pings():
     adapter = GateioFuturesStream()
     (plan,) = adapter.plan(["BTC_USDT", "ETH_USDT", "BTC_USDT"])
     assert (plan.name, plan.url, plan.symbols) == (
@@ -315,7 +315,7 @@ def test_many_symbols_take_several_connections_and_requests():
     assert len({stream for payload in payloads for stream in payload}) == 230
 
 
-def test_books_kept_with_snapshots_are_subscribed_one_by_one():
+def test_books_with_rest_snapshots_are_subscribed_one_by_one():
     adapter = GateioFuturesStream(channels=frozenset({"book"}), book="futures.order_book_update")
     adapter.plan(["BTC_USDT", "ETH_USDT"])
     assert [(told["channel"], told["payload"]) for told in requests(adapter, "usdt-0")] == [
@@ -324,7 +324,7 @@ def test_books_kept_with_snapshots_are_subscribed_one_by_one():
     ]
 
 
-def test_a_plan_may_change_on_an_open_connection_and_what_is_still_on_its_way_is_dropped():
+def test_a_plan_changes_on_an_open_connection_and_late_data_is_dropped():
     adapter = GateioFuturesStream(channels=frozenset({"book", "touch"}))
     (before,) = adapter.plan(["BTC_USDT", "ETH_USDT"])
     (after,) = adapter.plan(["ETH_USDT", "SOL_USDT"])
@@ -335,31 +335,31 @@ def test_a_plan_may_change_on_an_open_connection_and_what_is_still_on_its_way_is
         ("futures.book_ticker", "unsubscribe", "BTC_USDT"),
         ("futures.book_ticker", "subscribe", "SOL_USDT"),
     }
-    assert said("obu", FULL, adapter) == []
-    assert said("trades", [TRADE], adapter) == []
-    (invalid_input,) = said("book_ticker", {**TOUCH, "s": "LTC_USDT"}, adapter)
+    assert read("obu", FULL, adapter) == []
+    assert read("trades", [TRADE], adapter) == []
+    (invalid_input,) = read("book_ticker", {**TOUCH, "s": "LTC_USDT"}, adapter)
     assert "'LTC_USDT': not subscribed" in invalid_input.what
 
 
-def test_another_address_needs_another_connection():
+def test_a_plan_with_another_address_needs_another_connection():
     (before,) = GateioFuturesStream().plan(["BTC_USDT"])
     local = GateioFuturesStream(Endpoints(stream="ws://127.0.0.1:9", rest="http://127.0.0.1:9"))
     (after,) = local.plan(["BTC_USDT"])
     assert (after.url, local.amend(before, after)) == ("ws://127.0.0.1:9/v4/ws/usdt", None)
 
 
-def test_a_contract_may_be_named_in_any_script():
-    (top,) = said("obu", {**FULL, "s": "ob.币安人生_USDT.50"})
+def test_a_symbol_may_be_in_any_script():
+    (top,) = read("obu", {**FULL, "s": "ob.币安人生_USDT.50"})
     assert top.instrument.symbol == "币安人生_USDT"
 
 
 @pytest.mark.parametrize("symbol", ["", "A\nB", "x" * 41])
-def test_a_plan_of_an_impossible_symbol_names_the_setting(symbol):
+def test_an_impossible_symbol_is_refused_with_the_name_of_the_setting(symbol):
     with pytest.raises(SettingsError, match="symbols"):
         GateioFuturesStream().plan([symbol])
 
 
-def test_an_unknown_channel_names_the_setting_and_the_known_ones():
+def test_an_unknown_channel_is_refused_with_the_known_channels():
     with pytest.raises(
         SettingsError,
         match=r"channels = 'books'.*book, candles, liquidations, marks, touch, trades",

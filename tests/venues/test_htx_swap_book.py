@@ -55,9 +55,9 @@ class Session:
         self.adapter = HtxSwapStream()
         self.now = 0
         for frame in frames:
-            self.hear(frame)
+            self.receive(frame)
 
-    def hear(self, frame, connection="c"):
+    def receive(self, frame, connection="c"):
         self.now += 1
         return list(self.adapter.frame(connection, packed(frame), self.now))
 
@@ -70,7 +70,7 @@ def facts(outcomes):
 
 
 def is_withdrawn(outcomes, symbol="BTC-USDT"):
-    """Whether the book was withdrawn, and its stream alone subscribed anew."""
+    """Return whether the book was withdrawn and its stream only resubscribed."""
     withdrawn, *sent = outcomes
     assert isinstance(withdrawn, BookWithdrawn)
     assert withdrawn.instrument.symbol == symbol
@@ -79,44 +79,44 @@ def is_withdrawn(outcomes, symbol="BTC-USDT"):
 
 def test_a_snapshot_and_its_updates_make_the_book():
     session = Session()
-    assert facts(session.hear(snapshot(7))) == [(True, "100", "1", "101", "1", 1, 1, 7)]
-    outcomes = session.hear(depth(8, bids=[[100.5, 3], [100, 0]], asks=[[102, 4]]))
+    assert facts(session.receive(snapshot(7))) == [(True, "100", "1", "101", "1", 1, 1, 7)]
+    outcomes = session.receive(depth(8, bids=[[100.5, 3], [100, 0]], asks=[[102, 4]]))
     assert facts(outcomes) == [(False, "100.5", "3", "101", "1", 1, 2, 8)]
     assert outcomes[0].venue_time_ns == (BASE_MS + 8) * MS
     assert session.adapter.depth("BTC-USDT", 5) == ([("100.5", "3")], [("101", "1"), ("102", "4")])
 
 
-def test_an_update_that_changes_nothing_moves_the_version_on():
+def test_an_update_without_change_moves_the_version_on():
     session = Session(snapshot(7))
-    assert facts(session.hear(depth(8)))[0][-1] == 8
-    assert facts(session.hear(depth(9, bids=[[99, 0]]))) == [
+    assert facts(session.receive(depth(8)))[0][-1] == 8
+    assert facts(session.receive(depth(9, bids=[[99, 0]]))) == [
         (False, "100", "1", "101", "1", 1, 1, 9)
     ]
 
 
 @pytest.mark.parametrize("version", [7, 9, 6, 1_000_000])
-def test_a_version_that_is_not_the_next_withdraws_the_book_until_a_snapshot_restores_it(version):
+def test_a_version_gap_withdraws_the_book_until_the_next_snapshot(version):
     session = Session(snapshot(6), depth(7))
-    assert is_withdrawn(session.hear(depth(version, ms=BASE_MS + 8)))
+    assert is_withdrawn(session.receive(depth(version, ms=BASE_MS + 8)))
     assert session.adapter.depth("BTC-USDT", 5) == ([], [])
-    assert session.hear(depth(version + 1)) == []
-    assert facts(session.hear(snapshot(20))) == [(True, "100", "1", "101", "1", 1, 1, 20)]
-    assert facts(session.hear(depth(21)))[0][-1] == 21
+    assert session.receive(depth(version + 1)) == []
+    assert facts(session.receive(snapshot(20))) == [(True, "100", "1", "101", "1", 1, 1, 20)]
+    assert facts(session.receive(depth(21)))[0][-1] == 21
 
 
-def test_a_later_snapshot_replaces_the_book_whatever_its_version():
+def test_a_later_snapshot_of_any_version_replaces_the_book():
     session = Session(snapshot(7, bids=[[99, 1], [98, 1]]))
-    assert facts(session.hear(snapshot(3, bids=[[90, 2]]))) == [
+    assert facts(session.receive(snapshot(3, bids=[[90, 2]]))) == [
         (True, "90", "2", "101", "1", 1, 1, 3)
     ]
 
 
-def test_updates_before_any_snapshot_are_not_a_book_and_ask_for_one_when_it_does_not_come():
+def test_updates_before_the_snapshot_make_no_book_and_resubscribe_after_a_wait():
     session = Session()
-    assert session.hear(depth(7, bids=[[100, 1]])) == []
+    assert session.receive(depth(7, bids=[[100, 1]])) == []
     session.now += PATIENCE_NS
-    assert [json.loads(frame.text) for frame in session.hear(depth(8))] == RENEWED
-    assert session.hear(depth(9)) == []
+    assert [json.loads(frame.text) for frame in session.receive(depth(8))] == RENEWED
+    assert session.receive(depth(9)) == []
 
 
 @pytest.mark.parametrize(
@@ -132,9 +132,9 @@ def test_updates_before_any_snapshot_are_not_a_book_and_ask_for_one_when_it_does
     ],
     ids=["crossed", "backwards", "one side", "crossed snapshot"],
 )
-def test_a_suspect_book_is_withdrawn_at_once_and_its_stream_alone_subscribed_anew(frame, cause):
+def test_a_suspect_book_is_withdrawn_at_once_and_its_stream_only_resubscribed(frame, cause):
     session = Session(snapshot(7))
-    outcomes = session.hear(frame)
+    outcomes = session.receive(frame)
     assert is_withdrawn(outcomes)
     assert cause in outcomes[0].cause
     assert session.adapter.depth("BTC-USDT", 5) == ([], [])
@@ -142,73 +142,75 @@ def test_a_suspect_book_is_withdrawn_at_once_and_its_stream_alone_subscribed_ane
 
 def test_a_side_may_be_empty():
     session = Session(snapshot(7))
-    assert facts(session.hear(depth(8, asks=[[101, 0]]))) == [
+    assert facts(session.receive(depth(8, asks=[[101, 0]]))) == [
         (False, "100", "1", None, None, 1, 0, 8)
     ]
 
 
 def test_a_fault_of_one_book_leaves_its_neighbour_alone():
     session = Session(snapshot(7), snapshot(7, symbol="ETH-USDT"))
-    session.hear(depth(9))
+    session.receive(depth(9))
     assert session.adapter.depth("BTC-USDT", 1) == ([], [])
-    assert facts(session.hear(depth(8, symbol="ETH-USDT"))) == [
+    assert facts(session.receive(depth(8, symbol="ETH-USDT"))) == [
         (False, "100", "1", "101", "1", 1, 1, 8)
     ]
 
 
-def test_the_end_of_a_connection_withdraws_the_books_that_it_fed_and_no_other():
+def test_the_end_of_a_connection_withdraws_its_books_only():
     session = Session()
-    session.hear(snapshot(7), "market-linear-0")
-    session.hear(snapshot(7, symbol="ETH-USDT"), "market-linear-1")
+    session.receive(snapshot(7), "market-linear-0")
+    session.receive(snapshot(7, symbol="ETH-USDT"), "market-linear-1")
     (withdrawn,) = session.adapter.closed("market-linear-0", 9)
     assert (withdrawn.instrument.symbol, withdrawn.cause) == (
         "BTC-USDT",
         "connection market-linear-0 ended",
     )
     assert session.adapter.depth("ETH-USDT", 1) == ([("100", "1")], [("101", "1")])
-    assert facts(session.hear(snapshot(1), "market-linear-0"))[0][-1] == 1
+    assert facts(session.receive(snapshot(1), "market-linear-0"))[0][-1] == 1
 
 
-def test_a_frame_of_whole_books_replaces_the_book_each_time_and_has_no_version():
+def test_a_whole_book_replaces_the_book_each_time_without_a_version():
     session = Session()
-    (first,) = session.hear(STEP)
+    (first,) = session.receive(STEP)
     assert first == BookTop(
         first.instrument, True, "13071.9", "38", "13081.9", "197", 2, 2, None, STEP["ts"] * MS, 1
     )
     assert first.instrument == ("htx_swap", "BTC-USD")
-    assert facts(session.hear(step(STEP["ts"], bids=[]))) == [
+    assert facts(session.receive(step(STEP["ts"], bids=[]))) == [
         (True, None, None, "101", "1", 0, 1, None)
     ]
 
 
-def test_a_delisted_contracts_frames_say_nothing_and_take_away_a_book_that_was():
+def test_a_book_without_sides_gives_nothing_and_withdraws_the_book():
     session = Session()
-    assert session.hear(DELISTED) == []
-    session.hear(step())
-    (withdrawn,) = session.hear(step(bids=None, asks=None))
+    assert session.receive(DELISTED) == []
+    session.receive(step())
+    (withdrawn,) = session.receive(step(bids=None, asks=None))
     assert "without its sides" in withdrawn.cause
     assert session.adapter.depth("BTC-USD", 1) == ([], [])
 
 
-def test_a_whole_book_older_than_the_one_before_is_not_believed_and_the_next_is():
+def test_a_whole_book_older_than_the_one_before_is_refused_until_the_next():
     session = Session(step(BASE_MS))
-    (withdrawn,) = session.hear(step(BASE_MS - 60_000))
+    (withdrawn,) = session.receive(step(BASE_MS - 60_000))
     assert "venue time ran back by 60 s" in withdrawn.cause
-    assert facts(session.hear(step(BASE_MS + 100))) == [(True, "100", "1", "101", "1", 1, 1, None)]
+    assert facts(session.receive(step(BASE_MS + 100))) == [
+        (True, "100", "1", "101", "1", 1, 1, None)
+    ]
 
 
-def test_a_crossed_whole_book_is_withdrawn_until_the_next_which_needs_not_be_asked_for():
+def test_a_crossed_whole_book_is_withdrawn_until_the_next_without_a_request():
     session = Session(step())
-    (withdrawn,) = session.hear(step(bids=[[101, 1]]))
+    (withdrawn,) = session.receive(step(bids=[[101, 1]]))
     assert isinstance(withdrawn, BookWithdrawn)
-    assert len(session.hear(step())) == 1
+    assert len(session.receive(step())) == 1
 
 
 def test_two_depths_of_one_contract_are_two_books():
     session = Session(snapshot(7), snapshot(70, bids=[[50, 1]], topic="depth.size_20.high_freq"))
     assert session.adapter.depth("BTC-USDT", 1)[0] == [("50", "1")]
-    assert facts(session.hear(depth(8))) == [(False, "100", "1", "101", "1", 1, 1, 8)]
-    assert facts(session.hear(depth(71, topic="depth.size_20.high_freq"))) == [
+    assert facts(session.receive(depth(8))) == [(False, "100", "1", "101", "1", 1, 1, 8)]
+    assert facts(session.receive(depth(71, topic="depth.size_20.high_freq"))) == [
         (False, "50", "1", "101", "1", 1, 1, 71)
     ]
 
@@ -219,7 +221,7 @@ CHANGES = st.lists(
 
 
 def applied(changes):
-    """The tops that a simple reader makes of the changes, up to the first crossed book."""
+    """Return the tops of a simple book up to the first crossed one."""
     bids, asks, tops = {20: 1}, {21: 1}, [(20, 21)]
     for is_bid, price, size in changes:
         side = bids if is_bid else asks
@@ -234,7 +236,7 @@ def applied(changes):
 
 
 def tops_of(session, frames):
-    outcomes = [outcome for frame in frames for outcome in session.hear(frame)]
+    outcomes = [outcome for frame in frames for outcome in session.receive(frame)]
     return [
         (o.bid and int(o.bid), o.ask and int(o.ask)) for o in outcomes if isinstance(o, BookTop)
     ]
@@ -250,15 +252,13 @@ def frames_of(changes):
 
 @given(CHANGES)
 @settings(deadline=None)
-def test_the_book_is_the_sum_of_its_changes_until_it_crosses(changes):
+def test_the_book_equals_the_sum_of_its_changes_until_it_crosses(changes):
     assert tops_of(Session(), frames_of(changes)) == applied(changes)
 
 
 @given(CHANGES, st.data())
 @settings(deadline=None)
-def test_any_update_that_is_lost_doubled_or_late_makes_no_top_that_the_venue_did_not_have(
-    changes, data
-):
+def test_lost_doubled_or_late_updates_give_no_top_that_the_venue_did_not_have(changes, data):
     frames = frames_of(changes)
     at = data.draw(st.integers(1, len(frames) - 1))
     spoiled = data.draw(
@@ -279,7 +279,7 @@ def test_any_update_that_is_lost_doubled_or_late_makes_no_top_that_the_venue_did
 
 @given(st.data())
 @settings(max_examples=150, deadline=None)
-def test_frames_that_are_torn_mixed_up_or_changed_raise_nothing_and_the_next_snapshot_heals(data):
+def test_damaged_frames_raise_nothing_and_the_next_snapshot_restores_the_book(data):
     adapter = HtxSwapStream()
     for _ in range(data.draw(st.integers(1, 6))):
         text = bytearray(json.dumps(data.draw(st.sampled_from(PUSHES))).encode())

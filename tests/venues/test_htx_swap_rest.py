@@ -1,4 +1,4 @@
-"""HTX swaps over REST. The answers are captures of 2026-08 and 2026-09 and, of coin-margined swaps, the documentation's own."""
+"""HTX swaps over REST: captures of 2026-08 and 2026-09, and examples of the documentation."""
 
 from __future__ import annotations
 
@@ -20,16 +20,35 @@ REST = HtxSwapRest()
 BTC = InstrumentId("htx_swap", "BTC-USDT")
 MS = 1_000_000
 BBO = {
-    "status": "ok", "ts": 1638754363648,
+    "status": "ok",
+    "ts": 1638754363648,
     "ticks": [
-        {"contract_code": "BTC-USDT", "ask": [48511.6, 91], "bid": [48508.9, 95], "mrid": 334931, "ts": 1638754361719},
-        {"contract_code": "ETH-USDT", "ask": None, "bid": [4000.1, 5], "mrid": 3, "ts": 1638754361720},
+        {
+            "contract_code": "BTC-USDT",
+            "ask": [48511.6, 91],
+            "bid": [48508.9, 95],
+            "mrid": 334931,
+            "ts": 1638754361719,
+        },
+        {
+            "contract_code": "ETH-USDT",
+            "ask": None,
+            "bid": [4000.1, 5],
+            "mrid": 3,
+            "ts": 1638754361720,
+        },
     ],
-}  # fmt: skip
+}
 RATE = {
-    "estimated_rate": None, "funding_rate": "-0.000017417222787085", "contract_code": "BTC-USDT", "symbol": "BTC", "fee_asset": "USDT",
-    "funding_time": "1787184000000", "next_funding_time": None, "trade_partition": "USDT",
-}  # fmt: skip
+    "estimated_rate": None,
+    "funding_rate": "-0.000017417222787085",
+    "contract_code": "BTC-USDT",
+    "symbol": "BTC",
+    "fee_asset": "USDT",
+    "funding_time": "1787184000000",
+    "next_funding_time": None,
+    "trade_partition": "USDT",
+}
 INDEX = {
     "status": "ok",
     "ts": 9,
@@ -38,28 +57,76 @@ INDEX = {
     ],
 }
 INTEREST = {
-    "status": "ok", "ts": 1790134800000,
-    "data": [{"volume": 31034739, "amount": 31034.739, "value": 2104319788.3167, "contract_code": "BTC-USDT", "trade_volume": 5}],
-}  # fmt: skip
+    "status": "ok",
+    "ts": 1790134800000,
+    "data": [
+        {
+            "volume": 31034739,
+            "amount": 31034.739,
+            "value": 2104319788.3167,
+            "contract_code": "BTC-USDT",
+            "trade_volume": 5,
+        }
+    ],
+}
 DEPTH = {
-    "ch": "market.BTC-USDT.depth.step0", "status": "ok", "ts": 1686922525400,
-    "tick": {"mrid": 100004950836083, "id": 1686922525, "bids": [[1668.67, 3046], [1668.59, 406]], "asks": [[1668.7, 12]],
-             "ts": 1686922525300, "version": 1686922525, "ch": "market.BTC-USDT.depth.step0"},
-}  # fmt: skip
+    "ch": "market.BTC-USDT.depth.step0",
+    "status": "ok",
+    "ts": 1686922525400,
+    "tick": {
+        "mrid": 100004950836083,
+        "id": 1686922525,
+        "bids": [[1668.67, 3046], [1668.59, 406]],
+        "asks": [[1668.7, 12]],
+        "ts": 1686922525300,
+        "version": 1686922525,
+        "ch": "market.BTC-USDT.depth.step0",
+    },
+}
 KLINE = {
-    "ch": "market.BTC-USDT.mark_price.1min", "status": "ok", "ts": 1611106791703,
-    "data": [{"amount": "0", "close": "31078.68", "count": "0", "high": "31078.68", "id": 1611105300, "low": "31078.68", "open": "31070",
-              "trade_turnover": "0", "vol": "0"}],
-}  # fmt: skip
+    "ch": "market.BTC-USDT.mark_price.1min",
+    "status": "ok",
+    "ts": 1611106791703,
+    "data": [
+        {
+            "amount": "0",
+            "close": "31078.68",
+            "count": "0",
+            "high": "31078.68",
+            "id": 1611105300,
+            "low": "31078.68",
+            "open": "31070",
+            "trade_turnover": "0",
+            "vol": "0",
+        }
+    ],
+}
 LINEAR_ROW = {
-    "symbol": "BTC", "contract_code": "BTC-USDT", "contract_size": 0.001, "price_tick": 0.1, "delivery_date": "", "delivery_time": "",
-    "create_date": "20201021", "contract_status": 1, "settlement_date": "1787184000000", "settlement_period": "8", "business_type": "swap",
-    "pair": "BTC-USDT", "contract_type": "swap", "trade_partition": "USDT",
-}  # fmt: skip
+    "symbol": "BTC",
+    "contract_code": "BTC-USDT",
+    "contract_size": 0.001,
+    "price_tick": 0.1,
+    "delivery_date": "",
+    "delivery_time": "",
+    "create_date": "20201021",
+    "contract_status": 1,
+    "settlement_date": "1787184000000",
+    "settlement_period": "8",
+    "business_type": "swap",
+    "pair": "BTC-USDT",
+    "contract_type": "swap",
+    "trade_partition": "USDT",
+}
 INVERSE_ROW = {
-    "symbol": "BTC", "contract_code": "BTC-USD", "contract_size": 100.0, "price_tick": 0.1, "delivery_time": "", "create_date": "20200325",
-    "contract_status": 1, "settlement_date": "1603872000000",
-}  # fmt: skip
+    "symbol": "BTC",
+    "contract_code": "BTC-USD",
+    "contract_size": 100.0,
+    "price_tick": 0.1,
+    "delivery_time": "",
+    "create_date": "20200325",
+    "contract_status": 1,
+    "settlement_date": "1603872000000",
+}
 
 
 def read(request, answer, status=200):
@@ -72,7 +139,7 @@ def asked(symbols=("BTC-USDT", "ETH-USDT")):
     return request
 
 
-def test_quotes_are_one_request_a_family_for_one_symbol_or_for_all():
+def test_quotes_take_one_request_per_margin_type_for_one_symbol_or_for_all():
     base = "https://api.hbdm.com"
     assert REST.quotes(["BTC-USDT", "BTC-USD", "ETH-USDT", "BTC-USDT"]) == (
         HttpRequest(url=f"{base}/linear-swap-ex/market/bbo", purpose="quotes"),
@@ -84,7 +151,7 @@ def test_quotes_are_one_request_a_family_for_one_symbol_or_for_all():
     )
 
 
-def test_each_row_of_quotes_is_a_touch_at_its_own_time_and_may_lack_a_side():
+def test_each_row_of_quotes_gives_a_touch_at_its_own_time_and_may_lack_a_side():
     assert read(asked(), BBO) == [
         Touch(BTC, "48508.9", "95", "48511.6", "91", None, 1638754361719 * MS, 7),
         Touch(
@@ -111,14 +178,14 @@ def test_each_row_of_quotes_is_a_touch_at_its_own_time_and_may_lack_a_side():
         [],
     ],
 )
-def test_one_bad_row_is_a_complaint_and_its_neighbour_is_read(bad):
+def test_a_bad_row_is_one_invalid_input_and_its_neighbour_is_read(bad):
     invalid_input, touch = read(asked(), {**BBO, "ticks": [bad, BBO["ticks"][1]]})
     assert isinstance(invalid_input, InvalidInput)
     assert touch.bid == "4000.1"
 
 
 @pytest.mark.parametrize("data", [RATE, [RATE]], ids=["of one", "of all"])
-def test_a_rate_over_rest_is_paid_at_its_funding_time(data):
+def test_a_rest_funding_rate_is_paid_at_its_funding_time(data):
     (request,) = REST.poll("funding", ["BTC-USDT"])
     assert request.url.endswith(
         "/linear-swap-api/v1/swap_batch_funding_rate?contract_code=BTC-USDT"
@@ -128,7 +195,7 @@ def test_a_rate_over_rest_is_paid_at_its_funding_time(data):
     ]
 
 
-def test_the_address_of_one_rate_is_known_too():
+def test_the_address_of_a_single_funding_rate_is_recognised():
     assert (
         REST.request_for(
             "https://api.hbdm.com/swap-api/v1/swap_funding_rate?contract_code=BTC-USD"
@@ -152,15 +219,15 @@ def test_open_interest_counts_contracts():
 def test_a_mark_is_the_close_of_the_latest_candle():
     request = REST.poll("mark", ["BTC-USD"])[0]
     assert (
-        request.url
-        == "https://api.hbdm.com/index/market/history/swap_mark_price_kline?contract_code=BTC-USD&period=1min&size=1"
+        request.url == "https://api.hbdm.com/index/market/history/swap_mark_price_kline"
+        "?contract_code=BTC-USD&period=1min&size=1"
     )
     assert read(REST.poll("mark", ["BTC-USDT"])[0], KLINE) == [
         VenueMark(BTC, "31078.68", None, 1611106791703 * MS, 7)
     ]
 
 
-def test_a_depth_answer_is_a_book():
+def test_a_depth_answer_gives_a_book():
     request = REST.depth("BTC-USDT")
     assert (
         request.url
@@ -171,7 +238,7 @@ def test_a_depth_answer_is_a_book():
     ]
 
 
-def test_every_address_that_is_asked_is_recognised_on_whatever_host():
+def test_every_requested_address_is_recognised_on_any_host():
     rest = HtxSwapRest(Endpoints(stream="", rest="http://127.0.0.1:1"))
     symbols = ["BTC-USDT", "BTC-USD"]
     requests = [
@@ -201,13 +268,13 @@ def test_every_address_that_is_asked_is_recognised_on_whatever_host():
         {"status": "error", "err_code": 1014, "err_msg": "This contract doesnt exist.", "ts": 1},
     ],
 )
-def test_a_refusal_with_status_200_is_a_complaint_in_the_venues_words(refusal):
+def test_a_refusal_with_status_200_is_invalid_input_with_the_venues_words(refusal):
     (invalid_input,) = read(asked(), refusal)
     assert (refusal.get("err-msg") or refusal["err_msg"])[:20] in invalid_input.what
 
 
 @pytest.mark.parametrize("status", [None, 404, 429, 503])
-def test_an_answer_that_failed_is_a_complaint(status):
+def test_a_failed_answer_is_invalid_input(status):
     (invalid_input,) = read(asked(), BBO, status)
     assert isinstance(invalid_input, InvalidInput)
 
@@ -228,12 +295,12 @@ ALL = [
     st.binary(max_size=60)
     | st.sampled_from([BBO, INDEX, INTEREST, DEPTH, KLINE]).map(lambda a: json.dumps(a).encode()),
 )
-def test_an_answer_to_another_question_or_to_none_is_read_or_complained_of(request, body):
+def test_any_answer_to_any_request_gives_events_or_invalid_input(request, body):
     for outcome in read(request, body):
         assert isinstance(outcome, InvalidInput | Touch | VenueMark | OpenInterest | BookTop)
 
 
-def test_a_linear_swap_is_so_much_of_its_base_coin_and_a_coin_margined_one_so_many_dollars():
+def test_a_linear_swap_is_sized_in_its_base_coin_and_a_coin_margined_one_in_dollars():
     linear, inverse = REST.read_instruments(
         json.dumps({"status": "ok", "data": [LINEAR_ROW, INVERSE_ROW], "ts": 1}).encode()
     )
@@ -257,7 +324,7 @@ def test_a_linear_swap_is_so_much_of_its_base_coin_and_a_coin_margined_one_so_ma
     )
 
 
-def test_a_dated_contract_is_named_by_its_day_a_suspended_one_does_not_trade_and_a_bad_row_is_left_out():
+def test_dated_suspended_and_unreadable_contracts_in_the_list():
     rows = [
         {**LINEAR_ROW, "contract_code": "BTC-USDT-261225"},
         {**LINEAR_ROW, "contract_status": 3},

@@ -37,7 +37,7 @@ BTC = InstrumentId("htx_swap", "BTC-USDT")
 MS = 1_000_000
 
 
-def said(frame, adapter=None, connection="c"):
+def read(frame, adapter=None, connection="c"):
     return list((adapter or HtxSwapStream()).frame(connection, packed(frame), 7))
 
 
@@ -49,47 +49,47 @@ def first_row(frame, **fields):
     return {**frame, "data": [{**frame["data"][0], **fields}]}
 
 
-def test_best_bid_and_ask_are_a_touch_at_the_outer_time():
-    assert said(BBO) == [
+def test_best_bid_and_ask_give_a_touch_at_the_outer_time():
+    assert read(BBO) == [
         Touch(BTC, "86859.8", "6172", "86859.9", "817", None, 1790134831587 * MS, 7)
     ]
 
 
 @pytest.mark.parametrize("none", [None, []])
-def test_a_side_without_orders_is_no_price_and_a_frame_without_both_is_no_touch(none):
-    (touch,) = said(changed(BBO, bid=none))
+def test_an_empty_side_has_no_price_and_two_empty_sides_give_no_touch(none):
+    (touch,) = read(changed(BBO, bid=none))
     assert (touch.bid, touch.bid_size, touch.ask) == (None, None, "86859.9")
-    assert said(changed(BBO, bid=none, ask=none)) == []
+    assert read(changed(BBO, bid=none, ask=none)) == []
 
 
-def test_each_row_of_trades_is_a_trade_at_its_own_time_on_the_takers_side_in_contracts():
-    assert said(TRADES) == [
+def test_each_trade_has_its_own_time_the_takers_side_and_contracts():
+    assert read(TRADES) == [
         Trade(BTC, "buy", "13073.3", "2", "1316022650000", 1603708208335 * MS, 7),
         Trade(BTC, "sell", "13073.2", "4", "1316022650001", 1603708208336 * MS, 7),
     ]
 
 
-def test_mark_and_index_come_apart_and_each_keeps_its_own_time():
+def test_mark_and_index_come_separately_and_each_keeps_its_own_time():
     adapter = HtxSwapStream()
-    assert said(MARK, adapter) == [VenueMark(BTC, "86826.6", None, 1790135117624 * MS, 7)]
+    assert read(MARK, adapter) == [VenueMark(BTC, "86826.6", None, 1790135117624 * MS, 7)]
     earlier = (Earlier("mark", 1790135117624 * MS, 7),)
-    assert said(INDEX, adapter) == [
+    assert read(INDEX, adapter) == [
         VenueMark(BTC, "86826.6", "86842.15", 1790135118624 * MS, 7, earlier)
     ]
-    (again,) = said({**MARK, "ts": 1790135119000}, adapter)
+    (again,) = read({**MARK, "ts": 1790135119000}, adapter)
     assert again.earlier == (Earlier("index", 1790135118624 * MS, 7),)
 
 
-def test_the_end_of_the_connection_that_told_the_mark_is_the_end_of_what_is_known_of_it():
+def test_the_mark_is_forgotten_when_its_connection_ends():
     adapter = HtxSwapStream()
-    said(MARK, adapter, "index-linear-0")
+    read(MARK, adapter, "index-linear-0")
     assert list(adapter.closed("index-linear-0", 8)) == []
-    (index,) = said(INDEX, adapter, "index-linear-0")
+    (index,) = read(INDEX, adapter, "index-linear-0")
     assert (index.mark, index.earlier) == (None, ())
 
 
 def test_a_funding_rate_is_paid_at_the_settlement_not_when_it_was_computed():
-    assert said(FUNDING) == [
+    assert read(FUNDING) == [
         Funding(BTC, "0.000064355479737646", None, 1790150400000 * MS, None, 1790135117894 * MS, 7)
     ]
 
@@ -97,23 +97,23 @@ def test_a_funding_rate_is_paid_at_the_settlement_not_when_it_was_computed():
 @pytest.mark.parametrize(
     ("estimated", "predicted"), [("-0.00004", "-0.00004"), ("null", None), ("", None)]
 )
-def test_a_prediction_of_the_next_rate_is_told_where_there_is_one(estimated, predicted):
-    (funding,) = said(first_row(FUNDING, estimated_rate=estimated))
+def test_a_prediction_of_the_next_rate_is_reported_if_there_is_one(estimated, predicted):
+    (funding,) = read(first_row(FUNDING, estimated_rate=estimated))
     assert funding.predicted == predicted
 
 
 def test_a_rate_of_zero_is_a_rate_and_a_contract_without_rate_has_no_funding():
-    (funding,) = said(first_row(FUNDING, funding_rate="0E-18"))
+    (funding,) = read(first_row(FUNDING, funding_rate="0E-18"))
     assert funding.rate == "0E-18"
-    assert said(first_row(FUNDING, funding_rate=None)) == []
+    assert read(first_row(FUNDING, funding_rate=None)) == []
 
 
-def test_the_topic_of_all_contracts_gives_the_rate_of_each_and_one_bad_row_harms_no_other():
+def test_the_topic_of_all_contracts_gives_each_rate_and_a_bad_row_costs_itself_only():
     rows = [
         {**FUNDING["data"][0], "contract_code": code, "funding_rate": rate}
         for code, rate in (("A-USDT", "1"), ("B-USDT", "x"), ("C-USDT", "2"))
     ]
-    a, b, c = said({**FUNDING, "topic": "public.*.funding_rate", "data": rows})
+    a, b, c = read({**FUNDING, "topic": "public.*.funding_rate", "data": rows})
     assert (a.instrument.symbol, a.rate, c.instrument.symbol, c.rate) == (
         "A-USDT",
         "1",
@@ -123,8 +123,8 @@ def test_the_topic_of_all_contracts_gives_the_rate_of_each_and_one_bad_row_harms
     assert (type(b), b.symbol) == (InvalidInput, "B-USDT")
 
 
-def test_a_liquidation_is_on_the_side_of_the_order_in_contracts():
-    assert said(LIQUIDATION) == [
+def test_a_liquidation_has_the_side_of_its_order_and_contracts():
+    assert read(LIQUIDATION) == [
         Liquidation(
             InstrumentId("htx_swap", "ETH-USDT"), "buy", "2446.26", "500", 1789670297217 * MS, 7
         )
@@ -139,15 +139,15 @@ def test_a_liquidation_is_on_the_side_of_the_order_in_contracts():
         ('{"op":"ping","ts":1492420473058}', '{"op":"pong","ts":1492420473058}'),
     ],
 )
-def test_a_ping_is_answered_with_its_own_number_spelled_alike(ping, pong):
-    assert said(ping) == [SendFrame("c", pong)]
+def test_a_ping_is_answered_with_its_number_in_the_same_spelling(ping, pong):
+    assert read(ping) == [SendFrame("c", pong)]
 
 
 @pytest.mark.parametrize(
     "ping", ['{"ping":"x"}', '{"ping":-1}', '{"op":"ping","ts":"1}"}', '{"ping":1e99}']
 )
 def test_a_ping_that_is_no_number_is_not_sent_back(ping):
-    (invalid_input,) = said(ping)
+    (invalid_input,) = read(ping)
     assert isinstance(invalid_input, InvalidInput)
 
 
@@ -183,8 +183,8 @@ def test_a_ping_that_is_no_number_is_not_sent_back(ping):
         {"ch": "", "ts": 1},
     ],
 )
-def test_answers_and_topics_that_we_do_not_read_give_nothing(frame):
-    assert said(frame) == []
+def test_answers_and_unused_topics_give_nothing(frame):
+    assert read(frame) == []
 
 
 @pytest.mark.parametrize(
@@ -208,14 +208,14 @@ def test_answers_and_topics_that_we_do_not_read_give_nothing(frame):
         {"op": "error", "ts": 1, "err-msg": "invalid topic"},
     ],
 )
-def test_a_refusal_is_a_complaint_in_the_venues_words(frame):
-    (invalid_input,) = said(frame)
+def test_a_refusal_is_invalid_input_with_the_venues_words(frame):
+    (invalid_input,) = read(frame)
     assert invalid_input.what.startswith("The venue refused")
     assert "invalid topic" in invalid_input.what
 
 
-def test_recorded_text_that_is_not_packed_is_read_alike():
-    assert list(HtxSwapStream().frame("c", json.dumps(BBO).encode(), 7)) == said(BBO)
+def test_a_recorded_frame_that_is_not_gzip_gives_the_same_events():
+    assert list(HtxSwapStream().frame("c", json.dumps(BBO).encode(), 7)) == read(BBO)
 
 
 @pytest.mark.parametrize(
@@ -230,7 +230,7 @@ def test_recorded_text_that_is_not_packed_is_read_alike():
     ],
     ids=["too long", "bomb", "torn", "trailing", "no gzip", "empty"],
 )
-def test_a_frame_that_cannot_be_unpacked_is_a_complaint(data, why):
+def test_a_frame_that_cannot_be_unpacked_is_invalid_input(data, why):
     (invalid_input,) = HtxSwapStream().frame("c", data, 7)
     assert why in invalid_input.what
 
@@ -277,8 +277,8 @@ HOSTILE = [
         "level size",
     ],
 )
-def test_a_number_that_no_market_can_have_is_a_complaint_or_not_there(frame, value):
-    for outcome in said(frame(value)):
+def test_an_impossible_number_is_invalid_input_or_an_empty_side(frame, value):
+    for outcome in read(frame(value)):
         assert isinstance(outcome, InvalidInput) or (
             isinstance(outcome, Touch) and outcome.ask is None and value in (None, "0", "")
         )
@@ -289,11 +289,11 @@ def test_a_price_keeps_every_digit_that_the_venue_spelled(price):
     text = json.dumps(changed(SNAPSHOT, bids=[], asks=[["PRICE", 1]])).replace(
         '"PRICE"', f"{price:f}"
     )
-    (top,) = said(text)
+    (top,) = read(text)
     assert top.ask == f"{price:f}"
 
 
-def test_each_family_has_its_own_streams_with_at_most_forty_topics():
+def test_each_margin_type_has_its_own_streams_with_at_most_forty_topics():
     symbols = [f"C{number}-USDT" for number in range(14)] + ["BTC-USD"]
     plans = {
         plan.name: plan
@@ -314,7 +314,7 @@ def test_each_family_has_its_own_streams_with_at_most_forty_topics():
     assert plans["market-inverse-0"].sources == ("book", "touch", "trades")
 
 
-def test_what_is_subscribed_is_one_topic_a_frame_and_the_book_incrementally():
+def test_each_frame_subscribes_one_topic_and_the_book_is_incremental():
     adapter = HtxSwapStream()
     names = [plan.name for plan in adapter.plan(["BTC-USDT"])]
     assert [json.loads(frame.text) for name in names for frame in adapter.opened(name, 1)] == [
@@ -328,7 +328,7 @@ def test_what_is_subscribed_is_one_topic_a_frame_and_the_book_incrementally():
     ]
 
 
-def test_other_symbols_are_swapped_on_the_open_connection_and_what_was_on_its_way_is_dropped():
+def test_a_plan_changes_on_an_open_connection_and_late_data_is_dropped():
     adapter = HtxSwapStream(channels=frozenset({"book"}))
     (before,) = adapter.plan(["BTC-USDT"])
     (after,) = adapter.plan(["ETH-USDT"])
@@ -336,22 +336,22 @@ def test_other_symbols_are_swapped_on_the_open_connection_and_what_was_on_its_wa
         {"unsub": "market.BTC-USDT.depth.size_150.high_freq", "data_type": "incremental"},
         {"sub": "market.ETH-USDT.depth.size_150.high_freq", "data_type": "incremental"},
     ]
-    assert said(SNAPSHOT, adapter) == said(FUNDING, adapter) == []
-    assert isinstance(said(of_symbol(SNAPSHOT, "ETH-USDT"), adapter)[0], BookTop)
-    (invalid_input,) = said(of_symbol(SNAPSHOT, "XRP-USDT"), adapter)
+    assert read(SNAPSHOT, adapter) == read(FUNDING, adapter) == []
+    assert isinstance(read(of_symbol(SNAPSHOT, "ETH-USDT"), adapter)[0], BookTop)
+    (invalid_input,) = read(of_symbol(SNAPSHOT, "XRP-USDT"), adapter)
     assert "not subscribed" in invalid_input.what
 
 
-def test_a_channel_that_there_is_not_is_refused():
+def test_an_unknown_channel_is_refused():
     with pytest.raises(SettingsError, match="books"):
         HtxSwapStream(channels=frozenset({"books"}))
 
 
-def test_without_a_plan_symbols_are_taken_up_to_a_limit():
+def test_without_a_plan_symbols_are_followed_up_to_a_limit():
     adapter = HtxSwapStream()
     outcomes = [
         outcome
         for number in range(5_001)
-        for outcome in said(of_symbol(BBO, f"A{number}-USDT"), adapter)
+        for outcome in read(of_symbol(BBO, f"A{number}-USDT"), adapter)
     ]
     assert [isinstance(outcome, Touch) for outcome in outcomes] == [True] * 5_000 + [False]

@@ -36,7 +36,7 @@ class Session:
         return list(self.adapter.frame(connection, json.dumps(frame).encode(), self.now))
 
     def snapshot(
-        self, seq, bids=((100, 1),), asks=((101, 1),), *, symbol="PF_XBTUSD", spoilt=None, **more
+        self, seq, bids=((100, 1),), asks=((101, 1),), *, symbol="PF_XBTUSD", bad=None, **more
     ):
         frame = {
             "feed": "book_snapshot",
@@ -45,9 +45,7 @@ class Session:
             "timestamp": BASE_MS + seq,
             "tickSize": None,
         }
-        return self.feed(
-            **{**frame, "bids": rows(bids), "asks": rows(asks), **more, **(spoilt or {})}
-        )
+        return self.feed(**{**frame, "bids": rows(bids), "asks": rows(asks), **more, **(bad or {})})
 
     def delta(self, seq, side="buy", price=99, qty=1, *, symbol="PF_XBTUSD", **more):
         frame = {
@@ -61,7 +59,7 @@ class Session:
         }
         return self.feed(**{**frame, **more})
 
-    def good(self, **more):
+    def synced(self, **more):
         (top,) = self.snapshot(10, **more)
         assert top.snapshot
         return self
@@ -100,13 +98,13 @@ def test_a_snapshot_makes_a_book_and_each_delta_changes_one_level():
 
 
 @pytest.mark.parametrize("seq", [12, 10, 9, 1])
-def test_a_number_that_is_not_the_next_one_withdraws_the_book_and_subscribes_it_alone_anew(seq):
-    session = Session().good()
-    withdrawn, *asked = session.delta(seq)
+def test_a_gap_withdraws_the_book_and_resubscribes_its_stream_only(seq):
+    session = Session().synced()
+    withdrawn, *requests = session.delta(seq)
     assert withdrawn == BookWithdrawn(
         withdrawn.instrument, f"gap: number 10 was followed by {seq}", session.now
     )
-    assert sent(asked) == RENEWED
+    assert sent(requests) == RENEWED
     assert session.adapter.depth("PF_XBTUSD", 5) == ([], [])
     assert session.delta(seq + 1) == []
     (top,) = session.snapshot(50)
@@ -122,42 +120,42 @@ def test_a_number_that_is_not_the_next_one_withdraws_the_book_and_subscribes_it_
         ({"timestamp": BASE_MS - 5_000}, "ran back"),
     ],
 )
-def test_a_book_becomes_suspect_for_a_named_cause(delta, cause):
-    withdrawn, *asked = Session().good().delta(11, **delta)
+def test_a_suspect_book_is_withdrawn_with_its_cause(delta, cause):
+    withdrawn, *requests = Session().synced().delta(11, **delta)
     assert cause in withdrawn.cause
-    assert sent(asked) == RENEWED
+    assert sent(requests) == RENEWED
 
 
-def test_a_snapshot_that_does_not_come_is_asked_for_again_but_not_with_every_delta():
-    session = Session().good()
+def test_a_missing_snapshot_is_requested_again_but_not_with_every_delta():
+    session = Session().synced()
     session.delta(12)
     assert [session.delta(n) for n in range(13, 20)] == [[]] * 7
     session.now += PATIENCE_NS
     assert sent(session.delta(20)) == RENEWED
 
 
-def test_deltas_before_the_first_snapshot_say_nothing():
+def test_deltas_before_the_first_snapshot_give_nothing():
     assert Session().delta(5) == []
 
 
-def test_numbers_count_in_each_product_by_itself():
-    session = Session().good().good(symbol="PI_ETHUSD")
+def test_each_product_has_its_own_numbers():
+    session = Session().synced().synced(symbol="PI_ETHUSD")
     assert [outcome.sequence for outcome in session.delta(11)] == [11]
     session.delta(99)
     (top,) = session.delta(11, price=100.5, symbol="PI_ETHUSD")
     assert (top.instrument.symbol, top.bid) == ("PI_ETHUSD", "100.5")
 
 
-def test_deleting_a_level_that_never_was_changes_nothing_and_sides_may_be_empty():
-    session = Session().good()
+def test_deleting_an_unknown_level_changes_nothing_and_sides_may_be_empty():
+    session = Session().synced()
     (same,) = session.delta(11, "buy", 55, 0)
     assert (same.bid, same.bid_levels) == ("100", 1)
     (empty,) = session.delta(12, "sell", 101, 0)
     assert (empty.ask, empty.ask_size, empty.ask_levels) == (None, None, 0)
 
 
-def test_the_end_of_its_connection_withdraws_a_book_and_no_other():
-    session = Session().good().good(symbol="PI_ETHUSD", connection="public-1")
+def test_the_end_of_a_connection_withdraws_its_books_only():
+    session = Session().synced().synced(symbol="PI_ETHUSD", connection="public-1")
     (withdrawn,) = session.adapter.closed("public-0", 77)
     assert (withdrawn.instrument.symbol, withdrawn.received_ns) == ("PF_XBTUSD", 77)
     assert list(session.adapter.closed("public-0", 78)) == []
@@ -178,8 +176,8 @@ def test_the_end_of_its_connection_withdraws_a_book_and_no_other():
     ],
     ids=repr,
 )
-def test_a_malformed_delta_is_one_complaint_and_the_next_delta_finds_the_hole(change):
-    session = Session().good()
+def test_a_malformed_delta_is_one_invalid_input_and_the_next_delta_shows_the_gap(change):
+    session = Session().synced()
     assert [type(outcome) for outcome in session.delta(11, **change)] == [InvalidInput]
     withdrawn, *_ = session.delta(12)
     assert isinstance(withdrawn, BookWithdrawn)
@@ -195,9 +193,9 @@ def test_a_malformed_delta_is_one_complaint_and_the_next_delta_finds_the_hole(ch
     ],
     ids=repr,
 )
-def test_a_malformed_snapshot_is_one_complaint_and_a_good_book_stays(change):
-    session = Session().good()
-    assert [type(outcome) for outcome in session.snapshot(20, spoilt=change)] == [InvalidInput]
+def test_a_malformed_snapshot_is_one_invalid_input_and_a_synced_book_stays(change):
+    session = Session().synced()
+    assert [type(outcome) for outcome in session.snapshot(20, bad=change)] == [InvalidInput]
     assert [outcome.sequence for outcome in session.delta(11)] == [11]
 
 
@@ -210,7 +208,7 @@ faults = st.lists(
 
 @settings(max_examples=100, deadline=None)
 @given(faults, st.integers(0, 2**32))
-def test_whatever_is_lost_doubled_or_swapped_a_book_called_good_is_the_true_one(plan, seed):
+def test_a_synced_book_is_correct_whichever_messages_are_lost_doubled_or_swapped(plan, seed):
     chance, session, true, seq = (
         random.Random(seed),
         Session(),
@@ -243,8 +241,8 @@ def test_whatever_is_lost_doubled_or_swapped_a_book_called_good_is_the_true_one(
         outcomes = [outcome for delta in reversed(held) for outcome in session.delta(**delta)]
         held = []
         for top in (outcome for outcome in outcomes if isinstance(outcome, BookTop)):
-            said = tuple(price and Decimal(price) for price in (top.bid, top.ask))
-            assert (*said, top.bid_levels, top.ask_levels) == history[top.sequence]
+            tops = tuple(price and Decimal(price) for price in (top.bid, top.ask))
+            assert (*tops, top.bid_levels, top.ask_levels) == history[top.sequence]
         if sent(outcomes):
             session.snapshot(seq, true["buy"].items(), true["sell"].items())
     session.snapshot(seq, true["buy"].items(), true["sell"].items())

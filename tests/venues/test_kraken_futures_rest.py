@@ -33,7 +33,7 @@ def answered(rows, url="https://futures.kraken.com/derivatives/api/v3/tickers", 
     return list(REST.read(REST.request_for(url), 200, json.dumps(body).encode(), 7))
 
 
-def test_one_request_fetches_the_quotes_of_one_symbol_or_of_all():
+def test_quotes_take_one_request_for_one_symbol_or_for_all():
     (one,), (every,) = (
         REST.quotes(["PF_XBTUSD", "PF_XBTUSD"]),
         REST.quotes(["PF_XBTUSD", "PI_ETHUSD"]),
@@ -44,7 +44,7 @@ def test_one_request_fetches_the_quotes_of_one_symbol_or_of_all():
     assert [REST.request_for(request.url) for request in (one, every)] == [one, every]
 
 
-def test_a_ticker_is_touch_mark_and_open_interest_at_the_time_of_the_answer_under_the_streams_symbol():
+def test_a_ticker_gives_touch_mark_and_open_interest_at_the_answers_time_in_upper_case():
     apple, at = InstrumentId("kraken_futures", "PF_AAPLXUSD"), 1_763_339_677_524_000_000
     wanted = [
         Touch(apple, "200.1", "3", "200.2", "4.5", "200", at, 7),
@@ -56,7 +56,7 @@ def test_a_ticker_is_touch_mark_and_open_interest_at_the_time_of_the_answer_unde
     assert answered(None, one, ticker=ROW) == wanted
 
 
-def test_a_bad_row_is_a_complaint_of_its_own():
+def test_a_bad_row_is_one_invalid_input():
     invalid_input, *rest = answered([{**ROW, "ask": 1}, ROW])
     assert invalid_input.symbol == "PF_AAPLXUSD"
     assert len(rest) == 3
@@ -74,7 +74,7 @@ def test_a_bad_row_is_a_complaint_of_its_own():
         (200, b'{"result":"success","serverTime":"1960-01-01T00:00:00Z","tickers":[]}', "1970"),
     ],
 )
-def test_an_answer_that_cannot_be_used_is_one_complaint(status, body, named):
+def test_an_unusable_answer_is_one_invalid_input(status, body, named):
     (invalid_input,) = REST.read(REST.quotes(["A", "B"])[0], status, body, 7)
     assert isinstance(invalid_input, InvalidInput)
     assert named in invalid_input.what
@@ -118,7 +118,7 @@ INVERSE = {
         ),
     ],
 )
-def test_an_instrument_is_told_with_the_currency_it_is_settled_in(row, told):
+def test_an_instrument_has_the_currency_of_its_settlement(row, told):
     (found,) = REST.read_instruments(
         json.dumps({"result": "success", "instruments": [row]}).encode()
     )
@@ -127,7 +127,7 @@ def test_an_instrument_is_told_with_the_currency_it_is_settled_in(row, told):
 
 
 @pytest.mark.parametrize(("precision", "lot"), [(3, "0.001"), (0, "1"), (-3, "1000")])
-def test_the_precision_of_quantities_is_a_power_of_ten(precision, lot):
+def test_the_precision_of_quantities_is_the_number_of_decimals(precision, lot):
     row = {
         **INVERSE,
         "type": "flexible_futures",
@@ -150,7 +150,7 @@ def test_rows_that_are_no_contract_are_left_out():
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"instruments":5}', b"[" * 100_000])
-def test_an_answer_that_is_no_list_of_instruments_is_an_error(body):
+def test_an_answer_that_is_no_list_of_instruments_is_refused(body):
     with pytest.raises(VenueError, match="list of instruments"):
         REST.read_instruments(body)
 

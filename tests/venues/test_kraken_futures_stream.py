@@ -47,7 +47,7 @@ TRADE = {
 }
 
 
-def said(frame, adapter=None):
+def read(frame, adapter=None):
     return list((adapter or KrakenFuturesStream()).frame("public-0", json.dumps(frame).encode(), 7))
 
 
@@ -55,8 +55,8 @@ def without(frame, *names):
     return {name: value for name, value in frame.items() if name not in names}
 
 
-def test_a_ticker_is_touch_mark_open_interest_and_funding_as_a_rate():
-    assert said(TICKER) == [
+def test_a_ticker_gives_touch_mark_open_interest_and_funding_as_a_rate():
+    assert read(TICKER) == [
         Touch(ETH, "1907.3", "0.097", "1907.4", "0.112", "1907.7", AT, 7),
         VenueMark(ETH, "1907.459", "1907.83", AT, 7),
         OpenInterest(ETH, "17059.147", AT, 7),
@@ -64,8 +64,8 @@ def test_a_ticker_is_touch_mark_open_interest_and_funding_as_a_rate():
     ]
 
 
-def test_money_a_contract_is_never_taken_for_a_rate():
-    (*_, funding) = said(
+def test_funding_as_money_per_contract_is_not_taken_for_a_rate():
+    (*_, funding) = read(
         without(TICKER, "relative_funding_rate", "relative_funding_rate_prediction")
     )
     assert (funding.rate, funding.predicted, funding.next_time_ns) == (
@@ -82,50 +82,50 @@ def test_a_dated_product_has_no_funding():
         "relative_funding_rate_prediction",
         "next_funding_rate_time",
     )
-    assert [type(event) for event in said(dated)] == [Touch, VenueMark, OpenInterest]
+    assert [type(event) for event in read(dated)] == [Touch, VenueMark, OpenInterest]
 
 
-def test_a_ticker_tells_of_the_fields_that_it_carries_alone():
-    assert said({"feed": "ticker", "product_id": SYMBOL, "time": 5, "openInterest": 1}) == [
+def test_a_ticker_gives_events_of_the_fields_that_it_carries_only():
+    assert read({"feed": "ticker", "product_id": SYMBOL, "time": 5, "openInterest": 1}) == [
         OpenInterest(ETH, "1", 5_000_000, 7)
     ]
 
 
 def test_a_best_price_of_zero_is_an_empty_side():
-    touch, *_ = said({**TICKER, "ask": 0.0, "ask_size": 0.0})
+    touch, *_ = read({**TICKER, "ask": 0.0, "ask_size": 0.0})
     assert (touch.bid, touch.ask, touch.ask_size) == ("1907.3", None, "0")
 
 
-def test_a_light_ticker_is_a_touch_without_sizes_and_time():
+def test_a_light_ticker_gives_a_touch_without_sizes_and_time():
     lite = {"feed": "ticker_lite", "product_id": SYMBOL, "bid": 1907.3, "ask": 1907.4, "last": 1}
-    assert said(lite) == [Touch(ETH, "1907.3", None, "1907.4", None, None, None, 7)]
+    assert read(lite) == [Touch(ETH, "1907.3", None, "1907.4", None, None, None, 7)]
 
 
 @pytest.mark.parametrize("kind", ["fill", "block", "termination"])
-def test_a_trade_is_told_on_the_takers_side(kind):
-    assert said({**TRADE, "type": kind}) == [
+def test_a_trade_has_the_takers_side(kind):
+    assert read({**TRADE, "type": kind}) == [
         Trade(ETH, "sell", "1907.0", "0.0003", "16dc1852", AT, 7)
     ]
 
 
-def test_a_trade_that_is_a_liquidation_is_told_as_both():
-    trade, liquidation = said({**TRADE, "type": "liquidation"})
+def test_a_trade_of_type_liquidation_gives_both_events():
+    trade, liquidation = read({**TRADE, "type": "liquidation"})
     assert trade.trade_id == "16dc1852"
     assert liquidation == Liquidation(ETH, "sell", "1907.0", "0.0003", AT, 7)
 
 
-def test_trades_of_before_the_subscription_are_history_in_the_order_of_the_message():
+def test_trades_before_the_subscription_are_backlog_in_the_order_of_the_message():
     row = without(TRADE, "feed", "product_id")
     snapshot = {
         "feed": "trade_snapshot",
         "product_id": SYMBOL,
         "trades": [{**TRADE, "uid": "new"}, {**row, "uid": "old", "type": "liquidation"}],
     }
-    found = said(snapshot)
+    found = read(snapshot)
     assert [(trade.trade_id, trade.backlog) for trade in found] == [("new", True), ("old", True)]
 
 
-def test_a_backlog_with_a_long_number_is_read_one_by_one_and_with_none_refused():
+def test_a_backlog_with_a_long_number_is_read_and_one_with_a_bad_number_refused():
     long = "0.12345678901234567890"
     text = json.dumps(
         {"feed": "trade_snapshot", "product_id": SYMBOL, "trades": [{**TRADE, "qty": 12345}]}
@@ -141,8 +141,8 @@ HOSTILE = ["1", "NaN", True, [], {}, -1, 10**31, "\uff11"]
 
 @pytest.mark.parametrize("value", HOSTILE, ids=repr)
 @pytest.mark.parametrize("field", ["bid", "ask_size", "markPrice", "index", "openInterest"])
-def test_a_ticker_with_a_number_that_is_none_is_one_complaint(field, value):
-    (invalid_input,) = said({**TICKER, field: value})
+def test_a_ticker_with_a_bad_number_is_one_invalid_input(field, value):
+    (invalid_input,) = read({**TICKER, field: value})
     assert isinstance(invalid_input, InvalidInput)
     assert invalid_input.symbol == SYMBOL
     assert len(invalid_input.what) <= 200
@@ -153,8 +153,8 @@ def test_a_ticker_with_a_number_that_is_none_is_one_complaint(field, value):
     [{"price": 0}, {"qty": None}, {"qty": "1"}, {"time": -1}, {"side": "x"}, {"uid": 5}],
     ids=repr,
 )
-def test_a_malformed_trade_is_one_complaint(change):
-    assert [type(outcome) for outcome in said({**TRADE, **change})] == [InvalidInput]
+def test_a_malformed_trade_is_one_invalid_input(change):
+    assert [type(outcome) for outcome in read({**TRADE, **change})] == [InvalidInput]
 
 
 @pytest.mark.parametrize(
@@ -169,17 +169,17 @@ def test_a_malformed_trade_is_one_complaint(change):
     ],
     ids=repr,
 )
-def test_acknowledgements_and_feeds_we_do_not_read_give_nothing(frame):
-    assert said(frame) == []
+def test_acknowledgements_and_unused_feeds_give_nothing(frame):
+    assert read(frame) == []
 
 
 @pytest.mark.parametrize("event", ["error", "alert", "subscribed_failed"])
-def test_a_refusal_is_a_complaint_in_the_venues_words(event):
-    (invalid_input,) = said({"event": event, "message": "Invalid product id"})
+def test_a_refusal_is_invalid_input_with_the_venues_words(event):
+    (invalid_input,) = read({"event": event, "message": "Invalid product id"})
     assert "Invalid product id" in invalid_input.what
 
 
-def test_a_plan_names_todays_address_and_pings_before_the_venue_hangs_up():
+def test_a_plan_has_the_current_address_and_pings_in_time():
     (plan,) = KrakenFuturesStream().plan([SYMBOL, SYMBOL])
     assert (plan.url, plan.symbols, plan.sources) == (
         "wss://futures.kraken.com/ws/v1",
@@ -207,7 +207,7 @@ def test_every_product_is_subscribed_once_in_each_feed(count):
     )
 
 
-def test_another_plan_amends_an_open_connection_by_what_is_gone_and_what_is_new():
+def test_a_plan_changes_on_an_open_connection():
     adapter = KrakenFuturesStream()
     (before,) = adapter.plan(["PF_AUSD", "PF_BUSD"])
     (after,) = adapter.plan(["PF_BUSD", "PF_CUSD"])
@@ -217,17 +217,17 @@ def test_another_plan_amends_an_open_connection_by_what_is_gone_and_what_is_new(
         ("subscribe", "PF_CUSD"),
     }
     assert len(requests) == 6
-    assert said({**TICKER, "product_id": "PF_AUSD"}, adapter) == []
+    assert read({**TICKER, "product_id": "PF_AUSD"}, adapter) == []
 
 
-def test_after_a_plan_other_symbols_are_complained_of():
+def test_after_a_plan_data_of_other_symbols_is_invalid_input():
     adapter = KrakenFuturesStream()
     adapter.plan(["PF_XBTUSD"])
-    (invalid_input,) = said(TICKER, adapter)
+    (invalid_input,) = read(TICKER, adapter)
     assert "not subscribed" in invalid_input.what
 
 
-def test_a_plan_of_an_impossible_symbol_names_the_setting():
+def test_an_impossible_symbol_is_refused_with_the_name_of_the_setting():
     with pytest.raises(SettingsError, match="symbols"):
         KrakenFuturesStream().plan([""])
 
@@ -247,12 +247,12 @@ def test_a_plan_of_an_impossible_symbol_names_the_setting():
     ],
     ids=lambda data: repr(data[:24]),
 )
-def test_text_that_is_no_message_is_one_complaint(data):
+def test_text_that_is_no_message_is_one_invalid_input(data):
     (invalid_input,) = KrakenFuturesStream().frame("public-0", data, 1)
     assert isinstance(invalid_input, InvalidInput)
     assert invalid_input.what.isprintable()
 
 
 @given(st.binary(max_size=200))
-def test_any_bytes_are_answered_without_an_exception(data):
+def test_any_bytes_are_read_without_an_exception(data):
     KrakenFuturesStream().frame("public-0", data, 1)
