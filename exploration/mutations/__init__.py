@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from exploration.mutations.actors import ACTORS
+from exploration.mutations.actors import ACTORS, NEIGHBOURS
 from exploration.mutations.journal import JOURNAL
 from exploration.mutations.kernel import KERNEL
 from exploration.mutations.market import MARKET
 from exploration.mutations.mutation import Mutation as Mutation
 
-MUTATIONS: tuple[Mutation, ...] = (*KERNEL, *ACTORS, *JOURNAL, *MARKET)
+MUTATIONS: tuple[Mutation, ...] = (*KERNEL, *ACTORS, *NEIGHBOURS, *JOURNAL, *MARKET)
 
 
 def mutation_named(breaks: str) -> Mutation:

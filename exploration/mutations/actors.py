@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import attrs
 
-from exploration.mutations.mutation import Mutation, Replace
+from exploration.mutations.mutation import Mutation, Replace, nothing
 from perps_actors.actors.mark_store import MarkStore
 from perps_actors.feeds.boards import Board
+from perps_actors.market.mark import Mark
 from perps_actors.messages.marks import MarksUpdated, RecordMarks
 from perps_actors.messages.risk import Verdict
 
 ACTORS_OF = "perps_actors.actors"
 FEEDS = "perps_actors.feeds"
-
-
-def nothing(_: Any) -> Any:
-    """Replace a function by one that does nothing."""
-    return lambda *_, **__: None
 
 
 def first_time_only(after: Any) -> Any:
@@ -57,12 +54,46 @@ def _forgetting_windows(take_over: Any) -> Any:
     return forgetful
 
 
-def _telling_early(record: Any) -> Any:
-    def early(store: MarkStore, message: RecordMarks) -> None:
-        store._listeners[-1].tell(MarksUpdated(message.marks, message.provenance))  # noqa: SLF001
-        record(store, message)
+def _telling_early(on_item: Any) -> Any:
+    def early(store: MarkStore, batch: RecordMarks, mark: Mark) -> None:
+        store._listeners[-1].tell(MarksUpdated((mark,), batch.provenance))  # noqa: SLF001
+        on_item(store, batch, mark)
 
     return early
+
+
+def _skipped_after_an_error(on_batch_end: Any) -> Any:
+    """Leave out the hook when it runs because an item killed the actor."""
+
+    def skipped(actor: Any, batch: Any) -> None:
+        if sys.exc_info()[0] is None:
+            on_batch_end(actor, batch)
+
+    return skipped
+
+
+def _losing_the_item_before(on_item: Any) -> Any:
+    """Handle each item when the next one arrives, and the last one at once."""
+
+    def late(actor: Any, batch: Any, item: Any) -> None:
+        waiting, actor._item_of_mutation = getattr(actor, "_item_of_mutation", []), []  # noqa: SLF001
+        for each in (*waiting, item) if item is batch.items[-1] else waiting:
+            on_item(actor, batch, each)
+        if item is not batch.items[-1]:
+            actor._item_of_mutation = [item]  # noqa: SLF001
+
+    return late
+
+
+def _losing_the_item_after(on_item: Any) -> Any:
+    """Ignore the first item that an incarnation gets after a restart."""
+
+    def deaf(actor: Any, batch: Any, item: Any) -> None:
+        if actor.cell.generation == 1 or hasattr(actor, "_heard_of_mutation"):
+            on_item(actor, batch, item)
+        actor._heard_of_mutation = True  # noqa: SLF001
+
+    return deaf
 
 
 def _permitting_old_marks(verdict_on: Any) -> Any:
@@ -71,6 +102,25 @@ def _permitting_old_marks(verdict_on: Any) -> Any:
         return attrs.evolve(verdict, may_open=verdict.mark_age_s is not None)
 
     return permissive
+
+
+def _forgetting_postponed_requests(make: Any) -> Any:
+    def forgetful(scheduler: Any, request: Any, actor: Any) -> None:
+        actor.after = lambda *_: None
+        try:
+            make(scheduler, request, actor)
+        finally:
+            del actor.after
+
+    return forgetful
+
+
+def _forgetting_useful_answers(answered: Any) -> Any:
+    def forgetful(pacing: Any, answer: Any, *, usable: bool = True) -> None:
+        answered(pacing, answer, usable=usable)
+        pacing._answered_ns.clear()  # noqa: SLF001
+
+    return forgetful
 
 
 def _polling_after_success_only(answered: Any) -> Any:
@@ -88,9 +138,14 @@ ACTORS = (
         _forgetting_windows,
     ),
     Mutation(
-        f"{ACTORS_OF}.mark_store:MarkStore._record",
+        f"{ACTORS_OF}.mark_store:MarkStore.on_item",
         "listeners are told of marks before they are recorded, and again afterwards",
         _telling_early,
+    ),
+    Mutation(
+        f"{ACTORS_OF}.mark_store:MarkStore.on_batch_end",
+        "listeners are not told of the marks before one that killed the store",
+        _skipped_after_an_error,
     ),
     Mutation(
         f"{ACTORS_OF}.market_monitor:MarketMonitor.after",
@@ -123,6 +178,26 @@ ACTORS = (
         nothing,
     ),
     Mutation(
+        f"{ACTORS_OF}.stream_consumer:StreamConsumer.on_batch_end",
+        "the store is not told of the marks before a frame that killed the consumer",
+        _skipped_after_an_error,
+    ),
+    Mutation(
+        f"{FEEDS}.connection_pool:ConnectionPool.current",
+        "frames of a connection that was given up are read",
+        lambda _: lambda pool, connection, _: pool._lines.get(connection),  # noqa: SLF001
+    ),
+    Mutation(
+        f"{FEEDS}.request_scheduler:RequestScheduler.make",
+        "a request that has to wait is forgotten",
+        _forgetting_postponed_requests,
+    ),
+    Mutation(
+        "perps_actors.transport.rate_limits:RequestPacing.answered",
+        "a book that breaks again and again requests snapshots as fast as it can",
+        _forgetting_useful_answers,
+    ),
+    Mutation(
         "perps_actors.transport.rate_limits:Backoff.next_pause_s",
         "a connection that ended stays closed",
         lambda _: lambda *_: 1e6,
@@ -138,3 +213,31 @@ ACTORS = (
         without("_tell_holes"),
     ),
 )
+
+BATCH_ACTORS = (
+    ("mark_store:MarkStore", "the mark store"),
+    ("stream_consumer:StreamConsumer", "the stream consumer"),
+    ("event_recorder:EventRecorder", "the event recorder"),
+    ("risk_monitor:RiskMonitor", "the risk monitor"),
+    ("market_monitor:MarketMonitor", "the market monitor"),
+)
+NEIGHBOURS = (
+    # A monitor forgets all marks when it dies, so the item before makes no difference to it.
+    *(
+        Mutation(
+            f"{ACTORS_OF}.{module}.on_item",
+            f"{actor} loses the item before one that killed it",
+            _losing_the_item_before,
+        )
+        for module, actor in BATCH_ACTORS[:3]
+    ),
+    *(
+        Mutation(
+            f"{ACTORS_OF}.{module}.on_item",
+            f"{actor} loses the item after one that killed it",
+            _losing_the_item_after,
+        )
+        for module, actor in BATCH_ACTORS
+    ),
+)
+"""Each batch actor that loses a neighbour of a poisoned item."""
