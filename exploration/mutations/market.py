@@ -57,9 +57,9 @@ def _believing_a_crossed_book(top: Any) -> Any:
     return believed
 
 
-def _not_seeing_gaps(break_before: Any) -> Any:
+def _not_seeing_gaps(gap_before: Any) -> Any:
     def blind(book: Any, event: Any) -> str | None:
-        cause: str | None = break_before(book, event)
+        cause: str | None = gap_before(book, event)
         return None if cause is not None and cause.startswith("gap: update") else cause
 
     return blind
@@ -95,7 +95,7 @@ MARKET = (
         lambda pushed: lambda window, mark, length: pushed(window, mark, length + 1),
     ),
     Mutation(
-        f"{BOOK}._break_before",
+        f"{BOOK}._gap_before",
         "a gap in a book's updates goes unnoticed",
         _not_seeing_gaps,
     ),
@@ -105,7 +105,7 @@ MARKET = (
         _believing_a_crossed_book,
     ),
     Mutation(
-        f"{BOOK}.no_snapshot",
+        f"{BOOK}.request_failed",
         "a book waits for ever for a snapshot that got lost",
         lambda _: lambda _: None,
     ),
