@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import io
 import threading
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
 
-from perps_actors.cli.observer import BestPriceWatch, Observer
+from perps_actors.cli.observer import BestPriceWatch, Observer, ask_best_prices
 from perps_actors.cli.table import LiveTable
 from perps_actors.host.session import RunOptions, Session
 from perps_actors.kernel.clock import SystemClock
-from perps_actors.messages.feeds import GetTops
 
 PICTURE = Path(__file__).with_name("terminal.svg")
 SYMBOLS = (
@@ -44,7 +44,7 @@ def main() -> None:
         force_terminal=True,
         color_system="standard",
     )
-    prices = BestPriceWatch(lambda: session.system.ask("stream_consumer", GetTops()), clock)
+    prices = BestPriceWatch(partial(ask_best_prices, session.system), clock)
     table = LiveTable(Observer(session.system, clock, prices.latest, lambda: None), clock, console)
     with prices:
         for _ in range(LOOKS):

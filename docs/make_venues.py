@@ -61,9 +61,9 @@ TAIL = """
    `perps-actors decode` shows what the adapter reads.
 5. To simulate it, add a folder `perps_actors/simulator/venues/<venue>/` with `stream.py`,
    `rest.py` and a `SIDE` in `__init__.py`, and its name to `SERVED` in
-   `perps_actors/simulator/venues/__init__.py`. `tests/simulator/test_round_trip.py` then checks that
-   the adapter reads what the server side writes. If another library has a client of the venue, add
-   it to `tests/simulator/foreign_clients.py`, so that an independent client reads it too.
+   `perps_actors/simulator/venues/__init__.py`. `tests/simulator/test_round_trip.py` then checks
+   that the adapter reads what the server side writes. If another library has a client of the
+   venue, add it to `tests/simulator/foreign_clients.py`, so that it reads the side too.
 """
 
 

@@ -59,15 +59,21 @@ def pages_with(*languages: str) -> list[Path]:
 # --- programs and commands
 
 
+LIVE_VENUES = ("binance_futures", "bybit")
+"""Venues that the pages use as if they were live."""
+
+
 @pytest.fixture(scope="module")
-def venue_process() -> Iterator[VenueProcess]:
-    with VenueProcess.start() as process:
-        yield process
+def simulated_venues() -> Iterator[dict[str, VenueProcess]]:
+    with contextlib.ExitStack() as stack:
+        yield {
+            name: stack.enter_context(VenueProcess.start("--venue", name)) for name in LIVE_VENUES
+        }
 
 
 @pytest.fixture
-def workspace(venue_process, monkeypatch, tmp_path) -> None:
-    """Give an empty folder, no settings in the environment, a simulated venue as the live one."""
+def workspace(simulated_venues, monkeypatch, tmp_path) -> None:
+    """Give an empty folder, no settings in the environment, simulated venues as the live ones."""
     monkeypatch.chdir(tmp_path)
     for name in [
         name
@@ -75,9 +81,9 @@ def workspace(venue_process, monkeypatch, tmp_path) -> None:
         if name.startswith("PERPS_") and not name.startswith("PERPS_ACTORS_")
     ]:
         monkeypatch.delenv(name)
-    known = registry.venue(venue_process.venue)
-    simulated = attrs.evolve(known, endpoints=venue_process.endpoints)
-    monkeypatch.setattr(f"perps_actors.venues.{venue_process.venue}.VENUE", simulated)
+    for name, process in simulated_venues.items():
+        simulated = attrs.evolve(registry.venue(name), endpoints=process.endpoints)
+        monkeypatch.setattr(f"perps_actors.venues.{name}.VENUE", simulated)
 
 
 class Reader:

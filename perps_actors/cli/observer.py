@@ -11,13 +11,14 @@ from typing import Self
 
 import attrs
 
+from perps_actors.actors import stream_consumer
 from perps_actors.cli.wording import printable
 from perps_actors.errors import PerpsActorsError
 from perps_actors.host.system import PerpsSystem
 from perps_actors.kernel.clock import NS_PER_S, Clock
 from perps_actors.market.feed_state import Health, Judgement
 from perps_actors.market.instrument import InstrumentId
-from perps_actors.messages.feeds import Tops
+from perps_actors.messages.feeds import GetTops, Tops
 
 HEALTH_EVERY_NS = NS_PER_S
 """How often the health of all feeds is read: as often as the market monitor updates it."""
@@ -114,15 +115,21 @@ class Figures:
     system: SystemFigures
 
 
-def instruments_of(system: PerpsSystem) -> tuple[InstrumentId, ...]:
-    """Return all instruments of a system, in the order of its settings."""
-    return tuple(system.instrument(symbol) for symbol in system.settings.symbols)
-
-
 def names_of(instruments: tuple[InstrumentId, ...]) -> dict[InstrumentId, str]:
     """Return each instrument's name: its symbol, or `venue:symbol` if there are several venues."""
     several = len({instrument.venue for instrument in instruments}) > 1
     return {each: str(each) if several else each.symbol for each in instruments}
+
+
+def ask_best_prices(system: PerpsSystem) -> Tops:
+    """Ask the stream consumer of every market for its best prices; may raise as `ask` does."""
+    consumers = [
+        actor.name
+        for actor in system.statistics().actors
+        if actor.name.partition(":")[0] == stream_consumer.SPEC.name
+    ]
+    answers = [system.ask(consumer, GetTops()) for consumer in consumers]
+    return Tops(tuple(top for answer in answers for top in answer.tops))
 
 
 def problems_of(judgements: Mapping[str, Judgement | None]) -> tuple[Problem, ...]:
@@ -250,7 +257,7 @@ class Observer:
     def look(self, most_rows: int) -> Figures:
         """Return the figures of this moment, with at most `most_rows` instruments."""
         now_ns = self._clock.monotonic_ns()
-        instruments = instruments_of(self._system)
+        instruments = self._system.instruments
         self._read_health(now_ns, instruments)
         prices, shown = self._prices(), max(0, most_rows)
         hidden = Counter(
@@ -301,7 +308,10 @@ class Observer:
         system = self._system
         statistics, journal = system.statistics(), system.journal()
         return SystemFigures(
-            markets=((system.settings.venue, system.settings.provenance),),
+            markets=tuple(
+                (market.venue, market.provenance or system.settings.provenance)
+                for market in system.settings.resolved().values()
+            ),
             running_ns=now_ns - self._started_ns,
             queued=statistics.waiting,
             oldest_age_ns=statistics.oldest_age_ns,

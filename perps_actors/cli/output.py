@@ -21,7 +21,7 @@ _LONGEST_BAR = 30
 _SQLITE_ADVICE = {
     sqlite3.SQLITE_BUSY: "another process holds it: end that process, or name another file",
     sqlite3.SQLITE_NOTADB: "name a journal, or for a new journal a file that does not exist",
-    sqlite3.SQLITE_CANTOPEN: "expected a file in a readable and writable folder: check its owner and mode",
+    sqlite3.SQLITE_CANTOPEN: "expected a file in a writable folder: check its owner and mode",
     sqlite3.SQLITE_IOERR: "expected a file, on a disk that can be read",
     sqlite3.SQLITE_READONLY: "it is not writable: check its owner and mode",
     sqlite3.SQLITE_PERM: "it is not readable or not writable: check its owner and mode",

@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -16,14 +17,13 @@ from typing import Any
 import click
 from rich.console import Console
 
-from perps_actors.cli.observer import BestPriceWatch, Observer
+from perps_actors.cli.observer import BestPriceWatch, Observer, ask_best_prices
 from perps_actors.cli.output import Bar, fail, say
 from perps_actors.cli.summary import Ending, summary_lines
 from perps_actors.cli.table import LiveTable
 from perps_actors.errors import PerpsActorsError, SettingsError, SimulatorError
 from perps_actors.host.session import RunOptions, Session
 from perps_actors.kernel.clock import NS_PER_S, SystemClock
-from perps_actors.messages.feeds import GetTops
 
 POLL_S = 0.1
 """How often the display and the reasons to stop are checked."""
@@ -200,7 +200,7 @@ def _display(
         return None if process is None else process.progress
 
     if sys.stdout.isatty() and not as_json:
-        prices = BestPriceWatch(lambda: system.ask("stream_consumer", GetTops()), clock)
+        prices = BestPriceWatch(partial(ask_best_prices, system), clock)
         observer = Observer(system, clock, prices.latest, frames)
         with prices, LiveTable(observer, clock, Console()) as table:
             yield table.refresh

@@ -8,7 +8,7 @@ from typing import Any
 
 import attrs
 
-from perps_actors.cli.observer import Problem, instruments_of, names_of, problems_of
+from perps_actors.cli.observer import Problem, names_of, problems_of
 from perps_actors.cli.wording import UNKNOWN, mebibytes, padded, printable, running_time, width_of
 from perps_actors.host.readings import SystemReport
 from perps_actors.host.system import PerpsSystem
@@ -35,7 +35,7 @@ class Ending:
     @classmethod
     def of(cls, system: PerpsSystem, report: SystemReport, running_ns: int) -> Ending:
         """Return the facts about a stopped system."""
-        names = names_of(instruments_of(system))
+        names = names_of(system.instruments)
         return cls(
             running_ns=running_ns,
             journal_path=system.settings.journal.path,

@@ -13,20 +13,21 @@ from perps_actors.cli.observer import (
     Observer,
     Problem,
     Rate,
+    ask_best_prices,
     problems_of,
 )
 from perps_actors.errors import ActorUnavailable
 from perps_actors.kernel.clock import NS_PER_S, ManualClock
 from perps_actors.market.feed_state import Health, Judgement
 from perps_actors.market.instrument import InstrumentId
-from perps_actors.messages.feeds import GetTops, Tops
-from perps_actors.settings import JournalSettings, MarkSettings
+from perps_actors.messages.feeds import Tops
+from perps_actors.settings import JournalSettings, Market, MarkSettings
 from tests.cli.rows import row
 
 
 def observer(world, frames=None) -> Observer:
     def prices():
-        tops = world.system.ask("stream_consumer", GetTops()).tops
+        tops = ask_best_prices(world.system).tops
         return {instrument: (bid[0], ask[0]) for instrument, (bid, ask) in tops}
 
     return Observer(world.system, world.clock, prices, lambda: frames)
@@ -133,6 +134,27 @@ def test_the_figures_of_the_system_come_from_its_own_statistics(world, worlds) -
     other = worlds(journal=JournalSettings(path=None), marks=MarkSettings(short=5, long=7))
     figures = observer(other).look(10)
     assert (figures.system.journal_kept, figures.rows[0].length) == (False, 12)
+
+
+def test_several_markets_are_told_apart_in_rows_problems_and_provenance(worlds) -> None:
+    markets = (
+        Market("binance_futures", ("BTCUSDT",)),
+        Market("bybit", ("BTCUSDT",), provenance="recording"),
+    )
+    world = worlds(symbols=(), markets=markets)
+    world.book("BTCUSDT", "99", "101")
+    world.advance(60.0)
+    figures = observer(world).look(10)
+    assert figures.system.markets == (("binance_futures", "synthetic"), ("bybit", "recording"))
+    binance, bybit = figures.rows
+    assert [(row.venue, row.symbol) for row in (binance, bybit)] == [
+        ("binance_futures", "BTCUSDT"),
+        ("bybit", "BTCUSDT"),
+    ]
+    assert (binance.bid, bybit.bid) == (Decimal(99), None)
+    assert binance.mark is not None
+    assert bybit.mark is None
+    assert any("bybit:BTCUSDT" in str(problem) for problem in figures.problems)
 
 
 def test_feeds_with_the_same_cause_are_one_problem_and_the_worst_comes_first() -> None:
