@@ -137,11 +137,12 @@ class World:
         self.public(self.depth_frame(symbol, bids, asks, previous=previous))
 
     def snapshot(self, symbol: str, bid: object, ask: object) -> None:
-        """Answer the request for the snapshot of a book with one that joins the last depth frame sent."""
+        """Answer the request for a book's snapshot so that it joins the last depth frame sent."""
+        now_ms = self.clock.time_ns() // 1_000_000
         body = {
             "lastUpdateId": self._last_ids[symbol],
-            "E": 1,
-            "T": 1,
+            "E": now_ms,
+            "T": now_ms,
             "bids": [[str(bid), "1"]],
             "asks": [[str(ask), "1"]],
         }

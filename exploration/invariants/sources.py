@@ -12,6 +12,7 @@ import msgspec
 from exploration.play import Run
 from exploration.schedule import SYMBOLS
 from exploration.watch import Put, Turn
+from perps_actors.market.events import Touch
 from perps_actors.market.mark import RUNGS, Mark, Source
 from perps_actors.messages.feeds import AnswerArrived, FramesArrived
 from perps_actors.messages.marks import OfferMarks, RecordMarks
@@ -224,9 +225,11 @@ def a_connection_that_was_given_up_is_not_heard(run: Run) -> Iterator[str]:
 
 
 def a_good_update_makes_a_mark(run: Run) -> Iterator[str]:
-    """Every touch that a consumer reads makes a mark, while the touch speaks; also those before a frame that kills.
+    """Every touch that a consumer reads makes a mark while the touch is the active source.
 
-    What was read when streams are opened anew for other settings is not.
+    That includes touches before a frame that kills the consumer. A touch that is older than one
+    before it makes none, unless a pause lies between them. Touches read while streams are reopened
+    for new settings do not count.
     """
     if run.schedule.source != "touch" or any(
         change.what in {"level", "switch"} for change in run.schedule.settings_changes
@@ -239,6 +242,7 @@ def a_good_update_makes_a_mark(run: Run) -> Iterator[str]:
         for event in said.events
         if event.kind == "rung_changed"
     }
+    newest_ns: dict[tuple[int, str], int] = {}
     for turn, _ in run.runtime.notes.handled:
         if (
             turn.actor != CONSUMER
@@ -246,20 +250,21 @@ def a_good_update_makes_a_mark(run: Run) -> Iterator[str]:
             or not _is_its_own(run, turn)
         ):
             continue
-        expected = Counter(
-            symbol
-            for frame in _read_in(run, turn)
-            if (symbol := _symbol_of_touch(frame)) not in moved
-        )
+        expected: Counter[str] = Counter()
+        older: Counter[str] = Counter()
+        for touch in filter(None, map(_touch_in, _read_in(run, turn))):
+            symbol, venue_time_ns = touch.instrument.symbol, touch.venue_time_ns or 0
+            key = (turn.generation, symbol)
+            (older if venue_time_ns < newest_ns.get(key, 0) else expected)[symbol] += 1
+            newest_ns[key] = max(venue_time_ns, newest_ns.get(key, 0))
         said = said_in.get(turn.number)
         marked = (
             Counter(mark.instrument.symbol for mark in said.marks if mark.source == "touch")
             if said is not None
             else Counter()
         )
-        del expected[""]
         for symbol in expected.keys() - moved:
-            if marked[symbol] != expected[symbol]:
+            if not 0 <= marked[symbol] - expected[symbol] <= older[symbol]:
                 yield f"{expected[symbol]} touches of {symbol} in turn {turn.number} made {marked[symbol]} marks"
 
 
@@ -277,12 +282,12 @@ def _read_in(run: Run, turn: Turn) -> tuple[bytes, ...]:
     return frames[: harm.item % len(frames)] if harm.moment == "within" else ()
 
 
-def _symbol_of_touch(frame: bytes) -> str:
-    """Return the symbol of a sound touch; empty for any other frame."""
+def _touch_in(frame: bytes) -> Touch | None:
+    """Return the touch in a frame; None if the frame has none."""
     try:
-        return SIDE.read_touch(frame).instrument.symbol
+        return SIDE.read_touch(frame)
     except msgspec.DecodeError:
-        return ""
+        return None
 
 
 def a_bad_book_keeps_its_manners(run: Run) -> Iterator[str]:

@@ -80,7 +80,7 @@ class MarketMonitor(Actor):
 
     def on_item(self, _: MarksUpdated, item: Mark) -> None:
         """Note when an instrument was marked."""
-        self._feed(item.instrument).marked(item.monotonic_ns)
+        self._feed(item.instrument).marked(item.monotonic_ns, item.as_of_ns)
 
     def on_receive(self, message: Any) -> Any:
         """Handle one message."""

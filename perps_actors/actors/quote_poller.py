@@ -136,9 +136,12 @@ class QuotePoller(Actor):
             return
         marks: list[Mark] = []
         invalid_inputs: list[str] = []
+        times: list[int] = []
         for outcome in self._rest.read(
             answer.request, answer.status, answer.body, answer.received_ns
         ):
+            if isinstance(outcome, Touch) and outcome.venue_time_ns is not None:
+                times.append(outcome.venue_time_ns)
             match outcome:
                 case Touch() if outcome.instrument.symbol in self._symbols:
                     mark = price_of(outcome, "rest", answer.monotonic_ns)
@@ -152,7 +155,7 @@ class QuotePoller(Actor):
                 "input_rejected", None, count=len(invalid_inputs), last=invalid_inputs[-1]
             )
         if marks:
-            self._offer_to.tell(OfferMarks(tuple(marks)))
+            self._offer_to.tell(OfferMarks(tuple(marks), max(times, default=None)))
 
 
 def _make(

@@ -121,6 +121,7 @@ class StreamConsumer(Actor):
                 self._lines.close_sources("stopped", done)
             case Tick():
                 self._findings.report_invalid_inputs()
+                self._findings.report_offset_rise(self._streams.take_offset_rise_ns())
                 self.after(1.0, Tick())
             case GetTops() | GetStreamStatistics():
                 return self._answer(message)
@@ -131,8 +132,13 @@ class StreamConsumer(Actor):
     def on_item(self, batch: FramesArrived | OfferMarks, item: Any) -> None:
         """Read one frame, or admit one mark that was polled."""
         if isinstance(batch, OfferMarks):
-            if self._streams.maker.admit(item):
-                self._marks.append(item)
+            # The newest row of the answer shows the offset of the venue's clock. It is noted before
+            # every mark, so that an old row which comes first does not pass for a new one.
+            if batch.newest_venue_time_ns is not None:
+                self._streams.maker.note_time(item.monotonic_ns, batch.newest_venue_time_ns)
+            mark = self._streams.maker.admit(item)
+            if mark is not None:
+                self._marks.append(mark)
         elif self._lines.current(batch.connection, batch.session) is not None:
             self._frames += 1
             outcomes = self._streams.adapter.frame(batch.connection, item, batch.received_ns)

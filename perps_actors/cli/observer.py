@@ -293,7 +293,7 @@ class Observer:
             symbol=instrument.symbol,
             mark=None if mark is None else mark.mark,
             source=None if mark is None else mark.source,
-            age_ns=None if mark is None else now_ns - mark.monotonic_ns,
+            age_ns=None if mark is None else now_ns - mark.as_of_ns,
             venue_mark=None if venue_mark is None else _decimal(venue_mark.mark),
             places=self._places.get(instrument),
             bid=_decimal(bid),

@@ -69,6 +69,11 @@ class ConsumerOutputs:
             self._told_complaints = self.invalid_inputs
             self.report.tell("input_rejected", None, count=fresh, last=self.last_invalid_input)
 
+    def report_offset_rise(self, rise_ns: int | None) -> None:
+        """Report that the venue's times fell behind ours: a clock was set, or all sources lag."""
+        if rise_ns is not None:
+            self.report.tell("venue_offset_rose", None, seconds=round(rise_ns / NS_PER_S, 3))
+
     def heard(self, line: Connection, monotonic_ns: int) -> None:
         """A connection spoke; the monitor is told at most once a second."""
         if line.told_heard_ns is None or monotonic_ns - line.told_heard_ns >= NS_PER_S:

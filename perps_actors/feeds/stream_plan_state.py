@@ -7,6 +7,7 @@ from collections.abc import Callable
 import attrs
 
 from perps_actors.kernel.clock import NS_PER_S, Clock
+from perps_actors.market.age import VenueOffset
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.ladder import LadderPolicy, RungChange
 from perps_actors.market.mark import RUNGS
@@ -27,8 +28,10 @@ class Streams:
         venue: str,
         make: Callable[[StreamPlan], StreamAdapter],
         clock: Clock,
+        offset: VenueOffset | None = None,
     ) -> None:
         self.plan = plan
+        self._offset = (offset or VenueOffset()) if plan.aged else None
         self.adapter = make(plan)
         self._venue = venue
         self._make = make
@@ -37,7 +40,7 @@ class Streams:
             "rest"
         }
         ladder = attrs.evolve(plan.ladder, rungs=tuple(rung for rung in RUNGS if rung in offered))
-        self.maker = MarkMaker(ladder, self._instruments(), clock.monotonic_ns())
+        self.maker = MarkMaker(ladder, self._instruments(), clock.monotonic_ns(), self._offset)
 
     def _instruments(self) -> list[InstrumentId]:
         return [InstrumentId(self._venue, symbol) for symbol in self.plan.symbols]
@@ -57,7 +60,11 @@ class Streams:
 
     def anew(self, plan: StreamPlan) -> Streams:
         """Return what another plan is followed with, from its beginning."""
-        return Streams(plan, self._venue, self._make, self._clock)
+        return Streams(plan, self._venue, self._make, self._clock, self._offset)
+
+    def take_offset_rise_ns(self) -> int | None:
+        """Return by how much the venue's offset rose within an hour, once per rise."""
+        return self._offset.take_rise_ns() if self._offset is not None else None
 
     def moved_from(self, before: Streams) -> list[tuple[InstrumentId, RungChange]]:
         """Return which instruments stand on another rung than they stood on before."""
@@ -98,5 +105,6 @@ def stream_plan(market: Market) -> StreamPlan:
         ),
         silence_s=stream.silence_s,
         audit_s=stream.audit_s,
+        aged=market.provenance not in {"recording", "replay"},
         level=stream.level,
     )

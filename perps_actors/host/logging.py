@@ -26,6 +26,7 @@ WARNINGS: Final = frozenset(
         "subscriber_failed",
         "subscriber_removed",
         "supervisor_failed",
+        "venue_offset_rose",
         "ws_stream_error",
     }
 )

@@ -89,6 +89,8 @@ class Trade(msgspec.Struct, frozen=True, gc=False):
     received_ns: int
     backlog: bool = False
     """Whether the venue sent the trade as history on subscription; no mark is made from it."""
+    off_book: bool = False
+    """Whether it was not matched in the order book (block trade, assignment); it makes no mark."""
 
 
 class VenueMark(msgspec.Struct, frozen=True, gc=False):

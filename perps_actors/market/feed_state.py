@@ -39,27 +39,29 @@ class Judgement:
 
 
 class FeedState:
-    """What is known of one instrument's feed. Armed when it is made: a feed that never speaks goes stale too."""
+    """The state of one instrument's feed. It is armed when made: a feed without data goes stale."""
 
     def __init__(self, limit_ns: int, armed_ns: int) -> None:
         self.limit_ns = limit_ns
         """After how long without a mark it is no longer live."""
         self._armed_ns = armed_ns
-        self._mark_ns: int | None = None
+        self._received_ns: int | None = None
+        self._as_of_ns = 0
         self._gap: str | None = None
         self._ended_ns: int | None = None
         self.last = Judgement(Health.WAITING, "no mark yet", None)
 
-    def marked(self, monotonic_ns: int) -> None:
-        """A mark was made."""
-        self._mark_ns = monotonic_ns
+    def marked(self, received_ns: int, as_of_ns: int) -> None:
+        """Note a mark: when it was received, and the time to which its data belongs."""
+        self._received_ns, self._as_of_ns = received_ns, as_of_ns
         self._gap = None
-        # The last marks of a recording may be reported after its end; only a later one contradicts it.
-        if self._ended_ns is not None and monotonic_ns > self._ended_ns:
+        # The last marks of a recording may arrive after the report of its end. Only a mark that was
+        # received later shows that the feed goes on.
+        if self._ended_ns is not None and received_ns > self._ended_ns:
             self._ended_ns = None
 
     def withdrawn(self, cause: str) -> None:
-        """The book became suspect; the next mark heals it."""
+        """Note that the book was withdrawn, until the next mark."""
         self._gap = cause
 
     def ended(self, monotonic_ns: int) -> None:
@@ -67,33 +69,30 @@ class FeedState:
         self._ended_ns = monotonic_ns
 
     def judge(self, now_ns: int, *, heard_ns: int | None, down: str | None) -> Judgement:
-        """Return the health.
+        """Return the health and keep it as `last`.
 
         Args:
             now_ns: monotonic time.
-            heard_ns: when the venue's streams were last heard at all.
-            down: why there is no connection; None while there is one.
+            heard_ns: when any connection of the venue last brought data.
+            down: why the connection is missing; None while it is open.
         """
-        age_ns = None if self._mark_ns is None else now_ns - self._mark_ns
-        fresh = age_ns is not None and age_ns <= self.limit_ns
+        limit_ns, received_ns = self.limit_ns, self._received_ns
+        age_ns = None if received_ns is None else now_ns - self._as_of_ns
         if self._ended_ns is not None:
-            self.last = Judgement(Health.ENDED, END_OF_RECORDING, age_ns)
-        elif fresh and self._gap is None:
-            self.last = Judgement(Health.LIVE, "marks arrive", age_ns)
+            health, cause = Health.ENDED, END_OF_RECORDING
+        elif age_ns is not None and age_ns <= limit_ns and self._gap is None:
+            health, cause = Health.LIVE, "marks arrive"
         elif down is not None:
-            self.last = Judgement(Health.DOWN, down, age_ns)
+            health, cause = Health.DOWN, down
         elif self._gap is not None:
-            self.last = Judgement(Health.GAPPED, self._gap, age_ns)
-        elif self._mark_ns is None and now_ns - self._armed_ns <= self.limit_ns:
-            self.last = Judgement(Health.WAITING, "no mark yet", None)
-        elif (
-            heard_ns is not None
-            and now_ns - heard_ns <= self.limit_ns
-            and self._mark_ns is not None
-        ):
-            self.last = Judgement(Health.QUIET, "no mark, but the venue is heard", age_ns)
+            health, cause = Health.GAPPED, self._gap
+        elif received_ns is None and now_ns - self._armed_ns <= limit_ns:
+            health, cause = Health.WAITING, "no mark yet"
+        elif received_ns is not None and now_ns - received_ns <= limit_ns:
+            health, cause = Health.STALE, f"data is {(now_ns - self._as_of_ns) / 1e9:.1f} s old"
+        elif heard_ns is not None and now_ns - heard_ns <= limit_ns and received_ns is not None:
+            health, cause = Health.QUIET, "no mark, but the venue is heard"
         else:
-            self.last = Judgement(
-                Health.STALE, f"no mark for more than {self.limit_ns / 1e9:g} s", age_ns
-            )
+            health, cause = Health.STALE, f"no mark for more than {limit_ns / 1e9:g} s"
+        self.last = Judgement(health, cause, age_ns)
         return self.last

@@ -30,14 +30,24 @@ class RungChange:
     cause: str
 
 
+@attrs.frozen
+class _Update:
+    """The last good update of a source."""
+
+    received_ns: int
+    as_of_ns: int
+    venue_time_ns: int | None
+
+
 class SourceLadder:
     """Decide for each update whether its source is active. Pure: the caller gives the time.
 
     A lower source becomes active only after every better source was declared failed. `fail`
     declares that when a connection broke. `offer` declares it when a lower source has data that is
-    newer than the last data of the active source by more than `patience_ns`, both by our clock and
-    by the venue's: silence in a quiet market is not a failure. A failed source becomes active
-    again after `climb_after` good updates.
+    newer than the last data of the active source by more than `patience_ns`. What counts is the
+    time to which the data belongs, so a source that lags fails like one that is silent, and a
+    quote that is repeated unchanged in a quiet market is not newer. A failed source becomes active
+    again after `climb_after` updates that are fresh.
     """
 
     def __init__(self, policy: LadderPolicy, armed_ns: int) -> None:
@@ -46,26 +56,27 @@ class SourceLadder:
             rung for rung in RUNGS[RUNGS.index(policy.top) :] if rung in policy.rungs
         )
         self._failed: dict[Source, int] = {}
-        self._armed_ns = armed_ns
-        self._heard: dict[Source, tuple[int, int | None]] = {}
+        self._armed = _Update(armed_ns, armed_ns, None)
+        self._last: dict[Source, _Update] = {}
         self.current: Source = self._rungs[0]
         self.change: RungChange | None = None
 
-    def offer(self, source: Source, monotonic_ns: int, venue_time_ns: int | None) -> bool:
+    def offer(
+        self, source: Source, monotonic_ns: int, venue_time_ns: int | None, lag_ns: int = 0
+    ) -> bool:
         """Note a good update of `source` and return whether `source` is active.
 
-        A change of the active source is left in `change`, for `take_change`.
+        A touch, trade or quote that is older than the one before is not an update. A change of the
+        active source is left in `change`, for `take_change`.
         """
-        if source == self.current and source not in self._failed:
-            self._heard[source] = (monotonic_ns, venue_time_ns)
-            return True
-        if source not in self._rungs:
+        if source not in self._rungs or self._is_older(source, monotonic_ns, venue_time_ns):
             return False
+        update = _Update(monotonic_ns, monotonic_ns - lag_ns, venue_time_ns)
         if source in self._failed:
-            self._climb(source)
-        elif self._outdated(monotonic_ns, venue_time_ns):
-            self.fail(self.current, f"silent while {source} has data")
-        self._heard[source] = (monotonic_ns, venue_time_ns)
+            self._climb(source, fresh=lag_ns <= self._policy.patience_ns)
+        elif source != self.current and (cause := self._why_outdated(update, source)) is not None:
+            self.fail(self.current, cause)
+        self._last[source] = update
         return source == self.current and source not in self._failed
 
     def fail(self, source: Source, cause: str) -> None:
@@ -73,22 +84,41 @@ class SourceLadder:
         self._failed[source] = 0
         self._settle(cause)
 
-    def _climb(self, source: Source) -> None:
-        self._failed[source] += 1
+    def _is_older(self, source: Source, monotonic_ns: int, venue_time_ns: int | None) -> bool:
+        """Return whether a touch, trade or quote is older than the one before, by venue time.
+
+        Books are ordered by their sequence numbers instead. After a pause an older time is taken,
+        because a venue whose clock was set back must not be silenced for ever.
+        """
+        last = self._last.get(source)
+        return (
+            source != "book"
+            and last is not None
+            and last.venue_time_ns is not None
+            and venue_time_ns is not None
+            and venue_time_ns < last.venue_time_ns
+            and monotonic_ns - last.received_ns <= self._policy.patience_ns
+        )
+
+    def _climb(self, source: Source, *, fresh: bool) -> None:
+        self._failed[source] = self._failed[source] + 1 if fresh else 0
         if self._failed[source] >= self._policy.climb_after:
             del self._failed[source]
             self._settle(f"{source} is healthy again")
 
-    def _outdated(self, monotonic_ns: int, venue_time_ns: int | None) -> bool:
-        """Return whether the active source was silent for too long although the market moved."""
-        heard_ns, heard_venue_ns = self._heard.get(self.current, (self._armed_ns, None))
-        if monotonic_ns - heard_ns <= self._policy.patience_ns:
-            return False
-        return (
-            venue_time_ns is None
-            or heard_venue_ns is None
-            or venue_time_ns - heard_venue_ns > self._policy.patience_ns
-        )
+    def _why_outdated(self, update: _Update, source: Source) -> str | None:
+        """Return why the active source is outdated by an update of a lower one; None if not."""
+        last, patience_ns = self._last.get(self.current, self._armed), self._policy.patience_ns
+        newer_ns = update.as_of_ns - last.as_of_ns
+        # A recording has no lag, but its venue times still show that nothing happened.
+        before_ns, venue_time_ns = last.venue_time_ns, update.venue_time_ns
+        if before_ns is not None and venue_time_ns is not None:
+            newer_ns = min(newer_ns, venue_time_ns - before_ns)
+        if newer_ns <= patience_ns:
+            return None
+        if update.received_ns - last.received_ns > patience_ns:
+            return f"silent while {source} has data"
+        return f"{newer_ns / 1e9:.1f} s behind {source}"
 
     def _settle(self, cause: str) -> None:
         best = next((s for s in self._rungs if s not in self._failed), self._rungs[-1])

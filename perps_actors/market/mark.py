@@ -30,4 +30,11 @@ class Mark(msgspec.Struct, frozen=True, gc=False):
     received_ns: int
     """Wall time of receipt, nanoseconds since 1970."""
     monotonic_ns: int
-    """Monotonic time of receipt; ages are computed from it."""
+    """Monotonic time of receipt."""
+    lag_ns: int = 0
+    """The feed lag: how old the data was at its receipt, corrected by the venue's offset."""
+
+    @property
+    def as_of_ns(self) -> int:
+        """The monotonic time to which the data belongs. Its age is the time since then."""
+        return self.monotonic_ns - self.lag_ns

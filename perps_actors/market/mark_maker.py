@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Final
 
+from msgspec.structs import replace
+
+from perps_actors.market.age import VenueOffset
 from perps_actors.market.events import BookTop, Touch, Trade
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.ladder import LadderPolicy, RungChange, SourceLadder
@@ -21,15 +25,20 @@ def price_of(quote: Touch, source: Source, monotonic_ns: int) -> Mark | None:
     None also if the venue reports an empty side, because the last trade is then older than the
     quote.
     """
-    if quote.bid is not None and quote.ask is not None:
-        mark = mid(quote.bid, quote.ask)
-    elif quote.last is not None and not _has_an_empty_side(quote):
-        mark = mid(quote.last, quote.last)
-    else:
+    price = _price_of(quote)
+    if price is None:
         return None
     return Mark(
-        quote.instrument, mark, source, quote.venue_time_ns, quote.received_ns, monotonic_ns
+        quote.instrument, price, source, quote.venue_time_ns, quote.received_ns, monotonic_ns
     )
+
+
+def _price_of(quote: Touch) -> Decimal | None:
+    if quote.bid is not None and quote.ask is not None:
+        return mid(quote.bid, quote.ask)
+    if quote.last is not None and not _has_an_empty_side(quote):
+        return mid(quote.last, quote.last)
+    return None
 
 
 def _has_an_empty_side(quote: Touch) -> bool:
@@ -53,14 +62,27 @@ class MarkMaker:
     """Make at most one mark from each market event. Holds one ladder per instrument.
 
     No mark is made from a book with an empty side, a touch without a price, a trade sent as
-    history, or a source that is not active. `changes` collects changes of active sources.
+    history or made outside the book, or a source that is not active. `changes` collects changes of
+    active sources.
+
+    Args:
+        policy: the policy of all ladders.
+        instruments: the instruments with a ladder from the start.
+        armed_ns: monotonic time of the start.
+        offset: the venue's offset, by which data is aged; None for a recording, whose time passes
+            at another pace than ours.
     """
 
     def __init__(
-        self, policy: LadderPolicy, instruments: Sequence[InstrumentId], armed_ns: int
+        self,
+        policy: LadderPolicy,
+        instruments: Sequence[InstrumentId],
+        armed_ns: int,
+        offset: VenueOffset | None = None,
     ) -> None:
         self._policy = policy
         self._armed_ns = armed_ns
+        self._offset = offset
         self._ladders = {instrument: SourceLadder(policy, armed_ns) for instrument in instruments}
         self.changes: list[tuple[InstrumentId, RungChange]] = []
 
@@ -71,69 +93,68 @@ class MarkMaker:
             i: self._ladders.get(i) or SourceLadder(self._policy, armed_ns) for i in instruments
         }
 
-    def _ladder(self, instrument: InstrumentId) -> SourceLadder:
-        ladder = self._ladders.get(instrument)
-        if ladder is None:
-            ladder = self._ladders[instrument] = SourceLadder(self._policy, self._armed_ns)
-        return ladder
+    def of(self, event: BookTop | Touch | Trade, monotonic_ns: int) -> Mark | None:
+        """Return the mark of an event whose kind is in `MARKED`, or None if it makes none."""
+        if isinstance(event, BookTop):
+            source: Source = "book"
+            price = mid(event.bid, event.ask) if event.bid and event.ask else None
+        elif isinstance(event, Touch):
+            source = event.source
+            price = None if _quotes_nothing_new(event) else _price_of(event)
+        else:
+            source = "trades"
+            price = None if event.backlog or event.off_book else mid(event.price, event.price)
+        lag_ns = self._lag_ns(monotonic_ns, event.venue_time_ns)
+        if price is None or not self._is_active(event, source, monotonic_ns, lag_ns):
+            return None
+        return Mark(
+            event.instrument,
+            price,
+            source,
+            event.venue_time_ns,
+            event.received_ns,
+            monotonic_ns,
+            lag_ns,
+        )
+
+    def admit(self, mark: Mark) -> Mark | None:
+        """Return a mark made elsewhere (a polled quote) with its lag; None if it is not active."""
+        lag_ns = self._lag_ns(mark.monotonic_ns, mark.venue_time_ns)
+        if not self._is_active(mark, mark.source, mark.monotonic_ns, lag_ns):
+            return None
+        return replace(mark, lag_ns=lag_ns)
+
+    def note_time(self, monotonic_ns: int, venue_time_ns: int) -> None:
+        """Note the receive time and venue time of a message that makes no mark itself."""
+        if self._offset is not None:
+            self._offset.note(monotonic_ns, venue_time_ns)
+
+    def _lag_ns(self, monotonic_ns: int, venue_time_ns: int | None) -> int:
+        if self._offset is None or venue_time_ns is None:
+            return 0
+        self._offset.note(monotonic_ns, venue_time_ns)
+        return self._offset.lag_ns(monotonic_ns, venue_time_ns)
 
     def _is_active(
-        self, instrument: InstrumentId, source: Source, monotonic_ns: int, venue_time_ns: int | None
+        self,
+        event: BookTop | Touch | Trade | Mark,
+        source: Source,
+        monotonic_ns: int,
+        lag_ns: int,
     ) -> bool:
-        ladder = self._ladder(instrument)
-        active = ladder.offer(source, monotonic_ns, venue_time_ns)
+        ladder = self._ladders.get(event.instrument)
+        if ladder is None:
+            ladder = SourceLadder(self._policy, self._armed_ns)
+            self._ladders[event.instrument] = ladder
+        active = ladder.offer(source, monotonic_ns, event.venue_time_ns, lag_ns)
         if ladder.change is not None:
-            self._note(instrument, ladder)
+            self._note(event.instrument, ladder)
         return active
 
     def _note(self, instrument: InstrumentId, ladder: SourceLadder) -> None:
         change = ladder.take_change()
         if change is not None:
             self.changes.append((instrument, change))
-
-    def of(self, event: BookTop | Touch | Trade, monotonic_ns: int) -> Mark | None:
-        """Return the mark of an event whose kind is in `MARKED`, or None if it makes none."""
-        if isinstance(event, Touch):
-            return self._of_touch(event, monotonic_ns)
-        if isinstance(event, BookTop):
-            return self._of_book(event, monotonic_ns)
-        return self._of_trade(event, monotonic_ns)
-
-    def _of_book(self, top: BookTop, monotonic_ns: int) -> Mark | None:
-        bid, ask = top.bid, top.ask
-        if (
-            bid is None
-            or ask is None
-            or not self._is_active(top.instrument, "book", monotonic_ns, top.venue_time_ns)
-        ):
-            return None
-        return Mark(
-            top.instrument, mid(bid, ask), "book", top.venue_time_ns, top.received_ns, monotonic_ns
-        )
-
-    def _of_touch(self, touch: Touch, monotonic_ns: int) -> Mark | None:
-        one_sided = touch.bid is None or touch.ask is None
-        if (one_sided and (touch.last is None or _has_an_empty_side(touch))) or _quotes_nothing_new(
-            touch
-        ):
-            return None
-        if not self._is_active(touch.instrument, touch.source, monotonic_ns, touch.venue_time_ns):
-            return None
-        return price_of(touch, touch.source, monotonic_ns)
-
-    def _of_trade(self, trade: Trade, monotonic_ns: int) -> Mark | None:
-        if trade.backlog or not self._is_active(
-            trade.instrument, "trades", monotonic_ns, trade.venue_time_ns
-        ):
-            return None
-        mark = mid(trade.price, trade.price)
-        return Mark(
-            trade.instrument, mark, "trades", trade.venue_time_ns, trade.received_ns, monotonic_ns
-        )
-
-    def admit(self, mark: Mark) -> bool:
-        """Return whether the source of a mark made elsewhere (a polled quote) is active."""
-        return self._is_active(mark.instrument, mark.source, mark.monotonic_ns, mark.venue_time_ns)
 
     def fail_all(self, symbols: Sequence[str], sources: Sequence[Source], cause: str) -> None:
         """Declare sources of symbols failed, because the connection that carried them ended."""

@@ -33,10 +33,12 @@ class RecordMarks(Batch, frozen=True, gc=False):
 
 
 class OfferMarks(Batch, frozen=True, gc=False):
-    """Marks from a source beside the streams: they count only while their rung speaks."""
+    """Polled marks, which count only while their source is active."""
 
     items_field: ClassVar[str] = "marks"
     marks: tuple[Mark, ...]
+    newest_venue_time_ns: int | None = None
+    """The newest venue time in the answer, rows of other instruments included."""
 
 
 class MarksUpdated(Batch, frozen=True, gc=False):

@@ -26,6 +26,8 @@ class StreamPlan:
     """A connection that brought nothing at all for so long is dead."""
     audit_s: float | None
     """How often each book is compared with one over REST; None: never."""
+    aged: bool
+    """Whether the lag of data counts; not in a recording, which may be played at any pace."""
     level: int
     """Depth level that a host's own broker is asked for."""
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -128,3 +129,37 @@ def test_exactly_one_source_is_active_and_no_better_source_is_healthy(
         assert ladder.current in ladder._rungs
         above = ladder._rungs[: ladder._rungs.index(ladder.current)]
         assert all(rung in ladder._failed for rung in above)
+
+
+def test_a_source_that_lags_gives_way_to_a_lower_source_that_does_not() -> None:
+    ladder = _ladder()
+    for n in range(20):
+        ladder.offer("book", n * S, n * S // 10, lag_ns=n * S * 9 // 10)
+    assert ladder.offer("rest", 20 * S, 20 * S) is False  # touch and trades come first
+    assert ladder.current == "touch"
+    change = ladder.take_change()
+    assert change is not None
+    assert change.cause == "18.1 s behind rest"
+
+
+def test_a_lagging_source_does_not_recover_by_updates_that_are_still_late() -> None:
+    ladder = _ladder()
+    ladder.fail("book", "broken")
+    for n in range(10):
+        assert not ladder.offer("book", n * S, None, lag_ns=60 * S)
+    assert ladder.current != "book"
+
+
+@pytest.mark.parametrize("source", ["touch", "trades", "rest"])
+def test_an_update_older_than_the_one_before_is_refused_until_a_pause(source: Source) -> None:
+    ladder = SourceLadder(LadderPolicy(top=source, patience_ns=5 * S), armed_ns=0)
+    assert ladder.offer(source, 1 * S, 60 * S)
+    assert not ladder.offer(source, 2 * S, 59 * S)
+    assert ladder.offer(source, 3 * S, 60 * S)
+    assert ladder.offer(source, 9 * S, 10 * S)
+
+
+def test_a_book_is_ordered_by_its_sequence_and_not_by_time() -> None:
+    ladder = _ladder()
+    assert ladder.offer("book", 1 * S, 60 * S)
+    assert ladder.offer("book", 2 * S, 59 * S)

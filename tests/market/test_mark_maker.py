@@ -128,9 +128,9 @@ def test_sources_that_fail_together_are_one_change() -> None:
 def test_a_polled_mark_counts_only_while_no_better_source_is_active() -> None:
     marks = maker()
     polled = Mark(BTC, Decimal(1), "rest", None, 7, 1)
-    assert not marks.admit(polled)
+    assert marks.admit(polled) is None
     marks.fail_all(["BTC"], ["book", "touch", "trades"], "broke")
-    assert marks.admit(polled)
+    assert marks.admit(polled) == polled
 
 
 def test_an_instrument_unknown_at_the_start_gets_the_same_ladder() -> None:
