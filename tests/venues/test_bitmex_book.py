@@ -193,13 +193,17 @@ def test_a_venue_time_that_runs_back_withdraws_the_book():
     ("text", "suspect"),
     [
         (
-            '{"table":"orderBookL2","action":"update","data":'
-            '[{"symbol":"XBTUSD","id":1,"side":"Buy","si',
+            (
+                '{"table":"orderBookL2","action":"update","data":'
+                '[{"symbol":"XBTUSD","id":1,"side":"Buy","si'
+            ),
             {"XBTUSD"},
         ),
         (
-            '{"table":"orderBookL2","action":"update","data":'
-            '[{"symbol":"XBTUSD","id":"x","side":"Buy"}]}',
+            (
+                '{"table":"orderBookL2","action":"update","data":'
+                '[{"symbol":"XBTUSD","id":"x","side":"Buy"}]}'
+            ),
             {"XBTUSD"},
         ),
         ('{"table":"orderBookL2","action":"update","da', {"XBTUSD", "ETHUSD"}),

@@ -256,8 +256,10 @@ def test_the_next_funding_is_one_interval_after_a_payment():
     [
         "pong",
         '{"info":"Welcome to the BitMEX Realtime API.","version":"2.0.0","limit":{"remaining":39}}',
-        '{"success":true,"subscribe":"quote:XBTUSD",'
-        '"request":{"op":"subscribe","args":["quote:XBTUSD"]}}',
+        (
+            '{"success":true,"subscribe":"quote:XBTUSD",'
+            '"request":{"op":"subscribe","args":["quote:XBTUSD"]}}'
+        ),
         '{"table":"orderBookL2_25","action":"update","data":[{"symbol":"XBTUSD","id":1}]}',
         '{"table":"tradeBin1m","action":"insert","data":[]}',
     ],
