@@ -196,11 +196,13 @@ class KeyedBook(ResubscribingBook):
 
     Args:
         instrument: the symbol.
-        renewal: makes the frames that end the book's subscription and begin it again.
+        resubscribe: makes the frames that unsubscribe its book and subscribe it again.
     """
 
-    def __init__(self, instrument: InstrumentId, renewal: Callable[[str], Sequence[str]]) -> None:
-        super().__init__(instrument, renewal)
+    def __init__(
+        self, instrument: InstrumentId, resubscribe: Callable[[str], Sequence[str]]
+    ) -> None:
+        super().__init__(instrument, resubscribe)
         self._levels: dict[Side, dict[int, _Level]] = {"Buy": {}, "Sell": {}}
 
     def read(
@@ -296,30 +298,26 @@ class SymbolState:
 
     Args:
         instrument: the symbol.
-        renewal: makes the frames that end the book's subscription and begin it again.
+        resubscribe: makes the frames that unsubscribe its book and subscribe it again.
     """
 
-    def __init__(self, instrument: InstrumentId, renewal: Callable[[str], Sequence[str]]) -> None:
+    def __init__(
+        self, instrument: InstrumentId, resubscribe: Callable[[str], Sequence[str]]
+    ) -> None:
         self.instrument = instrument
-        self.book = KeyedBook(instrument, renewal)
+        self.book = KeyedBook(instrument, resubscribe)
         self._latest: dict[type, Any] = {}
         """The latest event of each kind that `instrument` gave, completed with earlier fields."""
         self._row_connection: str | None = None
         """The connection that sent `instrument` last; None before the partial."""
+        self.invalidate = self.book.invalidate
+        self.depth = self.book.depth
 
     def closed(self, connection: str, received_ns: int) -> Sequence[Outcome]:
         """Withdraw the book and forget the row if this connection, which ended, fed them."""
         if self._row_connection == connection:
             self._row_connection = None
         return self.book.closed(connection, received_ns)
-
-    def invalidate(self, cause: str, received_ns: int) -> Sequence[Outcome]:
-        """Withdraw the book and subscribe it again."""
-        return self.book.invalidate(cause, received_ns)
-
-    def depth(self, levels: int) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
-        """Return the best levels of each side; nothing unless the book is synced."""
-        return self.book.depth(levels)
 
     def read_row(
         self, row: InstrumentRow, action: Action, connection: str, received_ns: int

@@ -54,7 +54,7 @@ def _request(op: Op, topics: Sequence[str]) -> str:
     return msgspec.json.encode({"op": op, "args": topics}).decode()
 
 
-def _book_renewal(symbol: str) -> tuple[str, str]:
+def _resubscribe(symbol: str) -> tuple[str, str]:
     topics = [f"{CHANNELS['book']}:{symbol}"]
     return _request("unsubscribe", topics), _request("subscribe", topics)
 
@@ -74,7 +74,7 @@ class BitmexStream(SymbolStream[SymbolState]):
         self, endpoints: Endpoints = LIVE, channels: frozenset[str] = frozenset(CHANNELS) - UNASKED
     ) -> None:
         super().__init__(
-            SymbolStates(NAME, lambda instrument: SymbolState(instrument, _book_renewal)),
+            SymbolStates(NAME, lambda instrument: SymbolState(instrument, _resubscribe)),
             Subscriptions(self._topics, _request, TOPICS_PER_REQUEST),
         )
         self._url = f"{endpoints.stream}/realtime"

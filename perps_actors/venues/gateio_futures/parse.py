@@ -219,18 +219,18 @@ class SymbolState:
 
     Args:
         instrument: the contract.
-        renewal: makes the frames that end the subscription of `futures.obu` and begin it again.
+        resubscribe: makes the frames that unsubscribe `futures.obu` and subscribe it again.
         request: fetches the snapshot for `futures.order_book_update`.
     """
 
     def __init__(
         self,
         instrument: InstrumentId,
-        renewal: Callable[[str], Sequence[str]],
+        resubscribe: Callable[[str], Sequence[str]],
         request: HttpRequest,
     ) -> None:
         self.instrument = instrument
-        self._pushed = ResubscribingBook(instrument, renewal)
+        self._pushed = ResubscribingBook(instrument, resubscribe)
         self._fetched = RestSnapshotBook(instrument, request)
         self._feed: str | None = None
 

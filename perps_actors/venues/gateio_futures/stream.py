@@ -65,7 +65,7 @@ def _request_obu(op: Op, symbols: Sequence[str]) -> str:
     return _request("futures.obu", op, [f"ob.{symbol}.50" for symbol in symbols])
 
 
-def _renewal(symbol: str) -> tuple[str, str]:
+def _resubscribe(symbol: str) -> tuple[str, str]:
     return _request_obu("unsubscribe", [symbol]), _request_obu("subscribe", [symbol])
 
 
@@ -105,7 +105,9 @@ class GateioFuturesStream(SymbolStream[SymbolState]):
         super().__init__(
             SymbolStates(
                 NAME,
-                lambda instrument: SymbolState(instrument, _renewal, rest.depth(instrument.symbol)),
+                lambda instrument: SymbolState(
+                    instrument, _resubscribe, rest.depth(instrument.symbol)
+                ),
             ),
             *(_subscriptions(carried[channel]) for channel in wanted),
         )

@@ -220,14 +220,14 @@ class SymbolState:
 
     Args:
         instrument: the symbol.
-        renewal: makes the frames that subscribe the book of a symbol and topic again.
+        resubscribe: makes the frames that subscribe a topic of a symbol again.
     """
 
     def __init__(
-        self, instrument: InstrumentId, renewal: Callable[[str, str], Sequence[str]]
+        self, instrument: InstrumentId, resubscribe: Callable[[str, str], Sequence[str]]
     ) -> None:
         self.instrument = instrument
-        self._renewal = renewal
+        self._resubscribe = resubscribe
         self._books: dict[str, ResubscribingBook] = {}
         self._latest_book: ResubscribingBook | None = None
         self._mark: VenueMark | None = None
@@ -335,7 +335,7 @@ class SymbolState:
         book = self._books.get(topic)
         if book is None:
             book = self._books[topic] = ResubscribingBook(
-                self.instrument, lambda symbol: self._renewal(symbol, topic)
+                self.instrument, lambda symbol: self._resubscribe(symbol, topic)
             )
         self._latest_book = book
         return book

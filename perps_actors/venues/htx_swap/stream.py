@@ -120,7 +120,7 @@ def _request(op: Op, topics: Sequence[str]) -> str:
     return msgspec.json.encode(request).decode()
 
 
-def _renewal(symbol: str, topic: str) -> Sequence[str]:
+def _resubscribe(symbol: str, topic: str) -> Sequence[str]:
     """Return the requests that bring a snapshot; a topic of whole books brings one anyway."""
     if topic not in CHANGED_BOOKS:
         return ()
@@ -143,7 +143,7 @@ class HtxSwapStream(SymbolStream[SymbolState]):
         self, endpoints: Endpoints = LIVE, channels: frozenset[str] = CHANNELS - UNASKED
     ) -> None:
         super().__init__(
-            SymbolStates(NAME, lambda instrument: SymbolState(instrument, _renewal)),
+            SymbolStates(NAME, lambda instrument: SymbolState(instrument, _resubscribe)),
             Subscriptions(self._topics, _request, per_request=1),
         )
         self._base = endpoints.stream

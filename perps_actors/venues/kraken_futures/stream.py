@@ -42,7 +42,7 @@ def _request(feed: str, op: Op, symbols: Sequence[str]) -> str:
     return msgspec.json.encode({"event": op, "feed": feed, "product_ids": symbols}).decode()
 
 
-def _renewal(symbol: str) -> list[str]:
+def _resubscribe(symbol: str) -> list[str]:
     return [_request("book", "unsubscribe", [symbol]), _request("book", "subscribe", [symbol])]
 
 
@@ -55,7 +55,7 @@ class KrakenFuturesStream(SymbolStream[SymbolState]):
 
     def __init__(self, endpoints: Endpoints = LIVE) -> None:
         super().__init__(
-            SymbolStates(NAME, lambda instrument: SymbolState(instrument, _renewal)),
+            SymbolStates(NAME, lambda instrument: SymbolState(instrument, _resubscribe)),
             *(
                 Subscriptions(
                     lambda plan: plan.symbols, partial(_request, feed), SYMBOLS_PER_REQUEST
