@@ -46,7 +46,7 @@ def step0(book) -> bytes:
 
 @attrs.define
 class Taped:
-    """A recording of a contract of each family, in which every frame is packed; and what of it was true."""
+    """A recording of a contract of each margin type, in which every frame is packed; and what of it was true."""
 
     lines: list[dict] = attrs.Factory(list)
     frames: dict[str, list[bytes]] = attrs.Factory(dict)
@@ -114,7 +114,7 @@ def subscribe(socket: websocket.WebSocket, *topics: str) -> None:
 
 
 @pytest.mark.parametrize("symbol", SYMBOLS)
-def test_recorded_frames_go_out_as_they_were_recorded_on_the_path_of_their_family(
+def test_recorded_frames_go_out_as_they_were_recorded_on_the_path_of_their_margin_type(
     taped, folder, clients, symbol
 ) -> None:
     with VenueProcess.start("--recording", str(folder), "--speed", "0") as venue:

@@ -36,24 +36,24 @@ from perps_actors.venues.htx_swap.parse import (
     time_of,
 )
 from perps_actors.venues.htx_swap.schema import (
-    FAMILIES,
     INTERVALS,
     LINEAR,
+    MARGIN_TYPES,
     SECONDS,
     Answer,
     CandleRow,
     ContractRow,
-    Family,
     FullBook,
     FundingRow,
     IndexRow,
     Kline,
+    MarginType,
     OpenInterestRow,
     PaidPage,
     PaidRow,
     QuoteRow,
-    by_family,
-    family_of,
+    by_margin_type,
+    margin_type_of,
 )
 from perps_actors.venues.toolkit.fields import NS_PER_S, check_symbol, text_of
 from perps_actors.venues.toolkit.rest import (
@@ -86,25 +86,27 @@ _LISTED: Final = 1
 
 
 class _Path(NamedTuple):
-    of: Callable[[Family], str]
+    of: Callable[[MarginType], str]
     more: str = ""
     """Query parameters beside the contract."""
 
 
 _PATHS: Final = {
-    "quotes": _Path(lambda family: f"{family.quotes}/bbo"),
-    "depth": _Path(lambda family: f"{family.quotes}/depth", "&type=step0"),
-    "marks": _Path(lambda family: family.mark_klines, "&period=1min&size=1"),
-    "candles": _Path(lambda family: f"{family.quotes}/history/kline"),
-    "funding_history": _Path(lambda family: f"{family.api}/swap_historical_funding_rate"),
-    "index": _Path(lambda family: f"{family.api}/swap_index"),
-    "funding": _Path(lambda family: f"{family.api}/swap_batch_funding_rate"),
-    "open_interest": _Path(lambda family: f"{family.api}/swap_open_interest"),
-    "instruments": _Path(lambda family: f"{family.api}/swap_contract_info"),
+    "quotes": _Path(lambda margin_type: f"{margin_type.quotes}/bbo"),
+    "depth": _Path(lambda margin_type: f"{margin_type.quotes}/depth", "&type=step0"),
+    "marks": _Path(lambda margin_type: margin_type.mark_klines, "&period=1min&size=1"),
+    "candles": _Path(lambda margin_type: f"{margin_type.quotes}/history/kline"),
+    "funding_history": _Path(lambda margin_type: f"{margin_type.api}/swap_historical_funding_rate"),
+    "index": _Path(lambda margin_type: f"{margin_type.api}/swap_index"),
+    "funding": _Path(lambda margin_type: f"{margin_type.api}/swap_batch_funding_rate"),
+    "open_interest": _Path(lambda margin_type: f"{margin_type.api}/swap_open_interest"),
+    "instruments": _Path(lambda margin_type: f"{margin_type.api}/swap_contract_info"),
 }
 _PURPOSES: Final = {
-    path.of(family): purpose for purpose, path in _PATHS.items() for family in FAMILIES
-} | {f"{family.api}/swap_funding_rate": "funding" for family in FAMILIES}
+    path.of(margin_type): purpose
+    for purpose, path in _PATHS.items()
+    for margin_type in MARGIN_TYPES
+} | {f"{margin_type.api}/swap_funding_rate": "funding" for margin_type in MARGIN_TYPES}
 
 
 class HtxSwapRest(Answers):
@@ -128,14 +130,14 @@ class HtxSwapRest(Answers):
         """Return one request per symbol for marks; for other data one per margin type."""
         if what == "mark":
             return tuple(
-                self._request("marks", family_of(symbol), symbol)
+                self._request("marks", margin_type_of(symbol), symbol)
                 for symbol in dict.fromkeys(symbols)
             )
         return self._one_or_all(what, symbols)
 
     def depth(self, symbol: str) -> HttpRequest:
         """Return the request for the 150 best levels of each side."""
-        return self._request("depth", family_of(symbol), symbol)
+        return self._request("depth", margin_type_of(symbol), symbol)
 
     def candles(
         self, symbol: str, interval_s: int, since_ns: int, until_ns: int
@@ -147,7 +149,9 @@ class HtxSwapRest(Answers):
         """
         period = f"&period={spelled_interval(INTERVALS, interval_s, NAME)}"
         return tuple(
-            self._request("candles", family_of(symbol), symbol, f"{period}&from={first}&to={last}")
+            self._request(
+                "candles", margin_type_of(symbol), symbol, f"{period}&from={first}&to={last}"
+            )
             for first, last in (
                 moments(page, NS_PER_S)
                 for page in pages(since_ns, until_ns, interval_s, MOST_CANDLES)
@@ -159,7 +163,7 @@ class HtxSwapRest(Answers):
         return tuple(
             self._request(
                 "funding_history",
-                family_of(symbol),
+                margin_type_of(symbol),
                 symbol,
                 f"&page_index={index}&page_size={MOST_FUNDINGS}",
             )
@@ -168,7 +172,7 @@ class HtxSwapRest(Answers):
 
     def instruments(self) -> tuple[HttpRequest, ...]:
         """Return one request per margin type."""
-        return tuple(self._request("instruments", family) for family in FAMILIES)
+        return tuple(self._request("instruments", margin_type) for margin_type in MARGIN_TYPES)
 
     def request_for(self, url: str) -> HttpRequest:
         """Return the request of an address on any host; purpose `unknown` if it is none of ours."""
@@ -180,14 +184,14 @@ class HtxSwapRest(Answers):
         )
 
     def _one_or_all(self, purpose: str, symbols: Sequence[str]) -> tuple[HttpRequest, ...]:
-        families = by_family(tuple(dict.fromkeys(symbols)))
+        margin_types = by_margin_type(tuple(dict.fromkeys(symbols)))
         return tuple(
-            self._request(purpose, family, members[0] if len(members) == 1 else None)
-            for family, members in families
+            self._request(purpose, margin_type, members[0] if len(members) == 1 else None)
+            for margin_type, members in margin_types
         )
 
     def _request(
-        self, purpose: str, family: Family, symbol: str | None = None, more: str = ""
+        self, purpose: str, margin_type: MarginType, symbol: str | None = None, more: str = ""
     ) -> HttpRequest:
         path = _PATHS[purpose]
         named = (
@@ -195,7 +199,7 @@ class HtxSwapRest(Answers):
             if symbol is not None
             else ""
         )
-        return self.request_for(f"{self._base}{path.of(family)}{named}")
+        return self.request_for(f"{self._base}{path.of(margin_type)}{named}")
 
 
 def _accepted(body: bytes) -> Answer:
@@ -284,7 +288,7 @@ def instrument_of(raw: msgspec.Raw) -> Instrument:
     tick, size = positive(text_of(row.price_tick)), positive(text_of(row.contract_size))
     # A perpetual is BTC-USDT; a dated contract is BTC-USDT-211231 with its day of delivery.
     base, quote, *delivery = row.symbol.split("-")
-    linear = family_of(row.symbol) is LINEAR
+    linear = margin_type_of(row.symbol) is LINEAR
     return Instrument(
         id=InstrumentId(NAME, row.symbol),
         canonical="-".join((base, quote, *(delivery or ("PERP",)))),

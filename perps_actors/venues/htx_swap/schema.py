@@ -209,7 +209,7 @@ class ContractRow(Struct, gc=False):
 
 
 @attrs.frozen(kw_only=True)
-class Family:
+class MarginType:
     """The paths of contracts of one margin type."""
 
     name: str
@@ -224,7 +224,7 @@ class Family:
     mark_klines: str
 
 
-LINEAR: Final = Family(
+LINEAR: Final = MarginType(
     name="linear",
     market="/linear-swap-ws",
     notification="/linear-swap-notification",
@@ -232,7 +232,7 @@ LINEAR: Final = Family(
     quotes="/linear-swap-ex/market",
     mark_klines="/index/market/history/linear_swap_mark_price_kline",
 )
-INVERSE: Final = Family(
+INVERSE: Final = MarginType(
     name="inverse",
     market="/swap-ws",
     notification="/swap-notification",
@@ -240,12 +240,12 @@ INVERSE: Final = Family(
     quotes="/swap-ex/market",
     mark_klines="/index/market/history/swap_mark_price_kline",
 )
-FAMILIES: Final = (LINEAR, INVERSE)
+MARGIN_TYPES: Final = (LINEAR, INVERSE)
 INDEX: Final = "/ws_index"
 """Stream of mark and index prices of both margin types."""
 
 
-def family_of(symbol: str) -> Family:
+def margin_type_of(symbol: str) -> MarginType:
     """Return the margin type of a symbol.
 
     Only coin-margined contracts have USD after the first dash, as `BTC-USD`.
@@ -253,13 +253,13 @@ def family_of(symbol: str) -> Family:
     return INVERSE if symbol.split("-")[1:2] == ["USD"] else LINEAR
 
 
-def by_family(symbols: Sequence[str]) -> list[tuple[Family, list[str]]]:
+def by_margin_type(symbols: Sequence[str]) -> list[tuple[MarginType, list[str]]]:
     """Return each margin type that some of the symbols have, with its symbols."""
     found = (
-        (family, [symbol for symbol in symbols if family_of(symbol) is family])
-        for family in FAMILIES
+        (margin_type, [symbol for symbol in symbols if margin_type_of(symbol) is margin_type])
+        for margin_type in MARGIN_TYPES
     )
-    return [(family, members) for family, members in found if members]
+    return [(margin_type, members) for margin_type, members in found if members]
 
 
 MAX_FRAME_BYTES: Final = 4 * 2**20

@@ -35,11 +35,11 @@ from perps_actors.venues.htx_swap.parse import (
 from perps_actors.venues.htx_swap.rest import LIVE, NAME
 from perps_actors.venues.htx_swap.schema import (
     INDEX,
-    Family,
     Frame,
     FundingRow,
     LiquidationRow,
-    by_family,
+    MarginType,
+    by_margin_type,
     unpacked,
 )
 from perps_actors.venues.toolkit.rest import read_rows
@@ -62,7 +62,7 @@ BOOK: Final = "depth.size_150.high_freq"
 class Route:
     """A kind of connection: its path, and the topics that it carries by channel."""
 
-    path: Callable[[Family], str]
+    path: Callable[[MarginType], str]
     kind: str
     """First part of its topics."""
     topics: Mapping[str, tuple[str, ...]]
@@ -73,7 +73,7 @@ class Route:
 
 ROUTES: Final[Mapping[str, Route]] = {
     "market": Route(
-        path=lambda family: family.market,
+        path=lambda margin_type: margin_type.market,
         kind="market",
         topics={
             "book": (BOOK,),
@@ -90,7 +90,7 @@ ROUTES: Final[Mapping[str, Route]] = {
         sources={},
     ),
     "notification": Route(
-        path=lambda family: family.notification,
+        path=lambda margin_type: margin_type.notification,
         kind="public",
         topics={"funding": ("funding_rate",), "liquidations": ("liquidation_orders",)},
         sources={},
@@ -155,12 +155,12 @@ class HtxSwapStream(SymbolStream[SymbolState]):
         Raises:
             SettingsError: a symbol that no venue can have.
         """
-        families = by_family(self._symbols.plan(symbols))
+        margin_types = by_margin_type(self._symbols.plan(symbols))
         return self._put_in_force(
             plan
             for name in ROUTES
-            for family, members in families
-            for plan in self._plans(name, family, members)
+            for margin_type, members in margin_types
+            for plan in self._plans(name, margin_type, members)
         )
 
     def frame(self, connection: str, data: bytes, received_ns: int) -> Sequence[Outcome]:
@@ -180,14 +180,16 @@ class HtxSwapStream(SymbolStream[SymbolState]):
         except Exception as error:  # noqa: BLE001 - hostile bytes may raise anything in the decoders
             return (InvalidInput(f"{error}: in frame {data[:80]!r}", symbol[:50] or None),)
 
-    def _plans(self, name: str, family: Family, symbols: Sequence[str]) -> list[ConnectionPlan]:
+    def _plans(
+        self, name: str, margin_type: MarginType, symbols: Sequence[str]
+    ) -> list[ConnectionPlan]:
         route = ROUTES[name]
         suffixes = self._suffixes(route)
         shards = batches(symbols, MAX_TOPICS // len(suffixes)) if suffixes else []
         return [
             ConnectionPlan(
-                name=f"{name}-{family.name}-{number}",
-                url=self._base + route.path(family),
+                name=f"{name}-{margin_type.name}-{number}",
+                url=self._base + route.path(margin_type),
                 symbols=tuple(shard),
                 sources=tuple(
                     source for channel, source in route.sources.items() if channel in self._channels

@@ -48,7 +48,7 @@ FUNDING_OF_BTC = Funding(BTC, number("-0.00010"), None, AT + S - AT % S, None, A
 
 
 class TwoContracts:
-    """A market of a contract of each family; of the linear one touch and book are known, and mark and funding may be."""
+    """A market of a contract of each margin type; of the linear one touch and book are known, and mark and funding may be."""
 
     def __init__(self, known=None, book=BOOK) -> None:
         self._known = known
@@ -116,7 +116,7 @@ def test_a_path_that_serves_no_streams_is_refused(path: str) -> None:
 
 
 @pytest.mark.parametrize("symbol", ["BTC-USDT", "BTC-USD"])
-def test_a_topic_is_granted_on_the_path_of_its_kind_and_family_and_refused_on_every_other(
+def test_a_topic_is_granted_on_the_path_of_its_kind_and_margin_type_and_refused_on_every_other(
     symbol: str,
 ) -> None:
     granted = {
@@ -587,19 +587,21 @@ def test_the_adapter_reads_the_answers() -> None:
 
 
 @pytest.mark.parametrize(
-    ("family", "symbol", "size", "margin"),
+    ("margin_type", "symbol", "size", "margin"),
     [(LINEAR, BTC, "0.001", "USDT"), (INVERSE, COIN, "100", "BTC")],
 )
-def test_each_family_lists_its_own_contracts(family, symbol, size: str, margin: str) -> None:
+def test_each_margin_type_lists_its_own_contracts(
+    margin_type, symbol, size: str, margin: str
+) -> None:
     rest = HtxSwapRest()
-    (url,) = (request.url for request in rest.instruments() if f"{family.api}/" in request.url)
+    (url,) = (request.url for request in rest.instruments() if f"{margin_type.api}/" in request.url)
     path = url.removeprefix("https://api.hbdm.com")
     (listed,) = rest.read_instruments(REST.answer(path, "", KNOWN, AT).body)
     assert (listed.id, listed.contract_size, listed.margin, listed.linear) == (
         symbol,
         Decimal(size),
         margin,
-        family is LINEAR,
+        margin_type is LINEAR,
     )
 
 

@@ -40,7 +40,7 @@ from perps_actors.simulator.venues.htx_swap.stream import (
     millis,
     touch_fields,
 )
-from perps_actors.venues.htx_swap.schema import FAMILIES, SECONDS, Family, family_of
+from perps_actors.venues.htx_swap.schema import MARGIN_TYPES, SECONDS, MarginType, margin_type_of
 from perps_actors.venues.toolkit.fields import NS_PER_MS, NS_PER_S
 
 LIMIT: Final = 240
@@ -70,7 +70,7 @@ class HtxRequests(RateLimit):
 
     def charge(self, path: str, query: str, now_ns: int) -> RestAnswer | None:
         """Count a request; return its refusal if it exceeds the limit of its kind."""
-        self._counts_others = any(path.startswith(family.api) for family in FAMILIES)
+        self._counts_others = any(path.startswith(margin_type.api) for margin_type in MARGIN_TYPES)
         if not self._counts_others:
             return super().charge(path, query, now_ns)
         return self._refusal(self._others.use(now_ns, LIMIT))
@@ -106,8 +106,8 @@ class HtxRestSide(RestSide):
     ) -> dict[str, Any]:
         if path not in _ANSWERS:
             raise RestRefusal(404, {"status": 404, "error": "Not Found", "path": path[:80]})
-        family, answer = _ANSWERS[path]
-        said = answer(_Asked(family, params, market, now_ns))
+        margin_type, answer = _ANSWERS[path]
+        said = answer(_Asked(margin_type, params, market, now_ns))
         return {"status": "ok", **said, "ts": now_ns // NS_PER_MS}
 
     def _refusal_body(self, said: Mapping[str, Any], now_ns: int) -> Mapping[str, Any]:
@@ -117,20 +117,20 @@ class HtxRestSide(RestSide):
 
 
 class _Asked(NamedTuple):
-    """A request: its contracts of a family, in a market."""
+    """A request: its contracts of a margin type, in a market."""
 
-    family: Family
+    margin_type: MarginType
     params: Mapping[str, str]
     market: MarketView
     now_ns: int
 
     def listed(self, refusal: Mapping[str, Any]) -> list[Instrument]:
-        """Return the requested contract, or all of the family."""
+        """Return the requested contract, or all of the margin type."""
         named = self.params.get("contract_code")
         found = [
             listed
             for listed in self.market.instruments()
-            if family_of(listed.id.symbol) is self.family
+            if margin_type_of(listed.id.symbol) is self.margin_type
         ]
         found = [listed for listed in found if named in (None, listed.id.symbol)]
         if named is not None and not found:
@@ -264,19 +264,19 @@ def _market_refusal(why: str) -> dict[str, Any]:
     return {"err-code": "invalid-parameter", "err-msg": why}
 
 
-_ANSWERS: Final[dict[str, tuple[Family, Callable[[_Asked], dict[str, Any]]]]] = {
-    path: (family, answer)
-    for family in FAMILIES
+_ANSWERS: Final[dict[str, tuple[MarginType, Callable[[_Asked], dict[str, Any]]]]] = {
+    path: (margin_type, answer)
+    for margin_type in MARGIN_TYPES
     for path, answer in (
-        (f"{family.quotes}/bbo", _quotes),
-        (f"{family.quotes}/depth", _depth),
-        (f"{family.quotes}/history/kline", _candles),
-        (f"{family.api}/swap_historical_funding_rate", _fundings),
-        (family.mark_klines, _marks),
-        (f"{family.api}/swap_index", _indices),
-        (f"{family.api}/swap_batch_funding_rate", _rates),
-        (f"{family.api}/swap_funding_rate", _one_rate),
-        (f"{family.api}/swap_contract_info", _contracts),
+        (f"{margin_type.quotes}/bbo", _quotes),
+        (f"{margin_type.quotes}/depth", _depth),
+        (f"{margin_type.quotes}/history/kline", _candles),
+        (f"{margin_type.api}/swap_historical_funding_rate", _fundings),
+        (margin_type.mark_klines, _marks),
+        (f"{margin_type.api}/swap_index", _indices),
+        (f"{margin_type.api}/swap_batch_funding_rate", _rates),
+        (f"{margin_type.api}/swap_funding_rate", _one_rate),
+        (f"{margin_type.api}/swap_contract_info", _contracts),
     )
 }
 

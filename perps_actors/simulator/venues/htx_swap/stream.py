@@ -3,8 +3,9 @@
 Sources: huobiapi.github.io/docs/usdt_swap/v1/en and .../coin_margined_swap/v1/en (WebSocket
 heartbeat, subscription, order push, error codes), read 2026-11; measurements of 2026-09-23
 (github.com/nemanull/arbitrage-observatory, docs/profiles/htx/websocket.md); captures of 2026-09.
-Everything that is sent is gzip in binary frames. Each family has a path for market data and one for
-notifications; one more path has marks and indices of both. A topic is refused on any other path.
+Everything that is sent is gzip in binary frames. Each margin type has a path for market data and
+one for notifications; one more path has marks and indices of both. A topic is refused on any other
+path.
 The first ping comes at once and then one every 5 s; a client that left four unanswered is
 disconnected, and a client's ping is not answered. Symbols may have any case.
 
@@ -50,8 +51,8 @@ from perps_actors.venues.htx_swap.parse import (
 )
 from perps_actors.venues.htx_swap.rest import NAME
 from perps_actors.venues.htx_swap.schema import (
-    FAMILIES,
     LINEAR,
+    MARGIN_TYPES,
     Best,
     ChangedBook,
     Frame,
@@ -59,7 +60,7 @@ from perps_actors.venues.htx_swap.schema import (
     Kline,
     Rows,
     beginning,
-    family_of,
+    margin_type_of,
     packed,
     unpacked,
 )
@@ -74,8 +75,10 @@ _ROUTE_OF: Final = {
     for suffixes in route.topics.values()
     for suffix in suffixes
 }
-_NOTIFICATION_PATHS: Final = frozenset(family.notification for family in FAMILIES)
-_PATHS: Final = frozenset(route.path(family) for route in ROUTES.values() for family in FAMILIES)
+_NOTIFICATION_PATHS: Final = frozenset(margin_type.notification for margin_type in MARGIN_TYPES)
+_PATHS: Final = frozenset(
+    route.path(margin_type) for route in ROUTES.values() for margin_type in MARGIN_TYPES
+)
 _TOPIC_ERROR, _NOT_SUBSCRIBED, _REPEATED, _MISSING = 2010, 2012, 2014, 2040
 
 _CHANNELS: Final[dict[str, Channel]] = {
@@ -111,7 +114,7 @@ def stream_name(topic: str) -> str | None:
 def path_of(stream: str) -> str:
     """Return the path on which a stream is sent."""
     kind, _, symbol = stream.partition(":")
-    return _ROUTE_OF[kind].path(family_of(symbol))
+    return _ROUTE_OF[kind].path(margin_type_of(symbol))
 
 
 class HtxSession(StreamSession):
@@ -389,7 +392,7 @@ def funding_fields(funding: Funding) -> dict[str, Any]:
     """Return the fields of a funding rate that streams and REST share, without a prediction."""
     symbol = funding.instrument.symbol
     base, quote, *_ = (*symbol.split("-"), "")
-    asset = quote if family_of(symbol) is LINEAR else base
+    asset = quote if margin_type_of(symbol) is LINEAR else base
     return {
         "symbol": base,
         "contract_code": symbol,
