@@ -21,6 +21,7 @@ BENCHMARKS: dict[str, Callable[..., Iterator[Result]]] = {
     "tell": tell.measure,
     "ask": ask.measure,
     "idle": whole_system.idle,
+    "threads": whole_system.threads,
     "memory": whole_system.memory,
     "import": whole_system.import_time,
     "decode": decode.measure,

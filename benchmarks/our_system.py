@@ -3,6 +3,7 @@
 Usage: python -m benchmarks.our_system throughput ADDRESS COUNT [MEASURE_FROM]
        python -m benchmarks.our_system latency ADDRESS COUNT
        python -m benchmarks.our_system idle ADDRESS SECONDS
+       python -m benchmarks.our_system threads - SECONDS
 
 Each prints one JSON object.
 """
@@ -22,6 +23,8 @@ from benchmarks.ticker_server import SYMBOLS, since
 from perps_actors import PerpsSystem, Settings
 from perps_actors.messages.marks import MarksUpdated
 from perps_actors.settings import JournalSettings, StreamSettings
+from perps_actors.simulator.process import VenueProcess
+from perps_actors.venues.bybit import stream as bybit
 from perps_actors.venues.contract import Endpoints
 
 LOOK_EVERY_S = 0.002
@@ -117,6 +120,35 @@ def idle(address: str, seconds: int) -> dict[str, float]:
     return {"percent": 100 * spent_s / (time.perf_counter() - began_s)}
 
 
+def threads(_: str, seconds: int) -> dict[str, float]:
+    """Return how many threads a system with 20 synced connections adds to the process.
+
+    The simulated venue gives each symbol a connection of its own. Workers that make REST requests
+    are not counted: they are as many as requests are made at once.
+    """
+    vars(bybit)["SYMBOLS_PER_CONNECTION"] = 1
+    symbols = tuple(f"COIN{number}USDT" for number in range(20))
+    assert len(bybit.BybitStream().plan(symbols)) == len(symbols)
+    pause = threading.Event()
+    with VenueProcess.start("--venue", "bybit", "--symbols", ",".join(symbols)) as venue:
+        before = set(threading.enumerate())
+        settings = Settings(
+            venue="bybit",
+            symbols=symbols,
+            provenance="synthetic",
+            endpoints=venue.endpoints,
+            stream=StreamSettings(source="book"),
+        )
+        with PerpsSystem(settings) as perps:
+            began_s = time.monotonic()
+            while not all((mark := perps.mark(s)) and mark.source == "book" for s in symbols):
+                assert time.monotonic() - began_s < LIMIT_S, "not synced"
+                pause.wait(LOOK_EVERY_S)
+            pause.wait(max(0.0, seconds - (time.monotonic() - began_s)))
+            added = [thread.name for thread in set(threading.enumerate()) - before]
+    return {"threads": sum("perps-http-" not in name or name.endswith("watch") for name in added)}
+
+
 if __name__ == "__main__":
-    measures = {"throughput": throughput, "latency": latency, "idle": idle}
+    measures = {"throughput": throughput, "latency": latency, "idle": idle, "threads": threads}
     print(json.dumps(measures[sys.argv[1]](sys.argv[2], *map(int, sys.argv[3:]))))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import defaultdict
 from collections.abc import Iterator
 
 from benchmarks.harness import Result, compared, measured, output_of, python, ticker_server
@@ -25,18 +26,23 @@ def end_to_end(*, quick: bool) -> Iterator[Result]:
 
 
 def latency(*, quick: bool) -> Iterator[Result]:
-    """Yield microseconds from the server's send to the mark on the board, at 1,000 messages/s."""
-    count, rounds = (2_000, 1) if quick else (10_000, 3)
-    figures: dict[str, list[tuple[float, float]]] = {"p50": [], "p99": []}
+    """Yield microseconds from the server's send to the mark on the board, at 1,000 messages/s.
+
+    The variants `one-thread-*` compare with a loop that has no actors.
+    """
+    count, rounds = (2_000, 1) if quick else (10_000, 5)
+    figures: dict[str, list[tuple[float, float]]] = defaultdict(list)
     for _ in range(rounds):
         with ticker_server(count, RATE) as address:
-            ours = python("our_system", "latency", address, str(count))
             url = f"ws://{address}/public/stream"
+            ours = python("our_system", "latency", address, str(count))
             original = python("original", "latency", url, str(count))
-        for quantile, rows in figures.items():
-            rows.append((ours[quantile], original[quantile]))
-    for quantile, rows in figures.items():
-        yield compared("latency", quantile, "us", rows, smaller_is_better=True)
+            one_thread = python("one_thread", url, str(count))
+        for quantile in ("p50", "p99"):
+            figures[quantile].append((ours[quantile], original[quantile]))
+            figures[f"one-thread-{quantile}"].append((ours[quantile], one_thread[quantile]))
+    for variant, rows in figures.items():
+        yield compared("latency", variant, "us", rows, smaller_is_better=True)
 
 
 def idle(*, quick: bool) -> Iterator[Result]:
@@ -47,6 +53,12 @@ def idle(*, quick: bool) -> Iterator[Result]:
         with ticker_server(0) as address:
             figures.append(python("our_system", "idle", address, str(seconds))["percent"])
     yield measured("idle", "whole-system", "% of a core", figures)
+
+
+def threads(*, quick: bool) -> Iterator[Result]:
+    """Yield the threads that a system with 20 synced connections has added after a minute."""
+    added = python("our_system", "threads", "-", "3" if quick else "60")["threads"]
+    yield measured("threads", "20-connections", "threads", [added])
 
 
 def memory(*, quick: bool) -> Iterator[Result]:
