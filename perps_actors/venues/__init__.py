@@ -1,1 +1,1 @@
-"""Venues, sans-I/O: one folder a venue, state machines from text to market events and back."""
+"""Venue adapters without I/O, one folder for each venue."""

@@ -1,8 +1,9 @@
-"""A recording's raw lines to market events in plain form, one dictionary an event; reads as it goes and keeps nothing else.
+"""Decode the raw lines of a recording to market events, one dictionary for each event.
 
-The format of both sides is that of the recordings: a raw line has `t`, `conn`, `dir`, `url`, `data` and maybe `enc`; an event has
-`kind`, `t`, `line`, `symbol`, `ts` and what its kind adds. Numbers are strings in plain notation, times strings in seconds. Candles
-and fundings of the past have no place in that format and are left out.
+Both formats are those of the recordings. A raw line has `t`, `conn`, `dir`, `url`, `data` and maybe
+`enc`. An event has `kind`, `t`, `line`, `symbol`, `ts` and the fields of its kind. Numbers are
+strings in plain notation, times strings in seconds. The format has no candles and past fundings, so
+these are left out.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from perps_actors.venues.contract import InvalidInput, Outcome, SendFrame
 from perps_actors.venues.registry import Venue
 
 Decoded = dict[str, Any]
-"""An event in plain form."""
+"""An event as a dictionary."""
 
 DEPTH_EVERY = 100
 """Book messages of a symbol between two `depth` events."""
@@ -52,21 +53,22 @@ class _Line(msgspec.Struct, gc=False):
 
 
 def decode(venue: Venue, lines: Iterable[str]) -> Iterator[Decoded | InvalidInput]:
-    """Yield what `venue` says in `lines`; what cannot be used is a complaint that names its line, and the next line goes on.
+    """Yield the events of `venue` in `lines`, and an invalid input for each line that has none.
 
-    Answers to REST requests are taken wherever they stand, whoever asked for them; requests that the venue's adapter wants made
-    are ignored. A `depth` event of the ten best levels follows every hundredth book message of a symbol and its last.
+    Answers to REST requests are read wherever they stand. Requests of the venue's adapter are
+    ignored. A `depth` event of the ten best levels follows every hundredth book message of a symbol
+    and its last one.
     """
     return _Decoder(venue).events(lines)
 
 
 @attrs.define
-class _Place:
-    """Where a symbol's last book message stood."""
+class _LastBook:
+    """The last book message of a symbol."""
 
     head: Decoded
     count: int
-    good: bool = True
+    synced: bool = True
     """Whether the book was not withdrawn since."""
 
 
@@ -75,7 +77,7 @@ class _Decoder:
         self._stream = venue.stream(venue.endpoints)
         self._rest = venue.rest(venue.endpoints)
         self._line = msgspec.json.Decoder(_Line)
-        self._books: dict[str, _Place] = {}
+        self._books: dict[str, _LastBook] = {}
 
     def events(self, lines: Iterable[str]) -> Iterator[Decoded | InvalidInput]:
         for number, text in enumerate(lines):
@@ -84,14 +86,14 @@ class _Decoder:
             try:
                 line = self._line.decode(text)
                 outcomes = self._outcomes(line)
-            except Exception as error:  # noqa: BLE001 - whatever hostile text does to the decoder is a complaint
+            except Exception as error:  # noqa: BLE001 - hostile text may raise anything in the decoder
                 yield InvalidInput(f"line {number}: {error}: in {text[:80]!r}")
                 continue
             for outcome in outcomes:
                 yield from self._plain(outcome, line.t, number)
-        for place in self._books.values():
-            if place.good and place.count % DEPTH_EVERY:
-                yield self._depth(place.head)
+        for last in self._books.values():
+            if last.synced and last.count % DEPTH_EVERY:
+                yield self._depth(last.head)
 
     def _outcomes(self, line: _Line) -> Sequence[Outcome]:
         if line.t is not None and not 0 <= line.t <= _MAX_TIME_S:
@@ -120,18 +122,18 @@ class _Decoder:
             return
         if isinstance(outcome, BookWithdrawn):
             if (withdrawn := self._books.get(outcome.instrument.symbol)) is not None:
-                withdrawn.good = False
+                withdrawn.synced = False
             return
         if isinstance(outcome, SendFrame | HttpRequest | Candle | FundingPaid):
             return
-        kind, fields = _SPELLINGS[type(outcome)](outcome)
+        kind, fields = _FORMATS[type(outcome)](outcome)
         symbol = outcome.instrument.symbol
         head = {"t": t, "line": number, "symbol": symbol, "ts": _seconds(outcome.venue_time_ns)}
         yield {"kind": kind, **head, **fields}
         if kind == "bbo":
-            place = self._books.get(symbol)
-            count = place.count + 1 if place is not None else 1
-            self._books[symbol] = _Place(head, count)
+            last = self._books.get(symbol)
+            count = last.count + 1 if last is not None else 1
+            self._books[symbol] = _LastBook(head, count)
             if count % DEPTH_EVERY == 0:
                 yield self._depth(head)
 
@@ -187,7 +189,7 @@ def _ticker(event: Touch) -> tuple[str, Decoded]:
     }
     for side in ("bid", "ask"):
         if fields[side] is None and fields[f"{side}_size"] == "0":
-            fields[side] = "0"  # as venues spell that a side is empty
+            fields[side] = "0"  # as venues spell an empty side
     return "ticker", {
         name: value for name, value in fields.items() if value is not None or name in ("bid", "ask")
     }
@@ -228,7 +230,7 @@ def _liquidation(event: Liquidation) -> tuple[str, Decoded]:
     }
 
 
-_SPELLINGS: dict[type, Callable[[Any], tuple[str, Decoded]]] = {
+_FORMATS: dict[type, Callable[[Any], tuple[str, Decoded]]] = {
     BookTop: _top,
     Touch: _ticker,
     Trade: _trade,

@@ -1,4 +1,4 @@
-"""The registry of venues. To add one, put its name here and a folder of that name beside with its `VENUE`."""
+"""The registry of venues. To add a venue, add its name here and a folder with its `VENUE`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ VENUES: Final = (
     "kraken_futures",
     "htx_swap",
 )
-"""Names of the known venues. A venue is imported when it is asked for: who needs one does not wait for the others."""
+"""Names of the known venues. Each is imported when it is first used."""
 
 
 def venue(name: str, place: str = "venue()") -> Venue:
@@ -33,7 +33,7 @@ def venue(name: str, place: str = "venue()") -> Venue:
         place: where the name was given, for the error.
 
     Raises:
-        SettingsError: there is none of that name.
+        SettingsError: there is no venue of that name.
     """
     if name not in VENUES:
         raise SettingsError(

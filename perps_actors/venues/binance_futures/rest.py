@@ -1,14 +1,14 @@
-"""Binance futures over REST: quotes, marks, open interest, books, candles, past funding and the list of instruments.
+"""Binance futures over REST: quotes, marks, open interest, books, candles, history and instruments.
 
-Source: developers.binance.com/docs/derivatives/usds-margined-futures and .../coin-margined-futures (market data endpoints), read
-2026-10: addresses and weights. 2,400 weight a minute and address; beyond that 429, and 418 for those who go on. 1,000 candles cost 5;
-those of COIN-M of at most 200 days. Histories of funding have a limit of their own, 500 requests in 5 minutes and address.
+Source: developers.binance.com/docs/derivatives/usds-margined-futures and .../coin-margined-futures
+(market data endpoints), read 2026-10: addresses and weights. An address has a weight of 2,400 a
+minute; beyond that, the answer is status 429, and later 418. 1,000 candles cost 5; those of COIN-M
+may span 200 days. The history of funding has a limit of its own: 500 requests in 5 minutes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Final
 from urllib.parse import quote
@@ -50,10 +50,8 @@ from perps_actors.venues.toolkit.rest import (
     parts_of,
     reader_of,
     spelled_interval,
+    term_of,
 )
-
-# merged docstring:
-# """Binance's list of instruments (`GET /fapi/v1/exchangeInfo`, `GET /dapi/v1/exchangeInfo`)."""
 
 NAME: Final = USD_M.venue
 LIVE: Final = USD_M.live
@@ -62,10 +60,13 @@ MOST: Final = 1_000
 
 _DEPTH: Final = msgspec.json.Decoder(DepthAnswer).decode
 _LIST: Final = msgspec.json.Decoder(list[msgspec.Raw]).decode
+_INFO: Final = msgspec.json.Decoder(ExchangeInfo).decode
+_ROW: Final = msgspec.json.Decoder(SymbolRow).decode
+_PERPETUAL: Final = frozenset({"PERPETUAL", "TRADIFI_PERPETUAL"})
 
 
 def _rows(body: bytes) -> list[msgspec.Raw]:
-    """Return the rows of an answer; that to a request for one symbol is the row itself."""
+    """Return the rows of an answer; the answer for one symbol is the row itself."""
     return _LIST(body) if body.lstrip()[:1] == b"[" else [msgspec.Raw(body)]
 
 
@@ -73,8 +74,8 @@ class BinanceFuturesRest(Answers):
     """A `RestAdapter` for Binance's futures venues.
 
     Args:
-        endpoints: where the venue lives; None: the live one.
-        dialect: which of them it is.
+        endpoints: the venue's addresses; None for the live ones.
+        dialect: which of Binance's venues this is.
     """
 
     intervals = INTERVALS.keys()
@@ -95,16 +96,16 @@ class BinanceFuturesRest(Answers):
         super().__init__(
             readers=readers,
             book=_book,
-            listing=rows_of_listing,
-            instrument=lambda row: instrument_of(dialect, row),
+            listing=lambda body: _INFO(body).symbols,
+            instrument=lambda row: _instrument(dialect, row),
         )
 
     def quotes(self, symbols: Sequence[str]) -> tuple[HttpRequest, ...]:
-        """Return one request: for the one symbol, or for all that the venue lists, which costs as much as any three symbols."""
+        """Return one request, for one symbol or for all, which costs no more than three symbols."""
         return self._one_or_all("quotes", symbols)
 
     def poll(self, what: Polled, symbols: Sequence[str]) -> tuple[HttpRequest, ...]:
-        """Return one request for mark, index and funding of the symbols; one a symbol for open interest."""
+        """Return one request for marks, indices and funding; one per symbol for open interest."""
         if what == "open_interest":
             return tuple(
                 self._request("open_interest", symbol) for symbol in dict.fromkeys(symbols)
@@ -112,16 +113,16 @@ class BinanceFuturesRest(Answers):
         return self._one_or_all("venue_marks", symbols)
 
     def depth(self, symbol: str) -> HttpRequest:
-        """Return the request for the 1,000 best levels a side."""
+        """Return the request for the 1,000 best levels of each side."""
         return self._request("depth", symbol, "&limit=1000")
 
     def candles(
         self, symbol: str, interval_s: int, since_ns: int, until_ns: int
     ) -> tuple[HttpRequest, ...]:
-        """Return a request for each `MOST` candles, or for as long as one may ask.
+        """Return a request for each `MOST` candles, or for the longest span that is allowed.
 
         Raises:
-            SettingsError: no such interval.
+            SettingsError: Binance has no candles of this length.
         """
         name = spelled_interval(INTERVALS, interval_s, self._dialect.venue)
         longest = self._dialect.longest_candles_s
@@ -143,7 +144,7 @@ class BinanceFuturesRest(Answers):
         return (self._request("instruments", None),)
 
     def request_for(self, url: str) -> HttpRequest:
-        """Return the request that an address stands for, on whatever host; its purpose is `unknown` where we never ask that."""
+        """Return the request of an address on any host; purpose `unknown` if it is none of ours."""
         path, query = parts_of(url)
         purpose = self._purposes.get(path)
         if purpose is None:
@@ -185,30 +186,13 @@ def _between(page: tuple[int, int]) -> str:
     return f"&startTime={first}&endTime={last}&limit={MOST}"
 
 
-_PERPETUAL = frozenset({"PERPETUAL", "TRADIFI_PERPETUAL"})
-_INFO = msgspec.json.Decoder(ExchangeInfo)
-_ROW = msgspec.json.Decoder(SymbolRow)
-
-
-def rows_of_listing(body: bytes) -> list[msgspec.Raw]:
-    """Return the rows of a list of instruments; raises msgspec's errors on what is none."""
-    return _INFO.decode(body).symbols
-
-
-def instrument_of(dialect: Dialect, raw: msgspec.Raw) -> Instrument:
-    """Return the instrument in a row.
-
-    Raises:
-        MarketError, msgspec.MsgspecError, ValueError, OverflowError: the row cannot be read.
-    """
-    row = _ROW.decode(raw)
+def _instrument(dialect: Dialect, raw: msgspec.Raw) -> Instrument:
+    """Return the instrument in a row of `exchangeInfo`."""
+    row = _ROW(raw)
     steps = {rule.filter_type: rule.tick_size or rule.step_size for rule in row.filters}
     tick, lot = positive(steps.get("PRICE_FILTER")), positive(steps.get("LOT_SIZE"))
     perpetual = row.contract_type in _PERPETUAL
-    # The last part of a dated contract's name is its day of delivery in UTC, as in the venue's own BTCUSDT_210924.
-    term = (
-        "PERP" if perpetual else f"{datetime.fromtimestamp(row.delivery_date // 1000, UTC):%y%m%d}"
-    )
+    term = term_of(None if perpetual else row.delivery_date // 1000)
     return Instrument(
         id=InstrumentId(dialect.venue, row.symbol),
         canonical=f"{row.base_asset}-{row.quote_asset}-{term}",

@@ -1,13 +1,17 @@
-"""Bybit over REST: tickers with marks, funding and open interest, books, candles, past funding and the list of instruments.
+"""Bybit over REST: tickers, books, candles, past funding and the list of instruments.
 
-Source: bybit-exchange.github.io/docs/v5 (market, rate-limit), read 2026-11: 600 requests in 5 s and address, whatever they ask;
-beyond that status 403, and none may be made for 10 minutes. Refusals have status 200 and a `retCode` other than 0.
+Source: bybit-exchange.github.io/docs/v5 (market, rate-limit, market/instrument), read 2026-11. An
+address may make 600 requests in 5 s; beyond that, the answer is status 403 and all requests are
+refused for 10 minutes. Other refusals have status 200 and a `retCode` other than 0. Tickers bring
+marks, funding and open interest.
+
+A linear contract is one unit of its base coin, an inverse one is worth 1 USD. A perpetual may have
+a delivery time too: the day on which it is delisted.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Final
 from urllib.parse import quote
@@ -47,20 +51,14 @@ from perps_actors.venues.toolkit.rest import (
     read_rows,
     reader_of,
     spelled_interval,
+    term_of,
 )
-
-# merged docstring:
-# """Bybit's list of instruments (`GET /v5/market/instruments-info`).
-#
-# Source: bybit-exchange.github.io/docs/v5/market/instrument, read 2026-11. A linear contract is one unit of its base coin; an inverse
-# one is worth 1 USD. A perpetual may have a delivery time too: the day on which it is delisted.
-# """
 
 NAME: Final = "bybit"
 LIVE: Final = Endpoints(stream="wss://stream.bybit.com", rest="https://api.bybit.com")
 WEIGHT_PER_MINUTE: Final = 7_200
 DEPTH: Final = 500
-"""Levels a side of a depth snapshot, the most there are."""
+"""Levels of each side of a depth snapshot, the most that Bybit sends."""
 MOST_CANDLES: Final = 1_000
 MOST_FUNDINGS: Final = 200
 
@@ -76,13 +74,14 @@ _ANSWER: Final = msgspec.json.Decoder(ListAnswer).decode
 _LISTING: Final = msgspec.json.Decoder(Listing).decode
 _TICKER: Final = msgspec.json.Decoder(TickerData).decode
 _DEPTH: Final = msgspec.json.Decoder(DepthData).decode
+_ROW: Final = msgspec.json.Decoder(InstrumentRow).decode
 
 
 class BybitRest(Answers):
     """A `RestAdapter` for Bybit.
 
     Args:
-        endpoints: where the venue lives.
+        endpoints: the venue's addresses.
     """
 
     intervals = INTERVALS.keys()
@@ -92,23 +91,23 @@ class BybitRest(Answers):
             readers=_READERS,
             book=_book,
             listing=_rows,
-            instrument=lambda row: instrument_of(NAME, row),
+            instrument=_instrument,
         )
         self._base = endpoints.rest
 
     def quotes(self, symbols: Sequence[str]) -> tuple[HttpRequest, ...]:
-        """Return one request a category: for the one symbol, or for all that the venue lists."""
+        """Return one request per category, for one symbol or for all that the venue lists."""
         return tuple(
             self._request("quotes", category, symbol=members[0] if len(members) == 1 else None)
             for category, members in by_category(tuple(dict.fromkeys(symbols))).items()
         )
 
-    def poll(self, what: Polled, symbols: Sequence[str]) -> tuple[HttpRequest, ...]:  # noqa: ARG002 - one answer has it all
-        """Return the requests for quotes, which bring mark, index, funding and open interest along."""
+    def poll(self, what: Polled, symbols: Sequence[str]) -> tuple[HttpRequest, ...]:  # noqa: ARG002 - see below
+        """Return the requests for quotes, whose answers have everything that can be polled."""
         return self.quotes(symbols)
 
     def depth(self, symbol: str) -> HttpRequest:
-        """Return the request for the `DEPTH` best levels a side."""
+        """Return the request for the `DEPTH` best levels of each side."""
         return self._request("depth", category_of(symbol), f"&limit={DEPTH}", symbol=symbol)
 
     def candles(
@@ -117,7 +116,7 @@ class BybitRest(Answers):
         """Return a request for each `MOST_CANDLES` candles.
 
         Raises:
-            SettingsError: no such interval.
+            SettingsError: Bybit has no candles of this length.
         """
         name = spelled_interval(INTERVALS, interval_s, NAME)
         return tuple(
@@ -149,20 +148,19 @@ class BybitRest(Answers):
         )
 
     def instruments(self) -> tuple[HttpRequest, ...]:
-        """Return the requests for the instruments of each category, at most 1,000."""
+        """Return one request per category, for at most 1,000 instruments."""
         return tuple(
             self._request("instruments", category, "&limit=1000") for category in CATEGORIES
         )
 
     def request_for(self, url: str) -> HttpRequest:
-        """Return the request that an address stands for, on whatever host; its purpose is `unknown` where we never ask that."""
+        """Return the request of an address on any host; purpose `unknown` if it is none of ours."""
         path, query = parts_of(url)
-        interval_s = SECONDS.get(query.get("interval", ""))
         return HttpRequest(
             url=url,
             purpose=_PURPOSES.get(path, "unknown"),
             symbol=query.get("symbol"),
-            interval_s=interval_s,
+            interval_s=SECONDS.get(query.get("interval", "")),
         )
 
     def _request(
@@ -208,25 +206,15 @@ _READERS: Final = {
 }
 
 
-_ROW = msgspec.json.Decoder(InstrumentRow)
-
-
-def instrument_of(venue: str, raw: msgspec.Raw) -> Instrument:
-    """Return the instrument of `venue` in a row.
-
-    Raises:
-        MarketError, VenueError, msgspec.MsgspecError, OverflowError: the row cannot be read.
-    """
-    row = _ROW.decode(raw)
+def _instrument(raw: msgspec.Raw) -> Instrument:
+    """Return the instrument in a row of `GET /v5/market/instruments-info`."""
+    row = _ROW(raw)
     tick, lot = positive(row.price_filter.tick_size), positive(row.lot_size_filter.qty_step)
     perpetual = row.contract_type.endswith("Perpetual")
-    term = (
-        "PERP"
-        if perpetual
-        else f"{datetime.fromtimestamp((ns_if_any(row.delivery_time) or 0) // NS_PER_S, UTC):%y%m%d}"
-    )
+    delivery_s = (ns_if_any(row.delivery_time) or 0) // NS_PER_S
+    term = term_of(None if perpetual else delivery_s)
     return Instrument(
-        id=InstrumentId(venue, row.symbol),
+        id=InstrumentId(NAME, row.symbol),
         canonical=f"{row.base_coin}-{row.quote_coin}-{term}",
         base=row.base_coin,
         quote=row.quote_coin,

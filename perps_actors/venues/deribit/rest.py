@@ -1,15 +1,15 @@
-"""Deribit over HTTP: bulk quotes, tickers, books, candles, past funding, last trades and the list of instruments.
+"""Deribit over HTTP: quotes, tickers, books, candles, past funding, last trades and instruments.
 
-Source: docs.deribit.com (api-reference/market-data, articles/rate-limits), read 2026-10: methods are paths below `/api/v2`. A request
-costs 500 credits, `get_instruments` 10,000, and 10,000 come back a second: 20 requests a second. Open interest, mark and funding come
-with the quotes; a bulk row has no sizes and no index price. Funding is paid continuously: its history has the rate of each hour, at most
-744 hours in an answer. Candles come as columns.
+Source: docs.deribit.com (api-reference/market-data, articles/rate-limits), read 2026-10. Methods
+are paths below `/api/v2`. A request costs 500 credits, `get_instruments` 10,000, and 10,000 credits
+return each second: 20 requests a second. Open interest, mark and funding come with the quotes; a
+row of bulk quotes has no sizes and no index price. Funding is paid continuously: its history has
+the rate of each hour, at most 744 hours in an answer. Candles come as columns.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Final
 from urllib.parse import quote
@@ -53,10 +53,8 @@ from perps_actors.venues.toolkit.rest import (
     parts_of,
     reader_of,
     spelled_interval,
+    term_of,
 )
-
-# merged docstring:
-# """Deribit's list of instruments (`public/get_instruments`): its perpetuals and dated futures; options and combos are left out."""
 
 NAME: Final = "deribit"
 LIVE: Final = Endpoints(stream="wss://www.deribit.com", rest="https://www.deribit.com")
@@ -85,11 +83,12 @@ class _Trades(msgspec.Struct, gc=False):
 
 
 _TRADES: Final = msgspec.json.Decoder(_Trades)
-_ROWS: Final = msgspec.json.Decoder(list[msgspec.Raw])
+_ROWS: Final = msgspec.json.Decoder(list[msgspec.Raw]).decode
+_ROW: Final = msgspec.json.Decoder(InstrumentRow).decode
 
 
 def currency_of(symbol: str) -> str:
-    """Return the currency that a future is settled in: `BTC-PERPETUAL` in BTC, `SOL_USDC-PERPETUAL` in USDC."""
+    """Return the settlement currency: BTC for `BTC-PERPETUAL`, USDC for `SOL_USDC-PERPETUAL`."""
     return symbol.partition("-")[0].rpartition("_")[2]
 
 
@@ -97,8 +96,8 @@ class DeribitRest(Answers):
     """A `RestAdapter` for Deribit and its gateways.
 
     Args:
-        endpoints: where the venue lives.
-        venue: its name.
+        endpoints: the venue's addresses.
+        venue: name of the venue.
     """
 
     intervals = INTERVALS.keys()
@@ -108,18 +107,14 @@ class DeribitRest(Answers):
         self._venue = venue
         ticker, book = reader_of(venue, _alone, Ticker, ticker_of), book_reader(venue, _book)
         readers = {
-            "quotes": reader_of(
-                venue, lambda body: _ROWS.decode(_result_of(body)), Summary, summary_of
-            ),
+            "quotes": reader_of(venue, _rows, Summary, summary_of),
             "ticker": ticker,
             "depth": lambda request, body, received_ns: [
                 *book(request, body, received_ns),
                 *ticker(request, body, received_ns),
             ],
             "candles": history_reader(venue, _candle_rows, CandleRow, past_candle_of),
-            "funding_history": history_reader(
-                venue, lambda body: _ROWS.decode(_result_of(body)), PaidRow, funding_paid_of
-            ),
+            "funding_history": history_reader(venue, _rows, PaidRow, funding_paid_of),
             "trades": reader_of(
                 venue, lambda body: _TRADES.decode(_result_of(body)).trades, TradeRow, _history
             ),
@@ -127,12 +122,12 @@ class DeribitRest(Answers):
         super().__init__(
             readers=readers,
             book=_book,
-            listing=rows_of_listing,
-            instrument=lambda row: instrument_of(venue, row),
+            listing=_rows,
+            instrument=lambda row: _instrument(venue, row),
         )
 
     def quotes(self, symbols: Sequence[str]) -> tuple[HttpRequest, ...]:
-        """Return one request a currency: for the one symbol settled in it, or for all futures settled in it."""
+        """Return one request per settlement currency, for one symbol or for all its futures."""
         by_currency: dict[str, list[str]] = {}
         for symbol in dict.fromkeys(symbols):
             by_currency.setdefault(currency_of(symbol), []).append(symbol)
@@ -146,7 +141,7 @@ class DeribitRest(Answers):
         )
 
     def poll(self, what: Polled, symbols: Sequence[str]) -> tuple[HttpRequest, ...]:
-        """Return the requests for quotes, which bring mark, funding and open interest along; for an index one a symbol."""
+        """Return the requests for quotes, which have all but the index; for that one per symbol."""
         if what == "index":
             return tuple(
                 self._request(f"ticker?instrument_name={quote(symbol, safe='')}")
@@ -155,7 +150,7 @@ class DeribitRest(Answers):
         return self.quotes(symbols)
 
     def depth(self, symbol: str) -> HttpRequest:
-        """Return the request for the 1,000 best levels a side, which tells what a ticker tells as well."""
+        """Return the request for the 1,000 best levels of each side; its answer has a ticker too."""
         return self._request(f"get_order_book?instrument_name={quote(symbol, safe='')}&depth=1000")
 
     def candles(
@@ -164,7 +159,7 @@ class DeribitRest(Answers):
         """Return a request for each `MOST_CANDLES` candles.
 
         Raises:
-            SettingsError: no such interval.
+            SettingsError: Deribit has no candles of this length.
         """
         what = f"&resolution={spelled_interval(INTERVALS, interval_s, self._venue)}"
         return tuple(
@@ -184,7 +179,7 @@ class DeribitRest(Answers):
         return (self._request("get_instruments?currency=any&kind=future"),)
 
     def request_for(self, url: str) -> HttpRequest:
-        """Return the request that an address stands for, on whatever host; its purpose is `unknown` where we never ask that."""
+        """Return the request of an address on any host; purpose `unknown` if it is none of ours."""
         path, query = parts_of(url)
         purpose = _METHODS.get(path.removeprefix(_ROOT), "unknown")
         return HttpRequest(
@@ -212,12 +207,16 @@ def _result_of(body: bytes) -> msgspec.Raw:
     return answer.result
 
 
+def _rows(body: bytes) -> list[msgspec.Raw]:
+    return _ROWS(_result_of(body))
+
+
 def _alone(body: bytes) -> list[msgspec.Raw]:
     return [_result_of(body)]
 
 
 def _candle_rows(body: bytes) -> list[msgspec.Raw]:
-    """Return the columns of a chart as rows; raises `VenueError` where they are not equally long."""
+    """Return the columns of a chart as rows; raise `VenueError` if their lengths differ."""
     chart = _CHART(_result_of(body))
     columns = (
         chart.ticks,
@@ -229,7 +228,8 @@ def _candle_rows(body: bytes) -> list[msgspec.Raw]:
         chart.cost,
     )
     if len({len(column) for column in columns}) != 1:
-        msg = f"Expected columns of one length, was {', '.join(str(len(column)) for column in columns)}"
+        lengths = ", ".join(str(len(column)) for column in columns)
+        msg = f"Expected columns of one length, was {lengths}"
         raise VenueError(msg)
     return [msgspec.Raw(b"[%d,%b,%b,%b,%b,%b,%b]" % row) for row in zip(*columns, strict=True)]
 
@@ -249,26 +249,9 @@ def _history(instrument: InstrumentId, row: TradeRow, received_ns: int) -> Seque
     return trade_of(instrument, row, received_ns, backlog=True)
 
 
-class _List(msgspec.Struct, gc=False):
-    result: list[msgspec.Raw]
-
-
-_LIST = msgspec.json.Decoder(_List)
-_ROW = msgspec.json.Decoder(InstrumentRow)
-
-
-def rows_of_listing(body: bytes) -> list[msgspec.Raw]:
-    """Return the rows of a list of instruments; raises msgspec's errors on what is none."""
-    return _LIST.decode(body).result
-
-
-def instrument_of(venue: str, raw: msgspec.Raw) -> Instrument | None:
-    """Return the future of `venue` in a row; None for what is no future.
-
-    Raises:
-        MarketError, VenueError, msgspec.MsgspecError, ValueError, OverflowError: the row cannot be read.
-    """
-    row = _ROW.decode(raw)
+def _instrument(venue: str, raw: msgspec.Raw) -> Instrument | None:
+    """Return the perpetual or dated future in a row; None for an option or a combo."""
+    row = _ROW(raw)
     if row.kind != "future":
         return None
     tick, lot, size = (
@@ -277,11 +260,7 @@ def instrument_of(venue: str, raw: msgspec.Raw) -> Instrument | None:
     )
     symbol = check_symbol(row.symbol)
     perpetual, linear = row.settlement_period == "perpetual", row.instrument_type == "linear"
-    term = (
-        "PERP"
-        if perpetual
-        else f"{datetime.fromtimestamp(row.expiration_timestamp // 1000, UTC):%y%m%d}"
-    )
+    term = term_of(None if perpetual else row.expiration_timestamp // 1000)
     base, quote = row.base_currency, row.counter_currency or row.quote_currency
     return Instrument(
         id=InstrumentId(venue, symbol),

@@ -1,15 +1,18 @@
-"""OKX over REST: tickers, marks, funding, open interest, books, candles, past funding and the list of instruments.
+"""OKX over REST: tickers, marks, funding, open interest, books, candles, history and instruments.
 
-Source: www.okx.com/docs-v5/en (market and public data), read 2026-11. Limits are an endpoint's and address's, 10 to 40 requests in 2 s.
-One budget for all has to hold the tightest of them: 20 requests in 2 s, where one of those with 10 in 2 s counts twice. Refusals have
-status 200 and a `code` other than 0. Pages of different age allow 100 to 400 rows of the past in an answer: 100 always works. The
-history of funding goes back three months.
+Source: www.okx.com/docs-v5/en (market and public data, get instruments), read 2026-11. Each
+endpoint allows an address 10 to 40 requests in 2 s. One budget for all must hold the tightest:
+20 requests in 2 s, of which one to an endpoint with 10 in 2 s counts twice. Refusals have status
+200 and a `code` other than 0. Pages of different age allow 100 to 400 rows of the past in an
+answer: 100 always works. The history of funding goes back three months.
+
+A contract is worth `ctVal` times `ctMult`: units of the base asset if it is linear, US dollars if
+it is inverse. Quantities are in contracts, of which `lotSz` is the smallest step.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Final
 from urllib.parse import quote
@@ -53,14 +56,8 @@ from perps_actors.venues.toolkit.rest import (
     parts_of,
     reader_of,
     spelled_interval,
+    term_of,
 )
-
-# merged docstring:
-# """OKX's list of instruments (`GET /api/v5/public/instruments`).
-#
-# Source: www.okx.com/docs-v5/en, get instruments, read 2026-11. A contract is worth `ctVal` times `ctMult`: units of the base asset where
-# it is linear, US dollars where it is inverse. Quantities are in contracts, of which `lotSz` is the smallest step.
-# """
 
 NAME: Final = "okx"
 LIVE: Final = Endpoints(stream="wss://ws.okx.com:8443", rest="https://www.okx.com")
@@ -84,6 +81,7 @@ _DEAR: Final = frozenset({"venue_marks", "funding_history"})
 _KINDS: Final = ("SWAP", "FUTURES")
 _ANSWER: Final = msgspec.json.Decoder(Answer).decode
 _BOOK: Final = msgspec.json.Decoder(BookRecord).decode
+_ROW: Final = msgspec.json.Decoder(InstrumentRow).decode
 
 
 def _by_kind(symbols: Sequence[str]) -> dict[str, list[str]]:
@@ -97,7 +95,7 @@ class OkxRest(Answers):
     """A `RestAdapter` for OKX.
 
     Args:
-        endpoints: where the venue lives.
+        endpoints: the venue's addresses.
     """
 
     intervals = INTERVALS.keys()
@@ -107,19 +105,19 @@ class OkxRest(Answers):
             readers=_READERS,
             book=_book,
             listing=_rows,
-            instrument=lambda row: instrument_of(NAME, row),
+            instrument=_instrument,
         )
         self._base = endpoints.rest
 
     def quotes(self, symbols: Sequence[str]) -> tuple[HttpRequest, ...]:
-        """Return one request: for the one symbol, or for all perpetuals (and one more for dated futures, where there are some)."""
+        """Return one request for one symbol, or one for all perpetuals and one for dated futures."""
         wanted = tuple(dict.fromkeys(symbols))
         if len(wanted) == 1:
             return (self._request(f"market/ticker?instId={quote(wanted[0], safe='')}"),)
         return tuple(self._request(f"market/tickers?instType={kind}") for kind in _by_kind(wanted))
 
     def poll(self, what: Polled, symbols: Sequence[str]) -> tuple[HttpRequest, ...]:
-        """Return one request for marks or open interest of all perpetuals, and of all dated futures; for funding one a perpetual."""
+        """Return one request per kind of contract for marks or open interest; one per perpetual for funding."""
         kinds = _by_kind(symbols)
         match what:
             case "mark":
@@ -137,7 +135,7 @@ class OkxRest(Answers):
                 return ()
 
     def depth(self, symbol: str) -> HttpRequest:
-        """Return the request for the 400 best levels a side."""
+        """Return the request for the 400 best levels of each side."""
         return self._request(f"market/books?instId={quote(symbol, safe='')}&sz=400")
 
     def candles(
@@ -146,9 +144,10 @@ class OkxRest(Answers):
         """Return a request for each `MOST` candles.
 
         Raises:
-            SettingsError: no such interval.
+            SettingsError: OKX has no candles of this length.
         """
-        what = f"market/history-candles?instId={quote(symbol, safe='')}&bar={spelled_interval(INTERVALS, interval_s, NAME)}"
+        name = spelled_interval(INTERVALS, interval_s, NAME)
+        what = f"market/history-candles?instId={quote(symbol, safe='')}&bar={name}"
         return tuple(
             self._request(f"{what}{_between(page)}")
             for page in pages(since_ns, until_ns, interval_s, MOST)
@@ -167,7 +166,7 @@ class OkxRest(Answers):
         return tuple(self._request(f"public/instruments?instType={kind}") for kind in _KINDS)
 
     def request_for(self, url: str) -> HttpRequest:
-        """Return the request that an address stands for, on whatever host; its purpose is `unknown` where we never ask that."""
+        """Return the request of an address on any host; purpose `unknown` if it is none of ours."""
         path, query = parts_of(url)
         purpose, interval_s = _PURPOSES.get(path, "unknown"), SECONDS.get(query.get("bar", "1m"))
         weight = 2 if purpose in _DEAR else 1
@@ -184,7 +183,7 @@ class OkxRest(Answers):
 
 
 def _between(page: tuple[int, int]) -> str:
-    """Return the parameters of a span: `before` is what it begins after, `after` what it ends before."""
+    """Return the parameters of a span, which begins after `before` and ends before `after`."""
     first, last = moments(page, NS_PER_MS)
     return f"&before={first - 1}&after={last + 1}&limit={MOST}"
 
@@ -219,31 +218,19 @@ _READERS: Final = {
 }
 
 
-_ROW = msgspec.json.Decoder(InstrumentRow)
-
-
-def instrument_of(venue: str, raw: msgspec.Raw) -> Instrument:
-    """Return the perpetual or dated future of `venue` in a row.
-
-    Raises:
-        MarketError, VenueError, msgspec.MsgspecError, OverflowError: the row cannot be read, or is of something else.
-    """
-    row = _ROW.decode(raw)
+def _instrument(raw: msgspec.Raw) -> Instrument:
+    """Return the perpetual or dated future in a row of `GET /api/v5/public/instruments`."""
+    row = _ROW(raw)
     tick, lot, value, multiplier = map(
         positive, (row.tick, row.lot, row.contract_value, row.multiplier or "1")
     )
     perpetual = row.inst_type == "SWAP"
-    term = (
-        "PERP"
-        if perpetual
-        else f"{datetime.fromtimestamp((ns_if_any(row.expiry) or 0) // NS_PER_S, UTC):%y%m%d}"
-    )
+    term = term_of(None if perpetual else (ns_if_any(row.expiry) or 0) // NS_PER_S)
     base, _, quote = row.underlying.partition("-")
-    pair = "-".join(
-        row.symbol.split("-")[:2]
-    )  # BTC-USD_UM beside BTC-USD: the same underlying, another margin
+    # BTC-USD_UM beside BTC-USD: the same underlying, another margin.
+    pair = "-".join(row.symbol.split("-")[:2])
     return Instrument(
-        id=InstrumentId(venue, row.symbol),
+        id=InstrumentId(NAME, row.symbol),
         canonical=f"{pair}-{term}",
         base=base,
         quote=quote,

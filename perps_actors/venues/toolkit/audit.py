@@ -1,8 +1,9 @@
-"""Streams whose books are held against what REST says of them: sequence rules find lost messages, this finds all else.
+"""Compare the books of streams with REST, to find faults that sequence rules do not find.
 
-A book pushed every 100 ms and one fetched over REST are hardly ever of the same moment. What can be said: a level that the stream's
-book had unchanged from the request until a while after the answer was there when the answer was made. Where the answer has another
-size at that price, the level is suspect; where the next audit finds the very same level suspect, the book is wrong.
+A book that is pushed every 100 ms and one that is fetched over REST are rarely of the same moment.
+But a level that the stream's book held unchanged from the request until a while after the answer
+existed when the answer was made. If the answer has another size at that price, the level is
+suspect. If the next audit finds the same level suspect again, the book is wrong.
 """
 
 from __future__ import annotations
@@ -26,23 +27,23 @@ from perps_actors.venues.contract import (
 from perps_actors.venues.toolkit.rest import status_trouble
 
 LEVELS: Final = 20
-"""Levels a side that are compared."""
+"""Levels of each side that are compared."""
 SETTLE_NS: Final = 1_000_000_000
-"""How long the stream is still watched after the answer came: what the answer has may not have been streamed yet."""
+"""How long the stream is watched after the answer, which may be ahead of the stream."""
 AGAIN_NS: Final = 3_000_000_000
-"""How long after a suspect audit the next one begins."""
+"""How long after an audit with a suspect level the next one begins."""
 PATIENCE_NS: Final = 60_000_000_000
-"""An audit that has no answer by then is given up."""
+"""How long to wait for the answer to an audit."""
 PURPOSE: Final = "audit"
 
 Prices = dict[Decimal, Decimal]
-"""Sizes by price; of a side that is compared."""
+"""Sizes by price."""
 Suspects = frozenset[tuple[str, Decimal, Decimal]]
-"""Levels as (side, price, size in the stream's book), size zero for one that it does not have."""
+"""Levels as (side, price, size in the stream's book); size zero for a missing level."""
 
 
 class _Side:
-    """What one side of a book kept while an audit lasted."""
+    """The levels of one side that did not change while an audit lasted."""
 
     def __init__(self, levels: Sequence[tuple[str, str]], *, highest_first: bool) -> None:
         self._highest_first = highest_first
@@ -51,7 +52,7 @@ class _Side:
         self._worst = self._end(self._steady)
 
     def note(self, levels: Sequence[tuple[str, str]]) -> None:
-        """Take the side as it is now."""
+        """Note the side as it is now."""
         now = _prices(levels)
         self._steady = {
             price: size for price, size in self._steady.items() if now.get(price) == size
@@ -61,9 +62,9 @@ class _Side:
         if worst is not None:
             self._worst = worst if self._worst is None else self._nearer(worst, self._worst)
 
-    def suspects(self, told: Sequence[tuple[str, str]]) -> dict[Decimal, Decimal]:
-        """Return what was steady here and is told otherwise, within what both sides of the comparison cover."""
-        fetched = _prices(told)
+    def suspects(self, answer: Sequence[tuple[str, str]]) -> dict[Decimal, Decimal]:
+        """Return the levels that REST has otherwise, as far as both books are deep enough."""
+        fetched = _prices(answer)
         end = self._end(fetched)
         if end is None or self._worst is None:
             return {}
@@ -79,7 +80,7 @@ class _Side:
         }
 
     def _end(self, prices: Prices) -> Decimal | None:
-        """Return the price that is farthest from the market."""
+        """Return the price farthest from the market."""
         return (min if self._highest_first else max)(prices, default=None)
 
     def _nearer(self, one: Decimal, other: Decimal) -> Decimal:
@@ -88,28 +89,28 @@ class _Side:
 
 @attrs.define
 class _Audit:
-    """One comparison under way."""
+    """An audit under way."""
 
     symbol: str
     bids: _Side
     asks: _Side
-    asked_ns: int
+    requested_ns: int
     sequence: int | None
-    """Of the stream's book when it was asked."""
+    """The sequence number of the stream's book when REST was requested."""
     answer: BookSnapshot | None = None
     answered_ns: int = 0
 
 
 class AuditedStream:
-    """A `StreamAdapter` that is another one whose books are compared with REST, one after the other.
+    """A `StreamAdapter` that wraps another one and compares its books with REST, one at a time.
 
-    A book that is found wrong twice in the same level is withdrawn and begun anew. An answer that is older than the book was when it
-    was asked for says nothing, and neither does one that cannot be read.
+    A book that has the same wrong level twice is withdrawn and starts again. An answer is ignored
+    if it cannot be read, or is older than the book was when it was requested.
 
     Args:
-        stream: the streams.
-        rest: asks for books and reads them.
-        every_s: how often each book is compared, in seconds.
+        stream: the wrapped streams.
+        rest: makes the requests for books and reads the answers.
+        every_s: seconds between two audits of a book.
     """
 
     def __init__(self, stream: StreamAdapter, rest: RestAdapter, every_s: float) -> None:
@@ -130,17 +131,17 @@ class AuditedStream:
         )
 
     def closed(self, connection: str, received_ns: int) -> Sequence[Outcome]:
-        """A connection ended: books it fed are withdrawn."""
+        """Return the outcomes of an ended connection."""
         return self._watched(self._stream.closed(connection, received_ns), received_ns)
 
     def frame(self, connection: str, data: bytes, received_ns: int) -> Sequence[Outcome]:
-        """Return what a frame says, and what comes of an audit that is due or over."""
+        """Return the outcomes of a frame, and of an audit that is due or over."""
         return self._watched(self._stream.frame(connection, data, received_ns), received_ns)
 
     def answer(
         self, request: HttpRequest, status: int | None, body: bytes, received_ns: int
     ) -> Sequence[Outcome]:
-        """Take the answer to an audit; all others are the streams' own."""
+        """Take the answer to an audit, or pass it on to the wrapped streams."""
         if request.purpose != PURPOSE:
             return self._watched(
                 self._stream.answer(request, status, body, received_ns), received_ns
@@ -164,16 +165,16 @@ class AuditedStream:
         return (trouble,) if trouble is not None else ()
 
     def _watched(self, outcomes: Sequence[Outcome], received_ns: int) -> Sequence[Outcome]:
-        told = {
+        books = {
             outcome.instrument.symbol: outcome
             for outcome in outcomes
             if isinstance(outcome, BookTop | BookWithdrawn)
         }
         audit = self._audit
         if audit is None:
-            return [*outcomes, *self._begun(told.values(), received_ns)] if told else outcomes
-        now = told.get(audit.symbol)
-        if isinstance(now, BookWithdrawn) or received_ns - audit.asked_ns > PATIENCE_NS:
+            return [*outcomes, *self._begin(books.values(), received_ns)] if books else outcomes
+        now = books.get(audit.symbol)
+        if isinstance(now, BookWithdrawn) or received_ns - audit.requested_ns > PATIENCE_NS:
             self._audit = None
             return outcomes
         if now is not None:
@@ -183,12 +184,12 @@ class AuditedStream:
         if audit.answer is None or received_ns - audit.answered_ns < SETTLE_NS:
             return outcomes
         self._audit = None
-        return [*outcomes, *self._judged(audit, audit.answer, received_ns)]
+        return [*outcomes, *self._verdict(audit, audit.answer, received_ns)]
 
-    def _begun(
-        self, told: Iterable[BookTop | BookWithdrawn], received_ns: int
+    def _begin(
+        self, books: Iterable[BookTop | BookWithdrawn], received_ns: int
     ) -> Sequence[Outcome]:
-        for top in told:
+        for top in books:
             symbol = top.instrument.symbol
             due_ns = self._due.setdefault(symbol, received_ns + self._every_ns)
             # A wall clock that was set back must not put off the next audit for long.
@@ -204,7 +205,7 @@ class AuditedStream:
             return (attrs.evolve(request, purpose=PURPOSE),)
         return ()
 
-    def _judged(self, audit: _Audit, answer: BookSnapshot, received_ns: int) -> Sequence[Outcome]:
+    def _verdict(self, audit: _Audit, answer: BookSnapshot, received_ns: int) -> Sequence[Outcome]:
         bids, asks = (
             [(level.price, level.size) for level in side] for side in (answer.bids, answer.asks)
         )

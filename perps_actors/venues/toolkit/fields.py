@@ -1,4 +1,7 @@
-"""Types and readings of fields that messages of several venues share."""
+"""Types and checks of fields that messages of several venues share.
+
+Numbers stay text as the venue spelled them, because a float in between would change them.
+"""
 
 from __future__ import annotations
 
@@ -25,15 +28,6 @@ from perps_actors.market.numbers import (
 )
 from perps_actors.venues.contract import InvalidInput
 
-# merged docstring:
-# """Numbers of JSON as the venue spelled them, taken as text: a float in between would change them."""
-# merged docstring:
-# """Moments that a venue spells as dates of ISO 8601, in nanoseconds since 1970."""
-# merged docstring:
-# """Best bid and ask where a venue may send a side that is empty, or no sizes, or one of an earlier message."""
-# merged docstring:
-# """Messages that carry changed fields only: what they left alone keeps its earlier value, and its earlier time."""
-
 
 def check_symbol(symbol: str) -> str:
     """Return `symbol` unchanged if it can be one. Some are not ASCII: Binance has Chinese names.
@@ -52,7 +46,7 @@ Millis = Annotated[int, Meta(ge=0, le=9_223_372_036_854)]
 
 
 class NumberLevel(Struct, array_like=True, forbid_unknown_fields=True, gc=False):
-    """Price and size of a level as JSON numbers."""
+    """A level with price and size as JSON numbers."""
 
     price: Raw
     size: Raw
@@ -65,7 +59,7 @@ SequenceId = Annotated[int, Meta(ge=-1, le=2**63 - 1)]
 """A venue's number of an update."""
 
 Levels = Annotated[list[Level], Meta(max_length=5_000)]
-"""Levels of one side, ahead of their check."""
+"""Levels of one side, unchecked."""
 
 NS_PER_MS: Final = 1_000_000
 NS_PER_S: Final = 1_000_000_000
@@ -74,19 +68,19 @@ _LAST_MS: Final = 9_223_372_036_854
 
 
 def price_if_any(text: str | None) -> DecimalText | None:
-    """Return a price or size above zero; None where there is none: the field is absent, empty or zero.
+    """Return a price or size above zero; None if the field is absent, empty or zero.
 
     Raises:
-        MarketError: anything else that is no number above zero.
+        MarketError: any other text that is not a number above zero.
     """
     return positive(text) if text and text.strip("0.") else None
 
 
 def rate_if_any(text: str | None) -> DecimalText | None:
-    """Return a number; None where the field is absent or empty.
+    """Return a number; None if the field is absent or empty.
 
     Raises:
-        MarketError: anything else that is no number.
+        MarketError: any other text that is not a number.
     """
     return decimal_text(text) if text else None
 
@@ -95,16 +89,16 @@ def amount(text: str) -> DecimalText:
     """Return a number of zero or more.
 
     Raises:
-        MarketError: no number, or below zero.
+        MarketError: not a number, or below zero.
     """
     return positive(text) if text.startswith("-") else decimal_text(text)
 
 
 def ns_if_any(millis: str | None) -> int | None:
-    """Return milliseconds in text as nanoseconds; None where the field is absent, empty or zero.
+    """Return milliseconds in text as nanoseconds; None if the field is absent, empty or zero.
 
     Raises:
-        VenueError: anything else that is no time.
+        VenueError: any other text that is not a time.
     """
     if not millis:
         return None
@@ -118,7 +112,7 @@ def ns_of(millis: str) -> int:
     """Return milliseconds in text as nanoseconds.
 
     Raises:
-        VenueError: no time, or none after 1970.
+        VenueError: not a time after 1970.
     """
     time_ns = ns_if_any(millis)
     if time_ns is None:
@@ -128,17 +122,20 @@ def ns_of(millis: str) -> int:
 
 
 JsonNumber = Any
-"""A JSON number as spelled, in a record whose decoder has the `float_hook` str: text, or an integer, which has but one spelling."""
+"""A JSON number in a record whose decoder has the `float_hook` str.
+
+It is a text, or an integer, which has one spelling only.
+"""
 
 _NULL: Final = "null"
 _MAX_LENGTH: Final = 60
 
 
 def text_of(raw: Raw) -> DecimalText | None:
-    """Return the text of a JSON number or of a string that may hold one, ahead of its check; None where it is absent or null.
+    """Return the text of a JSON number or string, unchecked; None if it is absent or null.
 
     Raises:
-        MarketError: longer than any number that is taken.
+        MarketError: longer than any valid number.
     """
     text = str(raw, "utf-8", "replace")
     if not text or text == _NULL:
@@ -150,53 +147,53 @@ def text_of(raw: Raw) -> DecimalText | None:
 
 
 def spelled_if_any(number: Raw) -> DecimalText | None:
-    """Return a JSON number as spelled, ahead of its check; None where the field was not sent or is null."""
+    """Return the text of a JSON number, unchecked; None if it is absent or null."""
     text = spelled(number)
     return text if text and text != _NULL else None
 
 
 def numbers_of(*numbers: Raw) -> list[DecimalText | None]:
-    """Return numbers; None for a field that was not sent or is null.
+    """Return numbers; None for a field that is absent or null.
 
     Raises:
-        MarketError: anything else that is no number within the limits.
+        MarketError: another value that is not a number within the limits.
     """
     texts = market_numbers.numbers_of(*numbers)
     return texts if texts is not None else [number_of(number) for number in numbers]
 
 
 def number_of(number: Raw) -> DecimalText | None:
-    """Return a number; None where the field was not sent or is null.
+    """Return a number; None if the field is absent or null.
 
     Raises:
-        MarketError: anything else that is no number within the limits.
+        MarketError: another value that is not a number within the limits.
     """
     text = spelled_if_any(number)
     return decimal_text(text) if text is not None else None
 
 
 def positive_of(number: Raw) -> DecimalText | None:
-    """Return a number above zero; None where the field was not sent or is null.
+    """Return a number above zero; None if the field is absent or null.
 
     Raises:
-        MarketError: anything else that is no number above zero.
+        MarketError: another value that is not a number above zero.
     """
     text = spelled_if_any(number)
     return positive(text) if text is not None else None
 
 
 def amount_of(number: Raw) -> DecimalText | None:
-    """Return a number of zero or more; None where the field was not sent or is null.
+    """Return a number of zero or more; None if the field is absent or null.
 
     Raises:
-        MarketError: anything else that is no number, or one below zero.
+        MarketError: another value that is not a number, or a number below zero.
     """
     text = number_of(number)
     return positive(text) if text is not None and text.startswith("-") else text
 
 
 Moment = Annotated[datetime, Meta(tz=True)]
-"""A date with its offset from UTC."""
+"""A date in ISO 8601 with its offset from UTC."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -217,10 +214,10 @@ def nanoseconds(moment: datetime) -> int:
 
 
 EMPTY: Final = DecimalText("0")
-"""Size of a side on which there is no order."""
+"""Size of a side without orders."""
 
 Quote = tuple[DecimalText | None, DecimalText | None]
-"""Price and size of a side as sent, unchecked; None: not sent. A price of zero says that the side is empty."""
+"""Price and size of a side, unchecked; None if not sent. A price of zero means an empty side."""
 
 
 def touch_of(
@@ -232,10 +229,11 @@ def touch_of(
     venue_time_ns: int | None,
     received_ns: int,
 ) -> Touch:
-    """Return the touch in what a ticker says of both sides; an empty side has no price and a size of zero.
+    """Return the touch of both sides of a ticker; an empty side has no price and size zero.
 
     Raises:
-        MarketError: a price or size that is no number, or crossed or locked (an exchange matches these).
+        MarketError: a price or size that is not a number, or a bid at or above the ask (an
+            exchange matches such orders).
     """
     (bid_price, bid_size), (ask_price, ask_size) = bid, ask
     if not is_touch(bid_price, bid_size, ask_price, ask_size):
@@ -255,7 +253,10 @@ def touch_of(
 
 
 def uncrossed(touch: Touch) -> Touch | InvalidInput:
-    """Return a touch of which a side may be of an earlier message, or a complaint where its bid is not below its ask."""
+    """Return the touch, or an invalid input if its bid is at or above its ask.
+
+    A side may be that of an earlier message.
+    """
     bid, ask = touch.bid, touch.ask
     if (
         bid is None
@@ -278,23 +279,25 @@ def _side(quote: Quote) -> Quote:
     return positive(price), None if size is None else positive(size)
 
 
-Said = TypeVar("Said", Touch, VenueMark, Funding)
+Event = TypeVar("Event", Touch, VenueMark, Funding)
 
 
-def completed(said: Said, before: Said | None, left_alone: Collection[str]) -> Said:
-    """Return `said` with the fields that its message left alone as they were `before`, each marked with its time of then.
+def completed(event: Event, before: Event | None, absent: Collection[str]) -> Event:
+    """Return `event` with its absent fields as they were `before`, each marked with its time.
+
+    For messages that carry changed fields only.
 
     Args:
-        said: what the message carried; None in the other fields.
-        before: the event completed last, None if there is none.
-        left_alone: names of the fields that the message did not carry, which is not the same as fields it said to be empty.
+        event: the fields of the message; None in the absent ones.
+        before: the event completed last; None at first.
+        absent: names of the fields that the message did not carry, as opposed to empty fields.
     """
-    if before is None or not left_alone:
-        return said
-    of_then = {field.field: field for field in before.earlier}
-    values = {name: value for name in left_alone if (value := getattr(before, name)) is not None}
+    if before is None or not absent:
+        return event
+    earlier_fields = {field.field: field for field in before.earlier}
+    values = {name: value for name in absent if (value := getattr(before, name)) is not None}
     earlier = tuple(
-        of_then.get(name) or Earlier(name, before.venue_time_ns, before.received_ns)
+        earlier_fields.get(name) or Earlier(name, before.venue_time_ns, before.received_ns)
         for name in values
     )
-    return replace(said, earlier=earlier, **values)
+    return replace(event, earlier=earlier, **values)

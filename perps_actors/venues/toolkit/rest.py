@@ -1,8 +1,13 @@
-"""Addresses of REST requests, read the same way at every venue."""
+"""Requests and answers of REST, as far as they are the same at every venue.
+
+Rows of an answer are read one by one, so that a bad row is one invalid input and does not cost its
+neighbours. The past is requested page by page.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
@@ -17,18 +22,20 @@ from perps_actors.venues.contract import BookSnapshot, InvalidInput, Outcome
 from perps_actors.venues.toolkit.fields import NS_PER_S, check_symbol
 from perps_actors.venues.toolkit.stream_book import StreamBook
 
-# merged docstring:
-# """REST answers that are lists of rows: read one by one, so that a bad row is a complaint and its neighbours are read."""
-# merged docstring:
-# """Lists of instruments: what is no list is an error, a row that cannot be read is left out."""
-# merged docstring:
-# """How REST answers are read, alike at every venue: the right reader, the status, and a complaint for what is no such answer."""
-# merged docstring:
-# """What is asked of the past, page by page, and read from it: candles and fundings."""
+MAX_ROWS: Final = 50_000
+"""Rows read of one answer; the longest answers are years of hourly funding."""
+SHORTEST_FUNDING_S: Final = 3_600
+"""The shortest funding interval of any venue."""
+
+AnswerReader = Callable[[HttpRequest, bytes, int], Sequence[Outcome]]
+"""Reads the body of an answer to a request, received at a time; may raise on another body."""
 
 
 def parts_of(url: str) -> tuple[str, dict[str, str]]:
-    """Return path and parameters of an address, of each parameter the first that is not empty; nothing of what is no address."""
+    """Return path and parameters of an address, the first non-empty value of each.
+
+    Empty for a text that is not an address.
+    """
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -36,8 +43,18 @@ def parts_of(url: str) -> tuple[str, dict[str, str]]:
     return parts.path, {name: values[0] for name, values in parse_qs(parts.query).items()}
 
 
-MAX_ROWS: Final = 50_000
-"""Rows read of one answer; the longest are histories of hourly funding over years."""
+def status_trouble(request: HttpRequest, status: int | None) -> InvalidInput | None:
+    """Return the invalid input for a status of an answer; None if it is 200."""
+    if status == 200:
+        return None
+    if status is None:
+        why = "no answer"
+    elif status in (418, 429):
+        banned = ", address banned" if status == 418 else ""
+        why = f"status {status}: rate limit exceeded{banned}"
+    else:
+        why = f"status {status}" + (": venue out of order" if status >= 500 else "")
+    return InvalidInput(f"Expected an answer for {request.purpose}, was {why}", request.symbol)
 
 
 def read_rows(
@@ -47,14 +64,14 @@ def read_rows(
     events: Callable[[InstrumentId, Any], Sequence[Outcome]],
     symbol: str | None = None,
 ) -> list[Outcome]:
-    """Return what the rows say.
+    """Return the outcomes of rows, with one invalid input for each bad row.
 
     Args:
         venue: name of the venue.
-        rows: as they stand in the answer; those beyond `MAX_ROWS` are one complaint.
+        rows: the rows of an answer; all beyond `MAX_ROWS` are one invalid input.
         decode: makes a record of a row, or raises.
-        events: what a record says of its instrument; may raise.
-        symbol: whose rows they are; None: each record has a `symbol` of its own.
+        events: returns the outcomes of a record about its instrument; may raise.
+        symbol: the symbol of all rows; None if each record has a `symbol`.
     """
     outcomes: list[Outcome] = []
     for raw in rows[:MAX_ROWS]:
@@ -63,81 +80,11 @@ def read_rows(
             row = decode(raw)
             named = row.symbol if symbol is None else symbol
             outcomes += events(InstrumentId(venue, check_symbol(named)), row)
-        except Exception as error:  # noqa: BLE001 - one bad row is a complaint, and its neighbours are read
+        except Exception as error:  # noqa: BLE001 - a bad row must not cost its neighbours
             outcomes.append(InvalidInput(f"{error}: in row {bytes(raw)[:80]!r}", named))
     if len(rows) > MAX_ROWS:
         outcomes.append(InvalidInput(f"Expected at most {MAX_ROWS} rows, was {len(rows)}"))
     return outcomes
-
-
-def read_listing(
-    body: bytes,
-    rows_of: Callable[[bytes], Sequence[msgspec.Raw]],
-    instrument_of: Callable[[msgspec.Raw], Instrument | None],
-) -> tuple[Instrument, ...]:
-    """Return the instruments in an answer.
-
-    Args:
-        body: the answer.
-        rows_of: finds the rows in it.
-        instrument_of: reads a row; None for what is no instrument of ours.
-
-    Raises:
-        VenueError: the answer is no such list.
-    """
-    try:
-        rows = rows_of(body)
-    except Exception as error:
-        msg = f"Expected a list of instruments, was {body[:60]!r}: {error}"
-        raise VenueError(msg) from error
-    found = (_read(row, instrument_of) for row in rows)
-    return tuple(instrument for instrument in found if instrument is not None)
-
-
-def _read(
-    row: msgspec.Raw, instrument_of: Callable[[msgspec.Raw], Instrument | None]
-) -> Instrument | None:
-    try:
-        return instrument_of(row)
-    except (
-        msgspec.MsgspecError,
-        MarketError,
-        VenueError,
-        ValueError,
-        ArithmeticError,
-        OSError,
-        RecursionError,
-    ):
-        return None
-
-
-AnswerReader = Callable[[HttpRequest, bytes, int], Sequence[Outcome]]
-"""What the body of an answer to a request says, received at a time; may raise on what is no such answer."""
-
-
-def read_answer(
-    readers: Mapping[str, AnswerReader],
-    request: HttpRequest,
-    status: int | None,
-    body: bytes,
-    received_ns: int,
-) -> Sequence[Outcome]:
-    """Return what an answer says, read by the reader of its request's purpose; nothing where there is none."""
-    reader = readers.get(request.purpose)
-    if reader is None:
-        return ()
-    trouble = status_trouble(request, status)
-    if trouble is not None:
-        return (trouble,)
-    try:
-        return reader(request, body, received_ns)
-    except Exception as error:  # noqa: BLE001 - whatever hostile text does to a decoder is a complaint
-        return (
-            InvalidInput(
-                f"Expected an answer for {request.purpose}: {error}: in {body[:60]!r}",
-                request.symbol,
-            ),
-        )
 
 
 def reader_of(
@@ -146,13 +93,13 @@ def reader_of(
     record: Any,
     events: Callable[[InstrumentId, Any, int], Sequence[Outcome]],
 ) -> AnswerReader:
-    """Return what reads answers that are rows, each naming its symbol.
+    """Return a reader of answers whose rows each name their symbol.
 
     Args:
         venue: name of the venue.
         rows_of: finds the rows in a body; may raise.
         record: the type of a row, with a field `symbol`.
-        events: what a row says of its instrument, received at a time; may raise.
+        events: returns the outcomes of a row, received at a time; may raise.
     """
     decode = msgspec.json.Decoder(record).decode
 
@@ -167,12 +114,57 @@ def reader_of(
     return read
 
 
-def read_book(body: bytes, snapshot_of: Callable[[bytes], BookSnapshot]) -> BookSnapshot:
-    """Return the book in an answer, its levels checked.
+def history_reader(
+    venue: str,
+    rows_of: Callable[[bytes], Sequence[msgspec.Raw]],
+    record: Any,
+    event: Callable[[InstrumentId, Any, HttpRequest, int], MarketEvent],
+) -> AnswerReader:
+    """Return a reader of answers whose rows are all about the requested instrument.
 
-    Raises:
-        VenueError: the answer is none, or has a level that no book can have.
+    Args:
+        venue: name of the venue.
+        rows_of: finds the rows in a body; may raise.
+        record: the type of a row.
+        event: returns the event of a row in the answer to a request; may raise.
     """
+    decode = msgspec.json.Decoder(record).decode
+
+    def read(request: HttpRequest, body: bytes, received_ns: int) -> Sequence[Outcome]:
+        return read_rows(
+            venue,
+            rows_of(body),
+            decode,
+            lambda instrument, row: [event(instrument, row, request, received_ns)],
+            symbol=request.symbol or "",
+        )
+
+    return read
+
+
+def book_reader(venue: str, snapshot_of: Callable[[bytes], BookSnapshot]) -> AnswerReader:
+    """Return a reader of books of the requested symbol, which returns the top of each."""
+
+    def read(request: HttpRequest, body: bytes, received_ns: int) -> Sequence[Outcome]:
+        answer = _checked_book(body, snapshot_of)
+        symbol = answer.symbol or request.symbol or ""
+        if request.symbol not in (None, symbol):
+            msg = f"Expected the book of {request.symbol}, was of {symbol[:50]!r}"
+            raise VenueError(msg)
+        book = StreamBook(InstrumentId(venue, check_symbol(symbol)))
+        return book.snapshot(
+            answer.bids,
+            answer.asks,
+            None,
+            sequence=answer.sequence,
+            venue_time_ns=answer.venue_time_ns,
+            received_ns=received_ns,
+        )
+
+    return read
+
+
+def _checked_book(body: bytes, snapshot_of: Callable[[bytes], BookSnapshot]) -> BookSnapshot:
     try:
         book = snapshot_of(body)
         check_levels(book.bids, book.asks)
@@ -182,36 +174,14 @@ def read_book(body: bytes, snapshot_of: Callable[[bytes], BookSnapshot]) -> Book
     return book
 
 
-def book_reader(venue: str, snapshot_of: Callable[[bytes], BookSnapshot]) -> AnswerReader:
-    """Return what reads books of the symbol that was asked for, as the top of each."""
-
-    def read(request: HttpRequest, body: bytes, received_ns: int) -> Sequence[Outcome]:
-        told = read_book(body, snapshot_of)
-        symbol = told.symbol or request.symbol or ""
-        if request.symbol not in (None, symbol):
-            msg = f"Expected the book of {request.symbol}, was of {symbol[:50]!r}"
-            raise VenueError(msg)
-        book = StreamBook(InstrumentId(venue, check_symbol(symbol)))
-        return book.snapshot(
-            told.bids,
-            told.asks,
-            None,
-            sequence=told.sequence,
-            venue_time_ns=told.venue_time_ns,
-            received_ns=received_ns,
-        )
-
-    return read
-
-
 class Answers:
-    """The half of a `RestAdapter` that reads, alike at every venue.
+    """The part of a `RestAdapter` that reads answers.
 
     Args:
-        readers: by the purpose of a request.
+        readers: the reader of each purpose of a request.
         book: finds the book in an answer to `depth`; may raise.
         listing: finds the rows in a list of instruments; may raise.
-        instrument: reads such a row; may raise, None for what is no instrument of ours.
+        instrument: reads such a row; may raise, or return None for another kind of instrument.
     """
 
     def __init__(
@@ -230,50 +200,70 @@ class Answers:
     def read(
         self, request: HttpRequest, status: int | None, body: bytes, received_ns: int
     ) -> Sequence[Outcome]:
-        """Return the market events in an answer: all rows of a bulk answer, each bad row a complaint of its own."""
-        return read_answer(self._readers, request, status, body, received_ns)
+        """Return the outcomes of an answer; none if its purpose has no reader."""
+        read = self._readers.get(request.purpose)
+        if read is None:
+            return ()
+        trouble = status_trouble(request, status)
+        if trouble is not None:
+            return (trouble,)
+        try:
+            return read(request, body, received_ns)
+        except Exception as error:  # noqa: BLE001 - hostile text may raise anything in the decoder
+            what = f"Expected an answer for {request.purpose}: {error}: in {body[:60]!r}"
+            return (InvalidInput(what, request.symbol),)
 
     def read_book(self, body: bytes) -> BookSnapshot:
-        """Return the book in an answer to `depth`.
+        """Return the book in an answer to `depth`, its levels checked.
 
         Raises:
-            VenueError: the answer is none.
+            VenueError: the answer is not a book, or has a level that no book can have.
         """
-        return read_book(body, self._book)
+        return _checked_book(body, self._book)
 
     def read_instruments(self, body: bytes) -> tuple[Instrument, ...]:
-        """Return the listed instruments; a row that cannot be read is left out.
+        """Return the listed instruments, without rows that cannot be read.
 
         Raises:
-            VenueError: the answer is no such list.
+            VenueError: the answer is not such a list.
         """
-        return read_listing(body, self._listing, self._instrument)
+        try:
+            rows = self._listing(body)
+        except Exception as error:
+            msg = f"Expected a list of instruments, was {body[:60]!r}: {error}"
+            raise VenueError(msg) from error
+        found = map(self._instrument_of, rows)
+        return tuple(instrument for instrument in found if instrument is not None)
+
+    def _instrument_of(self, row: msgspec.Raw) -> Instrument | None:
+        try:
+            return self._instrument(row)
+        except (
+            msgspec.MsgspecError,
+            MarketError,
+            VenueError,
+            ValueError,
+            ArithmeticError,
+            OSError,
+            RecursionError,
+        ):
+            return None
 
 
-def status_trouble(request: HttpRequest, status: int | None) -> InvalidInput | None:
-    """Return what is wrong with the status of an answer; None if it is 200."""
-    if status == 200:
-        return None
-    if status is None:
-        why = "no answer"
-    elif status in (418, 429):
-        why = f"status {status}: rate limit exceeded" + (
-            ", address banned" if status == 418 else ""
-        )
-    else:
-        why = f"status {status}" + (": venue out of order" if status >= 500 else "")
-    return InvalidInput(f"Expected an answer for {request.purpose}, was {why}", request.symbol)
+def term_of(delivery_s: int | None) -> str:
+    """Return the last part of an instrument's canonical name: PERP, or the delivery day in UTC.
 
-
-SHORTEST_FUNDING_S: Final = 3_600
-"""No venue settles funding more often."""
+    Raises:
+        OverflowError, ValueError: a time that no calendar has.
+    """
+    return "PERP" if delivery_s is None else f"{datetime.fromtimestamp(delivery_s, UTC):%y%m%d}"
 
 
 def spelled_interval(intervals: Mapping[int, str], interval_s: int, venue: str) -> str:
-    """Return how a venue spells the length of a candle.
+    """Return a venue's name of a candle interval.
 
     Raises:
-        SettingsError: it has none of that length.
+        SettingsError: the venue has no such interval.
     """
     spelled = intervals.get(interval_s)
     if spelled is None:
@@ -282,10 +272,23 @@ def spelled_interval(intervals: Mapping[int, str], interval_s: int, venue: str) 
     return spelled
 
 
-def pages(since_ns: int, until_ns: int, step_s: int, most: int) -> Iterator[tuple[int, int]]:
-    """Yield spans of at most `most` steps that cover `since_ns` to before `until_ns`, oldest first, as (from, before).
+def interval_of(request: HttpRequest) -> int:
+    """Return the interval of the candles that a request names, in seconds.
 
-    They begin and end where steps do, in time since 1970, so that each candle that opens in the span is in one of them.
+    Raises:
+        VenueError: its address names no known interval.
+    """
+    if request.interval_s is None:
+        msg = f"Expected a request for candles of a known length, was {request.url[:100]!r}"
+        raise VenueError(msg)
+    return request.interval_s
+
+
+def pages(since_ns: int, until_ns: int, step_s: int, most: int) -> Iterator[tuple[int, int]]:
+    """Yield spans (from, before) of at most `most` steps that cover a span of time, oldest first.
+
+    They begin and end at multiples of the step since 1970, so each candle that opens in the span is
+    in one of them.
     """
     step_ns = step_s * NS_PER_S
     page_ns = step_ns * most
@@ -295,53 +298,13 @@ def pages(since_ns: int, until_ns: int, step_s: int, most: int) -> Iterator[tupl
 
 
 def funding_pages(since_ns: int, until_ns: int, most: int) -> Iterator[tuple[int, int]]:
-    """Yield spans in each of which at most `most` fundings are paid, oldest first, as (from, before)."""
+    """Yield spans (from, before) with at most `most` fundings each, oldest first."""
     page_ns = SHORTEST_FUNDING_S * NS_PER_S * most
     for start in range(since_ns, until_ns, page_ns):
         yield start, min(start + page_ns, until_ns)
 
 
 def moments(page: tuple[int, int], unit_ns: int) -> tuple[int, int]:
-    """Return the first and the last whole unit of time in a span, for venues to which both ends of a span belong."""
+    """Return the first and the last whole unit of time in a span, for venues that include both."""
     start_ns, end_ns = page
     return -(-start_ns // unit_ns), -(-end_ns // unit_ns) - 1
-
-
-def history_reader(
-    venue: str,
-    rows_of: Callable[[bytes], Sequence[msgspec.Raw]],
-    record: Any,
-    reading: Callable[[InstrumentId, Any, HttpRequest, int], MarketEvent],
-) -> AnswerReader:
-    """Return what reads answers whose rows are all of the instrument that was asked for.
-
-    Args:
-        venue: name of the venue.
-        rows_of: finds the rows in a body; may raise.
-        record: the type of a row.
-        reading: what a row says in answer to a request, received at a time; may raise.
-    """
-    decode = msgspec.json.Decoder(record).decode
-
-    def read(request: HttpRequest, body: bytes, received_ns: int) -> Sequence[Any]:
-        return read_rows(
-            venue,
-            rows_of(body),
-            decode,
-            lambda instrument, row: [reading(instrument, row, request, received_ns)],
-            symbol=request.symbol or "",
-        )
-
-    return read
-
-
-def interval_of(request: HttpRequest) -> int:
-    """Return the length of the candles that a request asks for, in seconds.
-
-    Raises:
-        VenueError: its address names none that is known.
-    """
-    if request.interval_s is None:
-        msg = f"Expected a request for candles of a known length, was {request.url[:100]!r}"
-        raise VenueError(msg)
-    return request.interval_s

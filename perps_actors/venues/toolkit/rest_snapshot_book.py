@@ -99,7 +99,7 @@ class RestSnapshotBook(SyncedBook):
         """Whether a delta was applied since the snapshot."""
 
     def update(self, delta: Delta, connection: str, received_ns: int) -> Sequence[Outcome]:
-        """Apply a delta, let it wait for a snapshot, or withdraw the book that it does not continue.
+        """Apply a delta, let it wait for a snapshot, or withdraw the book if there is a gap.
 
         Raises:
             MarketError: a level that no book can have. Nothing was changed, and the next delta

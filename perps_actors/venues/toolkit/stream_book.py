@@ -1,4 +1,4 @@
-"""A book whose snapshot the stream itself sends: synced while every update continues the one before.
+"""A book whose snapshot the stream sends: synced while every update continues the one before.
 
 Which update continues which is the venue's rule. The adapter applies it and gives `update` the gap
 that it found.
@@ -187,7 +187,7 @@ class ResubscribingBook(StreamBook):
         if self._awaiting:
             if self._since_ns is None:
                 self._since_ns = received_ns
-            # A negative difference is a wall clock that was set back. It must not delay the request.
+            # A wall clock that was set back makes the difference negative: no reason to wait.
             if 0 <= received_ns - self._since_ns < self._patience_ns:
                 return ()
             self._patience_ns = min(2 * self._patience_ns, MAX_PATIENCE_NS)

@@ -210,9 +210,13 @@ class SymbolStream(Generic[BookStateT]):
         ]
 
     def answer(
-        self, request: HttpRequest, status: int | None, body: bytes, received_ns: int
-    ) -> Sequence[Outcome]:  # noqa: ARG002
-        """Return nothing, because this adapter makes no requests."""
+        self,
+        request: HttpRequest,  # noqa: ARG002
+        status: int | None,  # noqa: ARG002
+        body: bytes,  # noqa: ARG002
+        received_ns: int,  # noqa: ARG002
+    ) -> Sequence[Outcome]:
+        """Return nothing, because most adapters make no requests."""
         return ()
 
     def invalidate(self, symbol: str, cause: str, received_ns: int) -> Sequence[Outcome]:
