@@ -109,6 +109,9 @@ class Composition:
     broker: Any
     """The host's own broker of a system with one market."""
     replace: Mapping[str, Any]
+    conflate: bool
+    """Whether waiting marks are merged: only while all markets have the same provenance, because a
+    merged message has one."""
     plain: str | None
     """The market whose actors have no market in their names, because it was the only one."""
     members: tuple[Member, ...] = ()
@@ -221,8 +224,7 @@ class Composition:
 
     def _cell(self, spec: ActorSpec, market: str | None) -> Cell:
         name = spec.name if market in (None, self.plain) else f"{spec.name}:{market}"
-        conflate = not self.parts.settings.lossless
-        policy = InboxPolicy(bound=spec.bound, conflate=conflate)
+        policy = InboxPolicy(bound=spec.bound, conflate=self.conflate)
         cell = self.runtime.cell(name, group=spec.group, policy=policy)
         self.parts.drops.watch((cell,))
         return cell
@@ -376,6 +378,11 @@ def markets_of(settings: Settings, broker: Any) -> dict[str, Market]:
     return markets
 
 
+def provenances(markets: Mapping[str, Market]) -> set[str | None]:
+    """Return the provenances of markets."""
+    return {market.provenance for market in markets.values()}
+
+
 def compose(
     settings: Settings, broker: Any = None, replace: Mapping[str, Any] | None = None
 ) -> Composition:
@@ -417,6 +424,7 @@ def compose(
                 networks=networks,
                 broker=broker,
                 replace=replace,
+                conflate=not settings.lossless and len(provenances(markets)) == 1,
                 plain=next(iter(markets)) if len(markets) == 1 else None,
             )
             composition.add_shared()

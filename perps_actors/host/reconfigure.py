@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from perps_actors.errors import KernelError, PerpsActorsError, ReconfigureFailed
-from perps_actors.host.composition import START_ORDER, Member, markets_of, with_broker
+from perps_actors.errors import KernelError, PerpsActorsError, ReconfigureFailed, SettingsError
+from perps_actors.host.composition import START_ORDER, Member, markets_of, provenances, with_broker
 from perps_actors.kernel.address import Answer
 from perps_actors.kernel.clock import NS_PER_S
 from perps_actors.kernel.supervision import AddChild, RemoveChild
@@ -47,6 +47,9 @@ def reconfigure(
     refuse_unchangeable(changes, "PerpsSystem.reconfigure")
     markets = markets_of(settings, composition.broker)
     running = {name: own.market for name, own in composition.markets.items()}
+    if composition.conflate and len(provenances(running) | provenances(markets)) > 1:
+        why = "must have the provenance of the running markets, unless the system is lossless"
+        raise SettingsError("markets", settings.markets, why, "PerpsSystem.reconfigure")
     attempt = _Attempt(composition, timeout_s)
     try:
         attempt.put_in_force(before, settings, markets)
