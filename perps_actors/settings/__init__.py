@@ -1,18 +1,19 @@
-"""Settings of a system: frozen, validated, composed of what each room needs; from code, the environment or a TOML file.
+"""Settings of a system: frozen and validated; from code, the environment or a TOML file.
 
-`Settings(...)` makes them in code; `settings_of(file=..., environ=..., table=...)` of several places, each overriding the one before.
+`Settings(...)` makes them in code; `settings_of(file=..., environ=..., table=...)` from several
+places, each overriding the one before.
 """
 
 from __future__ import annotations
 
-from perps_actors.settings.changes import (
+from perps_actors.settings.environment import table_from_environment
+from perps_actors.settings.fields import (
     CHANGEABLE,
     Change,
     can_change,
     changes_between,
     refuse_unchangeable,
 )
-from perps_actors.settings.environment import table_from_environment
 from perps_actors.settings.layers import Layer, Layers, layers_of, settings_of
 from perps_actors.settings.sections import (
     HOST_BROKER,
@@ -26,8 +27,7 @@ from perps_actors.settings.sections import (
     StreamSettings,
     SupervisionSettings,
 )
-from perps_actors.settings.toml import read_settings, settings_from
-from perps_actors.settings.watch import SettingsFile
+from perps_actors.settings.toml import SettingsFile, read_settings, settings_from
 
 __all__ = [
     "HOST_BROKER",

@@ -1,7 +1,8 @@
-"""Settings from variables of the environment: `PERPS_<FIELD>` and `PERPS_<SECTION>_<FIELD>`, named after the classes.
+"""Settings from environment variables: `PERPS_<FIELD>` and `PERPS_<SECTION>_<FIELD>`.
 
-The environment is given, never taken. Of the two systems that this one stands in for, some variables are still read
-(`perps_actors.settings.originals`); the variable of a setting's own name wins over those.
+Callers pass the environment; this module never looks at `os.environ`. Some variables of the systems
+that this library replaces are still read (`perps_actors.settings.originals`); the variable of a
+setting's own name wins over them.
 """
 
 from __future__ import annotations
@@ -12,40 +13,44 @@ from typing import Any, Literal, get_origin
 import attrs
 
 from perps_actors.errors import SettingsError
-from perps_actors.settings import parsing as texts
-from perps_actors.settings.fields import Field, all_fields
+from perps_actors.settings.fields import Field, all_fields, names, number, truth, whole
 from perps_actors.settings.originals import STILL_READ, is_not_read
 
 PREFIX = "PERPS_"
 PLACE = "environment"
 
 NEVER = ("provenance", "endpoints", "lossless", "live", "market", "markets")
-"""What no variable gives, wherever it stands in a name: what kind of market it is, and whether orders are meant, is said on purpose."""
+"""Never read from the environment, wherever the word stands in a name.
+
+The kind of market and live orders have to be stated on purpose; markets are tables.
+"""
 
 _READERS: dict[Any, Callable[[str], Any]] = {
-    bool: texts.truth,
-    int: texts.whole,
-    float: texts.number,
+    bool: truth,
+    int: whole,
+    float: number,
     str: lambda text: text,
-    tuple[str, ...]: texts.names,
+    tuple[str, ...]: names,
 }
 _SECRET = ("KEY", "SECRET", "TOKEN", "PASS", "CREDENTIAL")
 
 
 def variable_of(field: Field) -> str | None:
-    """Return the variable that gives a setting; None for what no variable gives."""
+    """Return the variable that gives a setting; None if none does."""
     name = PREFIX + field.name.upper().replace(".", "_")
     return None if _is_never_given(name) else name
 
 
 def table_from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
-    """Return the table that variables spell, for `settings_from`.
+    """Return the table that variables give, for `settings_from`.
 
-    Lists are separated by commas; truths are 1, true, yes, on and 0, false, no, off in any case. A variable that is blank counts as not
-    set. Of the variables of others only those in `originals` are looked at.
+    Lists are separated by commas; truth values are 1, true, yes, on and 0, false, no, off in any
+    case. A blank variable counts as not set. Of other programs' variables only those in
+    `originals` are read.
 
     Raises:
-        SettingsError: a variable that begins with `PERPS_` and is none, or a value that cannot be used; names variable, value and why.
+        SettingsError: an unknown variable that begins with `PERPS_`, or an unusable value; names
+            variable, value and why.
     """
     return table_of(values_in(environ))
 
@@ -108,7 +113,7 @@ class _Reading:
 
 
 def _reader_of(field: Field) -> Callable[[str], dict[str, Any]]:
-    # Whether text is one of the values allowed is the field's own validator's to say.
+    # The validator of the field checks whether the text is one of the allowed values.
     read = _READERS[str if get_origin(field.kind) is Literal else field.kind]
     return lambda text: {field.name: read(text)}
 
@@ -122,5 +127,5 @@ def _why_not(variable: str) -> str:
 
 
 def _shown(variable: str, text: str) -> str:
-    # A name that is unknown here may be another program's, and hold a secret.
+    # An unknown variable may belong to another program and hold a secret.
     return "***" if any(word in variable for word in _SECRET) else text

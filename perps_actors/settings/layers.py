@@ -1,4 +1,4 @@
-"""Where settings come from and which of them holds: defaults < file < environment < code or command line."""
+"""Where settings come from, and which wins: defaults < file < environment < code or command line."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ import attrs
 from perps_actors.errors import SettingsError
 from perps_actors.settings.environment import PLACE as ENVIRONMENT
 from perps_actors.settings.environment import table_of, values_in
-from perps_actors.settings.sections import Settings
+from perps_actors.settings.sections import SHORT_FORM, Settings
 from perps_actors.settings.toml import read_settings, settings_from
 
 
 @attrs.frozen
 class Layer:
-    """What one place gives."""
+    """The settings that one place gives."""
 
     table: Mapping[str, Any]
     place: str
     """A file, the environment, the command line or a call; for errors."""
     places: Mapping[str, str] = attrs.field(factory=dict)
-    """By dotted name, for what has a place of its own: its variable."""
+    """By dotted name, for settings with a place of their own: their variable."""
 
     def place_of(self, name: str) -> str | None:
         """Return where a setting, or anything of a section, was given; None if it was not given here."""
@@ -42,19 +42,23 @@ class Layer:
 
 @attrs.frozen
 class Layers:
-    """All that was given, lowest first: a later one wins, field by field."""
+    """The settings of all places, lowest first: a later one wins, field by field."""
 
     layers: tuple[Layer, ...]
 
     @property
     def table(self) -> dict[str, Any]:
-        """What holds, as a table for `settings_from`.
+        """The values that win, as a table for `settings_from`.
+
+        Markets win over a single market in the layers below.
 
         Raises:
             SettingsError: a section that is no table.
         """
         table: dict[str, Any] = {}
         for number, layer in enumerate(self.layers):
+            if "markets" in layer.table:
+                table = {name: table[name] for name in table if name not in SHORT_FORM}
             for name, value in layer.table.items():
                 before = table.get(name, {})
                 if not isinstance(value, Mapping):
@@ -72,7 +76,7 @@ class Layers:
         """Return the settings.
 
         Raises:
-            SettingsError: a setting that cannot be used; its place is the variable, file or call that gave it.
+            SettingsError: an unusable setting; its place is the variable, file or call that gave it.
         """
         table = self.table
         try:
@@ -83,7 +87,8 @@ class Layers:
             ) from error
 
     def place_of(self, field: str) -> str:
-        """Return where a setting was given; else where its section was, else all places there are."""
+        """Return where a setting was given; else where its section was; else all places."""
+        field = field.partition("[")[0]
         for name in (field, field.rpartition(".")[0]):
             for layer in reversed(self.layers):
                 if name and (place := layer.place_of(name)):
@@ -91,11 +96,11 @@ class Layers:
         return ", ".join(layer.place for layer in self.layers)
 
     def over(self, table: Mapping[str, Any], place: str) -> Self:
-        """Return these over a lowest layer, e.g. of what is known of the venue."""
+        """Return these layers over another lowest one, e.g. of what the venue says of itself."""
         return attrs.evolve(self, layers=(Layer(table, place), *self.layers))
 
     def renewed(self, place: str, table: Mapping[str, Any]) -> Self:
-        """Return these with what a place gives now, e.g. a file that changed."""
+        """Return these layers with a new table from one place, e.g. a file that changed."""
         return attrs.evolve(
             self,
             layers=tuple(
@@ -112,14 +117,14 @@ def layers_of(
     place: str = "code",
     file_from: str = "file",
 ) -> Layers:
-    """Return what a file, the environment and code or a command line give, in this order: a later one wins.
+    """Return the layers of a file, the environment, and code or a command line, in this order.
 
     Args:
         file: a TOML file; its layer has the file's name as place.
-        environ: variables, e.g. `os.environ`; None: none are looked at.
+        environ: variables, e.g. `os.environ`; None: none are read.
         table: fields of `Settings`.
-        place: where `table` came from, for errors.
-        file_from: what named the file, for errors if it cannot be read.
+        place: the place of `table`, for errors.
+        file_from: the option that named the file, for errors if it cannot be read.
 
     Raises:
         SettingsError: the file cannot be read, or a variable cannot be used.
@@ -145,7 +150,7 @@ def settings_of(
     table: Mapping[str, Any] | None = None,
     place: str = "code",
 ) -> Settings:
-    """Return the settings that a file, the environment and code give, in this order: a later one wins, field by field.
+    """Return the settings of a file, the environment and code; a later one wins, field by field.
 
     ```python
     settings_of(file="perps.toml", environ=os.environ, table={"symbols": ["BTCUSDT"]})
@@ -153,11 +158,12 @@ def settings_of(
 
     Args:
         file: a TOML file.
-        environ: variables, e.g. `os.environ`; None: none are looked at.
+        environ: variables, e.g. `os.environ`; None: none are read.
         table: fields of `Settings`.
-        place: where `table` came from, for errors.
+        place: the place of `table`, for errors.
 
     Raises:
-        SettingsError: a setting that cannot be used; names field, value, why, and the variable, file or call that gave it.
+        SettingsError: an unusable setting; names field, value, reason, and the variable, file or
+            call that gave it.
     """
     return layers_of(file=file, environ=environ, table=table, place=place).settings()

@@ -13,11 +13,11 @@ from typing import Any
 
 import attrs
 
-from perps_actors.settings import parsing as texts
+from perps_actors.settings.fields import YES, names, number, truth, whole
 
 STREAMING_REST_FLOOR_S = 0.5
 
-_BOT_YES = texts.YES - {"on"}
+_BOT_YES = YES - {"on"}
 
 
 @attrs.frozen
@@ -33,11 +33,11 @@ class Original:
 
 
 def _disabled(text: str) -> dict[str, Any]:
-    return {"stream.enabled": False} if texts.truth(text) else {}
+    return {"stream.enabled": False} if truth(text) else {}
 
 
 def _staleness(text: str) -> dict[str, Any]:
-    limit_s = float(texts.whole(text))
+    limit_s = float(whole(text))
     return {"risk.stale_soft_s": limit_s, "risk.stale_hard_s": 2 * limit_s}
 
 
@@ -45,13 +45,13 @@ STILL_READ = (
     Original(
         "TRADING_SYMBOLS",
         ("symbols",),
-        lambda text: {"symbols": texts.names(text, ",;")},
+        lambda text: {"symbols": names(text, ",;")},
         "names separated by commas or semicolons, in the venue's spelling (not rewritten)",
     ),
     Original(
         "PERPS_ENABLE_STREAMING",
         ("stream.enabled",),
-        lambda text: {"stream.enabled": texts.truth(text, _BOT_YES)},
+        lambda text: {"stream.enabled": truth(text, _BOT_YES)},
         "1, true, yes or 0, false, no, off; `on` did not count as yes and is refused",
     ),
     Original(
@@ -64,7 +64,7 @@ STILL_READ = (
     Original(
         "PERPS_STREAMING_REST_INTERVAL",
         ("poll.interval_s",),
-        lambda text: {"poll.interval_s": max(texts.number(text), STREAMING_REST_FLOOR_S)},
+        lambda text: {"poll.interval_s": max(number(text), STREAMING_REST_FLOOR_S)},
         f"seconds, raised to {STREAMING_REST_FLOOR_S} if less; "
         "quotes are always polled, not only while streams fail",
     ),

@@ -1,4 +1,4 @@
-"""Settings from a table, e.g. of a TOML file: every field of the right type and range, or one error that names it."""
+"""Settings from TOML files and tables: every field is valid, or one error names the first bad one."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from perps_actors.errors import SettingsError
 from perps_actors.market.mark import Provenance, Source
-from perps_actors.settings.sections import Market, Settings
+from perps_actors.settings.sections import BOTH_FORMS, SHORT_FORM, Market, Settings
 
 
 def read_settings(path: Path | str, place: str = "--config") -> dict[str, Any]:
@@ -33,7 +33,7 @@ def read_settings(path: Path | str, place: str = "--config") -> dict[str, Any]:
 
 
 def parsed(content: bytes, path: Path | str, place: str) -> dict[str, Any]:
-    """Return the table that the content of a TOML file spells.
+    """Return the table in the content of a TOML file.
 
     Raises:
         SettingsError: it is no TOML.
@@ -53,15 +53,14 @@ def settings_from(table: Mapping[str, Any], place: str) -> Settings:
     """Return the settings in a table, e.g. of a TOML file.
 
     Args:
-        table: fields of `Settings`; what is absent keeps its default.
+        table: fields of `Settings`; an absent field keeps its default.
         place: where the table came from, for errors.
 
     Raises:
         SettingsError: an unknown field, or a value of the wrong type or out of range.
     """
-    if "symbols" not in table and "markets" not in table:
-        raise SettingsError(field="symbols", value=None, why="is missing", place=place)
-    # Here, because hosts that give settings in code need not load it.
+    _check_form(table, place)
+    # Imported here, because hosts that give settings in code need not load it.
     from cattrs import BaseValidationError, Converter  # noqa: PLC0415
     from cattrs.gen import make_dict_structure_fn, override  # noqa: PLC0415
 
@@ -73,8 +72,10 @@ def settings_from(table: Mapping[str, Any], place: str) -> Settings:
     market = make_dict_structure_fn(
         Market, converter, _cattrs_forbid_extra_keys=True, broker=override(omit=True)
     )
-    converter.register_structure_hook(Market, market)
-    # Whether it is one of the values allowed is the field's own validator's to say.
+    converter.register_structure_hook(
+        Market, lambda value, kind: value if isinstance(value, Market) else market(value, kind)
+    )
+    # The validator of the field checks whether it is one of the allowed values.
     converter.register_structure_hook_func(
         lambda kind: kind in (Source, Provenance), lambda value, _: value
     )
@@ -93,8 +94,24 @@ def settings_from(table: Mapping[str, Any], place: str) -> Settings:
         ) from error
 
 
+def _check_form(table: Mapping[str, Any], place: str) -> None:
+    if "markets" not in table:
+        if "symbols" not in table:
+            raise SettingsError(field="symbols", value=None, why="is missing", place=place)
+        return
+    for name in SHORT_FORM:
+        if name in table:
+            raise SettingsError(field=name, value=table[name], why=BOTH_FORMS, place=place)
+    if not isinstance(table["markets"], list | tuple):
+        why = "expected a list of tables, [[market]]"
+        raise SettingsError(field="markets", value=table["markets"], why=why, place=place)
+
+
 def _exactly(value: object, kind: Any) -> Any:
-    """Take a value of just this type, or a whole number for a float: `"5"` is no number and `1` is no truth value."""
+    """Return a value of exactly this type, or a whole number for a float.
+
+    `"5"` is no number and `1` is no truth value.
+    """
     if type(value) is kind:
         return value
     if kind is float and type(value) is int:
@@ -111,7 +128,7 @@ def _texts(value: object, _: object) -> tuple[str, ...]:
 
 
 def _leaves(error: BaseException, path: str) -> Iterator[tuple[str, BaseException]]:
-    """Yield the causes in a nested validation error, each with the dotted field it is about."""
+    """Yield the causes in a nested validation error, each with its dotted field."""
     here = path
     for note in getattr(error, "__notes__", ()):
         if hasattr(note, "name"):
@@ -136,3 +153,40 @@ def _value_at(table: Mapping[str, Any], field: str) -> Any:
         except (LookupError, TypeError, ValueError):
             return None
     return value
+
+
+class SettingsFile:
+    """A settings file that is read again and again.
+
+    Its whole content is compared each time, because two writes within a tick of the file system's
+    clock leave the same time and may leave the same size. A file that is gone or empty is just being
+    replaced: that is no change.
+    """
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = Path(path)
+        self._seen: bytes | str | None = None
+
+    def look(self) -> dict[str, Any] | None:
+        """Return the file's table, or None if it did not change since the last look.
+
+        Raises:
+            SettingsError: it cannot be read, or is no TOML; raised once, until it changes again.
+        """
+        now = self._now()
+        if now is None or now == self._seen:
+            return None
+        self._seen = now
+        if isinstance(now, str):
+            raise SettingsError(field="config", value=str(self.path), why=now, place=str(self.path))
+        return parsed(now, self.path, str(self.path))
+
+    def _now(self) -> bytes | str | None:
+        """Return its content, or why it cannot be read; None while it is gone or empty."""
+        try:
+            content = self.path.read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            return error.strerror or str(error)
+        return content if content.strip() else None

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
+import sys
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import perps_actors
 from perps_actors import CompositionFailed, PartAbsent, PerpsSystem, Settings, SettingsError
 from perps_actors.actors.risk_monitor import RiskMonitor
 from perps_actors.feeds.reporter import Reporter
 from perps_actors.journal.contract import CountingWriter
+from perps_actors.kernel.actor import Actor
 from perps_actors.testing import FakeNetwork, SimulatedRuntime
 from perps_actors.trading.staleness import StalenessLimits
 
@@ -137,3 +144,87 @@ def test_a_system_that_was_only_made_has_no_thread_but_its_supervisors() -> None
     system = PerpsSystem(SETTINGS)
     assert {thread.name for thread in set(threading.enumerate()) - before} <= {"perps-supervisor"}
     assert system.stop().clean
+
+
+# --- a new actor
+
+NEW_ACTOR = '''
+from perps_actors.feeds.actor_spec import FEEDS, ActorSpec
+from perps_actors.kernel.actor import Actor
+from perps_actors.messages.marks import MarksUpdated
+
+
+class MarkCounter(Actor):
+    """Counts marks."""
+
+    def __init__(self, *, report):
+        super().__init__()
+        self.report = report
+        self.counted = 0
+
+    def on_item(self, batch, item):
+        self.counted += 1
+
+    def on_receive(self, message):
+        return self.counted
+
+
+SPEC = ActorSpec(
+    name="mark_counter",
+    make=MarkCounter,
+    group=FEEDS,
+    listens_to=(MarksUpdated,),
+)
+'''
+PROGRAM = """
+from perps_actors import PerpsSystem, Settings, StreamSettings
+from perps_actors.kernel.actor import Actor
+from perps_actors.testing import FakeNetwork, SimulatedRuntime
+
+runtime = SimulatedRuntime()
+network = FakeNetwork(runtime.clock)
+stream = StreamSettings(source="touch")
+settings = Settings(symbols=("BTCUSDT",), provenance="synthetic", stream=stream)
+with PerpsSystem(settings, replace={"runtime": runtime, "network": network}) as perps:
+    network.deliver("public-0", %r)
+    runtime.settle()
+    print([actor.name for actor in perps.statistics().actors])
+    print(perps.ask("mark_counter", "how many"), perps.__module__)
+    print([row.name for row in perps.memory_ceiling().rows])
+"""
+
+
+def test_an_actor_is_added_by_its_module_and_its_place_in_the_start_order(tmp_path) -> None:
+    package = tmp_path / "perps_actors"
+    shutil.copytree(
+        Path(perps_actors.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__")
+    )
+    (package / "actors" / "mark_counter.py").write_text(NEW_ACTOR)
+    composition = package / "host" / "composition.py"
+    text = composition.read_text().replace(
+        "    quote_poller,\n", "    mark_counter,\n    quote_poller,\n", 1
+    )
+    composition.write_text(
+        text.replace("    mark_store.SPEC,\n", "    mark_counter.SPEC,\n    mark_store.SPEC,\n", 1)
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM % TOUCH],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stderr == ""
+    names, counted, rows = done.stdout.splitlines()
+    assert names == str([*ACTORS[:3], "mark_counter", *ACTORS[3:]])
+    assert counted == "1 perps_actors.host.system"
+    assert "mark_counter" in rows
+
+
+def test_a_factory_that_takes_an_unknown_part_is_refused_with_the_parts_there_are() -> None:
+    def strict(*, moon_phase: object) -> Actor:
+        raise NotImplementedError(moon_phase)
+
+    with pytest.raises(CompositionFailed, match="'moon_phase', expected some of .*board, clock"):
+        simulated(risk_monitor=strict)
