@@ -81,8 +81,11 @@ def simulate(
     Prints its addresses as one JSON line.
     """
     # Imported here, because only this command needs the extra [sim].
-    from perps_actors.simulator.__main__ import announce  # noqa: PLC0415
-    from perps_actors.simulator.serving import VenueOptions, serve_venue  # noqa: PLC0415
+    from perps_actors.simulator.__main__ import (  # noqa: PLC0415
+        VenueOptions,
+        announce,
+        serve_venue,
+    )
 
     options = VenueOptions(
         venue=venue,

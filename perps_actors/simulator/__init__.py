@@ -1,1 +1,1 @@
-"""A venue of our own: a synthetic market or a recording, served over real sockets on loopback by a process of its own."""
+"""Simulated venues: a synthetic market or a recording, served on loopback by a child process."""

@@ -1,8 +1,11 @@
-"""Faults on a schedule: what goes wrong with a served venue, when and for how long. Pure; the server asks what holds now."""
+"""Planned faults of a served venue: what goes wrong, when and for how long."""
 
 from __future__ import annotations
 
+import asyncio
 import json
+import math
+import random
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,13 +14,14 @@ from typing import Any, Final, Literal, get_args
 import attrs
 
 from perps_actors.errors import SimulatorError
+from perps_actors.kernel.clock import Clock
 
 Kind = Literal["drop_connection", "silence", "garbage", "gap", "refuse_rest"]
 """
-`drop_connection`: every connection is cut without a close frame, and new ones are refused meanwhile;
-`silence`: nothing is sent, not even an answer to a ping, and what was due comes afterwards;
-`garbage`: bytes that are no message come between the frames;
-`gap`: changes of books are left out;
+`drop_connection`: every connection is cut without a close frame, and new ones are refused;
+`silence`: nothing is sent, not even pongs; delayed frames follow at its end;
+`garbage`: random bytes or torn frames are sent between the frames;
+`gap`: book deltas are left out;
 `refuse_rest`: requests are answered with 429 and Retry-After.
 """
 
@@ -26,7 +30,7 @@ _LONGEST_S: Final = 86_400.0
 
 @attrs.frozen
 class Fault:
-    """One fault: `do` from `at_s` on, for `for_s` seconds, counted from the start of the venue."""
+    """One fault: `do` from `at_s` after the start of the venue for `for_s` seconds."""
 
     at_s: float
     do: Kind
@@ -40,7 +44,7 @@ class FaultPlan:
         self._faults = tuple(sorted(faults, key=lambda fault: fault.at_s))
 
     def remaining_s(self, kind: Kind, elapsed_s: float) -> float:
-        """Return for how many seconds a kind of fault still holds, through faults that follow without a pause; 0 while it does not."""
+        """Return the seconds left of a kind of fault, adjacent faults included; 0 if inactive."""
         end = elapsed_s
         for fault in self._faults:
             if fault.do == kind and fault.at_s <= end:
@@ -48,15 +52,54 @@ class FaultPlan:
         return end - elapsed_s
 
     def starts_s(self, kind: Kind) -> list[float]:
-        """Return when faults of a kind start, in order."""
+        """Return the starts of a kind of fault, in order."""
         return [fault.at_s for fault in self._faults if fault.do == kind]
 
 
+class ActiveFaults:
+    """The faults that are active now; garbage is drawn from a seed."""
+
+    def __init__(self, plan: FaultPlan, clock: Clock, seed: int) -> None:
+        self._plan = plan
+        self._clock = clock
+        self._started_ns = clock.monotonic_ns()
+        self._rng = random.Random(seed)  # noqa: S311 - noise, not a secret
+
+    def remaining_s(self, kind: Kind) -> float:
+        """Return the seconds left of a kind of fault; 0 if inactive."""
+        return self._plan.remaining_s(kind, self._elapsed_s())
+
+    async def silence(self) -> None:
+        """Wait until no silence is active; always give the loop's other tasks a turn."""
+        await asyncio.sleep(self.remaining_s("silence"))
+
+    def garbage(self, frame: bytes) -> bytes | None:
+        """Return noise or a piece of the frame to send before it; None without such a fault."""
+        if self.remaining_s("garbage") <= 0:
+            return None
+        return (
+            self._rng.randbytes(40)
+            if self._rng.random() < 0.5
+            else frame[: self._rng.randrange(len(frame))]
+        )
+
+    async def each(self, kind: Kind) -> None:
+        """Wait for the next start of a kind of fault; forever if there is none."""
+        elapsed = self._elapsed_s()
+        coming = [start for start in self._plan.starts_s(kind) if start > elapsed]
+        await asyncio.sleep(coming[0] - elapsed if coming else math.inf)
+
+    def _elapsed_s(self) -> float:
+        return (self._clock.monotonic_ns() - self._started_ns) / 1e9
+
+
 def read_faults(path: Path) -> FaultPlan:
-    """Read a plan: a list of `{"at_s": 5, "do": "gap", "for_s": 3}`, bare (JSON) or under `faults` (JSON, and TOML by its suffix).
+    """Read a plan: a list of `{"at_s": 5, "do": "gap", "for_s": 3}`.
+
+    JSON has the list alone or under `faults`; TOML (by the file's suffix) has it under `faults`.
 
     Raises:
-        SimulatorError: names file, place, field and value.
+        SimulatorError: the file cannot be used; names file, place, field and value.
     """
     try:
         text = path.read_text(encoding="utf-8")

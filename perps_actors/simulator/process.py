@@ -1,4 +1,4 @@
-"""The parent's side of a served venue: starts it as a process of its own, knows where it listens, and ends it."""
+"""The parent's side of a served venue: starts the child process, reads its events, ends it."""
 
 from __future__ import annotations
 
@@ -14,22 +14,24 @@ from perps_actors.errors import SimulatorError
 from perps_actors.market.mark import Provenance
 from perps_actors.venues.contract import Endpoints
 
-_MOST_SAID = 2000
+_ERROR_BYTES = 2000
 
 
 class VenueProcess:
-    """A venue that runs as a child process and ends with its parent, whatever ends that. A context manager.
+    """A venue in a child process that ends with its parent, however the parent ends.
+
+    A context manager: `stop` is called at the end of the block.
 
     Attributes:
-        venue: name of the venue it speaks as.
-        endpoints: where it listens.
-        symbols: what it has.
+        venue: name of the venue.
+        endpoints: addresses of the venue.
+        symbols: listed symbols.
         provenance: `synthetic` or `recording`.
         finished: set when a recording was sent to its end.
-        frames_sent: how many frames that took; 0 until then.
-        progress: of a recording, frames sent and frames there are, of the streams asked for; None until it says so, which it does
-            now and then if started with `--progress`.
-        pid: number of the process.
+        frames_sent: frames sent when the recording ended; 0 before.
+        progress: frames sent and frames in total of the subscribed streams of a recording; None
+            before the first report. Reported if started with `--progress`.
+        pid: process id.
     """
 
     def __init__(self, arguments: Sequence[str]) -> None:
@@ -40,21 +42,21 @@ class VenueProcess:
         self.endpoints = Endpoints(stream="", rest="")
         self.symbols: tuple[str, ...] = ()
         self.provenance: Provenance = "synthetic"
-        self._spoke = threading.Event()
-        self._last_words = ""
-        # A file, not a pipe: a child that complains at length must not block on it, and no thread has to read it.
-        self._complaints: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by stop()
+        self._ready_or_ended = threading.Event()
+        self._error = ""
+        # A file, because a child that writes much to a pipe would block until someone reads it.
+        self._stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by stop()
         command = [sys.executable, "-m", "perps_actors.simulator", *arguments, "--parent-pipe"]
         try:
             self._child = subprocess.Popen(  # noqa: S603 - our own module, no shell
                 command,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                stderr=self._complaints,
+                stderr=self._stderr,
                 start_new_session=True,
             )
         except OSError:
-            self._complaints.close()
+            self._stderr.close()
             raise
         self.pid = self._child.pid
         self._reader = threading.Thread(target=self._read, name="perps-venue-output", daemon=True)
@@ -65,14 +67,14 @@ class VenueProcess:
         """Start a venue with the arguments of `perps-actors simulate` and wait until it listens.
 
         Raises:
-            SimulatorError: it ended, or did not listen within the deadline; says what the child said.
+            SimulatorError: the child ended or missed the deadline; the text is its own error.
         """
         venue = cls(arguments)
-        in_time = venue._spoke.wait(deadline_s)
+        in_time = venue._ready_or_ended.wait(deadline_s)
         if venue.endpoints.stream:
             return venue
         venue.stop(deadline_s=0.0 if not in_time else 1.0)
-        raise SimulatorError(venue._last_words or f"venue: did not listen within {deadline_s:g} s")
+        raise SimulatorError(venue._error or f"venue: did not listen within {deadline_s:g} s")
 
     @property
     def running(self) -> bool:
@@ -85,7 +87,10 @@ class VenueProcess:
         self._child.wait()
 
     def stop(self, deadline_s: float = 5.0) -> None:
-        """Tell the process to end, and end it at the deadline; leaves no process, pipe or thread. Idempotent."""
+        """Ask the process to end, and kill it at the deadline. Idempotent.
+
+        No process, pipe or thread is left.
+        """
         stdin, stdout = self._child.stdin, self._child.stdout
         assert stdin is not None
         assert stdout is not None
@@ -96,10 +101,10 @@ class VenueProcess:
             self.kill()
         self._reader.join()
         stdout.close()
-        if not self._complaints.closed:
-            self._complaints.seek(0)
-            self._last_words = self._complaints.read(_MOST_SAID).decode(errors="replace").strip()
-            self._complaints.close()
+        if not self._stderr.closed:
+            self._stderr.seek(0)
+            self._error = self._stderr.read(_ERROR_BYTES).decode(errors="replace").strip()
+            self._stderr.close()
 
     def __enter__(self) -> Self:
         return self
@@ -108,24 +113,22 @@ class VenueProcess:
         self.stop()
 
     def _read(self) -> None:
-        # Runs in the reader's thread until the child's output ends.
+        # Runs on the reader's thread until the child's output ends. It is the only writer of the
+        # attributes; start() reads them after the event, others after start().
         assert self._child.stdout is not None
         for line in self._child.stdout:
-            self._hear(json.loads(line))
-        self._spoke.set()
+            self._take(json.loads(line))
+        self._ready_or_ended.set()
 
-    def _hear(self, said: dict[str, Any]) -> None:
-        if said["event"] == "progress":
-            self.progress = (said["frames_sent"], said["frames"])
-            return
-        if said["event"] == "finished":
-            self.frames_sent = said["frames_sent"]
-            self.finished.set()
-            return
-        self.venue, self.symbols, self.provenance = (
-            said["venue"],
-            tuple(said["symbols"]),
-            said["provenance"],
-        )
-        self.endpoints = Endpoints(stream=said["stream"], rest=said["rest"])
-        self._spoke.set()
+    def _take(self, event: dict[str, Any]) -> None:
+        match event["event"]:
+            case "progress":
+                self.progress = (event["frames_sent"], event["frames"])
+            case "finished":
+                self.frames_sent = event["frames_sent"]
+                self.finished.set()
+            case _:
+                self.venue, self.provenance = event["venue"], event["provenance"]
+                self.symbols = tuple(event["symbols"])
+                self.endpoints = Endpoints(stream=event["stream"], rest=event["rest"])
+                self._ready_or_ended.set()

@@ -1,4 +1,4 @@
-"""The recorded venue: plays a recording to whoever subscribes, at a multiple of its pace or as fast as it is read."""
+"""The recorded venue: plays a recording at a multiple of its pace, or as fast as it is read."""
 
 from __future__ import annotations
 
@@ -14,22 +14,21 @@ import msgspec
 from perps_actors.kernel.clock import Clock
 from perps_actors.market.feed_state import END_OF_RECORDING
 from perps_actors.market.mark import Provenance
-from perps_actors.simulator.cursor import Cursor, Gates
-from perps_actors.simulator.played import PlayedMarket
+from perps_actors.simulator.playback import Cursor, Gates, PlayedMarket
 from perps_actors.simulator.recording import Frame, RecordedAnswer, Recording
 from perps_actors.simulator.rest_side import RestAnswer
-from perps_actors.simulator.source import Connection
+from perps_actors.simulator.source import ServedConnection
 
 QUIET_S: Final = 0.5
-"""Every kind of connection that has frames was served, and nothing new came for so long: that was the end."""
-PROGRESS_EVERY_S: Final = 0.25
+"""The recording has ended if nothing new is subscribed for this long after the last frame."""
 LONG_QUIET_S: Final = 2.0
-"""The same while a kind of connection with frames in the recording was not asked for: a client may need long to open its second one."""
+"""The same while a recorded kind of connection is missing: a client may open it late."""
+PROGRESS_EVERY_S: Final = 0.25
 
 
 @attrs.define(eq=False)
 class _Player:
-    """What is known of one open connection."""
+    """State of one open connection."""
 
     cursor: Cursor
     streams: tuple[str, ...] = ()
@@ -38,17 +37,21 @@ class _Player:
 class RecordedVenue:
     """A source that plays a recording.
 
-    A stream that a connection left in the middle goes on from there on the next connection that asks for it, as time goes on at a
-    venue; no connection is closed before all are done, and whoever comes after that is told the end at once. A connection none of whose
-    streams is in the recording stays mute until then. For a client that only polls, time goes on a while after its first request, and ends
-    with an answer out of the whole of it.
+    Time goes on at a venue, so a stream that a connection left continues there on the next
+    connection that subscribes to it. All connections are closed together once all of their streams
+    are sent; a later one is closed at once. A connection without recorded streams stays silent
+    until then. For a client that only polls, the recording plays from a while after its first
+    request and ends with an answer from all of it.
 
     Attributes:
         frames_sent: frames sent to all connections.
 
     Args:
-        say_end: called with the frames sent, when all are.
-        say_progress: called now and then with `progress`, when it has changed.
+        recording: what is played.
+        clock: measures the pace.
+        speed: multiple of the recorded pace; 0: as fast as the clients read.
+        on_end: called with the number of frames sent at the end.
+        on_progress: called with `progress` when it changed.
     """
 
     provenance: Provenance = "recording"
@@ -59,23 +62,23 @@ class RecordedVenue:
         clock: Clock,
         *,
         speed: float,
-        say_end: Callable[[int], None],
-        say_progress: Callable[[int, int], None] | None = None,
+        on_end: Callable[[int], None],
+        on_progress: Callable[[int, int], None] | None = None,
     ) -> None:
         self.symbols = recording.perpetuals
         self.frames_sent = 0
         self._recording = recording
         self._clock = clock
         self._speed = speed
-        self._say_end = say_end
-        self._say_progress = say_progress
+        self._on_end = on_end
+        self._on_progress = on_progress
         self._gates = Gates(recording)
         self._sent: dict[str, int] = {}
         self._left: dict[str, int] = {}
-        self._asked: set[str] = set()
+        self._subscribed: set[str] = set()
         self._fetched: dict[tuple[str, ...], int] = {}
         self._market = PlayedMarket(recording, self._sent)
-        self._players: dict[Connection, _Player] = {}
+        self._players: dict[ServedConnection, _Player] = {}
         self._changed = asyncio.Event()
         self._started_s: float | None = None
         self._polled_s: float | None = None
@@ -83,51 +86,51 @@ class RecordedVenue:
         self._over = False
 
     async def run(self) -> None:
-        """Wait until all that was asked for is sent and nothing more is asked for, then say so, once."""
-        async with self._progress_said():
+        """Wait for the end of all subscribed streams, close the connections, report the end."""
+        async with self._progress_reports():
             while not await self._quiet():
                 self._changed.clear()
         self._over = True
         for connection in self._players:
-            connection.stirred.set()
+            connection.changed.set()
         while self._players:
             self._changed.clear()
             await self._changed.wait()
-        self._say_end(self.frames_sent)
+        self._on_end(self.frames_sent)
 
     @property
     def progress(self) -> tuple[int, int]:
-        """Frames sent and frames there are, of the streams that are asked for now."""
-        asked = [stream for stream in self._asked if stream in self._recording.frames]
-        return sum(self._sent.get(stream, 0) for stream in asked), sum(
-            len(self._recording.frames[stream]) for stream in asked
+        """Frames sent and frames in total of the streams that are subscribed now."""
+        wanted = [stream for stream in self._subscribed if stream in self._recording.frames]
+        return sum(self._sent.get(stream, 0) for stream in wanted), sum(
+            len(self._recording.frames[stream]) for stream in wanted
         )
 
     @contextlib.asynccontextmanager
-    async def _progress_said(self) -> AsyncIterator[None]:
-        saying = asyncio.create_task(self._keep_saying_progress())
+    async def _progress_reports(self) -> AsyncIterator[None]:
+        reporting = asyncio.create_task(self._report_progress())
         try:
             yield
         finally:
-            saying.cancel()
+            reporting.cancel()
 
-    async def _keep_saying_progress(self) -> None:
-        said = (0, 0)
-        while self._say_progress is not None:
+    async def _report_progress(self) -> None:
+        reported = (0, 0)
+        while self._on_progress is not None:
             await asyncio.sleep(PROGRESS_EVERY_S)
-            if self.progress != said:
-                said = self.progress
-                self._say_progress(*said)
+            if self.progress != reported:
+                reported = self.progress
+                self._on_progress(*reported)
 
-    async def play(self, connection: Connection) -> str:
-        """Send a connection the frames of its streams, each when it is due and free to go; return at the end of them."""
+    async def play(self, connection: ServedConnection) -> str:
+        """Send a connection its frames when they are due; return the close reason."""
         player = self._players.setdefault(
             connection, _Player(Cursor(self._recording, self._gates, dict(self._left)))
         )
         while True:
-            connection.stirred.clear()
+            connection.changed.clear()
             self._follow(connection, player)
-            await self._begin_anew(connection, player)
+            await self._begin_new_streams(connection, player)
             frame = player.cursor.peek()
             if frame is not None and (wait_s := self._wait_s(frame)) <= 0:
                 await self._send(connection, player, frame)
@@ -136,10 +139,10 @@ class RecordedVenue:
             else:
                 if player.cursor.exhausted:
                     self._changed.set()
-                await self._stirred(connection, wait_s if frame is not None else None)
+                await self._wait_for_change(connection, wait_s if frame is not None else None)
 
-    def ended(self, connection: Connection) -> None:
-        """Remember where a connection left its streams."""
+    def ended(self, connection: ServedConnection) -> None:
+        """Remember the place of a connection in its streams, for the next one."""
         player = self._players.pop(connection, None)
         if player is not None:
             self._left |= {
@@ -149,10 +152,11 @@ class RecordedVenue:
         self._changed.set()
 
     def answer(self, path: str, query: str) -> RestAnswer:
-        """Return the recorded answer: the n-th to the n-th request of its kind, the last to all further ones; else one made of frames.
+        """Return the recorded answer, else one built from the frames sent so far.
 
-        A book that has moved on since its last recorded snapshot is answered as it stands now: a client that lost the thread can
-        find it again.
+        The n-th request of its kind gets the n-th recorded answer, later ones the last. If a book
+        has changed since its last recorded snapshot, the answer is the present book, so that a
+        client can resynchronise.
         """
         rest = self._recording.side.rest
         self._pass_time()
@@ -165,12 +169,12 @@ class RecordedVenue:
         return rest.answer(path, query, self._market, self._clock.time_ns())
 
     def _pass_time(self) -> None:
-        """Take for sent what would have been by now, where nobody subscribes anything: who only polls finds a market that moves."""
+        """Count frames as sent at their time while clients only poll."""
         now_s = self._now_s()
         if self._polled_s is None:
             self._polled_s = now_s
         waited_s = now_s - self._polled_s - LONG_QUIET_S
-        if self._asked or waited_s < 0:
+        if self._subscribed or waited_s < 0:
             return
         passed_s = waited_s * self._speed if self._speed else float("inf")
         for stream, frames in self._recording.frames.items():
@@ -183,7 +187,7 @@ class RecordedVenue:
             self._changed.set()
 
     def answered(self, path: str, query: str) -> None:
-        """Count a fetch; a symbol's book frames that waited for it go on."""
+        """Count a request; a snapshot lets the symbol's book frames pass."""
         rest = self._recording.side.rest
         key = rest.request_key(path, query)
         self._fetched[key] = self._fetched.get(key, 0) + 1
@@ -192,7 +196,7 @@ class RecordedVenue:
             self._gates.open(symbol)
             self._rebase(symbol, key)
             for connection in self._players:
-                connection.stirred.set()
+                connection.changed.set()
 
     def _rebase(self, symbol: str, key: tuple[str, ...]) -> None:
         recorded, fetched = self._recording.answers.get(key, []), self._fetched[key]
@@ -214,12 +218,12 @@ class RecordedVenue:
             if streams.channel_of(stream) == "book" and streams.symbol_of(stream) == symbol
         )
 
-    def _follow(self, connection: Connection, player: _Player) -> None:
+    def _follow(self, connection: ServedConnection, player: _Player) -> None:
         streams = connection.streams()
         if streams == player.streams:
             return
-        self._asked -= set(player.streams) - set(streams)
-        self._asked |= set(streams)
+        self._subscribed -= set(player.streams) - set(streams)
+        self._subscribed |= set(streams)
         player.streams = streams
         player.cursor.follow(streams)
         if self._started_s is None:
@@ -227,10 +231,10 @@ class RecordedVenue:
             self._sent.clear()
         self._changed.set()
 
-    async def _begin_anew(self, connection: Connection, player: _Player) -> None:
-        """Send what streams begin with that are subscribed in the middle of the recording."""
+    async def _begin_new_streams(self, connection: ServedConnection, player: _Player) -> None:
+        """Send the first frames of streams that were subscribed during the recording."""
         sides = self._recording.side.streams
-        for stream in connection.begun():
+        for stream in connection.new_streams():
             if player.cursor.places.get(stream, 0):
                 channel, symbol = sides.channel_of(stream), sides.symbol_of(stream)
                 for first in sides.first_frames(channel, symbol, self._market):
@@ -241,7 +245,7 @@ class RecordedVenue:
             return 0.0
         return self._started_s + frame.due_s / self._speed - self._now_s()
 
-    async def _send(self, connection: Connection, player: _Player, frame: Frame) -> None:
+    async def _send(self, connection: ServedConnection, player: _Player, frame: Frame) -> None:
         player.cursor.take()
         self._sent[frame.stream] = max(
             self._sent.get(frame.stream, 0), player.cursor.places[frame.stream]
@@ -250,10 +254,10 @@ class RecordedVenue:
         await connection.send(frame.stream, frame.data)
 
     @staticmethod
-    async def _stirred(connection: Connection, timeout_s: float | None) -> None:
+    async def _wait_for_change(connection: ServedConnection, timeout_s: float | None) -> None:
         try:
             async with asyncio.timeout(timeout_s):
-                await connection.stirred.wait()
+                await connection.changed.wait()
         except TimeoutError:
             return
 
@@ -266,17 +270,19 @@ class RecordedVenue:
         return False
 
     def _quiet_s(self) -> float | None:
-        """Return how long nothing must happen for this to be the end; None while it cannot be."""
-        if not self._asked:
+        """Return after how long without a change the recording has ended; None while it cannot."""
+        if not self._subscribed:
             return QUIET_S if self._polled_to_end and not self._players else None
-        asked = [stream for stream in self._asked if stream in self._recording.frames]
-        if any(self._sent.get(stream, 0) < len(self._recording.frames[stream]) for stream in asked):
+        wanted = [stream for stream in self._subscribed if stream in self._recording.frames]
+        if any(
+            self._sent.get(stream, 0) < len(self._recording.frames[stream]) for stream in wanted
+        ):
             return None
         if any(not player.cursor.exhausted for player in self._players.values()):
             return None
         route_of = self._recording.side.streams.route_of
         missing = {route_of(stream) for stream in self._recording.frames} - {
-            route_of(stream) for stream in asked
+            route_of(stream) for stream in wanted
         }
         return LONG_QUIET_S if missing else QUIET_S
 

@@ -1,4 +1,4 @@
-"""A recording folder, read: which frame belongs to which stream, and what REST answered."""
+"""A recording folder: its frames by stream, and its REST answers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from perps_actors.simulator.venues import VenueSide, side_of
 _DATED: Final = re.compile(
     r"[-_]\d{6,8}(?:\D|$)|-\d{1,2}[A-Z]{3}\d{2}(?:-|$)|^F[IF]_|[A-Z][FGHJKMNQUVXZ]\d{2}$", re.ASCII
 )
-"""How venues name what expires: BTCUSDT_210924, BTC-USD-260327, BTC-26DEC25, FI_XBTUSD_210924, XBTU21."""
+"""Dated symbols: BTCUSDT_210924, BTC-USD-260327, BTC-26DEC25, FI_XBTUSD_210924, XBTU21."""
 _RAW_NAMES: Final = ("raw.jsonl.gz", "raw.jsonl")
 
 
@@ -46,9 +46,9 @@ class Frame(msgspec.Struct, frozen=True, gc=False):
     """One recorded frame."""
 
     line: int
-    """Its place in the file, from 0."""
+    """Number of its line in the file, from 0."""
     due_s: float
-    """Seconds after the first frame at which it came."""
+    """Seconds since the first frame."""
     stream: str
     data: bytes
 
@@ -62,20 +62,21 @@ class RecordedAnswer(msgspec.Struct, frozen=True, gc=False):
 
 @attrs.frozen
 class Recording:
-    """All that a recording holds, in memory once; connections only hold places in it.
+    """The content of a recording, in memory.
 
     Attributes:
-        frames: frames of a stream, in the order of the file.
-        answers: REST answers by what makes two requests the same one, in the order of the file.
-        gates: for a symbol, the line of its first recorded book snapshot: its later book frames wait until that was fetched.
-        symbols: all symbols in it.
-        perpetuals: those that are perpetual, as `meta.json` says, else as their names do; all where there are none.
+        side: server side of its venue.
+        frames: frames by stream, in the order of the file.
+        answers: REST answers by the key of their request, in the order of the file.
+        snapshot_lines: line of the first recorded book snapshot, by symbol.
+        symbols: all symbols.
+        perpetuals: perpetual symbols: of `meta.json`, else by their names; all if there are none.
     """
 
     side: VenueSide
     frames: dict[str, list[Frame]]
     answers: dict[tuple[str, ...], list[RecordedAnswer]]
-    gates: dict[str, int]
+    snapshot_lines: dict[str, int]
     symbols: tuple[str, ...]
     perpetuals: tuple[str, ...]
 
@@ -91,13 +92,14 @@ def read_recording(folder: Path, venue: str | None = None) -> Recording:
         SimulatorError: the recording cannot be read; names the file, the line and the cause.
     """
     meta = _read_meta(folder)
-    side = side_of(venue or meta.venue or DEFAULT_VENUE)
+    named = venue or meta.venue or DEFAULT_VENUE
+    side = side_of(named, "" if venue else f"{folder / 'meta.json'}: ")
     if meta.venue is not None and meta.venue != side.name:
         msg = f"venue = {side.name!r}: {folder / 'meta.json'} is a recording of {meta.venue!r}"
         raise SimulatorError(msg)
     frames: dict[str, list[Frame]] = {}
     answers: dict[tuple[str, ...], list[RecordedAnswer]] = {}
-    gates: dict[str, int] = {}
+    snapshot_lines: dict[str, int] = {}
     first_t = latest_t = None
     for number, line, data in _lines(folder):
         if line.dir == "ws":
@@ -115,7 +117,7 @@ def read_recording(folder: Path, venue: str | None = None) -> Recording:
             )
             symbol = side.rest.snapshot_symbol(url.path, url.query)
             if symbol is not None:
-                gates.setdefault(symbol, number)
+                snapshot_lines.setdefault(symbol, number)
     if latest_t is not None and not frames and venue is None and meta.venue is None:
         msg = (
             f"{folder / 'meta.json'}: venue: not found, and no frame is one of {DEFAULT_VENUE};"
@@ -130,7 +132,7 @@ def read_recording(folder: Path, venue: str | None = None) -> Recording:
         or tuple(symbol for symbol in symbols if not _DATED.search(symbol))
         or symbols
     )
-    return Recording(side, frames, answers, gates, symbols, perpetuals)
+    return Recording(side, frames, answers, snapshot_lines, symbols, perpetuals)
 
 
 def _bytes(line: _Line) -> bytes:

@@ -1,18 +1,17 @@
-"""The venue's sockets: WebSocket and REST on one port of the loopback interface, for any source, with faults on request."""
+"""Sockets of a served venue: WebSocket and REST on one loopback port, with planned faults."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import math
-import random
 from typing import Final, Self
 
 from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
 
 from perps_actors.errors import SimulatorError, VenueError
 from perps_actors.kernel.clock import Clock
-from perps_actors.simulator.faults import FaultPlan, Kind
+from perps_actors.simulator.faults import ActiveFaults, FaultPlan
 from perps_actors.simulator.rest_side import RestAnswer
 from perps_actors.simulator.source import Source
 from perps_actors.simulator.venue_contract import StreamSession
@@ -20,51 +19,14 @@ from perps_actors.simulator.venues import VenueSide
 
 HOST: Final = "127.0.0.1"
 CLOSE_HANDSHAKE_S: Final = 5.0
-DEAF: Final = WSCloseCode.UNSUPPORTED_DATA
-"""Close code for a client that left its venue's own pings unanswered: HTX's."""
+PINGS_UNANSWERED: Final = WSCloseCode.UNSUPPORTED_DATA
+"""HTX's close code for a client that did not answer the venue's own pings."""
 
 _MAX_REQUEST_FRAME: Final = 65_536
 
 
-class Faults:
-    """The plan of faults, held against the time since the start of the venue; garbage comes out of a seed."""
-
-    def __init__(self, plan: FaultPlan, clock: Clock, seed: int) -> None:
-        self._plan = plan
-        self._clock = clock
-        self._started_ns = clock.monotonic_ns()
-        self._rng = random.Random(seed)  # noqa: S311 - noise, not a secret
-
-    def remaining_s(self, kind: Kind) -> float:
-        """Return for how many seconds a fault still holds; 0 while it does not."""
-        return self._plan.remaining_s(kind, self._elapsed_s())
-
-    async def silence(self) -> None:
-        """Wait until no silence holds; yields to the loop's other tasks in any case."""
-        await asyncio.sleep(self.remaining_s("silence"))
-
-    def garbage(self, frame: bytes) -> bytes | None:
-        """Return what is to be sent before a frame while garbage holds: noise, or a piece of the frame."""
-        if self.remaining_s("garbage") <= 0:
-            return None
-        return (
-            self._rng.randbytes(40)
-            if self._rng.random() < 0.5
-            else frame[: self._rng.randrange(len(frame))]
-        )
-
-    async def each(self, kind: Kind) -> None:
-        """Wait for the next start of a fault; forever if there is none."""
-        elapsed = self._elapsed_s()
-        coming = [start for start in self._plan.starts_s(kind) if start > elapsed]
-        await asyncio.sleep(coming[0] - elapsed if coming else math.inf)
-
-    def _elapsed_s(self) -> float:
-        return (self._clock.monotonic_ns() - self._started_ns) / 1e9
-
-
 class ClientConnection:
-    """One client's WebSocket: what it is sent passes the faults."""
+    """One client's WebSocket; the faults apply to its frames."""
 
     def __init__(
         self,
@@ -72,43 +34,43 @@ class ClientConnection:
         request: web.Request,
         session: StreamSession,
         side: VenueSide,
-        faults: Faults,
+        faults: ActiveFaults,
     ) -> None:
-        self.stirred = asyncio.Event()
+        self.changed = asyncio.Event()
         self._ws = ws
         self._request = request
         self._session = session
         self._side = side
         self._faults = faults
-        self._begun = dict.fromkeys(session.streams())
+        self._new_streams = dict.fromkeys(session.streams())
 
     def streams(self) -> tuple[str, ...]:
-        """Return the streams it is subscribed to, on the path that carries them."""
+        """Return the subscribed streams."""
         return self._session.streams()
 
-    def begun(self) -> tuple[str, ...]:
-        """Return the streams subscribed since this was last asked, also those that were unsubscribed in between."""
-        begun, self._begun = tuple(self._begun), {}
-        return begun
+    def new_streams(self) -> tuple[str, ...]:
+        """Return the streams subscribed since the last call, also if subscribed again."""
+        streams, self._new_streams = tuple(self._new_streams), {}
+        return streams
 
     async def send(self, stream: str, frame: bytes) -> None:
-        """Send a frame; waits while the client does not read, or silence holds."""
-        # Also what gives the loop's other tasks their turn: a write that fits the socket's buffer does not yield.
+        """Send a frame; wait while the client does not read or silence is active."""
+        # This also yields to other tasks: a write that fits the socket's buffer does not.
         await self._faults.silence()
         if self._side.streams.channel_of(stream) == "book" and self._faults.remaining_s("gap") > 0:
             return
         garbage = self._faults.garbage(frame)
         if garbage is not None:
             await self._ws.send_bytes(garbage)
-        await self._say(self._session.dress(frame))
+        await self._write(self._session.dress(frame))
 
     def abort(self) -> None:
-        """Cut the connection without a close frame."""
+        """Disconnect without a close frame."""
         if self._request.transport is not None:
             self._request.transport.abort()
 
     async def listen(self) -> None:
-        """RecordedAnswer the client's pings and subscriptions until it is gone."""
+        """Answer the client's pings and requests until it is gone."""
         async for message in self._ws:
             if self._faults.remaining_s("silence") > 0:
                 continue
@@ -118,17 +80,17 @@ class ClientConnection:
         if message.type is WSMsgType.PING:
             await self._ws.pong(message.data)
         elif message.type is WSMsgType.TEXT:
-            followed = frozenset(self._session.streams())
+            before = frozenset(self._session.streams())
             answers = self._session.receive(message.data)
-            left = self._session.streams()
-            self._begun = {stream: None for stream in self._begun if stream in left}
-            self._begun |= {stream: None for stream in left if stream not in followed}
+            after = self._session.streams()
+            self._new_streams = {stream: None for stream in self._new_streams if stream in after}
+            self._new_streams |= {stream: None for stream in after if stream not in before}
             for answer in answers:
-                await self._say(answer.encode())
-            self.stirred.set()
+                await self._write(answer.encode())
+            self.changed.set()
 
     async def keep_pinging(self, clock: Clock) -> str:
-        """Ping the client as its venue does, until it does not answer where it has to; return the reason to close it with."""
+        """Ping the client until it left too many pings unanswered; return the close reason."""
         while True:
             await self._faults.silence()
             try:
@@ -136,16 +98,16 @@ class ClientConnection:
             except VenueError as error:
                 return str(error)
             if ping is not None:
-                await self._say(ping.encode())
+                await self._write(ping.encode())
             await asyncio.sleep(self._session.ping_every_s)
             if ping is None:
                 await self._ws.ping()
 
     async def close(self, reason: str, code: int = WSCloseCode.OK) -> None:
-        """Send a close frame behind everything else and wait for the client's, at most five seconds."""
+        """Send a close frame after all frames and wait for the client's, at most five seconds."""
         await self._ws.close(code=code, message=reason.encode())
 
-    async def _say(self, text: bytes) -> None:
+    async def _write(self, text: bytes) -> None:
         packed = self._session.packed(text)
         if packed is None:
             await self._ws.send_frame(text, WSMsgType.TEXT)
@@ -154,7 +116,10 @@ class ClientConnection:
 
 
 class VenueServer:
-    """Serves a source on loopback. An async context manager: inside, `port` is bound and connections are served."""
+    """Serves a source on loopback.
+
+    An async context manager: inside, `port` is bound and connections are served.
+    """
 
     def __init__(
         self,
@@ -170,7 +135,7 @@ class VenueServer:
         self._source = source
         self._side = side
         self._clock = clock
-        self._faults = Faults(plan, clock, seed)
+        self._faults = ActiveFaults(plan, clock, seed)
         self._weights = side.rest.new_rate_limit()
         self._connections: set[ClientConnection] = set()
         self._tasks: list[asyncio.Task[None]] = []
@@ -205,7 +170,7 @@ class VenueServer:
         await self._runner.cleanup()
 
     async def wait(self) -> None:
-        """Wait until the source's own work is done; raises what it raised."""
+        """Wait until the source's own work is done; raise its exception."""
         await self._tasks[0]
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
@@ -267,12 +232,12 @@ class VenueServer:
         tasks = (playing, pinging, asyncio.create_task(connection.listen()))
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            # A client that is gone shows as an OSError of whatever was being sent to it.
+            # Sending to a client that is gone raises OSError.
             with contextlib.suppress(OSError):
                 if playing.done():
                     await connection.close(playing.result())
                 elif pinging.done():
-                    await connection.close(pinging.result(), DEAF)
+                    await connection.close(pinging.result(), PINGS_UNANSWERED)
         finally:
             for task in tasks:
                 task.cancel()

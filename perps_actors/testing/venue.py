@@ -18,7 +18,7 @@ from perps_actors.market.mark import Mark
 from perps_actors.market.numbers import mid
 from perps_actors.simulator.market import SyntheticMarket
 from perps_actors.simulator.rest_side import RestAnswer
-from perps_actors.simulator.synthetic import STEP_S
+from perps_actors.simulator.source import STEP_S
 from perps_actors.simulator.venue_contract import Happening
 from perps_actors.simulator.venues import side_of
 from perps_actors.testing.pipe import Pipe

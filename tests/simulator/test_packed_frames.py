@@ -20,7 +20,7 @@ from perps_actors.simulator.faults import FaultPlan
 from perps_actors.simulator.market import SyntheticMarket
 from perps_actors.simulator.process import VenueProcess
 from perps_actors.simulator.server import VenueServer
-from perps_actors.simulator.synthetic import SyntheticVenue
+from perps_actors.simulator.source import SyntheticVenue
 from perps_actors.simulator.venues import side_of
 from perps_actors.simulator.venues.htx_swap.stream import HtxSession
 from perps_actors.venues.htx_swap.rest import HtxSwapRest

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 
-from perps_actors.simulator.played import PlayedMarket
+from perps_actors.simulator.playback import PlayedMarket
 from perps_actors.simulator.recording import read_recording
 
 STREAM = "orderBookL2:XBTUSD"

@@ -11,12 +11,12 @@ import requests
 import websocket
 
 from perps_actors.kernel.clock import SystemClock
-from perps_actors.simulator import synthetic
+from perps_actors.simulator import source as source_module
 from perps_actors.simulator.faults import FaultPlan
 from perps_actors.simulator.market import SyntheticMarket
 from perps_actors.simulator.process import VenueProcess
 from perps_actors.simulator.server import VenueServer
-from perps_actors.simulator.source import Connection
+from perps_actors.simulator.source import ServedConnection
 from perps_actors.simulator.venues import side_of
 
 
@@ -92,10 +92,10 @@ def test_an_unknown_symbol_is_refused_as_the_venue_does(venue: VenueProcess) -> 
     assert int(answer.headers["X-MBX-USED-WEIGHT-1M"]) >= 2
 
 
-class Watched(synthetic.SyntheticVenue):
+class Watched(source_module.SyntheticVenue):
     """A synthetic venue that tells when a connection ended."""
 
-    def ended(self, connection: Connection) -> None:
+    def ended(self, connection: ServedConnection) -> None:
         super().ended(connection)
         self.lost.set()
 
@@ -103,8 +103,8 @@ class Watched(synthetic.SyntheticVenue):
 def test_a_client_that_does_not_read_is_cut_at_the_limit_of_its_backlog(
     monkeypatch: pytest.MonkeyPatch, clients
 ) -> None:
-    monkeypatch.setattr(synthetic, "BACKLOG_BYTES", 100_000)
-    monkeypatch.setattr(synthetic, "STEP_S", 0.0)
+    monkeypatch.setattr(source_module, "BACKLOG_BYTES", 100_000)
+    monkeypatch.setattr(source_module, "STEP_S", 0.0)
     symbols = [f"S{n}USDT" for n in range(200)]
     address = "/public/stream?streams=" + "/".join(
         f"{symbol.lower()}@depth@100ms" for symbol in symbols

@@ -1,7 +1,8 @@
-"""What a client of a recording can know by now: the market as the frames sent so far tell it. Pure."""
+"""How far a recording was played: the place of each connection, and the market so far."""
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from typing import TypeVar
@@ -19,11 +20,90 @@ from perps_actors.simulator.venue_contract import Channel, Depth, Levels
 T = TypeVar("T")
 
 _SAMPLE = 200
-"""So many frames of a stream tell the decimals of its prices and quantities."""
+"""Frames of a stream from which the decimals of its prices and quantities are read."""
+
+
+class Gates:
+    """Holds back book frames recorded after their symbol's snapshot until a client fetched it.
+
+    The first frame of a stream is never held, because it makes a client fetch the snapshot.
+    """
+
+    def __init__(self, recording: Recording) -> None:
+        self._streams = recording.side.streams
+        self._snapshot_line = dict(recording.snapshot_lines)
+        self._firsts = frozenset(frames[0].line for frames in recording.frames.values())
+
+    def holds(self, frame: Frame) -> bool:
+        """Return whether a frame has to wait."""
+        if self._streams.channel_of(frame.stream) != "book":
+            return False
+        line = self._snapshot_line.get(self._streams.symbol_of(frame.stream))
+        return line is not None and frame.line > line and frame.line not in self._firsts
+
+    def open(self, symbol: str) -> None:
+        """Let the frames of a symbol pass, because its snapshot was fetched."""
+        self._snapshot_line.pop(symbol, None)
+
+
+class Cursor:
+    """Place of one connection in each of its streams. Frames come in the order of the file."""
+
+    def __init__(self, recording: Recording, gates: Gates, starts: Mapping[str, int]) -> None:
+        self.places: dict[str, int] = {}
+        """Frames passed, by stream."""
+        self._frames = recording.frames
+        self._gates = gates
+        self._starts = starts
+        self._waiting: list[tuple[int, str]] = []
+        self._held: list[str] = []
+
+    def follow(self, streams: Iterable[str]) -> None:
+        """Continue with exactly these streams, each from its last place."""
+        followed = [stream for stream in streams if stream in self._frames]
+        for stream in followed:
+            self.places.setdefault(stream, self._starts.get(stream, 0))
+        left = [stream for stream in followed if self.places[stream] < len(self._frames[stream])]
+        self._waiting = [(self._next(stream).line, stream) for stream in left]
+        self._held = []
+        heapq.heapify(self._waiting)
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether no frame is left, neither free nor held."""
+        return not self._waiting and not self._held
+
+    def peek(self) -> Frame | None:
+        """Return the next frame; None while all frames left are held."""
+        self._release()
+        while self._waiting:
+            frame = self._next(self._waiting[0][1])
+            if not self._gates.holds(frame):
+                return frame
+            self._held.append(heapq.heappop(self._waiting)[1])
+        return None
+
+    def take(self) -> None:
+        """Pass the frame that `peek` returned."""
+        stream = self._waiting[0][1]
+        self.places[stream] += 1
+        if self.places[stream] < len(self._frames[stream]):
+            heapq.heapreplace(self._waiting, (self._next(stream).line, stream))
+        else:
+            heapq.heappop(self._waiting)
+
+    def _next(self, stream: str) -> Frame:
+        return self._frames[stream][self.places[stream]]
+
+    def _release(self) -> None:
+        free = [stream for stream in self._held if not self._gates.holds(self._next(stream))]
+        for stream in free:
+            self._held.remove(stream)
+            heapq.heappush(self._waiting, (self._next(stream).line, stream))
 
 
 class _PlayedBook:
-    """A symbol's book: the snapshot once it was fetched, and the changes sent so far, applied as far as they have been sent."""
+    """A symbol's book: the fetched snapshot and the deltas sent so far."""
 
     def __init__(self, symbol: str, snapshot: Depth | None) -> None:
         self.symbol = symbol
@@ -38,11 +118,12 @@ class _PlayedBook:
     def play(self, frames: list[Frame], read: Callable[[bytes], Depth]) -> None:
         for frame in frames[self._passed :]:
             change = _read(read, frame)
-            # Without this message a book that the stream alone makes is unknown until the stream tells the whole of it again.
+            # After an unreadable delta, the book is unknown until the next snapshot in the stream.
             self._lost = self._streamed if change is None else self._lost and not change.whole
             if change is not None and change.whole:
                 self._bids, self._asks, self._streamed = {}, {}, True
-            # Changes behind a stream's own snapshot follow it one by one, whatever their numbers; those beside a fetched one may be older.
+            # Deltas after a snapshot in the stream always follow it. Deltas sent beside a fetched
+            # snapshot may be older than it.
             if change is not None and (self._streamed or change.last > self.last):
                 _apply(self._bids, change.bids)
                 _apply(self._asks, change.asks)
@@ -63,9 +144,9 @@ class _PlayedBook:
 
 
 class PlayedMarket:
-    """A `MarketView` of a recording: what was sent so far, and nothing else.
+    """A `MarketView` of the frames sent so far.
 
-    Tick and lot are the smallest steps that the recorded frames spell: a recording holds no better source of them.
+    Tick and lot come from the decimals in the frames, because a recording has no better source.
     """
 
     def __init__(self, recording: Recording, sent: Mapping[str, int]) -> None:
@@ -81,7 +162,7 @@ class PlayedMarket:
         self._instruments: tuple[Instrument, ...] | None = None
 
     def instruments(self) -> tuple[Instrument, ...]:
-        """Return the recording's symbols."""
+        """Return the instruments of the recording."""
         if self._instruments is None:
             self._instruments = tuple(
                 self._instrument(symbol) for symbol in self._recording.symbols
@@ -89,11 +170,11 @@ class PlayedMarket:
         return self._instruments
 
     def rebase(self, symbol: str, snapshot: Depth) -> None:
-        """The symbol's recorded snapshot was fetched: from now on its book stands on it."""
+        """Build a symbol's book on its recorded snapshot, because a client fetched it."""
         self._books[symbol] = _PlayedBook(symbol, snapshot)
 
     def depth(self, symbol: str) -> Depth | None:
-        """Return the book that the frames sent so far make."""
+        """Return the book after the frames sent so far."""
         book = self._books.setdefault(symbol, _PlayedBook(symbol, None))
         book.play(self._sent_frames(symbol, "book"), self._streams.read_depth)
         return book.depth()
@@ -108,13 +189,13 @@ class PlayedMarket:
         return self._latest(symbol, "mark", self._streams.read_mark)
 
     def open_interest(self, symbol: str) -> None:
-        """Return None: no side reads it out of its frames."""
+        """Return None: it is not read from frames."""
 
     def candles(self, symbol: str, interval_s: int, since_ns: int, until_ns: int) -> None:
-        """Return None: a recording has those candles only that were recorded."""
+        """Return None: a recording serves recorded answers with candles only."""
 
     def fundings(self, symbol: str, since_ns: int, until_ns: int) -> None:
-        """Return None, likewise."""
+        """Return None: a recording serves recorded answers with fundings only."""
 
     def _sent_frames(self, symbol: str, channel: Channel) -> list[Frame]:
         name = self._stream_of.get((symbol, channel))
@@ -144,16 +225,14 @@ class PlayedMarket:
 
     def _steps(self, symbol: str) -> tuple[Decimal, Decimal]:
         books = self._recording.frames.get(self._stream_of.get((symbol, "book"), ""), [])[:_SAMPLE]
-        touches = self._recording.frames.get(self._stream_of.get((symbol, "touch"), ""), [])[
-            :_SAMPLE
-        ]
+        touches = self._recording.frames.get(self._stream_of.get((symbol, "touch"), ""), [])
         levels = [
             level
             for frame in books
             if (book := _read(self._streams.read_depth, frame))
             for level in (*book.bids, *book.asks)
         ]
-        for frame in touches:
+        for frame in touches[:_SAMPLE]:
             touch = _read(self._streams.read_touch, frame)
             if touch is not None and touch.bid is not None and touch.bid_size is not None:
                 levels.append((touch.bid, touch.bid_size))
@@ -165,7 +244,7 @@ def _kinds(channel: Channel) -> tuple[Channel, ...]:
 
 
 def _read(read: Callable[[bytes], T], frame: Frame) -> T | None:
-    # Damaged frames are sent as they were recorded; they only tell us nothing.
+    # Damaged frames are sent as recorded, but contribute nothing to the market.
     try:
         return read(frame.data)
     except (msgspec.DecodeError, UnicodeDecodeError, MarketError, VenueError):
