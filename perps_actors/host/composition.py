@@ -515,12 +515,13 @@ def _supervisor(composition: Composition) -> Supervisor:
         composition.children,
         policy=RestartPolicy(intensity=supervision.intensity, period_s=supervision.period_s),
         random=composition.parts.random,
-        on_incident=partial(_report_incident, composition.parts.report),
+        on_incident=partial(report_incident, composition.parts.report),
         look_every_s=supervision.look_every_s,
     )
 
 
-def _report_incident(report: Reporter, incident: Incident) -> None:
+def report_incident(report: Reporter, incident: Incident) -> None:
+    """Report an event of what happened to an actor."""
     letter = incident.letter
     report.tell(
         incident.kind,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import threading
 from contextlib import suppress
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from perps_actors.errors import AskTimeout, KernelError, PerpsActorsError, StartFailed
-from perps_actors.host.composition import compose
+from perps_actors.host.composition import compose, report_incident
 from perps_actors.host.logging import log_event, somebody_reads
 from perps_actors.host.readings import Readings, SystemReport
 from perps_actors.host.reconfigure import reconfigure
@@ -65,7 +66,14 @@ class PerpsSystem(Readings):
         parts = composition.parts
         super().__init__(
             composition,
-            Subscriptions(composition.runtime, parts.subscribers, parts.report, parts.drops),
+            Subscriptions(
+                composition.runtime,
+                parts.subscribers,
+                parts.report,
+                parts.drops,
+                supervision=settings.supervision,
+                on_incident=partial(report_incident, parts.report),
+            ),
         )
         self._runtime = composition.runtime
         self._logs = "runtime" not in (replace or {})

@@ -50,12 +50,16 @@ class AddChild:
 
 @attrs.frozen(kw_only=True)
 class RemoveChild:
-    """Stop one child and forget it, within its own stop deadline; `done` gets the number of items it left."""
+    """Stop one child and forget it. `done` gets the number of items it left.
+
+    A child that has not stopped after `stop_s` seconds, or after the stop deadline of its own, is abandoned.
+    """
 
     control = True
     name: str
     drain: bool
     done: Answer
+    stop_s: float | None = None
 
 
 @attrs.frozen

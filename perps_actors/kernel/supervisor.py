@@ -362,6 +362,8 @@ class Supervisor(Actor):
             self._forget(child)
         else:
             self._order_to_stop(child, Drain() if order.drain else Stop())
+            if order.stop_s is not None:
+                self.after(order.stop_s, ChildOverdue(child.name))
 
     def _forget(self, child: Child) -> None:
         if not child.ended:

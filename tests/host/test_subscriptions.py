@@ -10,7 +10,7 @@ import pytest
 from perps_actors import Event, InboxPolicy, Mark, Overflow, PerpsSystem, Settings, SettingsError
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.messages.marks import RecordMarks
-from perps_actors.settings import JournalSettings, StreamSettings
+from perps_actors.settings import JournalSettings, StreamSettings, SupervisionSettings
 from perps_actors.simulator.process import VenueProcess
 
 LIMIT_S = 20.0
@@ -219,7 +219,7 @@ def venue():
         yield process
 
 
-def system_on(venue, path) -> PerpsSystem:
+def system_on(venue, path, **settings: Any) -> PerpsSystem:
     return PerpsSystem(
         Settings(
             symbols=venue.symbols,
@@ -227,6 +227,7 @@ def system_on(venue, path) -> PerpsSystem:
             provenance="synthetic",
             stream=StreamSettings(source="touch"),
             journal=JournalSettings(path=str(path / "events.journal")),
+            **settings,
         )
     )
 
@@ -256,6 +257,30 @@ def test_a_subscriber_that_never_comes_back_holds_up_neither_others_nor_the_end(
     assert [name for name in report.threads_left if "dead" in name]
     assert system.statistics().dropped > 0
     release.set()
+
+
+def test_a_callable_that_hangs_is_given_up_while_the_system_runs_and_the_host_is_told(
+    venue, tmp_path
+) -> None:
+    release, given_up, incidents = threading.Event(), threading.Event(), []
+
+    def note(event: Event) -> None:
+        incidents.append((event.kind, dict(event.data)["actor"]))
+        if event.kind == "actor_given_up":
+            given_up.set()
+
+    system = system_on(
+        venue, tmp_path, supervision=SupervisionSettings(hang_after_s=0.2, look_every_s=0.05)
+    )
+    system.subscribe(note, Event, kinds=("actor_died", "actor_given_up"))
+    hung = system.subscribe(lambda _: release.wait(LIMIT_S), name="hung")
+    with system:
+        assert given_up.wait(LIMIT_S)
+        assert incidents == [("actor_died", "hung-2"), ("actor_given_up", "hung-2")]
+        assert not hung.active
+        assert not hung.close()
+        assert system.restarts == 0
+        release.set()
 
 
 def test_subscribing_and_unsubscribing_leaves_no_thread_behind(venue, tmp_path) -> None:

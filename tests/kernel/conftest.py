@@ -96,9 +96,9 @@ class Family:
         self.cell.address.tell(AddChild(child, done))
         return child, done
 
-    def remove(self, name: str, *, drain: bool = True) -> Answer:
+    def remove(self, name: str, *, drain: bool = True, stop_s: float | None = None) -> Answer:
         done = Answer()
-        self.cell.address.tell(RemoveChild(name=name, drain=drain, done=done))
+        self.cell.address.tell(RemoveChild(name=name, drain=drain, done=done, stop_s=stop_s))
         return done
 
     def _note(self, incident: Incident) -> None:

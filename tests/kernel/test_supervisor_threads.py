@@ -256,3 +256,20 @@ def test_one_that_is_given_up_on_threads_leaves_its_sibling_alone(
     house.wait_for("actor_given_up")
     assert good.address.ask("still there?", timeout=LIMIT_S) == "still there?"
     assert house.stop().given_up == ("bad",)
+
+
+def test_a_removed_child_that_hangs_is_abandoned_at_the_deadline_of_its_removal(
+    runtime: ThreadedRuntime, family: Any
+) -> None:
+    house, hold = family(runtime), Hold()
+    house.add("hung", Clerk)
+    house.add("other", Clerk)
+    house.start()
+    child = house.children["hung"]
+    child.cell.address.tell(hold)
+    assert hold.begun.wait(LIMIT_S)
+    child.cell.address.tell("left")
+    assert house.remove("hung", stop_s=0.05).get(timeout=LIMIT_S) == 1
+    assert child.state is ChildState.ABANDONED
+    hold.release.set()
+    assert house.stop().finished == ("other",)
