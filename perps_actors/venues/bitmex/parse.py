@@ -39,19 +39,13 @@ from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.numbers import DecimalText, decimal_text, positive
 from perps_actors.venues.bitmex.schema import (
     Action,
-    BinFrame,
     BinRow,
     BookRow,
-    FundingFrame,
     FundingRow,
-    InstrumentFrame,
     InstrumentRow,
-    LiquidationFrame,
     LiquidationRow,
-    QuoteFrame,
     QuoteRow,
     Side,
-    TradeFrame,
     TradeRow,
 )
 from perps_actors.venues.contract import InvalidInput, Outcome
@@ -76,7 +70,6 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 _MOMENT: Final = msgspec.json.Decoder(Moment | None).decode
 _ZERO: Final = DecimalText("0")
-_MINUTE_S: Final = 60
 
 
 def nanoseconds(moment: datetime) -> int:
@@ -342,28 +335,3 @@ class SymbolState:
         absent = [name for name, field in _FIELDS[kind].items() if not bytes(getattr(row, field))]
         whole = self._latest[kind] = completed(event, self._latest.get(kind), absent)
         return uncrossed(whole) if isinstance(whole, Touch) else whole
-
-
-def _liquidations(
-    state: SymbolState, row: LiquidationRow, action: Action, received_ns: int
-) -> Sequence[Outcome]:
-    # A partial repeats orders of before; an update reports how far an order was filled.
-    if action != "insert":
-        return ()
-    return (liquidation_of(state.instrument, row, received_ns),)
-
-
-READERS: Final[dict[type, Callable[[SymbolState, Any, Action, str, int], Sequence[Outcome]]]] = {
-    QuoteFrame: lambda state, row, _, __, at_ns: (quote_of(state.instrument, row, at_ns),),
-    # The partial of `trade` is the latest trade before the subscription.
-    TradeFrame: lambda state, row, action, _, at_ns: (
-        trade_of(state.instrument, row, at_ns, backlog=action == "partial"),
-    ),
-    InstrumentFrame: SymbolState.read_row,
-    LiquidationFrame: lambda state, row, action, _, at_ns: _liquidations(state, row, action, at_ns),
-    FundingFrame: lambda state, row, _, __, at_ns: (funding_of(state.instrument, row, at_ns),),
-    BinFrame: lambda state, row, _, __, at_ns: (
-        candle_in(state.instrument, row, _MINUTE_S, at_ns),
-    ),
-}
-"""What reads one row of each table except the book's."""

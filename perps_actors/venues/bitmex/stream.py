@@ -9,17 +9,38 @@ and receives `pong`. Messages of `quote` are held back for up to a second.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Any, Final
 
 import msgspec
 
 from perps_actors.errors import VenueError
 from perps_actors.market.mark import Source
 from perps_actors.transport.wire import ConnectionPlan
-from perps_actors.venues.bitmex.parse import READERS, SymbolState
+from perps_actors.venues.bitmex.parse import (
+    SymbolState,
+    candle_in,
+    funding_of,
+    liquidation_of,
+    quote_of,
+    trade_of,
+)
 from perps_actors.venues.bitmex.rest import LIVE, NAME
-from perps_actors.venues.bitmex.schema import TABLES, BookFrame, BookRow, Frame, Unused
+from perps_actors.venues.bitmex.schema import (
+    TABLES,
+    Action,
+    BinFrame,
+    BookFrame,
+    BookRow,
+    Frame,
+    FundingFrame,
+    InstrumentFrame,
+    LiquidationFrame,
+    LiquidationRow,
+    QuoteFrame,
+    TradeFrame,
+    Unused,
+)
 from perps_actors.venues.contract import UNASKED, Endpoints, InvalidInput, Outcome
 from perps_actors.venues.toolkit.symbol_stream import (
     Op,
@@ -46,6 +67,7 @@ PING: Final = ("ping", 5.0)
 _SOURCES: Final[dict[str, Source]] = {"book": "book", "touch": "touch", "trades": "trades"}
 _FRAME: Final = msgspec.json.Decoder(Frame, float_hook=str).decode
 _UNUSED: Final = msgspec.json.Decoder(Unused).decode
+_MINUTE_S: Final = 60
 _BOOK_TABLE: Final = b'"orderBookL2"'
 _SYMBOL: Final = re.compile(rb'"symbol"\s*:\s*"([^"\\]{1,40})"')
 
@@ -57,6 +79,31 @@ def _request(op: Op, topics: Sequence[str]) -> str:
 def _resubscribe(symbol: str) -> tuple[str, str]:
     topics = [f"{CHANNELS['book']}:{symbol}"]
     return _request("unsubscribe", topics), _request("subscribe", topics)
+
+
+def _liquidations(
+    state: SymbolState, row: LiquidationRow, action: Action, received_ns: int
+) -> Sequence[Outcome]:
+    # A partial repeats orders of before; an update reports how far an order was filled.
+    if action != "insert":
+        return ()
+    return (liquidation_of(state.instrument, row, received_ns),)
+
+
+_READERS: Final[dict[type, Callable[[SymbolState, Any, Action, str, int], Sequence[Outcome]]]] = {
+    QuoteFrame: lambda state, row, _, __, at_ns: (quote_of(state.instrument, row, at_ns),),
+    # The partial of `trade` is the latest trade before the subscription.
+    TradeFrame: lambda state, row, action, _, at_ns: (
+        trade_of(state.instrument, row, at_ns, backlog=action == "partial"),
+    ),
+    InstrumentFrame: SymbolState.read_row,
+    LiquidationFrame: lambda state, row, action, _, at_ns: _liquidations(state, row, action, at_ns),
+    FundingFrame: lambda state, row, _, __, at_ns: (funding_of(state.instrument, row, at_ns),),
+    BinFrame: lambda state, row, _, __, at_ns: (
+        candle_in(state.instrument, row, _MINUTE_S, at_ns),
+    ),
+}
+"""The reader of a row of each table, the book's apart."""
 
 
 class BitmexStream(SymbolStream[SymbolState]):
@@ -109,7 +156,7 @@ class BitmexStream(SymbolStream[SymbolState]):
             return self._not_decoded(connection, data, received_ns, error)
         if type(frame) is BookFrame:
             return self._read_book(frame, connection, received_ns)
-        read, action = READERS[type(frame)], frame.action
+        read, action = _READERS[type(frame)], frame.action
         outcomes: list[Outcome] = []
         for row in frame.data:
             try:

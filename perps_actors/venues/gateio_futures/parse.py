@@ -15,7 +15,7 @@ Source: gate.com/docs/developers/futures/ws/en and .../apiv4, read 2026-11; fram
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -49,7 +49,6 @@ from perps_actors.venues.gateio_futures.schema import (
     PaidRow,
     TickerRow,
     TradeRow,
-    decode_change,
 )
 from perps_actors.venues.toolkit.fields import (
     NS_PER_MS,
@@ -327,54 +326,3 @@ class SymbolState:
         if self._feed is None:
             self._feed = stream
         return stream == self._feed
-
-
-class ChannelReader(NamedTuple):
-    """How the messages of a channel are read."""
-
-    decode: Callable[[msgspec.Raw], Any]
-    read: Callable[[SymbolState, Any, int | None, str, int], Sequence[Outcome]]
-    """Takes a state, a record, the message's time, the connection and the time of receipt."""
-    rows: bool = True
-    """Whether a message has a list of records."""
-
-
-def _decoder(record: Any) -> Callable[[msgspec.Raw], Any]:
-    return msgspec.json.Decoder(record).decode
-
-
-READERS: Final = {
-    "futures.obu": ChannelReader(
-        _decoder(BookUpdate),
-        lambda state, row, _, connection, at_ns: state.read_update(row, connection, at_ns),
-        rows=False,
-    ),
-    "futures.order_book_update": ChannelReader(
-        decode_change,
-        lambda state, row, _, connection, at_ns: state.read_change(row, connection, at_ns),
-        rows=False,
-    ),
-    "futures.book_ticker": ChannelReader(
-        _decoder(BookTicker),
-        lambda state, row, _, __, at_ns: (touch_of(state.instrument, row, at_ns),),
-        rows=False,
-    ),
-    "futures.trades": ChannelReader(
-        _decoder(TradeRow), lambda state, row, _, __, at_ns: trade_of(state.instrument, row, at_ns)
-    ),
-    "futures.tickers": ChannelReader(
-        _decoder(TickerRow),
-        lambda state, row, time_ns, _, at_ns: ticker_of(state.instrument, row, time_ns, at_ns),
-    ),
-    "futures.public_liquidates": ChannelReader(
-        _decoder(LiquidationRow),
-        lambda state, row, _, __, at_ns: (liquidation_of(state.instrument, row, at_ns),),
-    ),
-    "futures.candlesticks": ChannelReader(
-        _decoder(CandleRow),
-        lambda state, row, time_ns, _, at_ns: streamed_candle_of(
-            state.instrument, row, time_ns, at_ns
-        ),
-    ),
-}
-"""By channel. Other channels and answers to pings have no market data."""

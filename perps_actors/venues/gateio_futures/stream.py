@@ -7,9 +7,9 @@ and `futures.candlesticks`. The venue sends WebSocket pings; `futures.ping` chec
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
 
@@ -17,9 +17,26 @@ from perps_actors.errors import VenueError
 from perps_actors.market.mark import Source
 from perps_actors.transport.wire import ConnectionPlan, HttpRequest
 from perps_actors.venues.contract import UNASKED, Endpoints, InvalidInput, Outcome
-from perps_actors.venues.gateio_futures.parse import READERS, SymbolState
+from perps_actors.venues.gateio_futures.parse import (
+    SymbolState,
+    liquidation_of,
+    streamed_candle_of,
+    ticker_of,
+    touch_of,
+    trade_of,
+)
 from perps_actors.venues.gateio_futures.rest import LIVE, NAME, GateioFuturesRest
-from perps_actors.venues.gateio_futures.schema import Frame, decode_book_answer
+from perps_actors.venues.gateio_futures.schema import (
+    BookTicker,
+    BookUpdate,
+    CandleRow,
+    Frame,
+    LiquidationRow,
+    TickerRow,
+    TradeRow,
+    decode_book_answer,
+    decode_change,
+)
 from perps_actors.venues.toolkit.fields import NS_PER_MS
 from perps_actors.venues.toolkit.rest import status_trouble
 from perps_actors.venues.toolkit.symbol_stream import (
@@ -81,6 +98,57 @@ def _subscriptions(channel: str) -> Subscriptions[str]:
     return Subscriptions(lambda plan: plan.symbols, request, per_request)
 
 
+class _Reader(NamedTuple):
+    """How the messages of a channel are read."""
+
+    decode: Callable[[msgspec.Raw], Any]
+    read: Callable[[SymbolState, Any, int | None, str, int], Sequence[Outcome]]
+    """Takes a state, a record, the message's time, the connection and the time of receipt."""
+    rows: bool = True
+    """Whether a message has a list of records."""
+
+
+def _decoder(record: Any) -> Callable[[msgspec.Raw], Any]:
+    return msgspec.json.Decoder(record).decode
+
+
+_READERS: Final = {
+    "futures.obu": _Reader(
+        _decoder(BookUpdate),
+        lambda state, row, _, connection, at_ns: state.read_update(row, connection, at_ns),
+        rows=False,
+    ),
+    "futures.order_book_update": _Reader(
+        decode_change,
+        lambda state, row, _, connection, at_ns: state.read_change(row, connection, at_ns),
+        rows=False,
+    ),
+    "futures.book_ticker": _Reader(
+        _decoder(BookTicker),
+        lambda state, row, _, __, at_ns: (touch_of(state.instrument, row, at_ns),),
+        rows=False,
+    ),
+    "futures.trades": _Reader(
+        _decoder(TradeRow), lambda state, row, _, __, at_ns: trade_of(state.instrument, row, at_ns)
+    ),
+    "futures.tickers": _Reader(
+        _decoder(TickerRow),
+        lambda state, row, time_ns, _, at_ns: ticker_of(state.instrument, row, time_ns, at_ns),
+    ),
+    "futures.public_liquidates": _Reader(
+        _decoder(LiquidationRow),
+        lambda state, row, _, __, at_ns: (liquidation_of(state.instrument, row, at_ns),),
+    ),
+    "futures.candlesticks": _Reader(
+        _decoder(CandleRow),
+        lambda state, row, time_ns, _, at_ns: streamed_candle_of(
+            state.instrument, row, time_ns, at_ns
+        ),
+    ),
+}
+"""By channel. Other channels and answers to pings have no market data."""
+
+
 class GateioFuturesStream(SymbolStream[SymbolState]):
     """A `StreamAdapter` for Gate.io's futures. After `plan`, data of other symbols is invalid.
 
@@ -137,7 +205,7 @@ class GateioFuturesStream(SymbolStream[SymbolState]):
         """Return the events in a frame; each record that cannot be read is one invalid input."""
         try:
             frame = _FRAME(data)
-            reader = READERS.get(frame.channel)
+            reader = _READERS.get(frame.channel)
             if frame.error is not None:
                 code, why = frame.error.code, frame.error.message
                 what = f"The venue refused {frame.channel[:40]} {frame.event[:20]}: {code}, {why}"

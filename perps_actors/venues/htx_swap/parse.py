@@ -341,31 +341,7 @@ class SymbolState:
         return book
 
 
-Reader = Callable[[SymbolState, Frame, str, str, int], Sequence[Outcome]]
-
-CHANGED_BOOKS: Final = ("depth.size_20.high_freq", "depth.size_150.high_freq")
-
-_READERS: Final[dict[str, Reader]] = {
-    "depth.step0": SymbolState.read_full_book,
-    "depth.step6": SymbolState.read_full_book,
-    **dict.fromkeys(CHANGED_BOOKS, SymbolState.read_changed_book),
-    "bbo": SymbolState.read_touch,
-    "trade.detail": SymbolState.read_trades,
-}
-# A period follows these.
-_KLINES: Final[dict[str, Reader]] = {
-    "mark_price": SymbolState.read_mark,
-    "index": SymbolState.read_index,
-    "kline": SymbolState.read_candle,
-}
-
-
 def parts_of_channel(channel: str) -> tuple[str, str]:
     """Return symbol and topic of a channel `market.<symbol>.<topic>`, else empty strings."""
     _, symbol, topic = (*channel.split(".", 2), "", "")[:3]
     return symbol, topic
-
-
-def topic_reader(topic: str) -> Reader | None:
-    """Return the reader of a topic; None if we do not read it."""
-    return _READERS.get(topic) or _KLINES.get(topic.partition(".")[0])

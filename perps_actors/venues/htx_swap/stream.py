@@ -24,13 +24,11 @@ from perps_actors.market.mark import Source
 from perps_actors.transport.wire import ConnectionPlan
 from perps_actors.venues.contract import UNASKED, Endpoints, InvalidInput, Outcome, SendFrame
 from perps_actors.venues.htx_swap.parse import (
-    CHANGED_BOOKS,
     SymbolState,
     funding_of,
     liquidation_of,
     parts_of_channel,
     time_of,
-    topic_reader,
 )
 from perps_actors.venues.htx_swap.rest import LIVE, NAME
 from perps_actors.venues.htx_swap.schema import (
@@ -111,6 +109,30 @@ _NOTIFICATIONS: Final[
 }
 
 
+Reader = Callable[[SymbolState, Frame, str, str, int], Sequence[Outcome]]
+
+_CHANGED_BOOKS: Final = ("depth.size_20.high_freq", "depth.size_150.high_freq")
+
+_READERS: Final[dict[str, Reader]] = {
+    "depth.step0": SymbolState.read_full_book,
+    "depth.step6": SymbolState.read_full_book,
+    **dict.fromkeys(_CHANGED_BOOKS, SymbolState.read_changed_book),
+    "bbo": SymbolState.read_touch,
+    "trade.detail": SymbolState.read_trades,
+}
+# A period follows these.
+_KLINES: Final[dict[str, Reader]] = {
+    "mark_price": SymbolState.read_mark,
+    "index": SymbolState.read_index,
+    "kline": SymbolState.read_candle,
+}
+
+
+def topic_reader(topic: str) -> Reader | None:
+    """Return the reader of a topic; None if we do not read it."""
+    return _READERS.get(topic) or _KLINES.get(topic.partition(".")[0])
+
+
 def _request(op: Op, topics: Sequence[str]) -> str:
     (topic,) = topics
     verb = _VERBS[op]
@@ -122,7 +144,7 @@ def _request(op: Op, topics: Sequence[str]) -> str:
 
 def _resubscribe(symbol: str, topic: str) -> Sequence[str]:
     """Return the requests that bring a snapshot; a topic of whole books brings one anyway."""
-    if topic not in CHANGED_BOOKS:
+    if topic not in _CHANGED_BOOKS:
         return ()
     topics = [f"market.{symbol}.{topic}"]
     return _request("unsubscribe", topics), _request("subscribe", topics)

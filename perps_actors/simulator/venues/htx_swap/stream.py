@@ -47,7 +47,6 @@ from perps_actors.venues.htx_swap.parse import (
     mark_of,
     parts_of_channel,
     time_of,
-    topic_reader,
 )
 from perps_actors.venues.htx_swap.rest import NAME
 from perps_actors.venues.htx_swap.schema import (
@@ -64,7 +63,7 @@ from perps_actors.venues.htx_swap.schema import (
     packed,
     unpacked,
 )
-from perps_actors.venues.htx_swap.stream import BOOK, ROUTES
+from perps_actors.venues.htx_swap.stream import BOOK, ROUTES, topic_reader
 from perps_actors.venues.toolkit.fields import NS_PER_MS, NS_PER_S
 
 MAX_UNANSWERED: Final = 4
