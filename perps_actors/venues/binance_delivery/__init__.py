@@ -1,4 +1,4 @@
-"""Binance COIN-M futures: another dialect of what Binance USD-M speaks."""
+"""Binance COIN-M futures: the code of Binance USD-M with other addresses and contracts."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
-"""From Binance's records to market events; what stream and REST answers have in common is read in one way.
+"""Binance's messages as market events.
 
-Which time is the venue's: `E` for books, tickers and liquidations, `T` for trades, `time` in REST answers.
+The venue's time is `E` for books, tickers and liquidations, `T` for trades, `time` in REST answers.
+All functions raise `MarketError` or `VenueError` on a value that is not of its kind.
 """
 
 from __future__ import annotations
@@ -37,19 +38,14 @@ from perps_actors.venues.binance_futures.schema import (
     PremiumRow,
     QuoteRow,
 )
-from perps_actors.venues.toolkit.fields import NS_PER_MS as _MS
-from perps_actors.venues.toolkit.fields import amount, price_if_any
+from perps_actors.venues.toolkit.fields import NS_PER_MS, amount, price_if_any
 from perps_actors.venues.toolkit.rest import interval_of
 
 
 def touch_of(
     instrument: InstrumentId, row: BookTicker | QuoteRow, received_ns: int
 ) -> Sequence[MarketEvent]:
-    """Return the touch in a book ticker.
-
-    Raises:
-        MarketError: not numbers above zero, or crossed or locked.
-    """
+    """Return the touch in a book ticker."""
     bid, bid_size, ask, ask_size, time = row.bid, row.bid_size, row.ask, row.ask_size, row.time
     check_touch(bid, bid_size, ask, ask_size)
     return (
@@ -60,18 +56,14 @@ def touch_of(
             ask,
             ask_size,
             None,
-            time * _MS if time is not None else None,
+            time * NS_PER_MS if time is not None else None,
             received_ns,
         ),
     )
 
 
 def trade_of(instrument: InstrumentId, event: AggTrade, received_ns: int) -> Sequence[MarketEvent]:
-    """Return the trade in an aggregate trade; a buyer who is the maker was hit by a seller.
-
-    Raises:
-        MarketError: a price or quantity that is no number above zero.
-    """
+    """Return the trade in an aggregate trade; a buyer who is the maker was hit by a seller."""
     side: Final = "sell" if event.buyer_is_maker else "buy"
     price, quantity = positive(event.price), positive(event.quantity)
     return (
@@ -81,7 +73,7 @@ def trade_of(instrument: InstrumentId, event: AggTrade, received_ns: int) -> Seq
             price,
             quantity,
             str(event.trade_id),
-            event.trade_time * _MS,
+            event.trade_time * NS_PER_MS,
             received_ns,
         ),
     )
@@ -90,37 +82,29 @@ def trade_of(instrument: InstrumentId, event: AggTrade, received_ns: int) -> Seq
 def marks_of(
     instrument: InstrumentId, row: MarkPrice | PremiumRow, received_ns: int
 ) -> Sequence[MarketEvent]:
-    """Return mark and funding of the venue; empty strings and a time of 0 stand for what a contract does not have.
-
-    Raises:
-        MarketError: a mark or index that is no number above zero, or a rate that is no number.
-    """
+    """Return mark and funding; a contract without them has empty strings and a time of 0."""
     mark = positive(row.mark)
     index = positive(row.index) if row.index else None
     rate = decimal_text(row.rate) if row.rate else None
-    time_ns = row.time * _MS if row.time is not None else None
+    time_ns = row.time * NS_PER_MS if row.time is not None else None
     venue_mark = VenueMark(instrument, mark, index, time_ns, received_ns)
     if rate is None and not row.next_time:
         return (venue_mark,)
-    next_ns = row.next_time * _MS if row.next_time else None
+    next_ns = row.next_time * NS_PER_MS if row.next_time else None
     return venue_mark, Funding(instrument, rate, None, next_ns, mark, time_ns, received_ns)
 
 
 def liquidation_of(
     instrument: InstrumentId, event: ForceOrder, received_ns: int
 ) -> Sequence[MarketEvent]:
-    """Return the liquidation at the average price of its fills, or at the order's price where nothing was filled yet.
-
-    Raises:
-        MarketError: a price or quantity that is no number above zero.
-    """
+    """Return the liquidation at its average price, or at the order's price before any fill."""
     order = event.order
     side: Final = "sell" if order.side == "SELL" else "buy"
     filled = order.average_price is not None and order.average_price.strip("0.") != ""
     price = positive(order.average_price if filled else order.price)
     return (
         Liquidation(
-            instrument, side, price, positive(order.quantity), event.time * _MS, received_ns
+            instrument, side, price, positive(order.quantity), event.time * NS_PER_MS, received_ns
         ),
     )
 
@@ -128,16 +112,12 @@ def liquidation_of(
 def open_interest_of(
     instrument: InstrumentId, row: OpenInterestAnswer, received_ns: int
 ) -> Sequence[MarketEvent]:
-    """Return the open interest, in base asset.
-
-    Raises:
-        MarketError: no number, or below zero.
-    """
+    """Return the open interest, in base asset."""
     return (
         OpenInterest(
             instrument,
             amount(row.open_interest),
-            row.time * _MS if row.time is not None else None,
+            row.time * NS_PER_MS if row.time is not None else None,
             received_ns,
         ),
     )
@@ -146,12 +126,7 @@ def open_interest_of(
 def candle_of_stream(
     instrument: InstrumentId, event: Kline, received_ns: int
 ) -> Sequence[MarketEvent]:
-    """Return the candle that a stream tells of.
-
-    Raises:
-        MarketError: numbers that are none, or contradict one another.
-        VenueError: a length of candles that is not known.
-    """
+    """Return the candle of a stream."""
     row = event.candle
     interval_s, prices = SECONDS.get(row.interval), (row.open, row.high, row.low, row.close)
     if interval_s is None:
@@ -160,11 +135,11 @@ def candle_of_stream(
     candle = candle_of(
         instrument,
         interval_s,
-        row.open_time * _MS,
+        row.open_time * NS_PER_MS,
         prices,
         row.volume,
         closed=row.closed,
-        venue_time_ns=event.time * _MS,
+        venue_time_ns=event.time * NS_PER_MS,
         received_ns=received_ns,
     )
     return (candle,)
@@ -173,17 +148,12 @@ def candle_of_stream(
 def kline_of(
     instrument: InstrumentId, row: KlineRow, request: HttpRequest, received_ns: int
 ) -> MarketEvent:
-    """Return the candle in a row of a REST answer, which does not say whether it is over.
-
-    Raises:
-        MarketError: numbers that are none, or contradict one another.
-        VenueError: the request names no length of candles that is known.
-    """
+    """Return the candle in a row of a REST answer, which does not say whether it is over."""
     prices = (row.open, row.high, row.low, row.close)
     return candle_of(
         instrument,
         interval_of(request),
-        row.open_time * _MS,
+        row.open_time * NS_PER_MS,
         prices,
         row.volume,
         closed=None,
@@ -194,10 +164,6 @@ def kline_of(
 def funding_paid_of(
     instrument: InstrumentId, row: PaidRow, received_ns: int
 ) -> Sequence[MarketEvent]:
-    """Return the funding of the past in a row.
-
-    Raises:
-        MarketError: a rate or mark that is no number.
-    """
+    """Return the funding of the past in a row."""
     rate, mark = decimal_text(row.funding_rate), price_if_any(row.mark_price)
-    return (FundingPaid(instrument, rate, row.funding_time * _MS, mark, received_ns),)
+    return (FundingPaid(instrument, rate, row.funding_time * NS_PER_MS, mark, received_ns),)

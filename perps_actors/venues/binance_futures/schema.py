@@ -1,8 +1,9 @@
-"""What Binance USD-M sends, as typed records of the fields we need; all others, old and new, are skipped.
+"""Binance futures' messages, with the fields that are needed; and how its two venues differ.
 
-Source: developers.binance.com/docs/derivatives/usds-margined-futures (market streams and market data), read 2026-10. The fields
-`st` and `ps`, and `ap` of the mark price, were added since 2021. Levels and touches are typed `DecimalText` ahead of the check that
-the book and `check_touch` make of them as a whole; nothing leaves this folder unchecked.
+Source: developers.binance.com/docs/derivatives/usds-margined-futures and .../coin-margined-futures
+(market streams and market data), read 2026-10. Other fields are skipped. The fields `st` and `ps`,
+and `ap` of the mark price, were added since 2021. Levels and touches are typed `DecimalText`
+before the book and `check_touch` check them; nothing leaves this folder unchecked.
 """
 
 from __future__ import annotations
@@ -18,12 +19,6 @@ from perps_actors.market.numbers import DecimalText
 from perps_actors.venues.contract import Endpoints
 from perps_actors.venues.toolkit.fields import Levels, Millis, SequenceId
 
-# merged docstring:
-# """What differs between Binance's futures venues: USD-M (`binance_futures`) and COIN-M (`binance_delivery`).
-#
-# Sources: developers.binance.com/docs/derivatives/usds-margined-futures and .../coin-margined-futures, read 2026-10.
-# """
-
 INTERVALS: Final = {
     60: "1m",
     180: "3m",
@@ -38,7 +33,7 @@ INTERVALS: Final = {
     43_200: "12h",
     86_400: "1d",
 }
-"""Lengths of candles in seconds, and their names; those of several days and of months are left out."""
+"""Candle intervals in seconds, and their names, without those of several days."""
 
 SECONDS: Final = {name: seconds for seconds, name in INTERVALS.items()}
 
@@ -55,7 +50,10 @@ class BookTicker(Struct, tag_field="e", tag="bookTicker", gc=False):
 
 
 class DepthUpdate(Struct, tag_field="e", tag="depthUpdate", gc=False):
-    """`<symbol>@depth@100ms`: levels changed by the updates `first_id` to `last_id`; `previous_id` is the `last_id` before."""
+    """`<symbol>@depth@100ms`: levels that the updates `first_id` to `last_id` changed.
+
+    `previous_id` is the `last_id` before.
+    """
 
     symbol: str = field(name="s")
     time: Millis = field(name="E")
@@ -78,7 +76,7 @@ class AggTrade(Struct, tag_field="e", tag="aggTrade", gc=False):
 
 
 class MarkPrice(Struct, tag_field="e", tag="markPriceUpdate", gc=False):
-    """`<symbol>@markPrice@1s`: mark, index and funding; empty strings where a contract has none."""
+    """`<symbol>@markPrice@1s`: mark, index and funding; empty strings if a contract has none."""
 
     symbol: str = field(name="s")
     time: Millis = field(name="E")
@@ -144,7 +142,7 @@ class Combined(Struct, gc=False):
 
 
 class Unused(Struct, gc=False):
-    """What a frame that is none of our events says of itself."""
+    """A frame that is not one of the events above."""
 
     data: Unused | None = None
     e: str | None = None
@@ -195,7 +193,7 @@ class OpenInterestAnswer(Struct, gc=False, rename="camel"):
 
 
 class KlineRow(Struct, gc=False, array_like=True):
-    """A row of `GET /fapi/v1/klines`; more stands behind the volume."""
+    """A row of `GET /fapi/v1/klines`; more fields follow the volume."""
 
     open_time: Millis
     open: str
@@ -215,7 +213,7 @@ class PaidRow(Struct, gc=False, rename="camel"):
 
 
 class Filter(Struct, gc=False, rename="camel"):
-    """A trading rule of a symbol; which fields it has depends on its type."""
+    """A trading rule of a symbol; its type decides which fields it has."""
 
     filter_type: str
     tick_size: str | None = None
@@ -223,7 +221,7 @@ class Filter(Struct, gc=False, rename="camel"):
 
 
 class SymbolRow(Struct, gc=False, rename="camel"):
-    """A symbol of `exchangeInfo`: USD-M says `status`, COIN-M `contractStatus` and how many USD a contract is."""
+    """A symbol of `exchangeInfo`; COIN-M has `contractStatus` and `contractSize` in USD."""
 
     symbol: str
     contract_type: str
@@ -244,7 +242,7 @@ class ExchangeInfo(Struct, gc=False):
 
 
 class RestPath(NamedTuple):
-    """An address and its weights."""
+    """A REST path and the weights of its requests."""
 
     name: str
     """Below the prefix."""
@@ -255,14 +253,14 @@ class RestPath(NamedTuple):
 
 @attrs.frozen(kw_only=True)
 class Route:
-    """A kind of connection: its path, and the streams that it carries by channel."""
+    """A kind of connection: its path, and the streams that it carries, by channel."""
 
     path: str
     """Between host and `/stream`."""
     streams: Mapping[str, str]
     sources: tuple[Source, ...]
     also: frozenset[str] = frozenset()
-    """Streams that it carries too, and we do not ask for."""
+    """Streams that it carries too, but that are never subscribed."""
 
 
 @attrs.frozen(kw_only=True)
@@ -279,29 +277,28 @@ class Dialect:
     """By purpose."""
     linear: bool
     longest_candles_s: int | None = None
-    """The longest span of time that one request for candles may name, in seconds."""
+    """The longest span of time of one request for candles, in seconds."""
 
 
-USD_M = Dialect(
+_PUBLIC: Final = {"book": "depth@100ms", "touch": "bookTicker"}
+_MARKET: Final = {
+    "trades": "aggTrade",
+    "marks": "markPrice@1s",
+    "liquidations": "forceOrder",
+    "candles": "kline_1m",
+}
+
+USD_M: Final = Dialect(
     venue="binance_futures",
     live=Endpoints(stream="wss://fstream.binance.com", rest="https://fapi.binance.com"),
     routes={
         "public": Route(
             path="/public",
-            streams={"book": "depth@100ms", "touch": "bookTicker"},
+            streams=_PUBLIC,
             sources=("book", "touch"),
             also=frozenset({"trade"}),
         ),
-        "market": Route(
-            path="/market",
-            streams={
-                "trades": "aggTrade",
-                "marks": "markPrice@1s",
-                "liquidations": "forceOrder",
-                "candles": "kline_1m",
-            },
-            sources=("trades",),
-        ),
+        "market": Route(path="/market", streams=_MARKET, sources=("trades",)),
     },
     prefix="/fapi/v1",
     rest={
@@ -315,36 +312,23 @@ USD_M = Dialect(
     },
     linear=True,
 )
-"""Margined in a stablecoin; amounts in base asset. Two paths since 2026-04-23; on the wrong one a stream is mute."""
+"""Margined in a stablecoin; amounts in the base asset.
 
-COIN_M = Dialect(
+It has two paths since 2026-04-23. A stream that is subscribed on the wrong one sends nothing.
+"""
+
+COIN_M: Final = Dialect(
     venue="binance_delivery",
     live=Endpoints(stream="wss://dstream.binance.com", rest="https://dapi.binance.com"),
     routes={
-        "stream": Route(
-            path="",
-            streams={
-                "book": "depth@100ms",
-                "touch": "bookTicker",
-                "trades": "aggTrade",
-                "marks": "markPrice@1s",
-                "liquidations": "forceOrder",
-                "candles": "kline_1m",
-            },
-            sources=("book", "touch", "trades"),
-        )
+        "stream": Route(path="", streams=_PUBLIC | _MARKET, sources=("book", "touch", "trades"))
     },
     prefix="/dapi/v1",
-    rest={
-        "quotes": RestPath("/ticker/bookTicker", 2, 5),
-        "venue_marks": RestPath("/premiumIndex", 10, 10),
-        "open_interest": RestPath("/openInterest", 1, 1),
-        "depth": RestPath("/depth", 20, 20),
-        "candles": RestPath("/klines", 5, 5),
-        "funding_history": RestPath("/fundingRate", 1, 1),
-        "instruments": RestPath("/exchangeInfo", 1, 1),
-    },
+    rest={**USD_M.rest, "venue_marks": RestPath("/premiumIndex", 10, 10)},
     linear=False,
     longest_candles_s=200 * 86_400,
 )
-"""Margined in the base coin; amounts in contracts of so many USD. One path carries all streams; marks bring no index by stream."""
+"""Margined in the base coin; amounts in contracts of a fixed number of USD.
+
+One path carries all streams. The stream of marks has no index.
+"""

@@ -1,8 +1,12 @@
-"""What Bybit v5 sends, as typed records of the fields we need; all others, old and new, are skipped.
+"""Bybit v5's messages, with the fields that are needed, and its product categories.
 
-Source: bybit-exchange.github.io/docs/v5 (websocket/public and market), read 2026-11. Levels are typed ahead of the check that
-the book makes of them as a whole; nothing leaves this folder unchecked. In a ticker a missing field was not said, which is
-not the same as an empty one.
+Source: bybit-exchange.github.io/docs/v5 (websocket/public, market, enum, market/instrument), read
+2026-11. Other fields are skipped. Levels are typed before the book checks them; nothing leaves this
+folder unchecked. An absent field of a ticker did not change, as opposed to an empty one.
+
+Each category has its own streams and answers; the symbol shows the category. Inverse contracts are
+quoted in USD: BTCUSD is perpetual, BTCUSDH26 dated with the month's letter. Linear ones are quoted
+in USDT (BTCUSDT, dated BTCUSDT-26DEC25) or USDC (BTCPERP, dated BTC-26DEC25).
 """
 
 from __future__ import annotations
@@ -14,14 +18,6 @@ from typing import Annotated, Final, Literal
 from msgspec import Meta, Raw, Struct, field
 
 from perps_actors.venues.toolkit.fields import Levels, Millis, SequenceId
-
-# merged docstring:
-# """Bybit's product categories, told from a symbol: they have separate streams and separate answers.
-#
-# Source: bybit-exchange.github.io/docs/v5/enum and docs/v5/market/instrument, read 2026-11. Inverse contracts are quoted in USD: BTCUSD
-# is perpetual, BTCUSDH26 dated with the month's letter. Linear ones are quoted in USDT (BTCUSDT, dated BTCUSDT-26DEC25) or USDC
-# (BTCPERP, dated BTC-26DEC25).
-# """
 
 INTERVALS: Final = {
     60: "1",
@@ -36,7 +32,7 @@ INTERVALS: Final = {
     43_200: "720",
     86_400: "D",
 }
-"""Lengths of candles in seconds, and their names; weeks and months are left out."""
+"""Candle intervals in seconds, and their names, without weeks and months."""
 
 SECONDS: Final = {name: seconds for seconds, name in INTERVALS.items()}
 
@@ -63,7 +59,7 @@ class BookData(Struct, gc=False):
 
 
 class TickerData(Struct, gc=False):
-    """`tickers.<symbol>` and a row of `GET /v5/market/tickers`; a delta has changed fields only."""
+    """`tickers.<symbol>` and a row of `GET /v5/market/tickers`; a delta has changed fields."""
 
     symbol: str
     bid: str | None = field(name="bid1Price", default=None)
@@ -90,7 +86,7 @@ class TradeRow(Struct, gc=False):
 
 
 class LiquidationRow(Struct, gc=False):
-    """A row of `allLiquidation.<symbol>`: `side` is the position's, `price` the bankruptcy price."""
+    """A row of `allLiquidation.<symbol>`: the position's side, and its bankruptcy price."""
 
     symbol: str = field(name="s")
     time: Millis = field(name="T")
@@ -106,7 +102,7 @@ Liquidations = Annotated[list[LiquidationRow], Meta(max_length=1_024)]
 
 
 class CandleRow(Struct, gc=False):
-    """A row of `kline.<interval>.<symbol>`: a candle, also while it lasts."""
+    """A row of `kline.<interval>.<symbol>`: a candle, also before its end."""
 
     start: Millis
     open: str
@@ -128,7 +124,10 @@ class Listing(Struct, gc=False):
 
 
 class ListAnswer(Struct, gc=False):
-    """Any answer whose result is a list; refusals have another `retCode` than 0, an empty result and status 200."""
+    """Any answer whose result is a list.
+
+    A refusal has a `retCode` other than 0, an empty result and status 200.
+    """
 
     code: int = field(name="retCode")
     message: str = field(name="retMsg", default="")
@@ -147,7 +146,7 @@ class DepthData(Struct, gc=False):
 
 
 class KlineRow(Struct, gc=False, array_like=True):
-    """A row of `GET /v5/market/kline`; the turnover stands behind the volume."""
+    """A row of `GET /v5/market/kline`; the turnover follows the volume."""
 
     start: str
     open: str
@@ -198,12 +197,12 @@ _INVERSE = re.compile(r".+USD(?:[FGHJKMNQUVXZ][0-9]{2})?", re.ASCII)
 
 
 def category_of(symbol: str) -> Category:
-    """Return the category that a symbol belongs to."""
+    """Return the category of a symbol."""
     return "inverse" if _INVERSE.fullmatch(symbol) else "linear"
 
 
 def by_category(symbols: Sequence[str]) -> dict[Category, list[str]]:
-    """Return the symbols of each category that has some."""
+    """Return the symbols of each category, without empty categories."""
     found = {
         category: [symbol for symbol in symbols if category_of(symbol) == category]
         for category in CATEGORIES

@@ -1,4 +1,4 @@
-"""Bybit's streams: books, touch, trades, venue marks, funding, open interest, liquidations, candles.
+"""Bybit's streams: books, touch, trades, venue marks, funding, liquidations and candles.
 
 Source: bybit-exchange.github.io/docs/v5 (ws/connect, websocket/public), read 2026-11. A connection
 carries one category, and the topics subscribed on it may have 21,000 characters. Answers to

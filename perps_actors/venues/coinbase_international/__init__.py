@@ -1,8 +1,10 @@
-"""Coinbase's international perpetuals since 2026-10: Deribit's format behind a gateway of their own.
+"""Coinbase's international perpetuals since 2026-10: Deribit's format behind another gateway.
 
-Source: docs.cdp.coinbase.com (advanced-trade-apis/websocket/websocket-endpoints; api-reference/coinbase-deribit-app-api), read 2026-10,
-and captures of 2026-09: public streams have a host of their own, which takes subscriptions and nothing else; names are Deribit's, such
-as `BTC_USDC-PERPETUAL`. The host ends connections that said nothing for 30 s. Channels that it does not know are left out of its answer.
+Source: docs.cdp.coinbase.com (advanced-trade-apis/websocket/websocket-endpoints;
+api-reference/coinbase-deribit-app-api), read 2026-10, and captures of 2026-09. Public streams have
+a host of their own, which takes subscriptions only. Symbols are Deribit's, such as
+`BTC_USDC-PERPETUAL`. The host ends a connection that sent nothing for 30 s. Its answer to a
+subscription omits channels that it does not know.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Deribit, and what its gateways have in common with it."""
+"""Deribit's perpetuals and dated futures."""
 
 from __future__ import annotations
 

@@ -150,7 +150,7 @@ class DeribitRest(Answers):
         return self.quotes(symbols)
 
     def depth(self, symbol: str) -> HttpRequest:
-        """Return the request for the 1,000 best levels of each side; its answer has a ticker too."""
+        """Return the request for the 1,000 best levels of each side, answered with a ticker too."""
         return self._request(f"get_order_book?instrument_name={quote(symbol, safe='')}&depth=1000")
 
     def candles(

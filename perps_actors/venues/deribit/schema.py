@@ -1,7 +1,8 @@
-"""What Deribit sends, as typed records of the fields we need; all others, old and new, are skipped.
+"""Deribit's messages, with the fields that are needed. Other fields are skipped.
 
-Source: docs.deribit.com (subscriptions, market-data), read 2026-10, and captures of 2021 to 2026. Numbers are JSON numbers, some in
-scientific notation (8.7e3, -3.1e-6), so they are kept as spelled until the book or a reading judges them.
+Source: docs.deribit.com (subscriptions, market-data), read 2026-10, and captures of 2021 to 2026.
+Numbers are JSON numbers, some in scientific notation (8.7e3, -3.1e-6), so they stay raw until the
+book or `parse` checks them.
 """
 
 from __future__ import annotations
@@ -27,13 +28,13 @@ INTERVALS: Final = {
     43_200: "720",
     86_400: "1D",
 }
-"""Lengths of candles in seconds, and their names."""
+"""Candle intervals in seconds, and their names."""
 
 SECONDS: Final = {name: seconds for seconds, name in INTERVALS.items()}
 
 
 class Params(Struct, gc=False):
-    """What a notification is of; `type` is that of a heartbeat."""
+    """Channel and data of a notification; `type` is that of a heartbeat."""
 
     channel: str = ""
     data: Raw = Raw()
@@ -54,14 +55,14 @@ Data = TypeVar("Data")
 
 
 class PushParams(Struct, Generic[Data], gc=False):
-    """A channel and what it says."""
+    """A channel and its data."""
 
     channel: str
     data: Data
 
 
 class Push(Struct, Generic[Data], gc=False):
-    """A notification of a kind of channel that is known beforehand."""
+    """A notification of a known kind of channel."""
 
     method: Literal["subscription"]
     params: PushParams[Data]
@@ -71,7 +72,7 @@ Action = Literal["new", "change", "delete"]
 
 
 class ChangedLevel(Struct, array_like=True, forbid_unknown_fields=True, gc=False):
-    """What became of a level; the size is absolute, and 0 where it is deleted."""
+    """A changed level; the size is absolute, and 0 if the level is deleted."""
 
     action: Action
     price: Raw
@@ -82,7 +83,7 @@ ChangedLevels = Annotated[list[ChangedLevel], Meta(max_length=MAX_LEVELS)]
 
 
 class BookChange(Struct, gc=False):
-    """`book.<instrument>.<interval>`: the whole book first, then changes, each naming the one before it."""
+    """`book.<instrument>.<interval>`: the whole book, then changes that name the one before."""
 
     type: Literal["snapshot", "change"]
     symbol: str = field(name="instrument_name")
@@ -94,7 +95,7 @@ class BookChange(Struct, gc=False):
 
 
 class GroupedBook(Struct, gc=False):
-    """`book.<instrument>.<group>.<depth>.<interval>`: the best levels, all of them each time."""
+    """`book.<instrument>.<group>.<depth>.<interval>`: all of the best levels each time."""
 
     symbol: str = field(name="instrument_name")
     timestamp: Millis
@@ -104,7 +105,7 @@ class GroupedBook(Struct, gc=False):
 
 
 class Ticker(Struct, gc=False):
-    """`ticker.<instrument>.<interval>`, `quote.<instrument>`, `public/ticker`, `public/get_order_book`: what each of them has of these."""
+    """`ticker`, `quote`, `public/ticker`, `public/get_order_book`: each has some of the fields."""
 
     symbol: str = field(name="instrument_name")
     timestamp: Millis
@@ -120,7 +121,7 @@ class Ticker(Struct, gc=False):
 
 
 class TradeRow(Struct, gc=False):
-    """A trade of `trades.<instrument>.<interval>` and `public/get_last_trades_by_instrument`; `direction` is the taker's."""
+    """A trade of `trades` and `public/get_last_trades_by_instrument`, with the taker's side."""
 
     symbol: str = field(name="instrument_name")
     timestamp: Millis
@@ -129,11 +130,11 @@ class TradeRow(Struct, gc=False):
     price: Raw
     amount: Raw
     liquidation: str | None = None
-    """Who was liquidated: `M` the maker, `T` the taker, `MT` both."""
+    """The side that was liquidated: `M` the maker, `T` the taker, `MT` both."""
 
 
 class Candle(Struct, gc=False):
-    """`chart.trades.<instrument>.<resolution>`: a candle; `volume` counts base asset, `cost` quote currency."""
+    """`chart.trades`: a candle; `volume` is in the base asset, `cost` in the quote currency."""
 
     tick: Millis
     open: Raw
@@ -145,11 +146,11 @@ class Candle(Struct, gc=False):
 
 
 class CandleRow(Candle, array_like=True, gc=False):
-    """A candle of `public/get_tradingview_chart_data`, whose columns were put side by side."""
+    """A candle of `public/get_tradingview_chart_data`, made of its columns."""
 
 
 class Chart(Struct, gc=False):
-    """The result of `public/get_tradingview_chart_data`: a column for each of a candle's fields."""
+    """The result of `public/get_tradingview_chart_data`: a column for each field of candles."""
 
     status: str
     ticks: list[Millis] = field(default_factory=list)
@@ -162,7 +163,7 @@ class Chart(Struct, gc=False):
 
 
 class PaidRow(Struct, gc=False):
-    """A row of `public/get_funding_rate_history`, one an hour; `interest_1h` is the rate of that hour."""
+    """An hour of `public/get_funding_rate_history`; `interest_1h` is the rate of that hour."""
 
     timestamp: Millis
     interest_1h: Raw
@@ -189,7 +190,7 @@ class Answer(Struct, gc=False):
 
 
 class InstrumentRow(Struct, gc=False):
-    """A row of `public/get_instruments`. Lists of before 2022 say nothing of type, settlement and counter currency."""
+    """A row of `public/get_instruments`; before 2022, the fields with defaults were missing."""
 
     symbol: str = field(name="instrument_name")
     kind: str
@@ -200,7 +201,7 @@ class InstrumentRow(Struct, gc=False):
     contract_size: Raw
     is_active: bool
     expiration_timestamp: Annotated[int, Meta(ge=0)]
-    """Milliseconds since 1970; of perpetuals in the year 3000, which 64 bits of nanoseconds do not hold."""
+    """Milliseconds since 1970. Perpetuals have the year 3000, beyond 64 bits of nanoseconds."""
     settlement_period: str = ""
     instrument_type: Literal["linear", "reversed"] = "reversed"
     settlement_currency: str | None = None

@@ -145,7 +145,7 @@ def past_candle_of(
 
 
 def funding_paid_of(instrument: InstrumentId, row: PaidRow, received_ns: int) -> list[Outcome]:
-    """Return the past funding in a row: the settled rate, or the forecast one if that is missing."""
+    """Return the past funding in a row: the settled rate, else the forecast one."""
     rate, time_ns = decimal_text(row.realized or row.rate), ns_of(row.time)
     return [FundingPaid(instrument, rate, time_ns, None, received_ns)]
 

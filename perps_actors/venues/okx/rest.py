@@ -110,14 +110,14 @@ class OkxRest(Answers):
         self._base = endpoints.rest
 
     def quotes(self, symbols: Sequence[str]) -> tuple[HttpRequest, ...]:
-        """Return one request for one symbol, or one for all perpetuals and one for dated futures."""
+        """Return one request for one symbol, or one per kind of contract for all of the kind."""
         wanted = tuple(dict.fromkeys(symbols))
         if len(wanted) == 1:
             return (self._request(f"market/ticker?instId={quote(wanted[0], safe='')}"),)
         return tuple(self._request(f"market/tickers?instType={kind}") for kind in _by_kind(wanted))
 
     def poll(self, what: Polled, symbols: Sequence[str]) -> tuple[HttpRequest, ...]:
-        """Return one request per kind of contract for marks or open interest; one per perpetual for funding."""
+        """Return one request per kind of contract; for funding one per perpetual."""
         kinds = _by_kind(symbols)
         match what:
             case "mark":

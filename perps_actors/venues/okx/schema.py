@@ -36,7 +36,7 @@ INTERVALS: Final = {
     43_200: "12Hutc",
     86_400: "1Dutc",
 }
-"""Candle intervals in seconds, and their names. Without `utc`, long ones begin by Hong Kong time."""
+"""Candle intervals in seconds, and their names; long ones begin by Hong Kong time without `utc`."""
 
 SECONDS: Final = {name: seconds for seconds, name in INTERVALS.items()} | {
     "6H": 21_600,
@@ -114,7 +114,7 @@ class MarkRow(Struct, gc=False):
 
 
 class IndexRow(Struct, gc=False):
-    """`index-tickers`: the symbol is that of an index (`BTC-USD`), common to several instruments."""
+    """`index-tickers`: the symbol is that of an index, which several instruments share."""
 
     symbol: str = field(name="instId")
     time: str = field(name="ts")
@@ -143,7 +143,7 @@ class OpenInterestRow(Struct, gc=False):
 
 
 class CandleRow(Struct, gc=False, array_like=True):
-    """`candle<interval>`, and a row of `GET /api/v5/market/history-candles`: the volume is in contracts."""
+    """`candle<interval>`, and a row of `history-candles`: the volume is in contracts."""
 
     time: str
     open: str

@@ -83,6 +83,10 @@ class OkxStream(SymbolStream[SymbolState]):
             dict.fromkeys("business" if name in BUSINESS else "public" for name in self._channels)
         )
         self._symbols_by_index: dict[str, dict[str, None]] = {}
+        self._read_several = {
+            "index-tickers": self._index,
+            "liquidation-orders": self._liquidations,
+        }
 
     def plan(self, symbols: Sequence[str]) -> tuple[ConnectionPlan, ...]:
         """Return a connection for each `SYMBOLS_PER_CONNECTION` symbols, and the same for candles.
@@ -149,15 +153,16 @@ class OkxStream(SymbolStream[SymbolState]):
         channel = arg.channel
         if channel == "books":
             state = self._symbols[arg.symbol]
-            if state is None:
-                return ()
-            return state.read_book(row, frame.action, connection, received_ns)
+            return (
+                state.read_book(row, frame.action, connection, received_ns)
+                if state is not None
+                else ()
+            )
         if channel.startswith("candle"):
             return self._candle(arg, _CANDLE(row), received_ns)
-        if channel == "index-tickers":
-            return self._index(_INDEX(row), received_ns)
-        if channel == "liquidation-orders":
-            return self._liquidations(_LIQUIDATION(row), received_ns)
+        read_several = self._read_several.get(channel)
+        if read_several is not None:
+            return read_several(row, received_ns)
         reader = READERS.get(channel)
         if reader is None:
             return ()
@@ -166,7 +171,8 @@ class OkxStream(SymbolStream[SymbolState]):
         state = self._symbols[record.symbol]
         return read(state, record, received_ns) if state is not None else ()
 
-    def _index(self, row: IndexRow, received_ns: int) -> Sequence[Outcome]:
+    def _index(self, raw: msgspec.Raw, received_ns: int) -> Sequence[Outcome]:
+        row = _INDEX(raw)
         symbols = self._symbols_by_index.get(row.symbol, ())
         states = (self._symbols.get(symbol) for symbol in symbols)
         return [
@@ -183,7 +189,8 @@ class OkxStream(SymbolStream[SymbolState]):
             return ()
         return (candle_in(state.instrument, row, interval_s, received_ns),)
 
-    def _liquidations(self, row: LiquidationRow, received_ns: int) -> Sequence[Outcome]:
+    def _liquidations(self, raw: msgspec.Raw, received_ns: int) -> Sequence[Outcome]:
+        row = _LIQUIDATION(raw)
         # The topic has all perpetuals, so most rows are of symbols outside the plan.
         symbols = self._symbols
         state = symbols.get(row.symbol) if symbols.planned else symbols[row.symbol]
