@@ -31,7 +31,7 @@ from perps_actors.messages.records import Event, Flush
 from perps_actors.messages.risk import GetVerdict
 from perps_actors.settings import Settings
 from perps_actors.testing import Harm, Probe, SimulatedVenue
-from perps_actors.testing.pipe import Pipe
+from perps_actors.testing.simulated_link import SimulatedLink
 from perps_actors.transport.wire import AnswerListener, ConnectionPlan, HttpRequest, StreamListener
 
 LOOK_EVERY_S = 0.5
@@ -136,7 +136,7 @@ class WatchedVenue(SimulatedVenue):
             runtime, symbols, seed=schedule.seed, faults=faults, step_s=schedule.step_s
         )
 
-    def open(self, plan: ConnectionPlan, listener: StreamListener) -> Pipe:
+    def open(self, plan: ConnectionPlan, listener: StreamListener) -> SimulatedLink:
         """Open a connection, and note for whom."""
         self.opened_in.append(self._notes.turn)
         return super().open(plan, listener)

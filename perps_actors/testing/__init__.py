@@ -1,7 +1,8 @@
-"""Stand-ins for tests, ours and hosts'.
+"""Public fakes for tests of hosts, and the simulated runtime.
 
-A probe to be told, a clock to be moved, a network that a test speaks for and one that speaks for itself, a runtime on one thread
-whose order comes from a seed, and one that also harms the actors it runs.
+`Probe` collects messages, `ManualClock` is moved by a test, `FakeNetwork` is controlled by a test,
+`SimulatedVenue` and `SimulatedNetwork` serve synthetic markets in virtual time. `SimulatedRuntime`
+runs all actors on one thread in an order drawn from a seed; `HarmfulRuntime` also injects faults.
 """
 
 from __future__ import annotations
@@ -10,8 +11,8 @@ from perps_actors.kernel.clock import ManualClock
 from perps_actors.kernel.simulated import SimulatedRuntime
 from perps_actors.testing.fakes import FakeNetwork, Probe
 from perps_actors.testing.harm import Harm, HarmfulRuntime, InjectedCrash, Moment
+from perps_actors.testing.simulated_link import FaultKind, WireFault
 from perps_actors.testing.venue import SimulatedNetwork, SimulatedVenue
-from perps_actors.testing.weather import FaultKind, WireFault
 
 __all__ = [
     "WireFault",

@@ -1,4 +1,4 @@
-"""Stand-ins without a will of their own: a probe to be told, a network that a test speaks for."""
+"""Passive fakes: a probe that collects messages, a network that a test controls."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from perps_actors.transport.wire import (
 
 
 class Probe:
-    """Can be told, and remembers: put it where an address is wanted."""
+    """Collects the messages that it is told; stands in for an address."""
 
     def __init__(self) -> None:
         self.told: list[Any] = []
 
     def tell(self, message: Any) -> bool:
-        """Remember the message."""
+        """Collect the message."""
         self.told.append(message)
         return True
 
     def of(self, kind: type) -> list[Any]:
-        """Return what was told of that class."""
+        """Return the collected messages of a class."""
         return [message for message in self.told if isinstance(message, kind)]
 
 
@@ -46,18 +46,18 @@ class FakeLink:
     open: bool = True
 
     def send(self, text: str) -> None:
-        """Remember the frame."""
+        """Collect the frame."""
         self.sent.append(text)
 
     def close(self, reason: str) -> None:
-        """End, and tell the listener so."""
+        """End the connection and tell the listener."""
         self.network.end(self, reason, error=False)
 
 
 class FakeNetwork:
-    """A network without sockets or threads: a test opens, feeds and breaks its connections and answers its requests.
+    """A network without sockets or threads: a test delivers frames, ends links, answers requests.
 
-    Connections are accepted at once unless `refuse` is set; requests wait in `requests` until they are answered.
+    A connection opens at once unless `refuse` is set; requests wait in `requests` for answers.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -70,7 +70,7 @@ class FakeNetwork:
     # --- the network's side
 
     def open(self, plan: ConnectionPlan, listener: StreamListener) -> FakeLink:
-        """Accept the connection, or refuse it."""
+        """Open a connection, or refuse it."""
         link = FakeLink(plan, listener, self)
         self.links.append(link)
         if self._closed:
@@ -82,20 +82,20 @@ class FakeNetwork:
         return link
 
     def request(self, request: HttpRequest, listener: AnswerListener) -> None:
-        """Let the request wait for its answer; after `close` there is none but an error."""
+        """Keep a request until the test answers it; after `close` answer with an error."""
         if self._closed:
             listener(failed(request, "closed", self._clock))
         else:
             self.requests.append((request, listener))
 
     def close(self, deadline_s: float) -> int:  # noqa: ARG002 - nothing to wait for
-        """End everything; every request that waits is answered with an error."""
+        """End all connections and answer all waiting requests with an error."""
         self._closed = True
         for link in self.links:
             self.end(link, "closed", error=False)
         waiting, self.requests = self.requests, []
         for request, listener in waiting:
-            # Whoever asked may have been replaced; the network goes on.
+            # The actor that made the request may have been replaced meanwhile.
             with suppress(Fenced):
                 listener(failed(request, "closed", self._clock))
         return 0
@@ -106,7 +106,7 @@ class FakeNetwork:
         """Return the open connection of that name.
 
         Raises:
-            LookupError: there is none.
+            LookupError: no such connection is open.
         """
         for link in reversed(self.links):
             if link.plan.name == connection and link.open:
@@ -115,7 +115,7 @@ class FakeNetwork:
         raise LookupError(msg)
 
     def deliver(self, connection: str, *frames: bytes) -> None:
-        """Let frames arrive in one read."""
+        """Deliver frames in one read."""
         now_ns, monotonic_ns = self._clock.time_ns(), self._clock.monotonic_ns()
         self.link(connection).listener.frames(connection, frames, now_ns, monotonic_ns)
 
@@ -134,10 +134,10 @@ class FakeNetwork:
         symbol: str | None = None,
         error: str | None = None,
     ) -> None:
-        """Answer the first waiting request of that purpose (and symbol).
+        """Answer the first waiting request of a purpose (and symbol).
 
         Raises:
-            LookupError: none waits.
+            LookupError: no such request waits.
         """
         for index, (request, listener) in enumerate(self.requests):
             if request.purpose == purpose and symbol in (None, request.symbol):

@@ -1,7 +1,7 @@
-"""A simulated runtime that harms its actors: they crash at any message, hang in handlers, get no time of their thread.
+"""A simulated runtime that injects faults into actors: crashes, hangs, stalled threads.
 
-The actors' classes stay as they are. An incarnation that moves into a `HarmfulRuntime` is given a subclass of its own class, made
-on the spot, that stands between the cell and the handlers.
+The actors' classes stay unchanged. The runtime gives each incarnation a subclass of its own class,
+which stands between the cell and the handlers.
 """
 
 from __future__ import annotations
@@ -21,49 +21,50 @@ from perps_actors.kernel.simulated import SimulatedRuntime
 
 Moment = Literal["before", "within", "after", "hang_before", "hang_after"]
 """
-`before`: the handler crashes before it did anything; `within`: when it takes up one item of a batch; `after`: when all is done;
-`hang_before`, `hang_after`: it does not come back for a while, and then goes on as if nothing had been.
+`before`: the handler crashes before it starts; `within`: at one item of a batch; `after`: when it
+is done; `hang_before`, `hang_after`: it hangs for a while and then continues.
 """
 
 LATE_S = 2.5
-"""How long a handler goes on hanging once its actor was replaced."""
+"""Seconds for which a handler still hangs after its actor was replaced."""
 
 
 class InjectedCrash(Exception):
-    """The error of a crash that a test asked for."""
+    """An injected crash."""
 
 
 @attrs.frozen
 class Harm:
-    """What is to befall the handling of one message."""
+    """A fault in the handling of one message."""
 
     moment: Moment
     item: int = 0
-    """Which item of a batch, counted around its length, for `within`."""
+    """Index of the item for `within`, modulo the length of the batch."""
     hang_s: float = 60.0
-    """How long it hangs when nobody replaces it."""
+    """Longest hang, if the actor is not replaced before."""
 
 
-def no_harm(actor: str, message: Any) -> Harm | None:  # noqa: ARG001 - as whoever does harm is called
-    """Let the message be handled."""
+def no_harm(actor: str, message: Any) -> Harm | None:  # noqa: ARG001 - signature of `harm`
+    """Inject no fault."""
     return None
 
 
 class HarmedCell(Cell):
-    """A cell whose incarnations can be harmed."""
+    """A cell with faults injected between it and its incarnations."""
 
     def install(self, actor: Incarnation) -> None:
-        """Let an incarnation live here, with the harm between it and its messages."""
+        """Install an incarnation with faults between it and its messages."""
         actor.__class__ = _harmed(type(cast("Actor", actor)))
         super().install(actor)
 
 
 class HarmfulRuntime(SimulatedRuntime):
-    """Runs cells as `SimulatedRuntime` does and asks `harm` about each message before an actor handles it.
+    """A `SimulatedRuntime` that asks `harm` before each message for a fault to inject.
 
     Args:
-        seed: of the order.
-        harm: gets the actor's name and the message (`orders.START` for its `on_start`), and returns what is to befall it, or None.
+        seed: seed of the order.
+        harm: called with an actor's name and a message (`lifecycle.START` for `on_start`); returns
+            the fault to inject, or None.
         max_steps: as in `SimulatedRuntime`.
     """
 
@@ -83,28 +84,31 @@ class HarmfulRuntime(SimulatedRuntime):
         self._hanging = False
 
     def harm_to(self, actor: str, message: Any) -> Harm | None:
-        """Return what is to befall an actor at a message."""
+        """Return the fault to inject into an actor at a message."""
         return self.harm(actor, message)
 
     def schedule(self, cell: Cell) -> None:
-        """Have the cell run when the seed chooses it, once its thread has time."""
+        """Run the cell when the seed chooses it, unless its thread is stalled."""
         if cell.group in self._held:
             self._parked[cell] = None
         else:
             super().schedule(cell)
 
     def abandon_thread_of(self, cell: Cell) -> None:
-        """Give the cell's group a thread that has time."""
+        """Give the cell's group a new thread, which is not stalled."""
         super().abandon_thread_of(cell)
         self._release(cell.group, self._held.get(cell.group))
 
     def stall(self, group: str, seconds: float) -> None:
-        """Give the thread of a group of cells no time for so long, as a slow disk or a busy machine does."""
+        """Stall the thread of a group of cells, as a slow disk or a busy machine does."""
         token = self._hold(group)
         self.at(seconds, lambda: self._release(group, token))
 
     def hang(self, cell: Cell, seconds: float) -> None:
-        """Let the handler that runs hang: the others go on, until it was replaced or `seconds` have passed. One hangs at a time."""
+        """Let the running handler hang until its actor is replaced or `seconds` have passed.
+
+        Other groups continue meanwhile. One handler hangs at a time.
+        """
         actor = cell.actor
         if self._hanging or actor is None:
             return
@@ -140,7 +144,7 @@ class HarmfulRuntime(SimulatedRuntime):
 
 
 class _Harmed(Actor):
-    """Stands between the cell and an actor's handlers."""
+    """Injects faults between the cell and an actor's handlers."""
 
     _batch: Any = None
     _at = 0

@@ -1,4 +1,4 @@
-"""A venue in virtual time: a synthetic market behind the transport's seam, with faults at the outside only."""
+"""Simulated venues in virtual time: a `Network` with synthetic markets and planned faults."""
 
 from __future__ import annotations
 
@@ -21,8 +21,7 @@ from perps_actors.simulator.rest_side import RestAnswer
 from perps_actors.simulator.source import STEP_S
 from perps_actors.simulator.venue_contract import Happening
 from perps_actors.simulator.venues import side_of
-from perps_actors.testing.pipe import Pipe
-from perps_actors.testing.weather import Weather, WireFault
+from perps_actors.testing.simulated_link import SimulatedLink, WireFault, WireFaults
 from perps_actors.transport.wire import (
     AnswerListener,
     ConnectionPlan,
@@ -38,14 +37,14 @@ NS_PER_MS = 1_000_000
 
 
 class Truth:
-    """What the market was at each of its moments: what every mark can be held against."""
+    """Prices of a market at each of its steps, to compare marks with."""
 
     def __init__(self) -> None:
         self._tops: dict[tuple[str, int], tuple[str, str]] = {}
         self._trades: dict[tuple[str, int], set[str]] = {}
 
     def add(self, happening: Happening) -> None:
-        """Keep what happened, at the venue's time as its messages spell it: in milliseconds."""
+        """Keep a step under its venue time in milliseconds, the precision of its messages."""
         touch = happening.touch
         assert touch.bid is not None
         assert touch.ask is not None
@@ -54,9 +53,10 @@ class Truth:
         self._trades[key] = {trade.price for trade in happening.trades}
 
     def has(self, mark: Mark) -> bool:
-        """Return whether the market had that price, for that source, at the venue time that the mark names.
+        """Return whether the market had a mark's price for its source at its venue time.
 
-        A polled quote may name the time of its answer, or none: what counts is the moment before, or any moment.
+        A polled quote may have the time of its answer, or none: then the step before counts, or
+        any step.
         """
         key = (mark.instrument.symbol, (mark.venue_time_ns or 0) // NS_PER_MS)
         if mark.source == "rest" and key not in self._tops:
@@ -112,40 +112,40 @@ class SimulatedVenue:
         self.name = venue
         self.endpoints = endpoints if endpoints is not None else venue_named(venue).endpoints
         self.truth = Truth()
-        self.links: list[Pipe] = []
+        self.links: list[SimulatedLink] = []
         self.requests: list[HttpRequest] = []
         self._runtime = runtime
         self._side = side_of(venue)
         self._random = Random(seed)  # noqa: S311 - a market, not a secret
         self._market = SyntheticMarket(venue, symbols, self._side.terms, self._random)
-        self._weather = Weather(faults, self._random)
+        self._faults = WireFaults(faults, self._random)
         self._weights = self._side.rest.new_rate_limit()
         self._step_s = step_s
         self._began_ns = runtime.clock.monotonic_ns()
         self._pending: dict[int, tuple[HttpRequest, AnswerListener]] = {}
         self._closed = False
-        for fault in self._weather.starts("cut", "close"):
+        for fault in self._faults.starts("cut", "close"):
             runtime.at(fault.at_s, partial(self._end_all, fault))
         self._step()
 
     @property
     def now_s(self) -> float:
-        """Seconds since this venue began."""
+        """Seconds since the start of the venue."""
         return (self._runtime.clock.monotonic_ns() - self._began_ns) / NS_PER_S
 
     # --- the network's side
 
-    def open(self, plan: ConnectionPlan, listener: StreamListener) -> Pipe:
-        """Start to open a connection and return at once."""
+    def open(self, plan: ConnectionPlan, listener: StreamListener) -> SimulatedLink:
+        """Start to open a connection."""
         parts = urlsplit(plan.url)
         session = self._side.streams.session(parts.path, parts.query)
-        pipe = Pipe(
+        pipe = SimulatedLink(
             plan,
             listener,
             session,
             begins_with=self._begins_with,
             runtime=self._runtime,
-            weather=self._weather,
+            faults=self._faults,
             random=self._random,
             began_ns=self._began_ns,
         )
@@ -157,7 +157,7 @@ class SimulatedVenue:
         return pipe
 
     def request(self, request: HttpRequest, listener: AnswerListener) -> None:
-        """Take a request; its listener gets one answer, after a while; after `close` at once, an error."""
+        """Send a request; its listener gets one answer later, or an error at once after `close`."""
         self.requests.append(request)
         if self._closed:
             listener(failed(request, "closed", self._runtime.clock))
@@ -167,7 +167,7 @@ class SimulatedVenue:
         self._runtime.at(self._travel_s(), partial(self._serve, number))
 
     def close(self, deadline_s: float) -> int:  # noqa: ARG002 - nothing to wait for
-        """End every connection and request at once, and let the market stand still."""
+        """End every connection and request at once, and stop the market."""
         self._closed = True
         for link in self.links:
             link.end("closed", error=False)
@@ -198,7 +198,7 @@ class SimulatedVenue:
         return self._side.streams.beginning_of(stream, self._market)
 
     def _crossing(self, happening: Happening) -> tuple[str, bytes]:
-        """Return the change of a book that no book survives: a bid far above every ask."""
+        """Return a delta that crosses the book: a bid far above every ask."""
         depth, price = happening.depth, f"9{happening.touch.ask}"
         crossed = msgspec.structs.replace(
             depth, bids=(*depth.bids, (price, "1")), added=depth.added | {price}
@@ -212,11 +212,11 @@ class SimulatedVenue:
                 link.end("reset by peer" if cut else "closed by the other side: 1001", error=cut)
 
     def _serve(self, number: int) -> None:
-        """Answer out of the market as it stands, and send the answer on its way."""
+        """Answer a request from the present market; the answer arrives after a delay."""
         if number not in self._pending:
             return
         request, _ = self._pending[number]
-        strikes, now_s = self._weather.strikes, self.now_s
+        strikes, now_s = self._faults.strikes, self.now_s
         late_s = self._random.uniform(0.5, 5.0) if strikes("rest_late", now_s) else self._travel_s()
         if strikes("rest_fail", now_s):
             self._runtime.at(late_s, partial(self._answer, number, None, "timed out"))
@@ -250,7 +250,7 @@ class SimulatedVenue:
             monotonic_ns=self._runtime.clock.monotonic_ns(),
             retry_after_s=None if retry_after_s is None else float(retry_after_s),
         )
-        # Whoever asked may have been replaced; the venue goes on.
+        # The actor that made the request may have been replaced meanwhile.
         with suppress(Fenced):
             listener(answer)
 
@@ -275,7 +275,7 @@ class SimulatedNetwork:
                     msg = f"{venue.name}: {owner.name} already has the address {url}"
                     raise ValueError(msg)
 
-    def open(self, plan: ConnectionPlan, listener: StreamListener) -> Pipe:
+    def open(self, plan: ConnectionPlan, listener: StreamListener) -> SimulatedLink:
         """Start to open a connection to the venue in its URL.
 
         Raises:
