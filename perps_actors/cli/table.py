@@ -56,6 +56,7 @@ class Column:
     least: int = 0
     """Minimal width, so that the column does not jump with its content."""
     most: int = 16
+    """Maximal width while other columns need the room."""
     right: bool = True
     """Whether it is aligned on the right, as numbers are."""
     rank: int = 0
@@ -72,9 +73,9 @@ def price(value: Decimal | None, places: int | None) -> str:
 
 
 VENUE = Column(
-    name="venue", text=lambda row: printable(row.venue), most=24, right=False, shrinks_to=6
+    name="venue", text=lambda row: printable(row.venue), most=15, right=False, shrinks_to=6
 )
-"""Shown if the system has several venues."""
+"""Shown if the system has several venues; wider than `most` where there is room."""
 COLUMNS = (
     # The settings allow symbols of at most 40 characters.
     Column(
@@ -108,14 +109,16 @@ class Layout:
     def __init__(self, columns: Sequence[Column] = COLUMNS) -> None:
         self._columns = columns
         self._widths: dict[str, int] = {}
+        self._needed: dict[str, int] = {}
 
     def fit(self, rows: Sequence[Row], width: int, *, with_venue: bool = False) -> Fitted:
         """Return the columns that fit into `width`; those of rank 0 even if they do not."""
         columns = [*([VENUE] if with_venue else []), *self._columns]
         for column in columns:
+            name = column.name
             needed = max((width_of(column.text(row)) for row in rows), default=0)
-            least = max(len(column.name), column.least, self._widths.get(column.name, 0))
-            self._widths[column.name] = max(least, min(needed, column.most))
+            self._needed[name] = max(needed, self._needed.get(name, 0))
+            self._widths[name] = max(len(name), column.least, min(self._needed[name], column.most))
         widths = {column.name: self._widths[column.name] for column in columns}
 
         def excess() -> int:
@@ -129,6 +132,9 @@ class Layout:
             if column.shrinks_to is not None and excess() > 0:
                 least = min(column.shrinks_to, widths[column.name])
                 widths[column.name] = max(least, widths[column.name] - excess())
+        if with_venue and excess() < 0:
+            whole = max(widths["venue"], self._needed["venue"])
+            widths["venue"] = min(widths["venue"] - excess(), whole)
         return tuple((column, widths[column.name]) for column in columns)
 
 

@@ -168,17 +168,23 @@ def test_a_symbol_is_cut_only_where_the_columns_that_always_show_do_not_fit() ->
     assert lines[3].rstrip().endswith("live")
 
 
+def test_a_long_venue_is_cut_before_a_column_is_left_out() -> None:
+    both = (("binance_futures", "live"), ("coinbase_international", "live"))
+    rows = (row(), row("BTC_USDC-PERPETUAL", venue="coinbase_international"))
+    names, _, coinbase, *_ = drawn(figures(*rows, markets=both), 80)[2:]
+    assert "source" in names
+    assert coinbase.startswith("coinbase_inter..  BTC_USDC-PERPETUAL")
+
+
 def test_several_markets_have_a_column_for_the_venue_and_are_all_named_in_the_title() -> None:
     both = (("binance_futures", "live"), ("coinbase_international", "live"))
     rows = (row(), row("BTC-PERP", venue="coinbase_international"))
-    for width in (80, 120):
+    for width in (60, 140):
         lines = drawn(figures(*rows, markets=both), width)
         assert lines[0].startswith("binance_futures (live), coinbase_international (live)")
         assert lines[2].startswith("venue ")
-        assert [line.split()[:2] for line in lines[3:5]] == [
-            ["binance_futures", "BTCUSDT"],
-            ["coinbase_international", "BTC-PERP"],
-        ]
+        assert [line.split()[1] for line in lines[3:5]] == ["BTCUSDT", "BTC-PERP"]
+    assert lines[4].startswith("coinbase_international  BTC-PERP")
 
 
 def test_the_least_important_column_is_left_out_first_and_four_always_stay() -> None:
