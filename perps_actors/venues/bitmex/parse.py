@@ -201,7 +201,7 @@ class KeyedBook(ResubscribingBook):
     def read(
         self, action: Action, rows: Sequence[BookRow], connection: str, received_ns: int
     ) -> Sequence[Outcome]:
-        """Apply the rows of one message. Withdraw the book if they cannot follow what it holds."""
+        """Apply the rows of one message. Withdraw the book if they do not fit its levels."""
         begins = action == "partial"
         if not begins and not self.synced:
             return self.invalidate("no partial came", received_ns)
@@ -315,7 +315,7 @@ class SymbolState:
     def read_row(
         self, row: InstrumentRow, action: Action, connection: str, received_ns: int
     ) -> Sequence[Outcome]:
-        """Return the events of a row of `instrument`, completed with what the row left unchanged.
+        """Return the events of a row of `instrument`, completed with the fields that it lacks.
 
         Raises:
             MarketError, VenueError, msgspec.ValidationError: a field is not a number or time of

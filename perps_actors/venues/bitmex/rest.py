@@ -139,7 +139,7 @@ class BitmexRest(Answers):
         return (HttpRequest(url=f"{self._base}{_ACTIVE}", purpose="instruments"),)
 
     def request_for(self, url: str) -> HttpRequest:
-        """Return the request of an address on any host; purpose `unknown` if it is none of ours."""
+        """Return the request of an address on any host; purpose `unknown` if we never make it."""
         path, query = parts_of(url)
         interval_s = SECONDS.get(query.get("binSize", ""))
         return HttpRequest(

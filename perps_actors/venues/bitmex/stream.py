@@ -49,6 +49,7 @@ from perps_actors.venues.toolkit.symbol_stream import (
     SymbolStream,
     batches,
     chosen,
+    refused,
 )
 
 CHANNELS: Final = {
@@ -84,7 +85,7 @@ def _resubscribe(symbol: str) -> tuple[str, str]:
 def _liquidations(
     state: SymbolState, row: LiquidationRow, action: Action, received_ns: int
 ) -> Sequence[Outcome]:
-    # A partial repeats orders of before; an update reports how far an order was filled.
+    # A partial repeats earlier orders; an update reports how far an order was filled.
     if action != "insert":
         return ()
     return (liquidation_of(state.instrument, row, received_ns),)
@@ -168,21 +169,35 @@ class BitmexStream(SymbolStream[SymbolState]):
         return outcomes
 
     def _read_book(self, frame: BookFrame, connection: str, received_ns: int) -> Sequence[Outcome]:
+        rows, action = frame.data, frame.action
+        if len(rows) == 1 or len({row.symbol for row in rows}) == 1:  # as in nearly all frames
+            return self._change_book(rows[0].symbol, action, rows, connection, received_ns)
         by_symbol: dict[str, list[BookRow]] = {}
-        for row in frame.data:
+        for row in rows:
             by_symbol.setdefault(row.symbol, []).append(row)
-        if not by_symbol and frame.filter is not None and frame.filter.symbol is not None:
+        if not rows and frame.filter is not None and frame.filter.symbol is not None:
             by_symbol[frame.filter.symbol] = []  # the partial of an empty book
-        outcomes: list[Outcome] = []
-        for symbol, rows in by_symbol.items():
-            try:
-                state = self._symbols[symbol]
-            except VenueError as error:
-                outcomes.append(InvalidInput(str(error), symbol[:50]))
-                continue
-            if state is not None:
-                outcomes += state.book.read(frame.action, rows, connection, received_ns)
-        return outcomes
+        return [
+            outcome
+            for symbol, part in by_symbol.items()
+            for outcome in self._change_book(symbol, action, part, connection, received_ns)
+        ]
+
+    def _change_book(
+        self,
+        symbol: str,
+        action: Action,
+        rows: Sequence[BookRow],
+        connection: str,
+        received_ns: int,
+    ) -> Sequence[Outcome]:
+        try:
+            state = self._symbols[symbol]
+        except VenueError as error:
+            return (InvalidInput(str(error), symbol[:50]),)
+        if state is None:
+            return ()
+        return state.book.read(action, rows, connection, received_ns)
 
     def _topics(self, plan: ConnectionPlan) -> list[str]:
         return [
@@ -199,7 +214,7 @@ class BitmexStream(SymbolStream[SymbolState]):
         except Exception:  # noqa: BLE001 - the first error is reported
             frame = Unused()
         if bytes(frame.error) not in (b"", b"null"):
-            return (InvalidInput(f"The venue refused: {data[:150].decode(errors='replace')}"),)
+            return refused(data)
         if (
             frame.success is not None
             or frame.info is not None

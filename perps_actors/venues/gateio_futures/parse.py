@@ -289,7 +289,7 @@ class SymbolState:
 
         Raises:
             MarketError: a level that no book can have; the next message will show the gap.
-            VenueError: the number of its first update is missing; likewise.
+            VenueError: the number of its first update is missing.
         """
         if not self._feeds("order_book_update"):
             return ()

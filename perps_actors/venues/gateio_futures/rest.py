@@ -124,7 +124,7 @@ class GateioFuturesRest(Answers):
         return (self._request("contracts"),)
 
     def request_for(self, url: str) -> HttpRequest:
-        """Return the request of an address on any host; purpose `unknown` if it is none of ours."""
+        """Return the request of an address on any host; purpose `unknown` if we never make it."""
         path, query = parts_of(url)
         interval_s = SECONDS.get(query.get("interval", ""))
         return HttpRequest(

@@ -55,7 +55,7 @@ class HostBrokerRest:
         return ()
 
     def request_for(self, url: str) -> HttpRequest:
-        """Return the request of an address; purpose `unknown` if it is none of ours."""
+        """Return the request of an address; purpose `unknown` if we never make it."""
         symbol = parse_qs(urlsplit(url).query).get("symbol", [""])[0]
         if url == quotes_of(symbol):
             return self.quotes((symbol,))[0]

@@ -175,7 +175,7 @@ class HtxSwapRest(Answers):
         return tuple(self._request("instruments", margin_type) for margin_type in MARGIN_TYPES)
 
     def request_for(self, url: str) -> HttpRequest:
-        """Return the request of an address on any host; purpose `unknown` if it is none of ours."""
+        """Return the request of an address on any host; purpose `unknown` if we never make it."""
         path, query = parts_of(url)
         purpose = _PURPOSES.get(path, "unknown")
         interval_s = SECONDS.get(query.get("period", "")) if purpose == "candles" else None

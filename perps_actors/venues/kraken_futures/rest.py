@@ -127,7 +127,7 @@ class KrakenFuturesRest(Answers):
         return (self.request_for(f"{self._base}{_ROOT}instruments"),)
 
     def request_for(self, url: str) -> HttpRequest:
-        """Return the request of an address on any host; purpose `unknown` if it is none of ours."""
+        """Return the request of an address on any host; purpose `unknown` if we never make it."""
         path, query = parts_of(url)
         if path.startswith(CHARTS):
             symbol, _, name = path.removeprefix(CHARTS).partition("/")

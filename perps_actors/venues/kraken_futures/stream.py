@@ -26,6 +26,7 @@ from perps_actors.venues.toolkit.symbol_stream import (
     SymbolStates,
     SymbolStream,
     batches,
+    refused,
 )
 
 SUBSCRIBED: Final = ("book", "ticker", "trade")
@@ -107,6 +108,6 @@ def _not_decoded(data: bytes, error: Exception) -> Sequence[Outcome]:
     except Exception:  # noqa: BLE001 - the first error is reported
         return (invalid,)
     if frame.event in _REFUSALS:
-        return (InvalidInput(f"The venue refused: {data[:150].decode(errors='replace')}"),)
+        return refused(data)
     unused = frame.event is not None or (frame.feed is not None and frame.feed not in FEEDS)
     return () if unused else (invalid,)
