@@ -29,8 +29,10 @@ class Gate:
 
     def is_open(self) -> bool:
         """Return whether sources may read."""
-        high, high_bytes = self._high, self._high_bytes
-        return all(len(inbox) < high and inbox.held_bytes < high_bytes for inbox in self._inboxes)
+        for inbox in self._inboxes:  # noqa: SIM110 - twice as fast as all()
+            if not inbox.has_room(self._high, self._high_bytes):
+                return False
+        return True
 
     def has_room(self, resume: Callable[[], None]) -> bool:
         """Return whether the caller may read; if not, `resume` is called once when it may.

@@ -140,6 +140,19 @@ class Inbox:
         """Return the number of items that wait; a batch counts its length."""
         return self._waiting() + self._control_in - self._control_out - self._control_removed
 
+    def has_room(self, items: int, held_bytes: int) -> bool:
+        """Return whether fewer items and bytes wait. Asked before each read, so in one call."""
+        return (
+            self._in
+            - self._out
+            - self._removed
+            + self._control_in
+            - self._control_out
+            - self._control_removed
+            < items
+            and self._bytes_in - self._bytes_out - self._bytes_removed < held_bytes
+        )
+
     def _waiting(self) -> int:
         return self._in - self._out - self._removed
 

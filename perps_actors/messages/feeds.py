@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import ClassVar
 
 import attrs
@@ -26,6 +25,9 @@ class ConnectionOpened:
     """Number of the attempt: what a connection that was given up still says is ignored."""
 
 
+_set = msgspec.structs.force_setattr
+
+
 class FramesArrived(Batch, frozen=True, gc=False):
     """Raw data frames of one read of a socket, in order."""
 
@@ -40,8 +42,11 @@ class FramesArrived(Batch, frozen=True, gc=False):
 
     def __post_init__(self) -> None:
         # An item that is no frame is for its handler to find out, not for the thread that tells it.
-        with suppress(TypeError):
-            msgspec.structs.force_setattr(self, "held_bytes", sum(map(len, self.frames)))
+        try:
+            held_bytes = sum(map(len, self.frames))
+        except TypeError:
+            return
+        _set(self, "held_bytes", held_bytes)
 
 
 @attrs.frozen
