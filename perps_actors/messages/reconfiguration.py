@@ -20,15 +20,15 @@ class StreamPlan:
 
     symbols: tuple[str, ...]
     """All that have a ladder, also when nothing is streamed."""
-    streaming: bool
-    ladder: LadderPolicy
-    silence_s: float
+    streaming: bool = True
+    ladder: LadderPolicy = LadderPolicy()
+    silence_s: float = 20.0
     """A connection that brought nothing at all for so long is dead."""
-    audit_s: float | None
+    audit_s: float | None = None
     """How often each book is compared with one over REST; None: never."""
-    aged: bool
+    aged: bool = True
     """Whether the lag of data counts; not in a recording, which may be played at any pace."""
-    level: int
+    level: int = 1
     """Depth level that a host's own broker is asked for."""
 
 
