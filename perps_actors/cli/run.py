@@ -72,6 +72,13 @@ class _Interrupts:
     help="Settings in TOML. PERPS_ variables and the other options override it.",
 )
 @click.option(
+    "--market",
+    "markets",
+    multiple=True,
+    metavar="VENUE:SYM,SYM",
+    help="A venue with its symbols; repeat it for several markets.",
+)
+@click.option(
     "--venue",
     metavar="NAME",
     help="Live venue, e.g. binance_futures; default: a synthetic one.",
@@ -87,9 +94,11 @@ class _Interrupts:
 )
 @click.option(
     "--recording",
+    "recordings",
+    multiple=True,
     type=click.Path(path_type=Path, readable=False),
     metavar="FOLDER",
-    help="Run on a recording, served on loopback, until its end.",
+    help="Run on a recording, served on loopback, until its end; repeat it for several markets.",
 )
 @click.option(
     "--speed",
@@ -194,10 +203,10 @@ def _display(
     session: Session, clock: SystemClock, *, as_json: bool
 ) -> Iterator[Callable[[], None]]:
     """Give a function that shows the present state: a live table, a progress bar, or nothing."""
-    system, process = session.system, session.process
+    system = session.system
 
     def frames() -> tuple[int, int] | None:
-        return None if process is None else process.progress
+        return session.progress
 
     if sys.stdout.isatty() and not as_json:
         prices = BestPriceWatch(partial(ask_best_prices, system), clock)

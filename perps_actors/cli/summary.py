@@ -11,6 +11,7 @@ import attrs
 from perps_actors.cli.observer import Problem, names_of, problems_of
 from perps_actors.cli.wording import UNKNOWN, mebibytes, padded, printable, running_time, width_of
 from perps_actors.host.readings import SystemReport
+from perps_actors.host.session import key_of
 from perps_actors.host.system import PerpsSystem
 from perps_actors.kernel.statistics import MemoryCeiling
 from perps_actors.messages.records import JournalStatus
@@ -40,8 +41,8 @@ class Ending:
             running_ns=running_ns,
             journal_path=system.settings.journal.path,
             sources={
-                name: mark.source
-                for each, name in names.items()
+                key_of(system, each): mark.source
+                for each in names
                 if (mark := system.mark(each)) is not None
             },
             problems=problems_of({name: system.health(each) for each, name in names.items()}),

@@ -1,8 +1,8 @@
-"""A run from start to end: a system and, unless it runs on a live venue, the venue's process that it runs on."""
+"""A run from start to end: a system and, unless its venues are live, the processes that serve them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -11,43 +11,45 @@ import attrs
 from perps_actors.errors import JournalError, SettingsError, StartFailed
 from perps_actors.host.readings import SystemReport
 from perps_actors.host.system import PerpsSystem
+from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.mark import RUNGS
 from perps_actors.market.numbers import plain
 from perps_actors.settings import Layers, Settings, layers_of
+from perps_actors.settings.fields import names
 from perps_actors.simulator.process import VenueProcess
 
 
 @attrs.frozen(kw_only=True)
 class RunOptions:
-    """What `perps-actors run` is told: each field is one of its options, but for the environment."""
+    """The options of `perps-actors run`, and the environment."""
 
     config: Path | None = None
+    markets: tuple[str, ...] = ()
+    """Each `VENUE:SYM,SYM`; on a recording also `VENUE`, for all of its symbols."""
     venue: str | None = None
     symbols: tuple[str, ...] = ()
     source: str | None = None
-    recording: Path | None = None
+    recordings: tuple[Path, ...] = ()
+    """One for each market, in the order of the markets."""
     speed: float | None = None
     journal: Path | None = None
     environ: Mapping[str, str] = attrs.field(factory=dict, repr=False)
-    """Variables that settings may be read from; never shown, since it holds everybody's secrets."""
+    """Variables for settings; never shown, because it holds the secrets of every program."""
 
     def layers(self) -> Layers:
-        """Return what the file, the environment and the command line give, each overriding the one before.
+        """Return the layers of the file, the environment and the command line.
 
         Raises:
-            SettingsError: the file or a variable cannot be used, or options that do not go together.
+            SettingsError: an unusable file, variable or option, or options that exclude each other.
         """
-        if self.speed is not None and self.recording is None:
-            raise SettingsError(
-                field="speed", value=self.speed, why="goes with --recording", place="--speed"
-            )
+        if self.speed is not None and not self.recordings:
+            raise SettingsError("speed", self.speed, "goes with --recording", "--speed")
         if self.source is not None and self.source not in RUNGS:
-            raise SettingsError(
-                field="source",
-                value=self.source,
-                why=f"expected one of {', '.join(RUNGS)}",
-                place="--source",
-            )
+            why = f"expected one of {', '.join(RUNGS)}"
+            raise SettingsError("source", self.source, why, "--source")
+        if self.markets and (self.venue is not None or self.symbols):
+            why = "goes without --venue and --symbols, which stand for one market"
+            raise SettingsError("market", self.markets[0], why, "--market")
         return layers_of(
             file=self.config,
             environ=self.environ,
@@ -67,102 +69,139 @@ class RunOptions:
             table["venue"] = self.venue
         if self.symbols:
             table["symbols"] = list(self.symbols)
+        if self.markets:
+            table["markets"] = [_market(text) for text in self.markets]
         return table
 
 
-class Session:
-    """A system with what it runs on. `open` starts both; `close` ends both and returns the summary.
+def _market(text: str) -> dict[str, Any]:
+    venue, _, symbols = text.partition(":")
+    if not venue.strip():
+        raise SettingsError("market", text, "expected VENUE:SYM,SYM", "--market")
+    return {"venue": venue.strip(), "symbols": names(symbols)}
 
-    On a live venue there is no process; a recording, or the synthetic venue that is used when no venue is named, is served by a
-    process of its own on loopback.
+
+class Session:
+    """A system with the venue processes that it runs on, one for each market; none on live venues.
+
+    A recording, or the synthetic venue that is used if no venue is named, is served on loopback by
+    a process of its own. `open` starts all; `close` ends all and returns the summary.
     """
 
-    def __init__(self, system: PerpsSystem, process: VenueProcess | None) -> None:
+    def __init__(self, system: PerpsSystem, processes: Sequence[VenueProcess]) -> None:
         self.system = system
-        self.process = process
+        self.processes = tuple(processes)
 
     @classmethod
     def open(cls, options: RunOptions) -> Self:
         """Start what the options ask for.
 
         Raises:
-            SettingsError: an option or setting that cannot be used, e.g. a file that cannot be the journal.
-            SimulatorError: the venue's process cannot be started, e.g. the recording cannot be read.
-            StartFailed: an actor did not come up.
+            SettingsError: an unusable option or setting, e.g. a file that cannot be the journal.
+            SimulatorError: a venue's process does not start, e.g. for an unreadable recording.
+            StartFailed: an actor did not start.
         """
         layers = options.layers()
         table = layers.table
-        live = options.recording is None and ("venue" in table or "endpoints" in table)
-        if live:
-            if "symbols" not in table:
+        if not options.recordings and table.keys() & {"venue", "endpoints", "markets"}:
+            if not table.keys() & {"symbols", "markets"}:
                 why = "is required on a live venue, e.g. --symbols BTCUSDT,ETHUSDT"
-                raise SettingsError(
-                    field="symbols", value=None, why=why, place=layers.place_of("symbols")
-                )
-            return cls(_started(layers.settings(), layers, options), None)
-        # All that can be known to be wrong is, before a process is started.
-        layers.over({"symbols": ["any"]}, "venue").settings()
-        process = _start_venue(options, table)
+                raise SettingsError("symbols", None, why, layers.place_of("symbols"))
+            return cls(_started(layers.settings(), layers, options), ())
+        markets = _markets_to_serve(options, layers)
+        # Refuse what can be known to be wrong before a process is started.
+        anything = [{"venue": "any", "symbols": [f"any{n}"]} for n in range(len(markets))]
+        _on_served(layers, [{**a, **m} for a, m in zip(anything, markets, strict=True)]).settings()
+        processes: list[VenueProcess] = []
         try:
-            return cls(_started(_settings_on(process, layers), layers, options), process)
+            for number, market in enumerate(markets):
+                processes.append(_serve(options, number, market))
+            served = [{**m, **_served(p)} for m, p in zip(markets, processes, strict=True)]
+            layers = _on_served(layers, served)
+            settings, provenance = layers.settings(), processes[0].provenance
+            settings = attrs.evolve(
+                settings,
+                endpoints=None if settings.markets else processes[0].endpoints,
+                provenance=provenance,
+                lossless=provenance == "recording",
+            )
+            return cls(_started(settings, layers, options), processes)
         except BaseException:
-            process.stop()
+            for process in processes:
+                process.stop()
             raise
 
     @property
     def ended(self) -> str | None:
-        """Why there is nothing more to come: `finished` (all of a recording was sent) or `venue died`; None while there is."""
-        if self.process is None:
+        """Why no more data come: `finished` (all recordings were sent) or `venue died`; or None."""
+        if not self.processes:
             return None
-        if self.process.finished.is_set():
+        if all(process.finished.is_set() for process in self.processes):
             return "finished"
-        return None if self.process.running else "venue died"
+        running = all(process.running or process.finished.is_set() for process in self.processes)
+        return None if running else "venue died"
+
+    @property
+    def progress(self) -> tuple[int, int] | None:
+        """Frames of the recordings that were sent, and their total; None without a recording."""
+        known = [process.progress for process in self.processes if process.progress is not None]
+        if not known:
+            return None
+        return sum(sent for sent, _ in known), sum(total for _, total in known)
 
     def close(self, deadline_s: float = 10.0) -> dict[str, Any]:
-        """Drain the system, end the venue's process, and return the summary that `run --json` prints."""
+        """Drain the system, end the processes, and return the summary of `run --json`."""
         report = self.system.drain(deadline_s)
-        if self.process is not None:
-            self.process.stop()
+        for process in self.processes:
+            process.stop()
         return summary(self.system, report)
 
     def abort(self, deadline_s: float = 1.0) -> dict[str, Any]:
-        """Stop ahead of what is queued, kill the venue's process, and return the summary."""
+        """Stop ahead of what is queued, kill the processes, and return the summary."""
         report = self.system.stop(deadline_s)
-        if self.process is not None:
-            self.process.kill()
-            self.process.stop()
+        for process in self.processes:
+            process.kill()
+            process.stop()
         return summary(self.system, report)
 
 
 def _started(settings: Settings, layers: Layers, options: RunOptions) -> PerpsSystem:
-    """Start a system that follows the settings file it is started with."""
+    """Start a system that follows its settings file."""
     try:
         system = PerpsSystem(settings)
         if options.config is not None:
-            system.follow(options.config, environ=options.environ, table=options.given())
+            table, highest = options.given(), layers.layers[-1].table
+            if "markets" in highest:
+                # Served markets keep their addresses, whatever the file says of markets.
+                table["markets"] = highest["markets"]
+            system.follow(options.config, environ=options.environ, table=table)
         return system.start()
     except StartFailed as error:
         if isinstance(error.__cause__, JournalError):
-            field, place = "journal.path", layers.place_of("journal.path")
-            raise SettingsError(
-                field, settings.journal.path, str(error.__cause__), place
-            ) from error
+            place = layers.place_of("journal.path")
+            path, why = settings.journal.path, str(error.__cause__)
+            raise SettingsError("journal.path", path, why, place) from error
         raise
 
 
+def key_of(system: PerpsSystem, instrument: InstrumentId) -> str:
+    """Return an instrument's key in the summary: its venue is in it if there are several markets."""
+    return str(instrument) if len(system.settings.markets) > 1 else instrument.symbol
+
+
 def summary(system: PerpsSystem, report: SystemReport) -> dict[str, Any]:
-    """Return what a run came to, as the command line's contract has it. `window` is how many marks are held now."""
+    """Return the result of a run. `window` is the number of marks that are held now."""
     symbols = {}
-    for symbol in system.settings.symbols:
-        mark, health = system.mark(symbol), system.health(symbol)
-        symbols[symbol] = {
-            "marks": system.count(symbol),
-            "window": len(system.window(symbol)),
+    for instrument in system.instruments:
+        mark, health = system.mark(instrument), system.health(instrument)
+        symbols[key_of(system, instrument)] = {
+            "marks": system.count(instrument),
+            "window": len(system.window(instrument)),
             "last_mark": None if mark is None else plain(mark.mark),
             "health": None if health is None else health.health.value,
         }
     return {
-        "venue": system.settings.venue,
+        "venue": system.settings.venues,
         "symbols": symbols,
         "marks_total": sum(s["marks"] for s in symbols.values()),
         "events_recorded": system.journal().recorded,
@@ -173,30 +212,50 @@ def summary(system: PerpsSystem, report: SystemReport) -> dict[str, Any]:
     }
 
 
-def _start_venue(options: RunOptions, table: dict[str, Any]) -> VenueProcess:
+def _markets_to_serve(options: RunOptions, layers: Layers) -> list[dict[str, Any]]:
+    """Return the given settings of each market that a process is to serve."""
+    table, recordings = layers.table, options.recordings
+    if "markets" in table:
+        markets = table["markets"]
+        if not isinstance(markets, list) or any(not isinstance(m, dict) for m in markets):
+            layers.settings()  # raises
+        if len(markets) != len(recordings):
+            why = f"expected one for each market, of which there are {len(markets)}"
+            raise SettingsError("recording", [str(path) for path in recordings], why, "--recording")
+        return [{name: m[name] for name in m if m[name] != []} for m in markets]
+    single: dict[str, Any] = {name: table[name] for name in ("venue", "symbols") if name in table}
+    if len(recordings) > 1 and single:
+        name = next(iter(single))
+        why = "goes with one recording; give each recording a --market"
+        raise SettingsError(name, single[name], why, layers.place_of(name))
+    return [dict(single) for _ in recordings or (None,)]
+
+
+def _serve(options: RunOptions, number: int, market: dict[str, Any]) -> VenueProcess:
     arguments: list[str] = []
-    if options.recording is not None:
-        arguments += [
-            "--recording",
-            str(options.recording),
-            "--speed",
-            str(1.0 if options.speed is None else options.speed),
-            "--progress",
-        ]
-    if "venue" in table:
-        arguments += ["--venue", str(table["venue"])]
-    if table.get("symbols"):
-        arguments += ["--symbols", ",".join(table["symbols"])]
+    if options.recordings:
+        speed = 1.0 if options.speed is None else options.speed
+        recording = str(options.recordings[number])
+        arguments += ["--recording", recording, "--speed", str(speed), "--progress"]
+    if "venue" in market:
+        arguments += ["--venue", str(market["venue"])]
+    if market.get("symbols"):
+        arguments += ["--symbols", ",".join(market["symbols"])]
     return VenueProcess.start(*arguments)
 
 
-def _settings_on(process: VenueProcess, layers: Layers) -> Settings:
-    settings = layers.over(
-        {"venue": process.venue, "symbols": list(process.symbols)}, "venue"
-    ).settings()
-    return attrs.evolve(
-        settings,
-        endpoints=process.endpoints,
-        provenance=process.provenance,
-        lossless=process.provenance == "recording",
-    )
+def _served(process: VenueProcess) -> dict[str, Any]:
+    return {
+        "venue": process.venue,
+        "symbols": list(process.symbols),
+        "endpoints": attrs.asdict(process.endpoints),
+        "provenance": process.provenance,
+    }
+
+
+def _on_served(layers: Layers, markets: list[dict[str, Any]]) -> Layers:
+    """Return the layers with the markets that processes serve."""
+    if "markets" in layers.table or len(markets) > 1:
+        return layers.under({"markets": markets}, "venue")
+    (market,) = markets
+    return layers.over({name: market[name] for name in ("venue", "symbols")}, "venue")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from perps_actors.errors import PerpsActorsError, ReconfigureFailed, SettingsError
 from perps_actors.settings import Change, Layers, Settings, SettingsFile, can_change
 from perps_actors.settings.fields import all_fields
+from perps_actors.settings.sections import SHORT_FORM
 
 if TYPE_CHECKING:
     from perps_actors.feeds.reporter import Reporter
@@ -70,7 +71,7 @@ class Follower:
 
     def _settings(self, table: dict[str, Any]) -> Settings:
         self._layers = self._layers.renewed(str(self._file.path), table)
-        return self._layers.over(_of_the_run(self._now()), "the running system").settings()
+        return self._layers.over(_of_the_run(self._now(), table), "the running system").settings()
 
     def _run(self) -> None:
         while not self._ended.wait(self._every_s):
@@ -86,14 +87,21 @@ class Follower:
             self._thread.join(timeout_s)
 
 
-def _of_the_run(settings: Settings) -> dict[str, Any]:
-    """Return what whoever started the system has decided and no file need repeat: the symbols, and all that cannot change."""
+def _of_the_run(settings: Settings, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings that a file need not repeat: the markets, and all that cannot change."""
     table: dict[str, Any] = {}
     for field in all_fields():
         value = field.of(settings)
-        if value is not None and (field.name == "symbols" or not can_change(field.name)):
-            section, _, name = field.name.rpartition(".")
-            (table.setdefault(section, {}) if section else table)[name] = (
-                list(value) if isinstance(value, tuple) else value
-            )
+        fixed = field.name in ("symbols", "markets") or not can_change(field.name)
+        of_one_market = field.name.partition(".")[0] in SHORT_FORM
+        if value is None or value == () or not fixed:
+            continue
+        if of_one_market and settings.markets:
+            continue
+        if field.name == "markets" and given.keys() & set(SHORT_FORM):
+            continue
+        section, _, name = field.name.rpartition(".")
+        (table.setdefault(section, {}) if section else table)[name] = (
+            list(value) if isinstance(value, tuple) else value
+        )
     return table

@@ -99,6 +99,10 @@ class Layers:
         """Return these layers over another lowest one, e.g. of what the venue says of itself."""
         return attrs.evolve(self, layers=(Layer(table, place), *self.layers))
 
+    def under(self, table: Mapping[str, Any], place: str) -> Self:
+        """Return these layers under another highest one."""
+        return attrs.evolve(self, layers=(*self.layers, Layer(table, place)))
+
     def renewed(self, place: str, table: Mapping[str, Any]) -> Self:
         """Return these layers with a new table from one place, e.g. a file that changed."""
         return attrs.evolve(

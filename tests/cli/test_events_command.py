@@ -82,6 +82,7 @@ def test_all_events_are_printed_with_their_sequence_numbers(path):
         "received_ns": START_NS + 2 * 10**9,
         "source": None,
         "provenance": "synthetic",
+        "system": "",
         "data": {"mark": "2.5"},
     }
 

@@ -11,6 +11,8 @@ from perps_actors import Event
 from perps_actors.errors import SettingsError, SimulatorError
 from perps_actors.host.session import RunOptions, Session
 from perps_actors.journal.sqlite_reader import SqliteJournalReader
+from perps_actors.kernel.clock import NS_PER_S, SystemClock
+from perps_actors.simulator.process import VenueProcess
 
 SYMBOLS = ("AUSDT", "BUSDT")
 
@@ -57,15 +59,14 @@ def open_files() -> set[str]:
 
 
 def wait_until_ended(session: Session) -> str | None:
-    assert session.process is not None
-    assert session.process.finished.wait(20)
+    assert session.processes[0].finished.wait(20)
     return session.ended
 
 
 def test_a_recording_runs_to_its_end_and_the_summary_counts_every_mark(folder, tmp_path) -> None:
     threads, files = threading.enumerate(), open_files()
     path = tmp_path / "events.journal"
-    session = Session.open(RunOptions(recording=folder, speed=0, source="touch", journal=path))
+    session = Session.open(RunOptions(recordings=(folder,), speed=0, source="touch", journal=path))
     assert session.system.settings.symbols == SYMBOLS
     assert (session.system.settings.provenance, session.system.settings.lossless) == (
         "recording",
@@ -107,26 +108,24 @@ def test_a_recording_runs_to_its_end_and_the_summary_counts_every_mark(folder, t
 
 def test_only_the_symbols_asked_for_are_kept(folder) -> None:
     session = Session.open(
-        RunOptions(recording=folder, speed=0, source="touch", symbols=("BUSDT",))
+        RunOptions(recordings=(folder,), speed=0, source="touch", symbols=("BUSDT",))
     )
     wait_until_ended(session)
     assert list(session.close()["symbols"]) == ["BUSDT"]
 
 
 def test_a_venue_that_dies_is_noticed_and_the_rest_is_closed(tmp_path) -> None:
-    session = Session.open(RunOptions(recording=tape(tmp_path / "long", 4), speed=0.0001))
+    session = Session.open(RunOptions(recordings=(tape(tmp_path / "long", 4),), speed=0.0001))
     assert session.ended is None
-    assert session.process is not None
-    session.process.kill()
+    session.processes[0].kill()
     assert session.ended == "venue died"
     assert session.close()["threads_left"] == 0
 
 
 def test_an_abort_ends_a_run_that_is_being_closed_or_not(folder) -> None:
-    session = Session.open(RunOptions(recording=folder, speed=0.0001))
+    session = Session.open(RunOptions(recordings=(folder,), speed=0.0001))
     assert session.abort()["threads_left"] == 0
-    assert session.process is not None
-    assert not session.process.running
+    assert not session.processes[0].running
 
 
 def write(path: Path, text: str) -> Path:
@@ -158,7 +157,7 @@ def test_a_run_follows_its_settings_file_and_what_its_options_say_stays(folder, 
     config = write(tmp_path / "perps.toml", "[marks]\nlong = 30\n")
     changed = threading.Event()
     session = Session.open(
-        RunOptions(config=config, recording=folder, speed=0.001, symbols=("AUSDT",))
+        RunOptions(config=config, recordings=(folder,), speed=0.001, symbols=("AUSDT",))
     )
     session.system.subscribe(lambda _: changed.set(), Event, kinds=("settings_changed",))
     config.write_text('symbols = ["BUSDT"]\n[marks]\nlong = 40\n')
@@ -195,7 +194,7 @@ def test_a_run_on_a_recording_takes_its_settings_from_the_environment_it_is_give
         "PERPS_MARKS_LONG": "2",
         "PERPS_MARKS_SHORT": "1",
     }
-    session = Session.open(RunOptions(recording=folder, speed=0, environ=environ))
+    session = Session.open(RunOptions(recordings=(folder,), speed=0, environ=environ))
     wait_until_ended(session)
     summary = session.close()
     assert {symbol: row["window"] for symbol, row in summary["symbols"].items()} == {"BUSDT": 7}
@@ -263,7 +262,10 @@ def test_a_bad_file_is_refused_with_its_name_and_leaves_no_process(
     with pytest.raises(SettingsError) as caught:
         Session.open(
             RunOptions(
-                config=config, recording=folder, source="touch", journal=tmp_path / "events.journal"
+                config=config,
+                recordings=(folder,),
+                source="touch",
+                journal=tmp_path / "events.journal",
             )
         )
     assert (caught.value.field, caught.value.place) == (field, str(config))
@@ -273,20 +275,115 @@ def test_a_bad_file_is_refused_with_its_name_and_leaves_no_process(
 @pytest.mark.parametrize("speed", [-1.0, float("nan"), float("inf")])
 def test_a_speed_that_is_none_is_refused(folder, speed) -> None:
     with pytest.raises(SimulatorError, match="speed"):
-        Session.open(RunOptions(recording=folder, speed=speed))
+        Session.open(RunOptions(recordings=(folder,), speed=speed))
 
 
 def test_a_recording_that_is_not_there_or_has_no_such_symbol_is_refused(folder) -> None:
     with pytest.raises(SimulatorError, match="/nonexistent"):
-        Session.open(RunOptions(recording=Path("/nonexistent")))
+        Session.open(RunOptions(recordings=(Path("/nonexistent"),)))
     with pytest.raises(SimulatorError, match="'DOGEUSDT'"):
-        Session.open(RunOptions(recording=folder, symbols=("DOGEUSDT",)))
+        Session.open(RunOptions(recordings=(folder,), symbols=("DOGEUSDT",)))
 
 
 def test_a_journal_that_cannot_be_opened_is_named_and_leaves_nothing(folder) -> None:
     threads, files = threading.enumerate(), open_files()
     with pytest.raises(SettingsError, match=r"journal\.path = '/nonexistent/events\.journal'"):
         Session.open(
-            RunOptions(recording=folder, speed=0, journal=Path("/nonexistent/events.journal"))
+            RunOptions(recordings=(folder,), speed=0, journal=Path("/nonexistent/events.journal"))
         )
     assert (threading.enumerate(), open_files()) == (threads, files)
+
+
+# --- several markets
+
+
+def test_two_recordings_run_at_once_to_the_end_of_both(folder, tmp_path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    row = {
+        "topic": "tickers.BTCUSDT",
+        "type": "snapshot",
+        "ts": 1_700_000_000_000,
+        "cs": 1,
+        "data": {"symbol": "BTCUSDT", "bid1Price": "7", "bid1Size": "1"},
+    }
+    row["data"] |= {"ask1Price": "9", "ask1Size": "1"}
+    with gzip.open(other / "raw.jsonl.gz", "wt") as file:
+        line = {"t": 1_700_000_000, "conn": "ws-1", "dir": "ws", "url": "wss://v"}
+        file.write(json.dumps({**line, "data": json.dumps(row)}) + "\n")
+    session = Session.open(
+        RunOptions(
+            markets=("binance_futures:AUSDT", "bybit:BTCUSDT"),
+            recordings=(folder, other),
+            speed=0,
+            source="touch",
+        )
+    )
+    for process in session.processes:
+        assert process.finished.wait(20)
+    assert session.ended == "finished"
+    summary = session.close()
+    assert (summary["venue"], summary["clean_stop"]) == ("binance_futures,bybit", True)
+    assert {key: row["last_mark"] for key, row in summary["symbols"].items()} == {
+        "binance_futures:AUSDT": "139",
+        "bybit:BTCUSDT": "8",
+    }
+    assert session.system.settings.lossless
+
+
+def test_a_run_goes_on_until_the_last_recording_has_ended(folder, tmp_path) -> None:
+    slow = tape(tmp_path / "slow")
+    session = Session.open(
+        RunOptions(
+            markets=("binance_futures:AUSDT", "binance_futures:BUSDT"),
+            recordings=(folder, slow),
+            speed=0.5,
+        )
+    )
+    try:
+        session.processes[0].finished.set()
+        assert session.ended is None
+        session.processes[1].kill()
+        assert session.ended == "venue died"
+    finally:
+        session.abort()
+
+
+def test_several_markets_on_addresses_of_simulators_come_from_a_file(tmp_path) -> None:
+    with (
+        VenueProcess.start("--venue", "okx") as okx,
+        VenueProcess.start("--venue", "bybit") as bybit,
+    ):
+        tables = [
+            f'[[market]]\nvenue = "{venue.venue}"\nsymbols = ["{venue.symbols[0]}"]\n'
+            f'provenance = "synthetic"\nendpoints = {{ stream = "{venue.endpoints.stream}", '
+            f'rest = "{venue.endpoints.rest}" }}\n'
+            for venue in (okx, bybit)
+        ]
+        config = write(tmp_path / "perps.toml", "".join(tables))
+        session = Session.open(RunOptions(config=config))
+        until = SystemClock().monotonic_ns() + 20 * NS_PER_S
+        while len(session.system.marks) < 2 and SystemClock().monotonic_ns() < until:
+            session.system.flush()
+        summary = session.close()
+    assert summary["venue"] == "okx,bybit"
+    assert len(summary["symbols"]) == 2
+    assert all(row["marks"] for row in summary["symbols"].values())
+    assert summary["clean_stop"]
+
+
+@pytest.mark.parametrize(
+    ("options", "field", "why"),
+    [
+        ({"markets": ("bybit:A",), "venue": "okx"}, "market", "goes without --venue"),
+        ({"markets": (":A",)}, "market", "expected VENUE:SYM,SYM"),
+        ({"markets": ("bybit",)}, "markets[0].symbols", "at least one symbol"),
+        ({"markets": ("bybit:A",), "two": True}, "recording", "expected one for each market"),
+        ({"venue": "bybit", "two": True}, "venue", "give each recording a --market"),
+    ],
+)
+def test_markets_and_recordings_that_do_not_fit_are_refused(folder, options, field, why) -> None:
+    recordings = (folder, folder) if options.pop("two", False) else ()
+    with pytest.raises(SettingsError, match=why) as caught:
+        Session.open(RunOptions(recordings=recordings, **options))
+    assert caught.value.field == field

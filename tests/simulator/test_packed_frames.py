@@ -138,8 +138,8 @@ def test_recorded_frames_go_out_as_they_were_recorded_on_the_path_of_their_margi
 
 @pytest.mark.parametrize("source", ["book", "touch", "trades"])
 def test_a_run_on_a_recording_makes_every_mark_and_ends_by_itself(taped, folder, source) -> None:
-    session = Session.open(RunOptions(recording=folder, speed=0, source=source))
-    assert session.process.finished.wait(20)
+    session = Session.open(RunOptions(recordings=(folder,), speed=0, source=source))
+    assert session.processes[0].finished.wait(20)
     statistics = session.system.stream_statistics()
     summary = session.close()
     assert (
