@@ -230,6 +230,15 @@ def test_changes_wait_for_a_snapshot_and_older_ones_are_dropped(size):
     assert (top.ask, top.ask_size, top.sequence) == ("102", "5", 13)
 
 
+def test_a_size_that_is_a_json_number_keeps_its_spelling():
+    session = Session()
+    session.full_change(7)
+    text = frame("futures.order_book_update", {"t": T, "s": "BTC_USDT", "U": 8, "u": 8, "b": []})
+    changed = text.replace(b'"b": []', b'"b": [{"p": "200.5", "s": 1.50e-7}]')
+    (top,) = session.adapter.frame("usdt-0", changed, 1)
+    assert (top.bid, top.bid_size) == ("200.5", "1.50e-7")
+
+
 @pytest.mark.parametrize(
     ("first", "last", "joins"), [(11, 12, True), (9, 11, True), (12, 14, False)]
 )

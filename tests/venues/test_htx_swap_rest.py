@@ -238,6 +238,24 @@ def test_a_depth_answer_gives_a_book():
     ]
 
 
+@pytest.mark.parametrize(
+    ("tick", "channel", "what"),
+    [
+        ({"ts": 1, "version": 1}, "market.BTC-USDT.depth.step0", "a book without its sides"),
+        (DEPTH["tick"], "market.ETH-USDT.depth.step0", "Expected the book of BTC-USDT"),
+    ],
+)
+def test_a_depth_answer_without_sides_or_of_another_symbol_is_invalid_input(tick, channel, what):
+    (invalid_input,) = read(REST.depth("BTC-USDT"), {**DEPTH, "tick": tick, "ch": channel})
+    assert what in invalid_input.what
+
+
+def test_a_mark_answer_of_another_topic_is_invalid_input():
+    answer = {**KLINE, "ch": "market.BTC-USDT.index.1min"}
+    (invalid_input,) = read(REST.poll("mark", ["BTC-USDT"])[0], answer)
+    assert "Expected a channel of mark prices" in invalid_input.what
+
+
 def test_every_requested_address_is_recognised_on_any_host():
     rest = HtxSwapRest(Endpoints(stream="", rest="http://127.0.0.1:1"))
     symbols = ["BTC-USDT", "BTC-USD"]

@@ -203,6 +203,7 @@ class KeyedBook(ResubscribingBook):
     ) -> Sequence[Outcome]:
         """Apply the rows of one message. Withdraw the book if they do not fit its levels."""
         begins = action == "partial"
+        # The venue says to drop everything before the partial.
         if not begins and not self.synced:
             return self.invalidate("no partial came", received_ns)
         self.connection = connection
@@ -243,6 +244,7 @@ class KeyedBook(ResubscribingBook):
 
     def _deleted(self, action: Action, row: BookRow) -> Sequence[_Level]:
         before = self._levels[row.side].pop(row.id, None)
+        # Without sequence numbers, only an unknown id shows that a message was lost.
         if before is None:
             raise _unknown(action, row)
         return (_empty(before),)
@@ -260,6 +262,7 @@ class KeyedBook(ResubscribingBook):
         if before is None:
             levels[row.id] = row
             return (row,)
+        # Until 2023 an update had no price: the level keeps the price of its id.
         level = levels[row.id] = (
             row if row.price is not None else Level(_text(before.price), _text(row.size))
         )

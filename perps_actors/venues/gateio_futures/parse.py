@@ -270,6 +270,7 @@ class SymbolState:
                 venue_time_ns=time_ns,
                 received_ns=received_ns,
             )
+        # Every `U` is the `u` before plus one.
         first, last = update.first_id, self._pushed.sequence
         follows = last is None or (first == last + 1 and sequence > last)
         return self._pushed.update(
@@ -300,6 +301,7 @@ class SymbolState:
         if first is None:
             msg = f"Expected U, the number of the first update, beside u {change.last_id}"
             raise VenueError(msg)
+        # `RestSnapshotBook` has Binance's rule, whose `pu` is the last id of the message before.
         delta = _BookMessage(change.last_id, bids, asks, change.time, first, first - 1)
         return self._fetched.update(delta, connection, received_ns)
 

@@ -154,6 +154,7 @@ def funding_of(
     if rate is None:
         return ()
     predicted = None if predicted == _NO_PREDICTION else rate_if_any(predicted)
+    # In the stream `funding_time` is when the rate was computed, in REST when it will be paid.
     next_ns = ns_if_any(text_of(row.settlement_time) or text_of(row.funding_time))
     return (Funding(instrument, rate, predicted, next_ns, None, time_ns, received_ns),)
 
@@ -259,6 +260,7 @@ class SymbolState:
         tick, time_ns = _FULL(frame.tick), time_of(frame.time)
         book = self._book_of(topic)
         cause = book.ran_back(time_ns)
+        # The book of a delisted contract has no sides.
         if cause is None and (tick.bids is None or tick.asks is None):
             cause = _NO_SIDES
         if cause is not None:
@@ -280,6 +282,7 @@ class SymbolState:
         bids, asks = levels_of(tick.bids or ()), levels_of(tick.asks or ())
         book, version = self._book_of(topic), tick.version
         if tick.event == "update":
+            # `version` counts by one, also in updates without a change.
             last = book.sequence
             gap = last is not None and version != last + 1
             return book.update(

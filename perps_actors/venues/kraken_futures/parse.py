@@ -180,6 +180,7 @@ class SymbolState(ResubscribingBook):
         """
         level = Level(spelled(message.price), spelled(message.size))
         bids, asks = ((level,), ()) if message.side == "buy" else ((), (level,))
+        # `seq` counts by one in each product.
         last, sequence = self.sequence, message.seq
         gap = last is not None and sequence != last + 1
         return self.update(
