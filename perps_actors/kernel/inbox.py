@@ -115,10 +115,12 @@ class Inbox:
         now_ns: Callable[[], int] = SystemClock.monotonic_ns,
     ) -> None:
         self.policy = policy
-        self._on_ready = on_ready
+        self.on_ready = on_ready
+        """Called after a put that finds the actor unscheduled; the runtime may replace it."""
         self._on_left = on_left
         self._now_ns = now_ns
         self._bound = policy.bound
+        self._special = _SPECIAL if policy.conflate else _SPECIAL & ~MERGES
         self._control: deque[Any] = deque()
         self._front: deque[Any] = deque()
         self._back: deque[Any] = deque()
@@ -183,7 +185,7 @@ class Inbox:
         lock.acquire()
         try:
             if (
-                traits & _SPECIAL
+                traits & self._special
                 or self._closed
                 or self._in - self._out - self._removed + weight > self._bound
             ):
@@ -201,7 +203,7 @@ class Inbox:
             self._scheduled = True
         finally:
             lock.release()
-        self._on_ready()
+        self.on_ready()
         return True
 
     def _put_specially(self, entry: Any, traits: int, weight: int, held: int) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Protocol
 
 from perps_actors.errors import KernelError
@@ -87,6 +88,8 @@ class ThreadedRuntime:
         with self._lock:
             if group not in self._dispatchers:
                 self._dispatchers[group] = Dispatcher(self.start_thread, group)
+            # Bound here, because a message costs this call and no look-up by group.
+            cell.inbox.on_ready = partial(self._dispatchers[group].schedule, cell)
             self._cells.append(cell)
         return cell
 

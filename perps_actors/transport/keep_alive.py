@@ -17,19 +17,15 @@ class KeepAlive:
     due after half of the plan's limit of silence, `dead` after all of it.
     """
 
-    __slots__ = ("_heard_ns", "_limit_ns", "_pinged", "_text_due_ns", "_text_every_ns")
+    __slots__ = ("_limit_ns", "_pinged_ns", "_text_due_ns", "_text_every_ns", "heard_ns")
 
     def __init__(self, plan: ConnectionPlan, now_ns: int) -> None:
         self._limit_ns = int(plan.silence_limit_s * NS_PER_S)
-        self._heard_ns = now_ns
-        self._pinged = False
+        self.heard_ns = now_ns
+        """When bytes came last, or the connection was not read: the owner sets it."""
+        self._pinged_ns = -1
         self._text_every_ns = int(plan.keep_alive[1] * NS_PER_S) if plan.keep_alive else 0
         self._text_due_ns = now_ns + self._text_every_ns if plan.keep_alive else None
-
-    def heard(self, now_ns: int) -> None:
-        """Note that bytes came, or that the connection was not read until now."""
-        self._heard_ns = now_ns
-        self._pinged = False
 
     def next_due_ns(self, *, reading: bool) -> int | None:
         """Return when `due` next returns something; a connection that is not read is not silent."""
@@ -46,8 +42,12 @@ class KeepAlive:
             due.append("text")
         if reading and now_ns >= self._silence_due_ns():
             due.append("dead" if self._pinged else "ping")
-            self._pinged = True
+            self._pinged_ns = now_ns
         return tuple(due)
 
+    @property
+    def _pinged(self) -> bool:
+        return self._pinged_ns > self.heard_ns
+
     def _silence_due_ns(self) -> int:
-        return self._heard_ns + (self._limit_ns if self._pinged else self._limit_ns // 2)
+        return self.heard_ns + (self._limit_ns if self._pinged else self._limit_ns // 2)

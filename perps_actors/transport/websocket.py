@@ -42,6 +42,10 @@ class _End:
     code: int = _NORMAL
 
 
+def _listener_failed(error: BaseException) -> _End:
+    return _End(f"the listener failed: {error!r}", error=True)
+
+
 class WebSocketConnection:
     """A connection that is being opened, is open, is closing, or has ended; a `Link` to its owner.
 
@@ -164,17 +168,17 @@ class WebSocketConnection:
         else:
             self._alive = KeepAlive(self._plan, self._clock.monotonic_ns())
             self._gathers = isinstance(sock, ssl.SSLSocket)
-            if self._tell(self._listener.opened, self._plan.name):
+            if self._opened():
                 # The TLS layer may have read the first frames with the end of the handshake.
                 self._read()
                 self._attend()
 
-    def _tell(self, callback: Callable[..., None], *arguments: object) -> bool:
-        """Call the listener; return False if it failed, which ends this connection."""
+    def _opened(self) -> bool:
+        """Tell the listener; return False if it failed, which ends this connection."""
         try:
-            callback(*arguments)
-        except BaseException as error:  # noqa: BLE001 - a listener's SystemExit, too, ends its connection alone
-            self._close(_End(f"the listener failed: {error!r}", error=True))
+            self._listener.opened(self._plan.name)
+        except BaseException as error:  # noqa: BLE001 - a listener's SystemExit ends its connection
+            self._close(_listener_failed(error))
             return False
         return True
 
@@ -266,7 +270,7 @@ class WebSocketConnection:
     def _read_on(self) -> None:
         if self._sock is not None and self._closing is None:
             if not self._reading:
-                self._alive.heard(self._clock.monotonic_ns())
+                self._alive.heard_ns = self._clock.monotonic_ns()
                 self._reading = True
             self._read()
             self._attend()
@@ -275,8 +279,8 @@ class WebSocketConnection:
         """Read once, unless the gate is shut, and hand on what came."""
         try:
             room = self._listener.has_room(self._resume)
-        except BaseException as error:  # noqa: BLE001 - as in `_tell`
-            self._close(_End(f"the listener failed: {error!r}", error=True))
+        except BaseException as error:  # noqa: BLE001 - as in `_opened`
+            self._close(_listener_failed(error))
             return
         if not room:
             self._reading = False
@@ -327,18 +331,24 @@ class WebSocketConnection:
 
     def _take(self, data: bytes) -> None:
         """Hand on the frames of one read, and answer control frames."""
-        received_ns, monotonic_ns = self._clock.time_ns(), self._clock.monotonic_ns()
+        clock = self._clock
+        received_ns, monotonic_ns = clock.time_ns(), clock.monotonic_ns()
         if not data:
             self._close(_End("the connection ended without a close frame", error=True))
             return
-        messages = self._decoder.feed(data)
-        self._alive.heard(monotonic_ns)
-        if messages and not self._tell(
-            self._listener.frames, self._plan.name, tuple(messages), received_ns, monotonic_ns
-        ):
-            return
-        if self._decoder.quiet:
-            return
+        decoder = self._decoder
+        messages = decoder.feed(data)
+        self._alive.heard_ns = monotonic_ns
+        if messages:
+            try:
+                self._listener.frames(self._plan.name, tuple(messages), received_ns, monotonic_ns)
+            except BaseException as error:  # noqa: BLE001 - as in `_opened`
+                self._close(_listener_failed(error))
+                return
+        if not decoder.quiet:
+            self._take_controls()
+
+    def _take_controls(self) -> None:
         ping: Ping | None = None
         for control in self._decoder.take_controls():
             if isinstance(control, Close):
@@ -349,13 +359,17 @@ class WebSocketConnection:
                 ping = control
         try:
             self._decoder.check()
-            if ping is not None:
-                # Only the newest ping of a read is answered (RFC 6455, section 5.5.3).
-                self._outbox.put(ping.payload, ABNF.OPCODE_PONG)
-                self._attend()
         except TransportError as error:
             reason = f"protocol violation: {error}"
             self._close(_End(reason, error=True, code=_PROTOCOL_ERROR))
+            return
+        if ping is not None:
+            # Only the newest ping of a read is answered (RFC 6455, section 5.5.3).
+            try:
+                self._outbox.put(ping.payload, ABNF.OPCODE_PONG)
+            except TransportError as error:
+                self._fault = f"cannot send: {error}"
+            self._attend()
 
     # --- the end
 

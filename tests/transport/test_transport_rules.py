@@ -93,7 +93,7 @@ def test_a_silent_connection_is_pinged_after_half_the_limit_and_dead_after_all_o
 def test_any_bytes_restart_the_limit_of_silence():
     alive = keep_alive()
     assert alive.due(7 * S, reading=True) == ("ping",)
-    alive.heard(9 * S)
+    alive.heard_ns = 9 * S
     assert alive.next_due_ns(reading=True) == 14 * S
     assert alive.due(14 * S, reading=True) == ("ping",)
 
