@@ -8,7 +8,7 @@ import pytest
 
 @pytest.fixture(scope="session")
 def data_folder() -> Path:
-    """Folder of recordings and payloads: PERPS_ACTORS_DATA, else ../shared/data beside the repository."""
+    """Return the folder of recordings: PERPS_ACTORS_DATA, else ../shared/data."""
     root = Path(__file__).resolve().parents[2]
     folder = (root / os.environ.get("PERPS_ACTORS_DATA", "../shared/data")).resolve()
     if not (folder / "recordings").is_dir():

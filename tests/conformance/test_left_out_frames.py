@@ -52,7 +52,7 @@ def run(name, frames):
 @pytest.mark.parametrize(
     ("name", "mentions", "symbols"), [("bybit", "orderbook.500", 1), ("okx", '"books"', 3)]
 )
-def test_any_book_frame_left_out_withdraws_that_book_alone_and_a_snapshot_restores_it(
+def test_a_missing_book_frame_withdraws_that_book_alone_and_a_snapshot_restores_it(
     recorded, name, mentions, symbols
 ):
     frames = recorded(name, mentions)
@@ -67,9 +67,9 @@ def test_any_book_frame_left_out_withdraws_that_book_alone_and_a_snapshot_restor
             holed, adapter = run(
                 name, [b"" if at == dropped else frame for at, frame in enumerate(frames)]
             )
-            withdrawn, *asked = holed[after]
+            withdrawn, *requested = holed[after]
             assert isinstance(withdrawn, BookWithdrawn)
-            assert [type(outcome) for outcome in asked] == [SendFrame, SendFrame]
+            assert [type(outcome) for outcome in requested] == [SendFrame, SendFrame]
             assert not any(
                 isinstance(o, BookTop) for at in of_symbol if at > after for o in holed[at]
             )

@@ -46,11 +46,11 @@ def test_the_mark_price(payload):
     )
 
 
-def test_streams_we_do_not_read_give_nothing(payload):
+def test_unread_streams_give_nothing(payload):
     assert list(BinanceFuturesStream().frame("market-0", payload("ticker_stream.json"), 7)) == []
 
 
-def test_the_candle_of_a_minute_that_lasts(payload):
+def test_the_candle_of_a_minute_that_is_not_over(payload):
     at = 1_638_747_660_000_000_000
     assert list(BinanceFuturesStream().frame("market-0", payload("kline_stream_open.json"), 7)) == [
         Candle(BTC, 60, at, "0.0010", "0.0025", "0.0015", "0.0020", "1000", False, at, 7)
@@ -97,7 +97,7 @@ def test_the_history_of_funding(payload):
         ),
     ],
 )
-def test_a_depth_update_asks_for_a_snapshot_and_is_applied_to_it(payload, name, snapshot_id, top):
+def test_a_depth_update_requests_a_snapshot_and_is_applied_to_it(payload, name, snapshot_id, top):
     adapter = BinanceFuturesStream()
     (request,) = adapter.frame("public-0", payload(name), 7)
     assert request == REST.depth("BTCUSDT")
@@ -154,7 +154,7 @@ def test_the_open_interest(payload):
 
 
 @pytest.mark.parametrize("name", ["funding_rate", "klines", "trades"])
-def test_an_answer_given_for_another_endpoints_is_refused_with_a_reason(payload, name):
+def test_an_answer_of_another_endpoint_is_invalid_input_with_a_reason(payload, name):
     outcomes = answered("ticker/bookTicker", payload(f"http_futures_market_{name}.json"))
     assert outcomes
     assert all(

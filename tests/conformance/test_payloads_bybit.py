@@ -87,7 +87,7 @@ def test_the_list_of_instruments(payload):
 
 
 @pytest.mark.parametrize("name", ["funding_history", "klines_linear"])
-def test_an_answer_given_for_another_endpoints_is_refused_with_a_reason(payload, name):
+def test_an_answer_of_another_endpoint_is_invalid_input_with_a_reason(payload, name):
     outcomes = answered("tickers?category=linear", payload(f"http_get_{name}.json"))
     assert outcomes
     assert all(

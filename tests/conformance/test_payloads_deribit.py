@@ -122,7 +122,7 @@ def test_the_list_of_instruments_has_the_futures(payload):
 
 
 @pytest.mark.parametrize("name", ["get_instruments", "get_last_trades", "get_time"])
-def test_an_answer_given_for_another_method_is_refused_with_a_reason(payload, name):
+def test_an_answer_of_another_method_is_invalid_input_with_a_reason(payload, name):
     outcomes = answered("ticker?instrument_name=BTC-PERPETUAL", payload(f"http_{name}.json"))
     assert [type(outcome) for outcome in outcomes] == [InvalidInput]
     assert answered(name, payload(f"http_{name}.json")) == []

@@ -47,9 +47,9 @@ def test_the_book_snapshot_and_a_delta_that_does_not_follow_it(payload):
         1_612_269_825_817_000_000,
         7,
     )
-    withdrawn, *asked = adapter.frame("public-0", payload("ws_futures_book_delta.json"), 8)
+    withdrawn, *requested = adapter.frame("public-0", payload("ws_futures_book_delta.json"), 8)
     assert withdrawn == BookWithdrawn(XBT, "gap: number 326072249 was followed by 326094134", 8)
-    assert [type(frame) for frame in asked] == [SendFrame, SendFrame]
+    assert [type(frame) for frame in requested] == [SendFrame, SendFrame]
 
 
 def test_the_ticker(payload):

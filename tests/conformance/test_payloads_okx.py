@@ -103,7 +103,7 @@ def test_the_list_of_perpetuals(payload):
 
 
 @pytest.mark.parametrize("name", ["candlesticks", "funding_rate_history", "order_book"])
-def test_an_answer_given_for_another_endpoints_is_refused_with_a_reason(payload, name):
+def test_an_answer_of_another_endpoint_is_invalid_input_with_a_reason(payload, name):
     outcomes = answered("market/tickers?instType=SWAP", payload(f"http_get_{name}.json"))
     assert outcomes
     assert all(
@@ -152,7 +152,7 @@ def test_the_candle_of_a_day(payload):
     )
 
 
-def test_the_history_of_funding_tells_what_was_settled(payload):
+def test_the_history_of_funding_has_the_settled_rates(payload):
     assert answered(
         "public/funding-rate-history?instId=BTC-USDT-SWAP",
         payload("http_get_funding_rate_history.json"),

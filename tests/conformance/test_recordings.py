@@ -23,7 +23,7 @@ def lines_of(path):
 
 
 def by_meaning(value):
-    """The value with every number as a Decimal, so that spellings compare equal; names of things are left alone."""
+    """Return the value with numbers as decimals, so that spellings compare equal."""
     if isinstance(value, dict):
         return {key: by_meaning(item) for key, item in value.items() if key != "by"}
     if isinstance(value, list):
@@ -43,18 +43,20 @@ def recording(request, data_folder):
     return venue(request.param), lines_of(folder / "raw.jsonl.gz"), reference
 
 
-def test_every_event_of_the_reference_is_decoded_and_no_other(recording):
+def test_exactly_the_events_of_the_reference_are_decoded(recording):
     known, raw, reference = recording
-    decoded, reference = told_of(known, raw, reference), in_order(reference)
+    decoded, reference = decoded_events(known, raw, reference), in_order(reference)
     assert [place(event) for event in decoded] == [place(event) for event in reference]
     for event, wanted in zip(decoded, reference, strict=True):
-        assert by_meaning(said_of(event, wanted)) == by_meaning(wanted)
+        assert by_meaning(fields_of(event, wanted)) == by_meaning(wanted)
 
 
-def test_numbers_are_spelled_plainly(recording):
+def test_numbers_are_in_plain_notation(recording):
     known, raw, reference = recording
-    for event, wanted in zip(told_of(known, raw, reference), in_order(reference), strict=True):
-        assert said_of(event, wanted) == {
+    for event, wanted in zip(
+        decoded_events(known, raw, reference), in_order(reference), strict=True
+    ):
+        assert fields_of(event, wanted) == {
             name: value for name, value in wanted.items() if name != "by"
         }
 
@@ -63,8 +65,8 @@ def place(event):
     return event["line"], event["kind"], event["symbol"]
 
 
-def told_of(known, raw, reference):
-    """What is decoded, in order; without the history that a venue sends on subscription where the reference leaves it out."""
+def decoded_events(known, raw, reference):
+    """Return the decoded events, without the backlog of trades if the reference has none."""
     history = any(event.get("backlog") for event in reference)
     return [event for event in in_order(decode(known, raw)) if history or not event.get("backlog")]
 
@@ -75,12 +77,12 @@ def in_order(events):
     return sorted(events, key=place)
 
 
-def said_of(event, wanted):
-    """What the event says of the fields that the reference knows: not every reference has the venue's sequence numbers."""
+def fields_of(event, wanted):
+    """Return the fields of the event that the reference has; some lack sequence numbers."""
     return {name: event.get(name) for name in wanted if name != "by"}
 
 
-def test_decoding_is_a_stream_and_gives_what_is_known_at_each_line(recording):
+def test_decoding_yields_the_events_of_each_line_before_the_next_is_read(recording):
     known, raw, _ = recording
     fed = []
 
@@ -112,7 +114,7 @@ def said(adapter, rest, line):
 
 
 def true_snapshot(known, raw, until, symbol):
-    """The whole book of `symbol` as it truly stood after line `until`, as the venue would answer it."""
+    """Return the true book of `symbol` after line `until`, as an answer of the venue."""
     adapter, rest, last = known.stream(known.endpoints), known.rest(known.endpoints), None
     for line in raw[: until + 1]:
         for outcome in said(adapter, rest, line):
@@ -124,7 +126,7 @@ def true_snapshot(known, raw, until, symbol):
 
 @pytest.mark.parametrize("which", [5, 20, 50])
 @pytest.mark.parametrize("symbol", ["AKROUSDT", "CTKUSDT", "KEEPUSDT", "SUSHIUSDT"])
-def test_any_depth_event_left_out_withdraws_that_book_until_a_snapshot_restores_it(
+def test_a_missing_delta_withdraws_that_book_until_a_snapshot_restores_it(
     data_folder, symbol, which
 ):
     known = venue("binance_futures")
@@ -133,9 +135,9 @@ def test_any_depth_event_left_out_withdraws_that_book_until_a_snapshot_restores_
     dropped, after = positions[-which], positions[-which + 1]
     whole = tops_by_line(known, raw)
     body = true_snapshot(known, raw, after, symbol)
-    holed, withdrawn, asked = run_without(known, raw, dropped, {after: (symbol, body)})
+    holed, withdrawn, requested = run_without(known, raw, dropped, {after: (symbol, body)})
     assert [(line, event.instrument.symbol) for line, event in withdrawn] == [(after, symbol)]
-    assert [(line, request.symbol) for line, request in asked if line > dropped] == [
+    assert [(line, request.symbol) for line, request in requested if line > dropped] == [
         (after, symbol)
     ]
     neighbours = {place: top for place, top in whole.items() if place[1] != symbol}
@@ -168,9 +170,9 @@ def meaning(top):
 
 
 def run_without(known, raw, dropped, snapshots):
-    """The tops, withdrawals and requests by line when line `dropped` is missing and `snapshots` are answered at their lines."""
+    """Return tops, withdrawals and requests if `dropped` is missing and `snapshots` answered."""
     adapter, rest = known.stream(known.endpoints), known.rest(known.endpoints)
-    tops, withdrawn, asked = {}, [], []
+    tops, withdrawn, requested = {}, [], []
     for number, line in enumerate(raw):
         if number == dropped:
             continue
@@ -185,11 +187,11 @@ def run_without(known, raw, dropped, snapshots):
             elif isinstance(outcome, BookWithdrawn):
                 withdrawn.append((number, outcome))
             elif isinstance(outcome, HttpRequest):
-                asked.append((number, outcome))
-    return tops, withdrawn, asked
+                requested.append((number, outcome))
+    return tops, withdrawn, requested
 
 
-def test_any_line_left_out_never_makes_a_top_that_the_venue_did_not_have(data_folder):
+def test_a_missing_line_never_gives_a_top_that_the_venue_did_not_have(data_folder):
     known = venue("binance_futures")
     raw = lines_of(data_folder / "recordings" / known.name / "raw.jsonl.gz")[:300]
     true = Counter()

@@ -85,7 +85,7 @@ quick = settings(
 
 @quick
 @given(plan=plans("lose", "double", "cut", "swap"))
-def test_frames_lost_doubled_cut_or_swapped_never_make_a_top_that_the_venue_did_not_have(
+def test_lost_doubled_cut_or_swapped_frames_never_give_a_top_that_the_venue_did_not_have(
     recorded, plan
 ):
     name, frames = recorded
@@ -94,7 +94,7 @@ def test_frames_lost_doubled_cut_or_swapped_never_make_a_top_that_the_venue_did_
 
 @quick
 @given(plan=plans("lose", "double", "cut", "swap", "spoil"))
-def test_whatever_came_the_next_snapshots_make_every_book_right_again(recorded, plan):
+def test_the_next_snapshots_restore_every_book(recorded, plan):
     name, frames = recorded
     snapshots = [frame for frame in frames if SNAPSHOT[name] in frame]
     assert len(snapshots) == 10
@@ -111,7 +111,7 @@ def test_whatever_came_the_next_snapshots_make_every_book_right_again(recorded, 
         )
 
 
-def test_any_frame_left_out_is_found_by_the_next_of_its_book(recorded):
+def test_a_missing_frame_is_a_gap_at_the_next_one_of_its_book(recorded):
     name, frames = recorded
     whole = adapter_of(name)
     said = [

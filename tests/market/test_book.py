@@ -62,7 +62,7 @@ def applied(held: dict[Decimal, tuple[str, str]], rows: list[Level]) -> None:
 
 
 @given(changes)
-def test_the_book_holds_what_a_plain_dictionary_of_exact_prices_holds(steps):
+def test_the_book_holds_the_same_levels_as_a_dictionary_of_exact_prices(steps):
     book = OrderBook()
     bids: dict[Decimal, tuple[str, str]] = {}
     asks: dict[Decimal, tuple[str, str]] = {}
@@ -81,15 +81,15 @@ def test_the_book_holds_what_a_plain_dictionary_of_exact_prices_holds(steps):
         assert [[(Decimal(p), Decimal(s)) for p, s in side] for side in book.depth(5)] == [
             [(Decimal(p), Decimal(s)) for p, s in side[:5]] for side in (best_bids, best_asks)
         ]
-        told, crossed = top(book), bool(bids and asks and max(bids) >= min(asks))
-        assert (book.suspicion() is not None, told is None) == (crossed, crossed)
-        if told is not None:
+        best, crossed = top(book), bool(bids and asks and max(bids) >= min(asks))
+        assert (book.suspicion() is not None, best is None) == (crossed, crossed)
+        if best is not None:
             (bid,), (ask,) = ((side or [(None, None)]) for side in book.depth(1))
-            assert (told.bid, told.bid_size, told.ask, told.ask_size) == (*bid, *ask)
-            assert (told.bid_levels, told.ask_levels) == (len(bids), len(asks))
+            assert (best.bid, best.bid_size, best.ask, best.ask_size) == (*bid, *ask)
+            assert (best.bid_levels, best.ask_levels) == (len(bids), len(asks))
 
 
-def test_two_spellings_of_a_price_are_one_level_and_the_newer_one_stands():
+def test_two_spellings_of_a_price_are_one_level_of_which_the_newer_counts():
     book = OrderBook()
     book.apply(side(("7.6110", "2")), side())
     book.apply(side(("7.611", "5")), side())
@@ -109,13 +109,13 @@ def test_prices_that_share_a_float_are_two_levels_on_both_sides():
     )
 
 
-def test_a_change_with_a_long_price_in_its_middle_is_applied_whole_and_once():
+def test_a_change_with_a_long_price_is_applied_as_a_whole_and_once():
     book = OrderBook()
     book.apply(side(("1", "1"), ("1.00000000000000000001", "2"), ("1", "0")), side(("2", "4")))
     assert book.depth(9) == ([("1.00000000000000000001", "2")], [("2", "4")])
 
 
-def test_prices_spelled_as_json_has_them_not_are_levels_like_any_other():
+def test_prices_that_json_cannot_spell_are_valid_levels():
     book = OrderBook()
     book.apply(side(("007", "1"), ("6.", "1"), ("5e0", "1"), ("4", "1"), ("05", "0")), side())
     assert book.depth(9) == ([("007", "1"), ("6.", "1"), ("4", "1")], [])
@@ -133,13 +133,13 @@ def test_deleting_a_level_that_is_not_there_changes_nothing():
     ("bid", "ask"),
     [("1.6", "1.6"), ("1.60", "1.6"), ("1.7", "1.6"), ("1.60000000000000000001", "1.6")],
 )
-def test_a_book_whose_sides_touch_or_cross_is_suspect(bid, ask):
+def test_a_locked_or_crossed_book_is_suspect(bid, ask):
     book = OrderBook()
     book.replace(side((bid, "1")), side((ask, "1")))
     assert f"bid {bid} at or above ask {ask}" in str(book.suspicion())
 
 
-def test_sides_one_part_in_ten_to_the_twentieth_apart_are_not_crossed():
+def test_sides_that_differ_in_the_twentieth_digit_are_not_crossed():
     book = OrderBook()
     book.replace(side(("0.1", "1")), side())
     book.apply(side(), side(("0.10000000000000000001", "1")))
@@ -182,7 +182,7 @@ odd_numbers = st.one_of(
 
 
 def is_number(text: str) -> bool:
-    """The rule, spelled out slowly: at most 30 ASCII digits, at most one point after the first, exponent within 20."""
+    """The rule in simple code: at most 30 ASCII digits, one point, an exponent within 20."""
     mantissa, mark, exponent = text.lower().partition("e")
     whole, _, fraction = mantissa.removeprefix("-").partition(".")
     digits = "0123456789"
@@ -200,7 +200,7 @@ def is_number(text: str) -> bool:
         st.tuples(st.one_of(good_prices, odd_numbers), st.one_of(sizes, odd_numbers)), max_size=6
     )
 )
-def test_levels_pass_exactly_if_each_price_is_above_zero_and_no_size_below(rows):
+def test_levels_are_valid_exactly_if_prices_are_above_zero_and_sizes_not_below(rows):
     sound = [is_number(p) and Decimal(p) > 0 and is_number(s) and Decimal(s) >= 0 for p, s in rows]
     for (price, size), is_sound in zip(rows, sound, strict=True):
         if is_sound:
@@ -216,13 +216,13 @@ def test_levels_pass_exactly_if_each_price_is_above_zero_and_no_size_below(rows)
             check_levels(side(*rows))
 
 
-def test_numbers_glued_with_a_space_are_not_taken_for_two():
+def test_two_numbers_joined_by_a_space_are_not_a_number():
     with pytest.raises(MarketError, match="1 2"):
         check_levels(side(("1 2", "3 4")))
 
 
 @given(*[st.one_of(good_prices, odd_numbers)] * 4)
-def test_a_touch_passes_exactly_if_all_four_are_above_zero_and_the_bid_is_below_the_ask(
+def test_a_touch_is_valid_exactly_if_all_four_are_above_zero_and_the_bid_is_below_the_ask(
     bid, bid_size, ask, ask_size
 ):
     numbers = (bid, bid_size, ask, ask_size)
@@ -234,7 +234,7 @@ def test_a_touch_passes_exactly_if_all_four_are_above_zero_and_the_bid_is_below_
             check_touch(*numbers)
 
 
-def test_a_touch_narrower_than_a_float_can_tell_is_still_a_touch():
+def test_a_touch_narrower_than_the_precision_of_a_float_is_valid():
     check_touch("0.1", "1", "0.10000000000000000000001", "1")
     with pytest.raises(MarketError, match="below the ask"):
         check_touch("0.10000000000000000000001", "1", "0.1", "1")

@@ -64,7 +64,7 @@ def applied(held: dict[Decimal, Row], rows: list[Row]) -> None:
 
 
 @given(st.lists(st.tuples(st.booleans(), levels, levels), max_size=8))
-def test_a_book_holds_what_was_told_last_of_every_price_in_order(made, steps):
+def test_a_book_holds_the_latest_level_of_every_price_in_order(made, steps):
     book = made.book.FloatBook()
     bids: dict[Decimal, Row] = {}
     asks: dict[Decimal, Row] = {}
@@ -114,7 +114,7 @@ def test_a_price_of_more_digits_than_a_float_holds_is_not_plain(made, price):
     assert not book.replace([], [Row(price, "1")])
     assert book.set(
         [Row("1", "12345678901.234567")], []
-    )  # a size is not what levels are told apart by
+    )  # a size may be long, because it is not a key
 
 
 @pytest.mark.parametrize("count", [1, 2, 17, 500])
@@ -135,13 +135,13 @@ def test_a_snapshot_may_come_in_any_order(made, count, order):
     assert book.best() == (str(count), "1", str(count + 1), "2", count, count)
 
 
-def test_a_price_told_twice_in_a_snapshot_stands_as_it_was_told_last(made):
+def test_of_a_price_sent_twice_in_a_snapshot_the_last_level_counts(made):
     book = made.book.FloatBook()
     assert book.replace([Level("7", "1"), Level("6", "1"), Level("7.0", "2"), Level("6", "0")], [])
     assert book.depth(ALL) == ([("7.0", "2")], [])
 
 
-def test_levels_without_a_price_or_size_are_an_error_of_the_caller(made):
+def test_levels_without_price_and_size_raise_an_attribute_error(made):
     with pytest.raises(AttributeError):
         made.book.FloatBook().set([("1", "2")], [])
 
@@ -156,7 +156,7 @@ fine_levels = st.lists(
 
 
 @given(fine_levels, fine_levels)
-def test_a_book_of_floats_is_the_book_of_exact_numbers(made, bid_rows, ask_rows):
+def test_a_float_book_holds_the_same_levels_as_an_exact_book(made, bid_rows, ask_rows):
     plain, exact = made.book.FloatBook(), ExactBook()
     exact.replace(bid_rows, ask_rows)
     if plain.replace(bid_rows, ask_rows):  # there are more zeros than a plain number has

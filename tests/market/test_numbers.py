@@ -38,7 +38,7 @@ def test_a_number_within_the_limits_keeps_its_spelling(text):
 
 
 @pytest.mark.parametrize("text", [*REFUSED, None, 1, 1.5, True, b"1", Decimal(1), ["1"]])
-def test_what_is_no_plain_number_is_refused_and_named(text):
+def test_a_text_that_is_not_a_number_is_refused_and_named(text):
     with pytest.raises(MarketError, match="Expected a number"):
         decimal_text(text)
 
@@ -59,13 +59,13 @@ def test_zero_has_many_spellings(text, zero):
 
 
 @pytest.mark.parametrize("text", [*REFUSED, None, 0])
-def test_what_is_no_number_is_not_zero_either(text):
+def test_a_text_that_is_not_a_number_raises_when_compared_with_zero(text):
     with pytest.raises(MarketError, match="Expected a number"):
         is_zero(text)
 
 
 @given(st.text())
-def test_any_text_is_a_number_of_the_decimal_module_or_refused(text):
+def test_every_accepted_text_is_a_number_of_the_decimal_module(text):
     try:
         checked = decimal_text(text)
     except MarketError:
@@ -86,7 +86,7 @@ long_numbers = st.decimals(min_value="1e-20", max_value="1e25", allow_nan=False)
 
 
 @given(long_numbers, long_numbers)
-def test_the_middle_is_exact_whatever_context_the_host_has_set(bid, ask):
+def test_the_mid_is_exact_in_any_decimal_context_of_the_host(bid, ask):
     with localcontext() as context:
         context.prec = 3
         middle = mid(str(bid), str(ask))

@@ -77,7 +77,7 @@ def number(text: Any) -> Decimal | None:
 @given(anything)
 @example("0" * 31)
 @example("9" * 30)
-def test_what_is_plain_is_a_number_of_its_kind(made, text):
+def test_a_plain_text_is_a_number_of_its_kind(made, text):
     exact = number(text)
     assert not made.numbers.is_number(text) or exact is not None
     assert not made.numbers.is_size(text) or (exact is not None and exact >= 0)
@@ -95,18 +95,18 @@ def test_numbers_as_venues_spell_them_are_plain(made, text):
 @pytest.mark.parametrize(
     "text", [*NOT_SPELLED, None, True, 1, 0, 1.5, b"1", Raw(b"1"), ["1"], "9" * 31, "1e21"]
 )
-def test_what_is_no_number_is_not_plain(made, text):
+def test_a_text_that_is_not_a_number_is_not_plain(made, text):
     assert not made.numbers.is_number(text)
     assert not made.numbers.is_size(text)
     assert not made.numbers.is_above_zero(text)
 
 
 @given(st.from_regex(r"\A-?[0-9]{1,15}(\.[0-9]{0,15})?([eE][+-]?[01]?[0-9])?\Z"))
-def test_a_float_is_the_nearest_to_its_number_however_that_is_spelled(made, text):
+def test_the_nearest_float_of_a_number_does_not_depend_on_its_spelling(made, text):
     assert made.numbers.nearest_float(text) == float(text)
 
 
-def test_below_zero_there_is_no_size_and_zero_is_one(made):
+def test_zero_is_a_size_and_a_number_below_is_not(made):
     assert not made.numbers.is_size("-1")
     assert made.numbers.is_size("0.00")
     assert not made.numbers.is_above_zero("0.00")
@@ -122,7 +122,7 @@ def test_a_plain_touch_is_a_bid_below_an_ask_and_sizes_above_zero(
         assert exact[0] < exact[2]
 
 
-def test_a_touch_as_venues_tell_it_is_plain(made):
+def test_a_touch_as_venues_send_it_is_plain(made):
     assert made.book.is_touch("7.610", "1", "7.611", "20.5")
     assert not made.book.is_touch("7.611", "1", "7.6110", "20.5")
     assert not made.book.is_touch("7.610", "0", "7.611", "20.5")
@@ -138,7 +138,7 @@ class Row(msgspec.Struct):
     st.lists(st.builds(Row, anything, anything), max_size=3),
     st.lists(st.builds(Row, anything, anything), max_size=3),
 )
-def test_levels_are_plain_only_if_every_price_is_above_zero_and_no_size_below(made, bids, asks):
+def test_levels_are_plain_only_if_prices_are_above_zero_and_sizes_not_below(made, bids, asks):
     if made.book.are_levels(bids, asks):
         for row in (*bids, *asks):
             price, size = (
@@ -150,7 +150,7 @@ def test_levels_are_plain_only_if_every_price_is_above_zero_and_no_size_below(ma
             assert size >= 0
 
 
-def test_levels_are_spelled_from_texts_integers_and_json(made):
+def test_levels_are_made_of_texts_integers_and_json(made):
     rows = [Row("7.10", "2"), Row(7, 20), Row(Raw(b"7.5e-3"), Raw(b"10.0")), Row(10**30, Raw(b""))]
     assert made.book.levels_of(rows) == [
         made.book.Level("7.10", "2"),
@@ -167,7 +167,7 @@ def test_json_numbers_keep_their_spelling(made):
     assert made.numbers.spelled(Raw(b"\xff1")) == "\xff1"
 
 
-def test_numbers_side_by_side_are_told_from_what_was_not_sent(made):
+def test_a_number_that_was_not_sent_is_none(made):
     assert made.numbers.numbers_of(Raw(b"1.50"), Raw(), Raw(b"null"), Raw(b"-3e-4")) == [
         "1.50",
         None,

@@ -63,7 +63,7 @@ class Session:
     def answer(self, status, body, symbol="BTCUSDT"):
         return list(self.adapter.answer(request_for(symbol), status, body, self.now))
 
-    def good(self):
+    def synced(self):
         """A session whose book stands at update 10 and follows the stream."""
         self.snapshot(9)
         assert tops(self.depth(10, previous=9)) == [(False, 10)]
@@ -75,14 +75,14 @@ def tops(outcomes):
     return [(outcome.snapshot, outcome.sequence) for outcome in outcomes]
 
 
-def test_the_first_event_asks_for_the_snapshot_once_and_says_nothing_of_the_market():
+def test_the_first_delta_requests_the_snapshot_once_and_gives_no_event():
     session = Session()
     assert session.depth(10, previous=5) == [request_for()]
     assert session.depth(12, previous=10) == []
     assert session.adapter.depth("BTCUSDT", 5) == ([], [])
 
 
-def test_the_snapshot_gives_its_top_and_one_for_each_waiting_event_that_still_applies():
+def test_the_snapshot_gives_its_top_and_one_for_each_waiting_delta_that_still_applies():
     session = Session()
     session.depth(10, previous=5, bids=[["99", "7"]])
     session.depth(14, previous=10, bids=[["100", "2"]])
@@ -114,7 +114,7 @@ def test_the_snapshot_gives_its_top_and_one_for_each_waiting_event_that_still_ap
         (15, 17, 14, False),
     ],
 )
-def test_an_event_joins_the_snapshot_exactly_if_it_spans_or_continues_it(
+def test_a_delta_joins_the_snapshot_exactly_if_it_spans_or_continues_it(
     first, last, previous, joins
 ):
     session = Session()
@@ -127,7 +127,7 @@ def test_an_event_joins_the_snapshot_exactly_if_it_spans_or_continues_it(
         assert outcomes[1:] == [request_for()]
 
 
-def test_events_older_than_the_snapshot_are_dropped_before_and_after_it():
+def test_deltas_older_than_the_snapshot_are_dropped_before_and_after_it():
     session = Session()
     session.depth(5, previous=3, bids=[["100", "99"]])
     assert tops(session.snapshot(10)) == [(True, 10)]
@@ -136,7 +136,7 @@ def test_events_older_than_the_snapshot_are_dropped_before_and_after_it():
     assert session.adapter.depth("BTCUSDT", 1)[0] == [("100", "1")]
 
 
-def test_a_snapshot_older_than_what_waits_is_refused_and_another_one_asked_for():
+def test_a_snapshot_older_than_the_waiting_deltas_is_refused_and_requested_again():
     session = Session()
     session.depth(20, previous=15)
     refused, again = session.snapshot(12)
@@ -147,8 +147,8 @@ def test_a_snapshot_older_than_what_waits_is_refused_and_another_one_asked_for()
     assert tops(session.snapshot(18)) == [(True, 18), (False, 20)]
 
 
-def test_a_gap_withdraws_the_book_at_once_and_the_event_after_it_waits_for_the_new_snapshot():
-    session = Session().good()
+def test_a_gap_withdraws_the_book_and_the_delta_after_it_waits_for_the_new_snapshot():
+    session = Session().synced()
     withdrawn, again = session.depth(14, previous=12, bids=[["100.5", "4"]])
     assert withdrawn == BookWithdrawn(
         withdrawn.instrument, "gap: update 10 was followed by one after 12", session.now
@@ -178,8 +178,8 @@ def test_a_gap_withdraws_the_book_at_once_and_the_event_after_it_waits_for_the_n
         ),
     ],
 )
-def test_a_book_becomes_suspect_for_a_named_cause(frame, cause):
-    session = Session().good()
+def test_a_withdrawn_book_has_a_named_cause(frame, cause):
+    session = Session().synced()
     outcomes = session.depth(**frame)
     if cause is None:
         assert tops(outcomes) == [(False, 11)]
@@ -189,12 +189,12 @@ def test_a_book_becomes_suspect_for_a_named_cause(frame, cause):
 
 
 def test_venue_time_may_step_back_a_little():
-    session = Session().good()
+    session = Session().synced()
     assert tops(session.depth(11, previous=10, time=BASE_MS + 10 - 900)) == [(False, 11)]
 
 
 def test_a_book_that_grows_beyond_twenty_thousand_levels_is_withdrawn():
-    session = Session().good()
+    session = Session().synced()
     for step in range(1, 5):
         rows = [[f"{step}.{n:04d}", "1"] for n in range(5_000)]
         outcomes = session.depth(10 + step, previous=9 + step, bids=rows)
@@ -218,7 +218,9 @@ def test_a_book_that_grows_beyond_twenty_thousand_levels_is_withdrawn():
         (200, b'{"more":' + b"[" * 100_000, "recursion"),
     ],
 )
-def test_a_failed_snapshot_is_a_complaint_and_the_next_event_asks_again(status, body, named):
+def test_a_failed_snapshot_is_invalid_input_and_the_next_delta_requests_it_again(
+    status, body, named
+):
     session = Session()
     session.depth(10, previous=9)
     (invalid_input,) = session.answer(status, body)
@@ -230,15 +232,15 @@ def test_a_failed_snapshot_is_a_complaint_and_the_next_event_asks_again(status, 
     assert tops(session.snapshot(11)) == [(True, 11), (False, 11)]
 
 
-def test_a_good_book_ignores_a_snapshot():
-    session = Session().good()
+def test_a_synced_book_ignores_a_snapshot():
+    session = Session().synced()
     assert session.snapshot(50, bids=[["1", "1"]]) == []
     assert tops(session.depth(11, previous=10)) == [(False, 11)]
     assert session.adapter.depth("BTCUSDT", 1)[0] == [("100", "1")]
 
 
-def test_the_end_of_its_connection_withdraws_a_book_and_no_other():
-    session = Session().good()
+def test_a_connection_that_ends_withdraws_the_books_that_it_fed_and_no_other():
+    session = Session().synced()
     session.snapshot(9, symbol="ETHUSDT")
     session.adapter.frame("public-1", depth(10, previous=9, symbol="ETHUSDT"), 1)
     (withdrawn,) = session.adapter.closed("public-0", 77)
@@ -248,7 +250,7 @@ def test_the_end_of_its_connection_withdraws_a_book_and_no_other():
     assert session.adapter.depth("ETHUSDT", 1) == ([("100", "1")], [("101", "1")])
 
 
-def test_a_snapshot_that_comes_after_its_connection_ended_makes_no_book_without_a_stream():
+def test_a_snapshot_after_the_connection_ended_makes_no_book():
     session = Session()
     session.depth(10, previous=9)
     session.adapter.closed("public-0", 1)
@@ -258,7 +260,7 @@ def test_a_snapshot_that_comes_after_its_connection_ended_makes_no_book_without_
     assert tops(session.snapshot(30)) == [(True, 30), (False, 30)]
 
 
-def test_what_waited_before_its_connection_ended_is_not_applied_to_a_later_snapshot():
+def test_deltas_of_an_ended_connection_are_not_applied_to_a_later_snapshot():
     session = Session()
     session.depth(10, previous=9)
     session.adapter.closed("public-0", 1)
@@ -268,13 +270,13 @@ def test_what_waited_before_its_connection_ended_is_not_applied_to_a_later_snaps
     assert again == request_for()
 
 
-def test_the_time_of_a_snapshot_says_nothing_of_the_order_of_events():
+def test_the_time_of_a_snapshot_does_not_order_deltas():
     session = Session()
     session.snapshot(10_000)
     assert tops(session.depth(10_001, previous=10_000, time=BASE_MS)) == [(False, 10_001)]
 
 
-def test_a_gap_among_waiting_events_is_found_when_the_snapshot_lies_before_it_and_not_when_behind():
+def test_a_gap_among_waiting_deltas_is_found_if_the_snapshot_is_older_than_it():
     session = Session()
     for last, previous in ((10, 9), (12, 10), (20, 15), (22, 20)):
         session.depth(last, previous=previous)
@@ -284,7 +286,7 @@ def test_a_gap_among_waiting_events_is_found_when_the_snapshot_lies_before_it_an
     assert tops(session.snapshot(18)) == [(True, 18), (False, 20), (False, 22)]
 
 
-def test_waiting_events_are_bounded_and_the_oldest_go_first():
+def test_waiting_deltas_are_bounded_and_the_oldest_are_dropped_first():
     session = Session()
     for last in range(1, MAX_WAITING + 3):
         session.depth(last, previous=last - 1)
@@ -295,7 +297,7 @@ def test_waiting_events_are_bounded_and_the_oldest_go_first():
     assert tops(outcomes) == [(True, MAX_WAITING), *((False, MAX_WAITING + n) for n in range(3))]
 
 
-def test_levels_of_waiting_events_are_bounded_too():
+def test_levels_of_waiting_deltas_are_bounded_too():
     session = Session()
     rows = [[f"0.{n:05d}", "1"] for n in range(1, 5_001)]
     for last in range(1, 43):
@@ -304,8 +306,8 @@ def test_levels_of_waiting_events_are_bounded_too():
     assert "reaches update 3" in refused.what
 
 
-def test_a_frame_that_cannot_be_read_is_found_by_the_next_one_and_repaired_by_the_next_snapshot():
-    session = Session().good()
+def test_an_unreadable_frame_is_a_gap_at_the_next_one_and_the_next_snapshot_repairs_it():
+    session = Session().synced()
     (invalid_input,) = session.depth(11, previous=10, bids=[["100.5", "NaN"]])
     assert isinstance(invalid_input, InvalidInput)
     withdrawn, again = session.depth(12, previous=11)
@@ -315,7 +317,7 @@ def test_a_frame_that_cannot_be_read_is_found_by_the_next_one_and_repaired_by_th
 
 @attrs.define
 class Market:
-    """The true book of one symbol, the events it sends and what a snapshot of any moment looked like."""
+    """The true book of one symbol, its deltas, and a snapshot of each moment."""
 
     random: random.Random
     last: int = 1
@@ -339,7 +341,7 @@ class Market:
         )
 
     def move(self):
-        """Change some levels in one step of one or more updates, never crossing; return the event that says so."""
+        """Change some levels in one or more updates, never crossing; return the delta."""
         previous, first = self.last, self.last + self.random.randint(1, 3)
         self.last = first + self.random.randint(0, 2)
         middle = self.random.randint(95, 105)
@@ -407,7 +409,9 @@ faults = st.lists(
 
 @settings(max_examples=150, deadline=None)
 @given(faults, st.integers(0, 2**32), st.integers(0, 6))
-def test_whatever_is_lost_doubled_or_late_a_book_called_good_is_the_true_one(plan, seed, lateness):
+def test_a_synced_book_is_the_true_one_although_frames_are_lost_doubled_or_late(
+    plan, seed, lateness
+):
     market, session = Market(random.Random(seed)), Session()
     pending: list[tuple[int, int]] = []  # (step at which the answer comes, moment of the snapshot)
     for step, fault in enumerate([*plan, *["pass"] * (lateness * 3 + 6)]):
@@ -442,8 +446,8 @@ def test_whatever_is_lost_doubled_or_late_a_book_called_good_is_the_true_one(pla
     }
 
 
-def test_one_instruments_gap_leaves_its_neighbour_alone():
-    session = Session().good()
+def test_a_gap_of_one_instrument_leaves_another_unchanged():
+    session = Session().synced()
     session.snapshot(9, symbol="ETHUSDT")
     assert tops(session.depth(10, previous=9, symbol="ETHUSDT")) == [(False, 10)]
     session.depth(99, previous=98)

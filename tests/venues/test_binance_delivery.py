@@ -1,4 +1,7 @@
-"""Binance COIN-M: what differs from USD-M. The frames are the documentation's own (coin-margined futures, read 2026-10)."""
+"""Binance COIN-M: the differences from USD-M.
+
+The frames are those of the documentation (coin-margined futures, read 2026-10).
+"""
 
 from __future__ import annotations
 
@@ -15,17 +18,41 @@ VENUE = venue("binance_delivery")
 DATED = InstrumentId("binance_delivery", "BTCUSD_200626")
 MS = 1_000_000
 DEPTH = {
-    "e": "depthUpdate", "E": 1591270260907, "T": 1591270260891, "s": "BTCUSD_200626", "ps": "BTCUSD",
-    "U": 17285681, "u": 17285702, "pu": 17285675, "b": [["9517.6", "10"]], "a": [["9518.5", "45"]],
-}  # fmt: skip
+    "e": "depthUpdate",
+    "E": 1591270260907,
+    "T": 1591270260891,
+    "s": "BTCUSD_200626",
+    "ps": "BTCUSD",
+    "U": 17285681,
+    "u": 17285702,
+    "pu": 17285675,
+    "b": [["9517.6", "10"]],
+    "a": [["9518.5", "45"]],
+}
 TICKER = {
-    "e": "bookTicker", "u": 17242169, "s": "BTCUSD_200626", "ps": "BTCUSD", "b": "9548.1", "B": "52", "a": "9548.5", "A": "11",
-    "T": 1591268628155, "E": 1591268628166,
-}  # fmt: skip
+    "e": "bookTicker",
+    "u": 17242169,
+    "s": "BTCUSD_200626",
+    "ps": "BTCUSD",
+    "b": "9548.1",
+    "B": "52",
+    "a": "9548.5",
+    "A": "11",
+    "T": 1591268628155,
+    "E": 1591268628166,
+}
 TRADE = {
-    "e": "aggTrade", "E": 1591261134288, "a": 424951, "s": "BTCUSD_200626", "p": "9643.5", "q": "2", "f": 606073, "l": 606073,
-    "T": 1591261134199, "m": False,
-}  # fmt: skip
+    "e": "aggTrade",
+    "E": 1591261134288,
+    "a": 424951,
+    "s": "BTCUSD_200626",
+    "p": "9643.5",
+    "q": "2",
+    "f": 606073,
+    "l": 606073,
+    "T": 1591261134199,
+    "m": False,
+}
 MARK = {
     "e": "markPriceUpdate",
     "E": 1596095725000,
@@ -36,13 +63,26 @@ MARK = {
     "T": 0,
 }
 PERPETUAL = {
-    "symbol": "BTCUSD_PERP", "pair": "BTCUSD", "contractType": "PERPETUAL", "deliveryDate": 4133404802000, "onboardDate": 1596006000000,
-    "contractStatus": "TRADING", "contractSize": 100, "marginAsset": "BTC", "baseAsset": "BTC", "quoteAsset": "USD",
+    "symbol": "BTCUSD_PERP",
+    "pair": "BTCUSD",
+    "contractType": "PERPETUAL",
+    "deliveryDate": 4133404802000,
+    "onboardDate": 1596006000000,
+    "contractStatus": "TRADING",
+    "contractSize": 100,
+    "marginAsset": "BTC",
+    "baseAsset": "BTC",
+    "quoteAsset": "USD",
     "filters": [
-        {"filterType": "PRICE_FILTER", "minPrice": "1000", "maxPrice": "4520958", "tickSize": "0.1"},
+        {
+            "filterType": "PRICE_FILTER",
+            "minPrice": "1000",
+            "maxPrice": "4520958",
+            "tickSize": "0.1",
+        },
         {"filterType": "LOT_SIZE", "stepSize": "1", "maxQty": "1000000", "minQty": "1"},
     ],
-}  # fmt: skip
+}
 
 
 def read(data: dict, adapter=None):
@@ -80,7 +120,7 @@ def test_all_streams_of_a_symbol_go_over_one_connection_on_the_venues_own_host()
     ],
     ids=["touch", "trade", "mark of a dated contract"],
 )
-def test_a_frame_is_read_as_the_venues_own(data, event) -> None:
+def test_a_frame_gives_an_event_of_this_venue(data, event) -> None:
     assert read(data) == [event]
 
 
@@ -113,17 +153,20 @@ def test_a_book_is_synchronised_from_the_venues_own_snapshot() -> None:
     )
 
 
-def test_rest_answers_are_known_by_their_own_addresses() -> None:
+def test_rest_answers_are_recognised_by_this_venues_addresses() -> None:
     rest = VENUE.rest(VENUE.endpoints)
     request = rest.request_for("https://dapi.binance.com/dapi/v1/openInterest?symbol=BTCUSD_200626")
-    body = b'{"symbol":"BTCUSD_200626","pair":"BTCUSD","openInterest":"15004","contractType":"CURRENT_QUARTER","time":1591261042378}'
+    body = (
+        b'{"symbol":"BTCUSD_200626","pair":"BTCUSD","openInterest":"15004",'
+        b'"contractType":"CURRENT_QUARTER","time":1591261042378}'
+    )
     assert list(rest.read(request, 200, body, 7)) == [
         OpenInterest(DATED, "15004", 1591261042378 * MS, 7)
     ]
     assert rest.request_for("https://dapi.binance.com/fapi/v1/depth?symbol=X").purpose == "unknown"
 
 
-def test_contracts_are_inverse_of_so_many_dollars() -> None:
+def test_contracts_are_inverse_and_worth_a_fixed_number_of_dollars() -> None:
     dated = {
         **PERPETUAL,
         "symbol": "BTCUSD_210625",

@@ -38,7 +38,7 @@ def read(request, answer, status=200):
 (ALL,) = REST.quotes(["BTCUSDT", "ETHUSDT"])
 
 
-def test_quotes_of_many_symbols_are_one_bulk_request_and_of_one_the_cheaper_form():
+def test_quotes_of_many_symbols_are_one_bulk_request_and_of_one_symbol_a_cheaper_one():
     base = "https://fapi.binance.com/fapi/v1/ticker/bookTicker"
     assert HttpRequest(url=base, weight=5, purpose="quotes") == ALL
     assert REST.quotes(["BTCUSDT", "BTCUSDT"]) == (
@@ -83,7 +83,7 @@ def touch_fields(touch):
     ],
     ids=lambda row: repr(row)[:50],
 )
-def test_a_bad_row_is_one_complaint_and_its_neighbours_are_read(bad):
+def test_a_bad_row_is_one_invalid_input_and_its_neighbours_are_read(bad):
     first, invalid_input, last = read(ALL, [QUOTE, bad, QUOTE])
     assert isinstance(invalid_input, InvalidInput)
     assert type(first) is type(last) is Touch
@@ -93,7 +93,7 @@ def test_a_bad_row_is_one_complaint_and_its_neighbours_are_read(bad):
     ("status", "named"),
     [(429, "429"), (418, "banned"), (503, "503"), (400, "400"), (None, "no answer"), (302, "302")],
 )
-def test_any_status_but_200_is_a_complaint_that_names_it(status, named):
+def test_a_status_other_than_200_is_invalid_input_that_names_it(status, named):
     (invalid_input,) = read(ALL, [QUOTE], status)
     assert named in invalid_input.what
     assert "quotes" in invalid_input.what
@@ -113,7 +113,7 @@ def test_any_status_but_200_is_a_complaint_that_names_it(status, named):
     ],
     ids=lambda b: repr(b[:20]),
 )
-def test_a_body_that_is_no_answer_is_one_complaint(body):
+def test_a_body_that_is_not_an_answer_is_one_invalid_input(body):
     (invalid_input,) = read(ALL, body)
     assert isinstance(invalid_input, InvalidInput)
 
@@ -130,17 +130,17 @@ def test_a_body_that_is_no_answer_is_one_complaint(body):
         ]
     ),
 )
-def test_any_bytes_are_answered_without_an_exception(body, request):
+def test_no_bytes_raise_an_exception(body, request):
     assert all(isinstance(o, InvalidInput) for o in read(request, body))
 
 
-def test_more_rows_than_any_venue_lists_are_cut_with_a_complaint():
+def test_rows_beyond_the_limit_are_one_invalid_input():
     *touches, invalid_input = read(ALL, [QUOTE] * (MAX_ROWS + 1))
     assert len(touches) == MAX_ROWS
     assert str(MAX_ROWS + 1) in invalid_input.what
 
 
-def test_the_premium_index_is_mark_and_funding():
+def test_the_premium_index_gives_mark_and_funding():
     row = {
         "symbol": "BTCUSDT",
         "markPrice": "64001.5",
@@ -194,7 +194,7 @@ def test_open_interest_is_read_and_below_zero_refused():
         ("", "unknown", None, 1),
     ],
 )
-def test_any_address_of_the_venue_says_what_it_is_for(url, purpose, symbol, weight):
+def test_every_address_of_the_venue_has_a_purpose(url, purpose, symbol, weight):
     assert REST.request_for(url) == HttpRequest(
         url=url, purpose=purpose, symbol=symbol, weight=weight
     )
@@ -246,12 +246,12 @@ def test_instruments_are_listed_with_canonical_names_ticks_and_lots():
     [b"", b"[]", b'{"symbols":3}', b"[" * 100_000, b'{"code":-1}'],
     ids=lambda b: repr(b[:20]),
 )
-def test_what_is_no_list_of_instruments_is_refused(body):
+def test_an_answer_that_is_not_a_list_of_instruments_is_refused(body):
     with pytest.raises(VenueError, match="list of instruments"):
         REST.read_instruments(body)
 
 
-def test_the_registry_knows_the_venue_and_names_it_when_asked_for_another():
+def test_the_registry_has_the_venue_and_names_it_in_the_error_for_an_unknown_one():
     found = venue("binance_futures")
     assert VENUES[0] == found.name
     assert (found.endpoints.rest, found.weight_per_minute) == ("https://fapi.binance.com", 2_400)

@@ -97,7 +97,7 @@ def test_an_aggregate_trade_is_a_trade_on_the_takers_side_at_trade_time(buyer_is
     ]
 
 
-def test_a_mark_price_is_the_venues_mark_and_its_funding():
+def test_a_mark_price_gives_venue_mark_and_funding():
     at = 1_700_000_000_000_000_000
     assert said(MARK) == [
         VenueMark(BTC, "64001.5", "64000.9", at, 7),
@@ -105,7 +105,7 @@ def test_a_mark_price_is_the_venues_mark_and_its_funding():
     ]
 
 
-def test_a_contract_without_funding_gives_a_mark_alone():
+def test_a_contract_without_funding_gives_a_venue_mark_only():
     assert said({**MARK, "r": "", "T": 0, "i": ""}) == [
         VenueMark(BTC, "64001.5", None, 1_700_000_000_000_000_000, 7)
     ]
@@ -114,7 +114,7 @@ def test_a_contract_without_funding_gives_a_mark_alone():
 @pytest.mark.parametrize(
     ("more", "price"), [({}, "63100.5"), ({"ap": "0"}, "63000"), ({"ap": None}, "63000")]
 )
-def test_a_forced_order_is_a_liquidation_at_its_average_price_where_it_has_one(more, price):
+def test_a_forced_order_is_a_liquidation_at_its_average_price_if_it_has_one(more, price):
     assert said({**FORCED, "o": LIFECYCLE | more}) == [
         Liquidation(BTC, "sell", price, "0.014", 1_700_000_000_009_000_000, 7)
     ]
@@ -133,7 +133,7 @@ def test_a_forced_order_is_a_liquidation_at_its_average_price_where_it_has_one(m
         {"stream": "btcusdt@new", "data": {"e": "somethingNew"}},
     ],
 )
-def test_acknowledgements_and_streams_we_do_not_read_give_nothing(frame):
+def test_acknowledgements_and_unread_streams_give_nothing(frame):
     assert said(frame, bare=True) == []
 
 
@@ -144,7 +144,7 @@ def test_acknowledgements_and_streams_we_do_not_read_give_nothing(frame):
         {"code": 2, "msg": "Invalid request"},
     ],
 )
-def test_a_refusal_is_a_complaint_in_the_venues_words(frame):
+def test_a_refusal_is_invalid_input_in_the_venues_words(frame):
     (invalid_input,) = said(frame, bare=True)
     assert "Invalid request" in invalid_input.what
 
@@ -176,7 +176,7 @@ NUMBERS = [(TICKER, f) for f in "bBaA"] + [(TRADE, f) for f in "pq"] + [(MARK, "
 
 @pytest.mark.parametrize("value", HOSTILE, ids=repr)
 @pytest.mark.parametrize(("event", "field"), NUMBERS, ids=str)
-def test_a_price_or_quantity_that_is_no_number_above_zero_is_a_complaint(event, field, value):
+def test_a_price_or_quantity_that_is_not_above_zero_is_invalid_input(event, field, value):
     (invalid_input,) = said({**event, field: value})
     assert isinstance(invalid_input, InvalidInput)
     assert "\n" not in invalid_input.what
@@ -188,7 +188,7 @@ def test_a_price_or_quantity_that_is_no_number_above_zero_is_a_complaint(event, 
 )
 @pytest.mark.parametrize("place", [0, 1])
 @pytest.mark.parametrize("side", ["a", "b"])
-def test_a_level_that_is_no_level_refuses_the_whole_event(side, place, value):
+def test_a_bad_level_makes_the_whole_delta_invalid_input(side, place, value):
     row = ["1", "2"]
     row[place] = value
     assert [type(o) for o in said({**DEPTH, side: [["1", "2"], row]})] == [InvalidInput]
@@ -218,7 +218,7 @@ def test_a_level_that_is_no_level_refuses_the_whole_event(side, place, value):
     ],
     ids=lambda change: repr(change)[:40],
 )
-def test_a_malformed_depth_event_is_a_complaint_and_asks_for_nothing(change):
+def test_a_malformed_delta_is_invalid_input_and_requests_nothing(change):
     assert [type(o) for o in said({**DEPTH, **change})] == [InvalidInput]
 
 
@@ -229,7 +229,7 @@ def test_a_missing_field_is_named(field):
 
 
 @pytest.mark.parametrize(("bid", "ask"), [("64000.3", "64000.2"), ("64000.2", "64000.20")])
-def test_a_crossed_or_locked_touch_is_refused(bid, ask):
+def test_a_crossed_or_locked_touch_is_invalid_input(bid, ask):
     (invalid_input,) = said({**TICKER, "b": bid, "a": ask})
     assert invalid_input.symbol == "BTCUSDT"
     assert bid in invalid_input.what
@@ -256,7 +256,7 @@ def test_a_crossed_or_locked_touch_is_refused(bid, ask):
     ],
     ids=lambda data: repr(data[:24]),
 )
-def test_text_that_is_no_message_is_one_complaint(data):
+def test_text_that_is_not_a_message_is_one_invalid_input(data):
     (invalid_input,) = BinanceFuturesStream().frame("public-0", data, 1)
     assert isinstance(invalid_input, InvalidInput)
     assert len(invalid_input.what) <= 200
@@ -264,7 +264,7 @@ def test_text_that_is_no_message_is_one_complaint(data):
 
 
 @given(st.binary(max_size=200))
-def test_any_bytes_are_answered_without_an_exception(data):
+def test_no_bytes_raise_an_exception(data):
     BinanceFuturesStream().frame("public-0", data, 1)
 
 
@@ -284,7 +284,7 @@ json_values = st.recursive(
 
 
 @given(st.sampled_from(EVENTS), st.data())
-def test_a_message_with_any_field_replaced_is_read_or_refused_and_the_adapter_goes_on(event, data):
+def test_a_message_with_any_field_replaced_is_read_or_invalid_input(event, data):
     adapter = BinanceFuturesStream()
     field = data.draw(st.sampled_from(sorted(event)))
     mutant = {**event, field: data.draw(json_values)}
@@ -296,7 +296,7 @@ def test_a_message_with_any_field_replaced_is_read_or_refused_and_the_adapter_go
     ]
 
 
-def test_a_plan_names_todays_addresses_and_replaces_connections_before_the_venue_cuts_them():
+def test_a_plan_has_current_addresses_and_replaces_connections_before_the_venue_closes_them():
     public, market = BinanceFuturesStream().plan(["BTCUSDT", "ETHUSDT", "BTCUSDT"])
     assert public.name == "public-0"
     assert public.url == (
@@ -311,7 +311,7 @@ def test_a_plan_names_todays_addresses_and_replaces_connections_before_the_venue
 
 
 @pytest.mark.parametrize("count", [1, 66, 67, 100, 101, 450])
-def test_no_connection_carries_more_than_two_hundred_streams_and_none_is_left_out(count):
+def test_all_streams_are_planned_with_at_most_two_hundred_on_a_connection(count):
     symbols = [f"S{n}USDT" for n in range(count)]
     plans = BinanceFuturesStream().plan(symbols)
     streams = [plan.url.partition("streams=")[2].split("/") for plan in plans]
@@ -324,7 +324,7 @@ def test_no_connection_carries_more_than_two_hundred_streams_and_none_is_left_ou
     assert len({plan.name for plan in plans}) == len(plans)
 
 
-def test_only_the_wanted_channels_are_planned_at_the_given_address():
+def test_only_chosen_channels_are_planned_at_the_given_address():
     adapter = BinanceFuturesStream(
         Endpoints(stream="ws://127.0.0.1:9", rest="http://127.0.0.1:9"), frozenset({"touch"})
     )
@@ -333,18 +333,18 @@ def test_only_the_wanted_channels_are_planned_at_the_given_address():
     ]
 
 
-def test_a_symbol_cannot_smuggle_another_stream_into_the_address():
+def test_a_symbol_cannot_add_another_stream_to_the_address():
     (plan,) = BinanceFuturesStream(channels=frozenset({"touch"})).plan(["A/b@depth?x#y"])
     assert plan.url.endswith("?streams=a%2Fb%40depth%3Fx%23y@bookTicker")
 
 
 @pytest.mark.parametrize("symbol", ["", "A\nB", "x" * 41])
-def test_a_plan_of_an_impossible_symbol_names_the_setting(symbol):
+def test_the_error_for_an_impossible_symbol_names_the_setting(symbol):
     with pytest.raises(SettingsError, match="symbols"):
         BinanceFuturesStream().plan([symbol])
 
 
-def test_an_unknown_channel_names_the_setting_and_the_known_ones():
+def test_the_error_for_an_unknown_channel_names_the_setting_and_the_known_channels():
     with pytest.raises(
         SettingsError,
         match=r"channels = 'books'.*book, candles, liquidations, marks, touch, trades",
@@ -353,7 +353,7 @@ def test_an_unknown_channel_names_the_setting_and_the_known_ones():
 
 
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: event["e"])
-def test_after_a_plan_other_symbols_are_complained_of(event):
+def test_after_a_plan_data_of_other_symbols_is_invalid_input(event):
     adapter = BinanceFuturesStream()
     adapter.plan(["ETHUSDT"])
     (invalid_input,) = said(event, adapter)
@@ -362,7 +362,7 @@ def test_after_a_plan_other_symbols_are_complained_of(event):
     assert not any(isinstance(o, InvalidInput) for o in said(event, adapter))
 
 
-def test_symbols_that_nobody_planned_are_bounded():
+def test_the_number_of_symbols_without_a_plan_is_bounded():
     adapter = BinanceFuturesStream()
     for n in range(5_000):
         assert isinstance(said({**TICKER, "s": f"S{n}"}, adapter)[0], Touch)
@@ -370,5 +370,5 @@ def test_symbols_that_nobody_planned_are_bounded():
     assert "5000" in invalid_input.what
 
 
-def test_opening_a_connection_sends_nothing_because_its_address_subscribes():
+def test_an_opened_connection_sends_nothing_because_its_address_subscribes():
     assert list(BinanceFuturesStream().opened("public-0", 1)) == []

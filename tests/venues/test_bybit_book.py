@@ -37,7 +37,7 @@ class Session:
         self.now += 1
         return list(self.adapter.frame(connection, frame, self.now))
 
-    def good(self, **kwargs):
+    def synced(self, **kwargs):
         assert tops(self.snapshot(10, **kwargs)) == [(True, 10)]
         return self
 
@@ -47,7 +47,7 @@ def tops(outcomes):
     return [(outcome.snapshot, outcome.sequence) for outcome in outcomes]
 
 
-def anew(symbol="BTCUSDT", connection="linear-0"):
+def resubscription(symbol="BTCUSDT", connection="linear-0"):
     topic = f"orderbook.50.{symbol}"
     return [
         SendFrame(connection, json.dumps({"op": op, "args": [topic]}, separators=(",", ":")))
@@ -55,16 +55,16 @@ def anew(symbol="BTCUSDT", connection="linear-0"):
     ]
 
 
-def broken(outcomes, cause, symbol="BTCUSDT"):
-    withdrawn, *asked = outcomes
+def withdrawn_for(outcomes, cause, symbol="BTCUSDT"):
+    withdrawn, *requested = outcomes
     assert isinstance(withdrawn, BookWithdrawn)
     assert withdrawn.instrument.symbol == symbol
     assert cause in withdrawn.cause
-    assert asked == anew(symbol)
+    assert requested == resubscription(symbol)
 
 
-def test_a_snapshot_makes_the_book_and_deltas_that_count_on_by_one_change_it():
-    session = Session().good()
+def test_a_snapshot_makes_the_book_and_deltas_numbered_one_higher_change_it():
+    session = Session().synced()
     (top,) = session.delta(11, bids=[["100", "2"]], asks=[["101", "0"], ["102", "3"]])
     assert (top.bid, top.bid_size, top.ask, top.ask_size, top.bid_levels, top.ask_levels) == (
         "100",
@@ -83,66 +83,66 @@ def test_a_snapshot_makes_the_book_and_deltas_that_count_on_by_one_change_it():
 
 
 @pytest.mark.parametrize("u", [12, 10, 9, 1_000_000, 0])
-def test_any_other_number_is_a_gap_that_withdraws_the_book_and_subscribes_it_alone_anew(u):
-    session = Session().good()
-    broken(session.delta(u, bids=[["100", "2"]]), f"gap: update 10 was followed by {u}")
+def test_any_other_number_is_a_gap_that_withdraws_the_book_and_resubscribes_it_alone(u):
+    session = Session().synced()
+    withdrawn_for(session.delta(u, bids=[["100", "2"]]), f"gap: update 10 was followed by {u}")
     assert session.adapter.depth("BTCUSDT", 5) == ([], [])
     assert session.delta(11) == []
     assert tops(session.snapshot(500)) == [(True, 500)]
     assert tops(session.delta(501)) == [(False, 501)]
 
 
-def test_a_neighbour_is_untouched():
-    session = Session().good()
-    session.good(symbol="ETHUSDT")
-    broken(session.delta(13), "gap")
+def test_a_gap_of_one_book_leaves_another_unchanged():
+    session = Session().synced()
+    session.synced(symbol="ETHUSDT")
+    withdrawn_for(session.delta(13), "gap")
     assert tops(session.delta(11, symbol="ETHUSDT")) == [(False, 11)]
 
 
 @pytest.mark.parametrize("kind", ["snapshot", "delta"])
 def test_an_update_numbered_one_after_a_restart_of_the_service_replaces_the_book(kind):
-    session = Session().good()
+    session = Session().synced()
     (top,) = session.say(message(1, kind=kind, bids=[["90", "1"]], asks=[["91", "1"]]))
     assert (top.snapshot, top.bid, top.ask, top.bid_levels) == (True, "90", "91", 1)
     assert tops(session.delta(2)) == [(False, 2)]
 
 
-def test_a_repeated_snapshot_with_the_same_number_is_no_gap():
-    session = Session().good(depth=1)
+def test_a_repeated_snapshot_with_the_same_number_is_not_a_gap():
+    session = Session().synced(depth=1)
     assert tops(session.snapshot(10, depth=1)) == [(True, 10)]
     assert tops(session.delta(11, depth=1)) == [(False, 11)]
 
 
 def test_a_later_snapshot_replaces_the_book():
-    session = Session().good()
+    session = Session().synced()
     (top,) = session.snapshot(700, bids=[["50", "1"]], asks=[["51", "1"]])
     assert (top.bid, top.ask, top.bid_levels, top.ask_levels) == ("50", "51", 1, 1)
 
 
 @pytest.mark.parametrize("asks", [[["100", "1"]], [["99.5", "1"]]])
 def test_a_crossed_or_locked_book_is_withdrawn(asks):
-    broken(Session().good().delta(11, asks=asks), "crossed")
+    withdrawn_for(Session().synced().delta(11, asks=asks), "crossed")
 
 
-def test_a_book_whose_time_runs_back_is_withdrawn():
-    broken(Session().good().delta(11, time=BASE_MS - 5_000), "venue time ran back")
+def test_a_book_is_withdrawn_if_venue_time_runs_back():
+    withdrawn_for(Session().synced().delta(11, time=BASE_MS - 5_000), "venue time ran back")
 
 
-def test_a_side_may_be_empty_and_a_level_may_be_deleted_that_never_was():
-    (top,) = Session().good().delta(11, bids=[["100", "0"], ["55", "0"]])
+def test_a_side_may_be_empty_and_deleting_a_missing_level_changes_nothing():
+    (top,) = Session().synced().delta(11, bids=[["100", "0"], ["55", "0"]])
     assert (top.bid, top.bid_size, top.bid_levels, top.ask) == (None, None, 0, "101")
 
 
-def test_books_of_several_depths_are_kept_apart():
-    session = Session().good()
+def test_books_of_different_depths_are_separate():
+    session = Session().synced()
     session.snapshot(3, depth=1, bids=[["100.5", "1"]], asks=[["100.6", "1"]])
     assert tops(session.delta(11)) == [(False, 11)]
     assert session.adapter.depth("BTCUSDT", 1) == ([("100", "1")], [("101", "1")])
 
 
-def test_a_book_that_stays_crossed_is_subscribed_anew_but_not_without_end():
-    session = Session().good()
-    broken(session.delta(12), "gap")
+def test_a_book_that_stays_crossed_is_resubscribed_ever_more_rarely():
+    session = Session().synced()
+    withdrawn_for(session.delta(12), "gap")
     for _ in range(20):
         assert [
             o for o in session.snapshot(20, bids=[["101", "1"]]) if isinstance(o, SendFrame)
@@ -150,35 +150,33 @@ def test_a_book_that_stays_crossed_is_subscribed_anew_but_not_without_end():
     session.now += 60 * SECOND_NS
     assert [
         o for o in session.snapshot(20, bids=[["101", "1"]]) if isinstance(o, SendFrame)
-    ] == anew()
+    ] == resubscription()
 
 
-def test_a_connection_that_ended_takes_its_books_with_it_and_no_other():
-    session = Session().good()
+def test_an_ended_connection_withdraws_the_books_that_it_fed_and_no_other():
+    session = Session().synced()
     session.say(message(5, kind="snapshot", bids=[["1", "1"]], symbol="ETHUSDT"), "linear-1")
     (withdrawn,) = session.adapter.closed("linear-0", 99)
     assert (withdrawn.instrument.symbol, withdrawn.received_ns) == ("BTCUSDT", 99)
     assert list(session.adapter.closed("linear-0", 100)) == []
     assert session.delta(11) == []
     assert tops(session.say(message(6, symbol="ETHUSDT"), "linear-1")) == [(False, 6)]
-    session.good()
+    session.synced()
 
 
-def test_a_malformed_message_changes_nothing_and_its_absence_is_noticed():
-    session = Session().good()
+def test_a_malformed_message_changes_nothing_and_the_next_one_finds_the_gap():
+    session = Session().synced()
     (invalid_input,) = session.delta(11, bids=[["100", "-1"]])
     assert isinstance(invalid_input, InvalidInput)
     assert session.adapter.depth("BTCUSDT", 1)[0] == [("100", "1")]
-    broken(session.delta(12), "gap")
+    withdrawn_for(session.delta(12), "gap")
 
 
 @given(
     st.lists(st.tuples(st.sampled_from("ba"), st.integers(0, 5), st.integers(0, 2)), max_size=30),
     st.data(),
 )
-def test_whatever_is_lost_doubled_or_reordered_the_book_is_as_the_venue_had_it_or_not_good(
-    steps, data
-):
+def test_a_synced_book_is_the_venues_although_frames_are_lost_doubled_or_reordered(steps, data):
     true, frames, state = {}, [], ({100: 1}, {101: 1})
     frames.append((10, message(10, kind="snapshot", bids=[["100", "1"]], asks=[["101", "1"]])))
     true[10] = ({100: 1}, {101: 1})

@@ -55,7 +55,7 @@ def read(request, body, status=200):
 (ALL,) = REST.quotes(["BTCUSDT", "ETHUSDT"])
 
 
-def test_quotes_are_one_request_a_category_for_all_symbols_or_for_the_only_one():
+def test_quotes_are_one_request_per_category_for_all_symbols_or_for_the_only_one():
     assert HttpRequest(url=f"{BASE}/tickers?category=linear", purpose="quotes") == ALL
     assert REST.quotes(["BTCUSD", "BTCUSDT", "BTCUSDT", "ETHUSDT"]) == (
         ALL,
@@ -66,7 +66,7 @@ def test_quotes_are_one_request_a_category_for_all_symbols_or_for_the_only_one()
     assert REST.quotes([]) == ()
 
 
-def test_a_ticker_is_touch_mark_funding_and_open_interest_at_the_answers_time():
+def test_a_ticker_gives_touch_mark_funding_and_open_interest_at_the_answers_time():
     assert read(ALL, answer(ROW)) == [
         Touch(BTC, "64000.10", "2", "64000.20", "0.5", "64000.15", AT, 7),
         VenueMark(BTC, "64001.5", "64000.9", AT, 7),
@@ -86,13 +86,13 @@ def test_a_ticker_is_touch_mark_funding_and_open_interest_at_the_answers_time():
         7,
     ],
 )
-def test_a_bad_row_is_one_complaint_and_its_neighbours_are_read(bad):
+def test_a_bad_row_is_one_invalid_input_and_its_neighbours_are_read(bad):
     outcomes = read(ALL, answer(ROW, bad, ROW))
     assert [type(outcome) for outcome in outcomes].count(Touch) == 2
     assert [type(outcome) for outcome in outcomes].count(InvalidInput) == 1
 
 
-def test_a_refusal_is_a_complaint_in_the_venues_words():
+def test_a_refusal_is_invalid_input_in_the_venues_words():
     (invalid_input,) = read(
         ALL, {"retCode": 10006, "retMsg": "Too many visits!", "result": {}, "time": 1}
     )
@@ -100,7 +100,7 @@ def test_a_refusal_is_a_complaint_in_the_venues_words():
 
 
 @pytest.mark.parametrize(("status", "named"), [(403, "403"), (503, "503"), (None, "no answer")])
-def test_any_status_but_200_is_a_complaint_that_names_it(status, named):
+def test_a_status_other_than_200_is_invalid_input_that_names_it(status, named):
     (invalid_input,) = read(ALL, answer(ROW), status)
     assert named in invalid_input.what
 
@@ -108,11 +108,11 @@ def test_any_status_but_200_is_a_complaint_that_names_it(status, named):
 @given(
     st.binary(max_size=100), st.sampled_from([ALL, REST.depth("BTCUSDT"), REST.instruments()[0]])
 )
-def test_any_bytes_are_answered_without_an_exception(body, request):
+def test_no_bytes_raise_an_exception(body, request):
     assert all(isinstance(outcome, InvalidInput) for outcome in read(request, body))
 
 
-def test_depth_is_asked_for_in_the_symbols_category_and_read_as_a_book():
+def test_depth_is_requested_in_the_symbols_category_and_read_as_a_book():
     request = REST.depth("BTCUSDH26")
     assert request.url == f"{BASE}/orderbook?category=inverse&symbol=BTCUSDH26&limit=500"
     result = {
@@ -150,7 +150,7 @@ def test_depth_is_asked_for_in_the_symbols_category_and_read_as_a_book():
         ("http://[bad", "unknown", None),
     ],
 )
-def test_an_address_is_understood_on_any_host(url, purpose, symbol):
+def test_an_address_has_its_purpose_on_any_host(url, purpose, symbol):
     request = REST.request_for(url)
     assert (request.purpose, request.symbol) == (purpose, symbol)
 
@@ -192,7 +192,7 @@ def test_instruments_are_linear_or_inverse_perpetual_or_dated(change, canonical,
     )
 
 
-def test_a_row_that_is_no_instrument_is_left_out_and_an_answer_that_is_no_list_raises():
+def test_a_bad_row_of_instruments_is_left_out_and_another_answer_raises():
     rows = [
         {**INSTRUMENT, "contractType": "Spot"},
         {**INSTRUMENT, "priceFilter": {"tickSize": "0"}},
@@ -204,7 +204,7 @@ def test_a_row_that_is_no_instrument_is_left_out_and_an_answer_that_is_no_list_r
         REST.read_instruments(b"[]")
 
 
-def test_the_venue_is_registered_with_its_limit_and_todays_addresses():
+def test_the_venue_is_registered_with_its_limit_and_current_addresses():
     entry = venue("bybit")
     assert entry.endpoints == Endpoints(
         stream="wss://stream.bybit.com", rest="https://api.bybit.com"

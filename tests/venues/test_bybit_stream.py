@@ -79,7 +79,7 @@ def ticker(adapter, at, received_ns=7, **fields):
     )
 
 
-def test_a_tickers_snapshot_is_touch_mark_funding_and_open_interest():
+def test_a_ticker_snapshot_gives_touch_mark_funding_and_open_interest():
     assert said(FRAMES[0]) == [
         Touch(BTC, "64000.10", "2", "64000.20", "0.5", "64000.5", T0 * MS, 7),
         VenueMark(BTC, "64001.5", "64000.9", T0 * MS, 7),
@@ -88,7 +88,7 @@ def test_a_tickers_snapshot_is_touch_mark_funding_and_open_interest():
     ]
 
 
-def test_a_delta_refreshes_what_it_carries_and_the_rest_keeps_its_own_time():
+def test_a_delta_updates_its_fields_and_the_others_keep_their_time():
     adapter = BybitStream()
     said(FRAMES[0], adapter, 7)
     (touch,) = ticker(adapter, T1, 8, bid1Price="64000.15", bid1Size="3")
@@ -124,13 +124,13 @@ def test_a_delta_refreshes_what_it_carries_and_the_rest_keeps_its_own_time():
 @pytest.mark.parametrize(
     "fields", [{"openInterestValue": "5"}, {"singleOpenInterest": "3"}, {"volume24h": "1"}, {}]
 )
-def test_a_delta_that_carries_nothing_we_read_says_nothing(fields):
+def test_a_delta_without_a_field_that_is_read_gives_nothing(fields):
     adapter = BybitStream()
     said(FRAMES[0], adapter)
     assert ticker(adapter, T1, **fields) == []
 
 
-def test_a_mark_is_news_of_the_funding_it_belongs_to_and_an_open_interest_none_of_the_touch():
+def test_a_mark_updates_funding_and_open_interest_does_not_update_the_touch():
     adapter = BybitStream()
     said(FRAMES[0], adapter)
     assert [type(outcome) for outcome in ticker(adapter, T1, markPrice="1", openInterest="2")] == [
@@ -140,27 +140,27 @@ def test_a_mark_is_news_of_the_funding_it_belongs_to_and_an_open_interest_none_o
     ]
 
 
-def test_a_delta_before_any_snapshot_says_what_it_carries_and_nothing_else():
+def test_a_delta_before_any_snapshot_gives_its_own_fields_only():
     assert ticker(BybitStream(), T1, lastPrice="5") == [
         Touch(BTC, None, None, None, None, "5", T1 * MS, 7)
     ]
 
 
-def test_a_later_snapshot_forgets_what_was_said_before():
+def test_a_later_snapshot_clears_earlier_fields():
     adapter = BybitStream()
     said(FRAMES[0], adapter)
     (touch,) = said(frame("tickers.BTCUSDT", {"symbol": "BTCUSDT", "lastPrice": "5"}), adapter)
     assert (touch.bid, touch.last, touch.earlier) == (None, "5", ())
 
 
-def test_a_side_that_became_empty_is_empty():
+def test_a_side_that_became_empty_has_no_price():
     adapter = BybitStream()
     said(FRAMES[0], adapter)
     (touch,) = ticker(adapter, T1, bid1Price="", bid1Size="0")
     assert (touch.bid, touch.bid_size, touch.ask) == (None, None, "64000.20")
 
 
-def test_a_crossed_touch_is_a_complaint_and_its_neighbours_are_read():
+def test_a_crossed_touch_is_invalid_input_and_the_other_events_are_read():
     adapter = BybitStream()
     said(FRAMES[0], adapter)
     invalid_input, mark = ticker(adapter, T1, bid1Price="64000.2", bid1Size="1", indexPrice="64003")
@@ -169,7 +169,7 @@ def test_a_crossed_touch_is_a_complaint_and_its_neighbours_are_read():
     assert (touch.bid, touch.ask) == ("64000.2", "64000.3")
 
 
-def test_a_dated_contract_without_funding_gives_none():
+def test_a_dated_contract_gives_no_funding():
     outcomes = said(frame("tickers.BTCUSDT", {**TICKER, "fundingRate": "", "nextFundingTime": ""}))
     assert Funding not in {type(outcome) for outcome in outcomes}
 
@@ -182,7 +182,7 @@ def test_a_trade_has_the_takers_side_and_its_own_time(side, taker):
 
 
 @pytest.mark.parametrize(("position", "order"), [("Buy", "sell"), ("Sell", "buy")])
-def test_a_liquidated_long_position_is_sold(position, order):
+def test_a_liquidated_long_position_gives_a_sell(position, order):
     assert said(frame("allLiquidation.BTCUSDT", [{**LIQUIDATION, "S": position}])) == [
         Liquidation(BTC, order, "63000.5", "20000", T1 * MS, 7)
     ]
@@ -203,18 +203,19 @@ def test_a_liquidated_long_position_is_sold(position, order):
         },
     ],
 )
-def test_answers_and_topics_we_do_not_read_give_nothing(answer):
+def test_answers_and_unread_topics_give_nothing(answer):
     assert said(json.dumps(answer).encode()) == []
 
 
-def test_a_refusal_is_a_complaint_in_the_venues_words():
+def test_a_refusal_is_invalid_input_in_the_venues_words():
     (invalid_input,) = said(
-        b'{"success":false,"ret_msg":"error:handler not found,topic:orderbook.50.X","op":"subscribe"}'
+        b'{"success":false,"ret_msg":"error:handler not found,topic:orderbook.50.X",'
+        b'"op":"subscribe"}'
     )
     assert "handler not found" in invalid_input.what
 
 
-def test_a_plan_has_a_connection_for_each_category_with_the_venues_ping():
+def test_a_plan_has_a_connection_per_category_with_the_venues_ping():
     adapter = BybitStream()
     linear, inverse = adapter.plan(
         ["BTCUSDT", "BTCUSD", "BTCPERP", "BTC-26DEC25", "BTCUSDH26", "BTCUSDT-26DEC25"]
@@ -241,7 +242,7 @@ def test_an_opened_connection_subscribes_its_topics():
     ]
 
 
-def test_no_connection_names_more_topics_than_the_venue_takes():
+def test_a_connection_has_no_more_topics_than_the_venue_accepts():
     adapter = BybitStream()
     plans = adapter.plan([f"{n:036}USDT" for n in range(200)])
     assert [len(plan.symbols) for plan in plans] == [80, 80, 40]
@@ -255,7 +256,7 @@ def test_no_connection_names_more_topics_than_the_venue_takes():
         assert len(args) == 4 * len(plan.symbols)
 
 
-def test_symbols_that_come_and_go_are_subscribed_on_the_open_connection():
+def test_added_and_removed_symbols_are_changed_on_the_open_connection():
     adapter = BybitStream(channels=frozenset({"trades"}))
     (before,) = adapter.plan(["BTCUSDT", "ETHUSDT"])
     (after,) = adapter.plan(["ETHUSDT", "XRPUSDT"])
@@ -268,7 +269,7 @@ def test_symbols_that_come_and_go_are_subscribed_on_the_open_connection():
     assert "not subscribed" in invalid_input.what
 
 
-def test_only_the_wanted_channels_are_subscribed_at_the_given_address():
+def test_only_chosen_channels_are_subscribed_at_the_given_address():
     adapter = BybitStream(
         Endpoints(stream="ws://127.0.0.1:9", rest="http://127.0.0.1:9"), frozenset({"marks"})
     )
@@ -279,7 +280,7 @@ def test_only_the_wanted_channels_are_subscribed_at_the_given_address():
         BybitStream(channels=frozenset({"books"}))
 
 
-def test_a_connection_that_ended_takes_what_tickers_said_with_it():
+def test_an_ended_connection_clears_the_fields_of_its_tickers():
     adapter = BybitStream()
     said(FRAMES[0], adapter)
     adapter.closed("linear-0", 9)
@@ -317,7 +318,7 @@ NUMBERS = [
 
 @pytest.mark.parametrize("value", HOSTILE, ids=repr)
 @pytest.mark.parametrize("field", NUMBERS)
-def test_a_ticker_with_a_number_that_is_none_is_one_complaint_and_changes_nothing(field, value):
+def test_a_ticker_with_a_bad_number_is_one_invalid_input_and_changes_nothing(field, value):
     adapter = BybitStream()
     said(FRAMES[0], adapter)
     (invalid_input,) = ticker(adapter, T1, **{field: value, "ask1Size": "9"})
@@ -345,14 +346,14 @@ def test_a_ticker_with_a_number_that_is_none_is_one_complaint_and_changes_nothin
     ],
     ids=lambda data: repr(data[:24]),
 )
-def test_text_that_is_no_message_is_one_complaint(data):
+def test_text_that_is_not_a_message_is_one_invalid_input(data):
     (invalid_input,) = said(data)
     assert isinstance(invalid_input, InvalidInput)
     assert len(invalid_input.what) <= 200
     assert invalid_input.what.isprintable()
 
 
-def test_symbols_that_nobody_planned_are_bounded():
+def test_the_number_of_symbols_without_a_plan_is_bounded():
     adapter = BybitStream()
     for n in range(5_000):
         said(frame(f"publicTrade.S{n}USDT", []), adapter)
@@ -361,12 +362,14 @@ def test_symbols_that_nobody_planned_are_bounded():
 
 
 @given(st.binary(max_size=200))
-def test_any_bytes_are_answered_without_an_exception(data):
+def test_no_bytes_raise_an_exception(data):
     said(data)
 
 
 @given(st.data())
-def test_frames_mutated_cut_and_reordered_raise_nothing_and_the_next_snapshots_heal(data):
+def test_mutated_cut_and_reordered_frames_raise_nothing_and_the_next_snapshots_restore_the_books(
+    data,
+):
     adapter = BybitStream()
     for original in data.draw(st.lists(st.sampled_from(FRAMES), max_size=8)):
         mutant = bytearray(original)

@@ -37,13 +37,13 @@ def book(change_id, previous=None, asks=()):
     }
 
 
-def test_the_depth_of_a_book_that_is_good_and_empty_is_told():
+def test_a_synced_empty_book_gives_a_depth_event():
     top, depth = decoded(book(1))
     assert (top["kind"], top["bid"], top["ask"]) == ("bbo", None, None)
     assert (depth["kind"], depth["line"], depth["bids"], depth["asks"]) == ("depth", 0, [], [])
 
 
-def test_a_book_that_was_withdrawn_has_no_depth_until_it_is_good_again():
+def test_a_withdrawn_book_gives_no_depth_event_until_it_is_synced_again():
     assert [event["kind"] for event in decoded(book(1), book(9, 8))] == ["bbo"]
     healed = decoded(book(1), book(9, 8), book(20, None, [["new", 7, 1]]))
     assert [(event["kind"], event["line"]) for event in healed] == [
@@ -54,7 +54,7 @@ def test_a_book_that_was_withdrawn_has_no_depth_until_it_is_good_again():
     assert healed[-1]["asks"] == [["7", "1"]]
 
 
-def test_an_empty_side_of_a_touch_is_spelled_with_zeros():
+def test_an_empty_side_of_a_touch_is_decoded_as_zeros():
     data = {
         "instrument_name": SYMBOL,
         "timestamp": 1_000,

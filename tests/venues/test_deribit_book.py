@@ -47,7 +47,7 @@ class Session:
         self.now += 1
         return list(self.adapter.frame(connection, book(*args, **kwargs), self.now))
 
-    def good(self, symbol=SYMBOL, connection="public-0"):
+    def synced(self, symbol=SYMBOL, connection="public-0"):
         """A session whose book stands at change 10."""
         (top,) = self.book(
             10, None, [["new", 100, 1]], [["new", 101, 1]], symbol=symbol, connection=connection
@@ -56,13 +56,13 @@ class Session:
         return self
 
 
-def renewal(outcomes):
+def resubscription(outcomes):
     """The requests among `outcomes` as (method, channels)."""
     sent = [json.loads(outcome.text) for outcome in outcomes if isinstance(outcome, SendFrame)]
     return [(request["method"], request["params"]["channels"]) for request in sent]
 
 
-RENEWED = [
+RESUBSCRIBED = [
     ("public/unsubscribe", ["book.BTC-PERPETUAL.100ms"]),
     ("public/subscribe", ["book.BTC-PERPETUAL.100ms"]),
 ]
@@ -97,14 +97,14 @@ def test_a_snapshot_makes_a_book_and_a_change_that_names_it_is_applied():
     assert session.adapter.depth(SYMBOL, 1) == ([("99", "2")], [("100.9", "3")])
 
 
-def test_a_gap_withdraws_the_book_at_once_and_subscribes_it_alone_anew():
-    session = Session().good()
-    withdrawn, *asked = session.book(13, 12, [["new", 100.5, 1]])
+def test_a_gap_withdraws_the_book_at_once_and_resubscribes_it_alone():
+    session = Session().synced()
+    withdrawn, *requested = session.book(13, 12, [["new", 100.5, 1]])
     assert withdrawn == BookWithdrawn(
         withdrawn.instrument, "gap: change 10 was followed by one after 12", session.now
     )
-    assert renewal(asked) == RENEWED
-    assert {frame.connection for frame in asked} == {"public-0"}
+    assert resubscription(requested) == RESUBSCRIBED
+    assert {frame.connection for frame in requested} == {"public-0"}
     assert session.adapter.depth(SYMBOL, 5) == ([], [])
     assert session.book(14, 13) == []
     (top,) = session.book(20, None, [["new", 100, 1]])
@@ -120,37 +120,37 @@ def test_a_gap_withdraws_the_book_at_once_and_subscribes_it_alone_anew():
         ({"change_id": 11, "previous": 10, "time": BASE_MS - 5_000}, "ran back"),
     ],
 )
-def test_a_book_becomes_suspect_for_a_named_cause(change, cause):
-    withdrawn, *asked = Session().good().book(**change)
+def test_a_withdrawn_book_has_a_named_cause(change, cause):
+    withdrawn, *requested = Session().synced().book(**change)
     assert cause in withdrawn.cause
-    assert renewal(asked) == RENEWED
+    assert resubscription(requested) == RESUBSCRIBED
 
 
-def test_a_new_snapshot_replaces_the_book_without_a_question():
-    session = Session().good()
+def test_a_new_snapshot_replaces_the_book():
+    session = Session().synced()
     (top,) = session.book(5, None, [["new", 90, 1]], [["new", 91, 1]])
     assert (top.snapshot, top.sequence, top.bid_levels, top.ask_levels) == (True, 5, 1, 1)
     assert [outcome.bid for outcome in session.book(6, 5, [["new", 90.5, 1]])] == ["90.5"]
 
 
-def test_a_crossed_snapshot_is_no_book_and_another_is_asked_for_in_good_time():
+def test_a_crossed_snapshot_makes_no_book_and_another_is_requested_later():
     session = Session()
     withdrawn, *_ = session.book(10, None, [["new", 101, 1]], [["new", 101, 1]])
     assert isinstance(withdrawn, BookWithdrawn)
     session.now += PATIENCE_NS
-    assert renewal(session.book(11, 10)) == RENEWED
+    assert resubscription(session.book(11, 10)) == RESUBSCRIBED
 
 
-def test_a_snapshot_that_does_not_come_is_asked_for_again_but_not_with_every_change():
-    session = Session().good()
+def test_a_missing_snapshot_is_requested_again_but_not_with_every_change():
+    session = Session().synced()
     session.book(13, 12)
-    assert [renewal(session.book(n, n - 1)) for n in range(14, 20)] == [[]] * 6
+    assert [resubscription(session.book(n, n - 1)) for n in range(14, 20)] == [[]] * 6
     session.now += PATIENCE_NS
-    assert renewal(session.book(20, 19)) == RENEWED
+    assert resubscription(session.book(20, 19)) == RESUBSCRIBED
 
 
-def test_deleting_a_level_that_never_was_changes_nothing_and_sides_may_be_empty():
-    session = Session().good()
+def test_deleting_a_missing_level_changes_nothing_and_sides_may_be_empty():
+    session = Session().synced()
     (top,) = session.book(11, 10, [["delete", 55, 0]], [["delete", 101, 0]])
     assert (top.bid, top.ask, top.ask_size, top.bid_levels, top.ask_levels) == (
         "100",
@@ -163,28 +163,28 @@ def test_deleting_a_level_that_never_was_changes_nothing_and_sides_may_be_empty(
     assert (empty.bid, empty.bid_levels) == (None, 0)
 
 
-def test_a_deleted_level_is_gone_whatever_amount_is_told_with_it():
-    (top,) = Session().good().book(11, 10, [["delete", 100, 7]])
+def test_a_deleted_level_is_removed_whatever_its_amount():
+    (top,) = Session().synced().book(11, 10, [["delete", 100, 7]])
     assert (top.bid, top.bid_levels) == (None, 0)
 
 
-def test_one_instruments_gap_leaves_its_neighbour_alone():
-    session = Session().good().good("ETH-PERPETUAL")
+def test_a_gap_of_one_instrument_leaves_another_unchanged():
+    session = Session().synced().synced("ETH-PERPETUAL")
     session.book(99, 98)
     (top,) = session.book(11, 10, [["new", 100.5, 1]], symbol="ETH-PERPETUAL")
     assert (top.instrument.symbol, top.bid) == ("ETH-PERPETUAL", "100.5")
 
 
-def test_the_end_of_its_connection_withdraws_a_book_and_no_other():
-    session = Session().good().good("ETH-PERPETUAL", "public-1")
+def test_a_connection_that_ends_withdraws_the_books_that_it_fed_and_no_other():
+    session = Session().synced().synced("ETH-PERPETUAL", "public-1")
     (withdrawn,) = session.adapter.closed("public-0", 77)
     assert (withdrawn.instrument.symbol, withdrawn.cause) == (SYMBOL, "connection public-0 ended")
     assert list(session.adapter.closed("public-0", 78)) == []
     assert session.adapter.depth("ETH-PERPETUAL", 1) == ([("100", "1")], [("101", "1")])
 
 
-def test_a_change_that_cannot_be_read_is_found_by_the_next_one():
-    session = Session().good()
+def test_an_unreadable_change_is_a_gap_at_the_next_one():
+    session = Session().synced()
     (invalid_input,) = session.book(11, 10, [["new", "x", 1]])
     assert isinstance(invalid_input, InvalidInput)
     assert invalid_input.symbol == SYMBOL
@@ -211,8 +211,10 @@ def test_a_change_that_cannot_be_read_is_found_by_the_next_one():
     ],
     ids=repr,
 )
-def test_a_malformed_change_is_one_complaint(change):
-    assert [type(outcome) for outcome in Session().good().book(11, 10, **change)] == [InvalidInput]
+def test_a_malformed_change_is_one_invalid_input(change):
+    assert [type(outcome) for outcome in Session().synced().book(11, 10, **change)] == [
+        InvalidInput
+    ]
 
 
 def test_a_grouped_book_is_a_snapshot_each_time():
@@ -238,7 +240,7 @@ faults = st.lists(
 
 @settings(max_examples=100, deadline=None)
 @given(faults, st.integers(0, 2**32))
-def test_whatever_is_lost_doubled_or_spoilt_a_book_called_good_is_the_true_one(plan, seed):
+def test_a_synced_book_is_the_true_one_although_frames_are_lost_doubled_or_spoilt(plan, seed):
     chance, session, true, change_id = random.Random(seed), Session(), ({100: 1}, {110: 1}), 10
     session.book(10, None, [["new", 100, 1]], [["new", 110, 1]])
     for fault in [*plan, "pass"]:

@@ -36,7 +36,7 @@ def answered(request, result, status=200, **more):
     )
 
 
-def test_one_request_a_currency_fetches_the_quotes_of_all_symbols():
+def test_one_request_per_currency_fetches_the_quotes_of_all_symbols():
     found = REST.quotes(
         ["BTC-PERPETUAL", "SOL_USDC-PERPETUAL", "ETH_USDC-PERPETUAL", "SOL_USDC-PERPETUAL"]
     )
@@ -49,7 +49,7 @@ def test_one_request_a_currency_fetches_the_quotes_of_all_symbols():
         assert REST.request_for(request.url) == request
 
 
-def test_the_gateway_is_asked_at_its_own_address():
+def test_requests_to_the_gateway_have_its_own_address():
     known = venue("coinbase_international")
     (request,) = known.rest(known.endpoints).quotes(["BTC_USDC-PERPETUAL"])
     assert (
@@ -58,7 +58,7 @@ def test_the_gateway_is_asked_at_its_own_address():
     )
 
 
-def test_a_bulk_row_is_touch_mark_funding_and_open_interest():
+def test_a_bulk_row_gives_touch_mark_funding_and_open_interest():
     request = REST.quotes(["SOL_USDC-PERPETUAL", "ETH_USDC-PERPETUAL"])[0]
     sol, at = InstrumentId("deribit", "SOL_USDC-PERPETUAL"), 1_700_000_000_000_000_000
     assert answered(request, [ROW]) == [
@@ -69,7 +69,7 @@ def test_a_bulk_row_is_touch_mark_funding_and_open_interest():
     ]
 
 
-def test_a_bad_row_is_a_complaint_of_its_own_and_an_empty_side_is_none():
+def test_a_bad_row_is_one_invalid_input_and_an_empty_side_is_none():
     request = REST.quotes(["SOL_USDC-PERPETUAL", "ETH_USDC-PERPETUAL"])[0]
     invalid_input, touch, *_ = answered(
         request, [{**ROW, "bid_price": "150"}, {**ROW, "bid_price": None, "last": None}]
@@ -90,7 +90,7 @@ def test_a_bad_row_is_a_complaint_of_its_own_and_an_empty_side_is_none():
         (200, b'{"result":{}}', "array"),
     ],
 )
-def test_an_answer_that_cannot_be_used_is_one_complaint(status, body, named):
+def test_an_unusable_answer_is_one_invalid_input(status, body, named):
     request = REST.quotes(["SOL_USDC-PERPETUAL", "ETH_USDC-PERPETUAL"])[0]
     (invalid_input,) = REST.read(request, status, body, 7)
     assert isinstance(invalid_input, InvalidInput)
@@ -104,7 +104,7 @@ def test_answers_of_other_methods_are_not_read():
     assert REST.request_for("http://[").purpose == "unknown"
 
 
-def test_the_list_of_futures_is_asked_for_at_its_weight():
+def test_the_list_of_futures_is_requested_at_its_weight():
     request = REST.instruments()[0]
     assert (
         request.url
@@ -151,7 +151,7 @@ def test_a_linear_perpetual_is_margined_in_its_quote_currency():
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"result":5}', b"[" * 100_000])
-def test_an_answer_that_is_no_list_of_instruments_is_an_error(body):
+def test_an_answer_that_is_not_a_list_of_instruments_is_an_error(body):
     with pytest.raises(VenueError, match="list of instruments"):
         REST.read_instruments(body)
 
@@ -166,5 +166,5 @@ def test_an_answer_that_is_no_list_of_instruments_is_an_error(body):
     ),
     st.binary(),
 )
-def test_any_answer_is_read_without_an_exception(method, body):
+def test_no_answer_raises_an_exception(method, body):
     REST.read(REST.request_for(f"https://h/api/v2/public/{method}"), 200, body, 1)

@@ -52,7 +52,7 @@ def said(channel, data, adapter=None):
     return list((adapter or DeribitStream()).frame("public-0", notice(channel, data), 7))
 
 
-def test_a_ticker_is_touch_mark_funding_and_open_interest_at_its_own_time():
+def test_a_ticker_gives_touch_mark_funding_and_open_interest_at_its_own_time():
     assert said(f"ticker.{SYMBOL}.100ms", TICKER) == [
         Touch(BTC, "8700.0", "10", "8700.5", "20.0", "8699", AT, 7),
         VenueMark(BTC, "8700.21", "8700.11", AT, 7),
@@ -61,7 +61,7 @@ def test_a_ticker_is_touch_mark_funding_and_open_interest_at_its_own_time():
     ]
 
 
-def test_an_instrument_that_is_no_perpetual_has_no_funding():
+def test_an_instrument_that_is_not_perpetual_has_no_funding():
     dated = {name: value for name, value in TICKER.items() if "funding" not in name}
     assert [type(event) for event in said(f"ticker.{SYMBOL}.100ms", dated)] == [
         Touch,
@@ -74,18 +74,18 @@ def test_an_instrument_that_is_no_perpetual_has_no_funding():
     ("absent", "event"),
     [("open_interest", OpenInterest), ("mark_price", None), ("last_price", None)],
 )
-def test_what_a_ticker_does_not_say_is_not_told(absent, event):
-    told = said(
+def test_absent_fields_of_a_ticker_give_no_events(absent, event):
+    events = said(
         f"ticker.{SYMBOL}.100ms", {name: value for name, value in TICKER.items() if name != absent}
     )
-    assert [type(one) for one in told] == [
+    assert [type(one) for one in events] == [
         one for one in (Touch, VenueMark, Funding, OpenInterest) if one is not event
     ]
-    assert "" not in [getattr(one, name) for one in told for name in one.__struct_fields__]
+    assert "" not in [getattr(one, name) for one in events for name in one.__struct_fields__]
 
 
 @pytest.mark.parametrize("none", [0.0, None])
-def test_a_best_price_of_nothing_is_an_empty_side(none):
+def test_a_best_price_of_zero_or_null_is_an_empty_side(none):
     touch, *_ = said(
         f"ticker.{SYMBOL}.100ms",
         {**TICKER, "best_bid_price": none, "best_bid_amount": 0.0, "last_price": None},
@@ -93,17 +93,17 @@ def test_a_best_price_of_nothing_is_an_empty_side(none):
     assert touch == Touch(BTC, None, "0", "8700.5", "20.0", None, AT, 7)
 
 
-def test_a_quote_is_a_touch_and_nothing_else():
+def test_a_quote_gives_a_touch_only():
     quote = {
         name: value for name, value in TICKER.items() if name.startswith(("best", "time", "inst"))
     }
     assert [type(event) for event in said(f"quote.{SYMBOL}", quote)] == [Touch]
 
 
-def test_open_interest_is_told_with_every_grouped_ticker_and_of_ungrouped_ones_when_it_changed():
+def test_open_interest_comes_with_every_grouped_ticker_and_with_raw_ones_if_it_changed():
     adapter = DeribitStream()
 
-    def told(channel, **more):
+    def events(channel, **more):
         return [
             event.open_interest
             for event in said(channel, {**TICKER, **more}, adapter)
@@ -111,8 +111,8 @@ def test_open_interest_is_told_with_every_grouped_ticker_and_of_ungrouped_ones_w
         ]
 
     grouped, raw = f"ticker.{SYMBOL}.100ms", f"ticker.{SYMBOL}.raw"
-    assert [told(grouped), told(grouped)] == [["1000"], ["1000"]]
-    assert [told(raw), told(raw), told(raw, open_interest=1001), told(raw)] == [
+    assert [events(grouped), events(grouped)] == [["1000"], ["1000"]]
+    assert [events(raw), events(raw), events(raw, open_interest=1001), events(raw)] == [
         ["1000"],
         [],
         ["1001"],
@@ -125,14 +125,14 @@ def test_open_interest_is_told_with_every_grouped_ticker_and_of_ungrouped_ones_w
     [(None, []), ("T", ["buy"]), ("M", ["sell"]), ("MT", ["buy", "sell"])],
     ids=["none", "taker", "maker", "both"],
 )
-def test_a_trade_tells_who_was_liquidated_by_it(mark, sides):
+def test_a_trade_gives_the_liquidations_of_its_sides(mark, sides):
     row = TRADE if mark is None else {**TRADE, "liquidation": mark}
     trade, *liquidations = said(f"trades.{SYMBOL}.100ms", [row])
     assert trade == Trade(BTC, "buy", "8700.0", "30", "77", AT, 7)
     assert liquidations == [Liquidation(BTC, side, "8700.0", "30", AT, 7) for side in sides]
 
 
-def test_trades_of_a_whole_kind_are_told_of_the_instrument_of_each():
+def test_trades_of_a_whole_kind_have_the_instrument_of_each_row():
     rows = [TRADE, {**TRADE, "instrument_name": "ETH-PERPETUAL", "direction": "sell"}]
     assert [
         (event.instrument.symbol, event.side) for event in said("trades.future.any.100ms", rows)
@@ -149,7 +149,7 @@ HOSTILE = ["1", "NaN", True, [], {}, -1, 10**31, "8700\n", "\uff11"]
 @pytest.mark.parametrize(
     "field", ["best_bid_price", "best_ask_amount", "mark_price", "index_price", "open_interest"]
 )
-def test_a_ticker_with_a_number_that_is_none_is_one_complaint(field, value):
+def test_a_ticker_with_a_bad_number_is_one_invalid_input(field, value):
     (invalid_input,) = said(f"ticker.{SYMBOL}.100ms", {**TICKER, field: value})
     assert isinstance(invalid_input, InvalidInput)
     assert invalid_input.symbol == SYMBOL
@@ -158,13 +158,13 @@ def test_a_ticker_with_a_number_that_is_none_is_one_complaint(field, value):
 
 @pytest.mark.parametrize("field", ["price", "amount"])
 @pytest.mark.parametrize("value", [*HOSTILE, 0], ids=repr)
-def test_a_trade_with_a_number_that_is_none_is_one_complaint(field, value):
+def test_a_trade_with_a_bad_number_is_one_invalid_input(field, value):
     assert [
         type(outcome) for outcome in said(f"trades.{SYMBOL}.100ms", [{**TRADE, field: value}])
     ] == [InvalidInput]
 
 
-def test_a_crossed_touch_is_refused():
+def test_a_crossed_touch_is_invalid_input():
     (invalid_input,) = said(f"ticker.{SYMBOL}.100ms", {**TICKER, "best_ask_price": 8699})
     assert "below the ask" in invalid_input.what
 
@@ -195,20 +195,23 @@ def test_a_test_request_is_answered_at_once_on_its_connection():
     ],
     ids=lambda frame: str(frame)[:40],
 )
-def test_answers_and_channels_we_do_not_read_give_nothing(frame):
+def test_answers_and_unread_channels_give_nothing(frame):
     assert (
         list(DeribitStream().frame("public-0", json.dumps({"jsonrpc": "2.0", **frame}).encode(), 1))
         == []
     )
 
 
-def test_a_refusal_is_a_complaint_in_the_venues_words():
-    frame = b'{"jsonrpc":"2.0","id":1,"error":{"message":"raw_subscriptions_not_available_for_unauthorized","code":13778}}'
+def test_a_refusal_is_invalid_input_in_the_venues_words():
+    frame = (
+        b'{"jsonrpc":"2.0","id":1,"error":'
+        b'{"message":"raw_subscriptions_not_available_for_unauthorized","code":13778}}'
+    )
     (invalid_input,) = DeribitStream().frame("public-0", frame, 1)
     assert "raw_subscriptions_not_available_for_unauthorized" in invalid_input.what
 
 
-def test_channels_that_the_venue_left_out_of_its_answer_are_complained_of():
+def test_channels_that_the_venue_does_not_grant_are_invalid_input():
     adapter = DeribitStream()
     adapter.plan([SYMBOL, "NOPE-PERPETUAL"])
     subscribe = json.loads(adapter.opened("public-0", 1)[-1].text)
@@ -227,7 +230,7 @@ def test_channels_that_the_venue_left_out_of_its_answer_are_complained_of():
         ("coinbase_international", "wss://streams.drb.coinbase.com/ws/api/v2"),
     ],
 )
-def test_a_plan_names_todays_address_and_keeps_the_connection_alive_with_a_message(name, url):
+def test_a_plan_has_the_current_address_and_a_keep_alive_message(name, url):
     known = venue(name)
     (plan,) = known.stream(known.endpoints).plan([SYMBOL, SYMBOL])
     assert (plan.url, plan.symbols, plan.sources) == (url, (SYMBOL,), ("book", "touch", "trades"))
@@ -236,7 +239,7 @@ def test_a_plan_names_todays_address_and_keeps_the_connection_alive_with_a_messa
     assert every_s < 30
 
 
-def test_what_the_gateway_says_is_told_in_its_own_name():
+def test_events_of_the_gateway_have_its_own_venue_name():
     known = venue("coinbase_international")
     adapter = known.stream(known.endpoints)
     touch, *_ = said(
@@ -253,20 +256,20 @@ def test_every_channel_is_subscribed_once_in_requests_of_at_most_a_hundred(count
     symbols = [f"S{n}-PERPETUAL" for n in range(count)]
     plans = adapter.plan(symbols)
     assert max(len(plan.symbols) for plan in plans) <= 100
-    asked = []
+    requested = []
     for plan in plans:
         heartbeat, *requests = [json.loads(frame.text) for frame in adapter.opened(plan.name, 1)]
         assert heartbeat["method"] == "public/set_heartbeat"
         assert heartbeat["params"]["interval"] >= 10
         assert {request["method"] for request in requests} == {"public/subscribe"}
         assert max(len(request["params"]["channels"]) for request in requests) <= 100
-        asked += [channel for request in requests for channel in request["params"]["channels"]]
-    assert sorted(asked) == sorted(
+        requested += [channel for request in requests for channel in request["params"]["channels"]]
+    assert sorted(requested) == sorted(
         f"{kind}.{symbol}.100ms" for symbol in symbols for kind in ("book", "ticker", "trades")
     )
 
 
-def test_another_plan_amends_an_open_connection_by_what_is_gone_and_what_is_new():
+def test_another_plan_subscribes_added_and_unsubscribes_removed_symbols():
     adapter = DeribitStream()
     (before,) = adapter.plan(["A-PERPETUAL", "B-PERPETUAL"])
     (after,) = adapter.plan(["B-PERPETUAL", "C-PERPETUAL"])
@@ -280,7 +283,7 @@ def test_another_plan_amends_an_open_connection_by_what_is_gone_and_what_is_new(
     )
 
 
-def test_after_a_plan_other_symbols_are_complained_of():
+def test_after_a_plan_data_of_other_symbols_is_invalid_input():
     adapter = DeribitStream()
     adapter.plan(["ETH-PERPETUAL"])
     for channel, data in ((f"ticker.{SYMBOL}.100ms", TICKER), (f"trades.{SYMBOL}.100ms", [TRADE])):
@@ -288,7 +291,7 @@ def test_after_a_plan_other_symbols_are_complained_of():
         assert "not subscribed" in invalid_input.what
 
 
-def test_a_plan_of_an_impossible_symbol_names_the_setting():
+def test_the_error_for_an_impossible_symbol_names_the_setting():
     with pytest.raises(SettingsError, match="symbols"):
         DeribitStream().plan(["A\nB"])
 
@@ -308,18 +311,18 @@ def test_a_plan_of_an_impossible_symbol_names_the_setting():
     ],
     ids=lambda data: repr(data[:24]),
 )
-def test_text_that_is_no_message_is_one_complaint(data):
+def test_text_that_is_not_a_message_is_one_invalid_input(data):
     (invalid_input,) = DeribitStream().frame("public-0", data, 1)
     assert isinstance(invalid_input, InvalidInput)
     assert invalid_input.what.isprintable()
 
 
 @given(st.binary(max_size=200))
-def test_any_bytes_are_answered_without_an_exception(data):
+def test_no_bytes_raise_an_exception(data):
     DeribitStream().frame("public-0", data, 1)
 
 
-def test_a_connection_opened_again_subscribes_everything_again():
+def test_a_reopened_connection_subscribes_everything_again():
     adapter = DeribitStream()
     adapter.plan([SYMBOL])
     first = [json.loads(frame.text)["params"] for frame in adapter.opened("public-0", 1)]

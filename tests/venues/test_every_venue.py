@@ -1,4 +1,4 @@
-"""What holds of every venue there is: the contract of its adapters. A new venue is held to it by its name."""
+"""The contract of adapters, tested at every venue of the registry."""
 
 from __future__ import annotations
 
@@ -53,14 +53,16 @@ def known(request):
 
 def all_requests(known):
     rest, symbols = known.rest(known.endpoints), SYMBOLS[known.name]
-    asked = [
+    requested = [
         *rest.quotes(symbols),
         *rest.instruments(),
         rest.depth(symbols[0]),
         *rest.funding_history(symbols[0], 0, 1),
     ]
-    asked += rest.candles(symbols[0], next(iter(rest.intervals)), 0, 60 * 10**9)
-    return asked + [request for what in get_args(Polled) for request in rest.poll(what, symbols)]
+    requested += rest.candles(symbols[0], next(iter(rest.intervals)), 0, 60 * 10**9)
+    return requested + [
+        request for what in get_args(Polled) for request in rest.poll(what, symbols)
+    ]
 
 
 def adapter_of(known, symbols=()):
@@ -78,7 +80,7 @@ def test_a_plan_carries_every_symbol_on_encrypted_connections_of_different_names
         assert checked_address(plan.url, encrypted="wss", plain="ws").tls
 
 
-def test_what_is_sent_on_a_connection_is_text_for_that_connection(known) -> None:
+def test_frames_to_send_are_json_text_for_their_connection(known) -> None:
     adapter, plans = adapter_of(known, SYMBOLS[known.name])
     for plan in plans:
         for outcome in adapter.opened(plan.name, 1):
@@ -87,7 +89,7 @@ def test_what_is_sent_on_a_connection_is_text_for_that_connection(known) -> None
             assert json.loads(outcome.text)
 
 
-def test_a_plan_is_amended_to_itself_by_nothing_and_to_fewer_symbols_on_the_open_connection_or_anew(
+def test_a_plan_is_amended_to_itself_without_frames_and_to_fewer_symbols_if_possible(
     known,
 ) -> None:
     adapter, before = adapter_of(known, SYMBOLS[known.name])
@@ -100,18 +102,20 @@ def test_a_plan_is_amended_to_itself_by_nothing_and_to_fewer_symbols_on_the_open
 
 
 @pytest.mark.parametrize("symbol", ["", "x" * 300, "a\nb"])
-def test_a_symbol_that_no_venue_can_have_is_refused_by_name(known, symbol) -> None:
+def test_a_symbol_that_no_venue_can_have_is_refused(known, symbol) -> None:
     with pytest.raises(SettingsError):
         known.stream(known.endpoints).plan([symbol])
 
 
-def test_an_unknown_symbol_has_no_depth_and_an_end_of_nothing_withdraws_nothing(known) -> None:
+def test_an_unknown_symbol_has_no_depth_and_the_end_of_an_unknown_connection_withdraws_nothing(
+    known,
+) -> None:
     adapter, _ = adapter_of(known)
     assert adapter.depth("NOPE", 10) == ([], [])
     assert list(adapter.closed("nothing", 1)) == []
 
 
-def test_all_that_is_asked_for_is_asked_over_https_and_understood_by_its_address(known) -> None:
+def test_all_requests_use_https_and_their_addresses_give_the_same_purpose(known) -> None:
     rest = known.rest(known.endpoints)
     requests = all_requests(known)
     for request in requests:
@@ -128,7 +132,7 @@ def test_all_that_is_asked_for_is_asked_over_https_and_understood_by_its_address
     body=st.binary(max_size=200) | JSON.map(lambda value: json.dumps(value).encode()),
 )
 @settings(max_examples=60, deadline=None)
-def test_answers_of_any_kind_raise_nothing(name, data, body) -> None:
+def test_no_json_answer_raises_an_exception(name, data, body) -> None:
     known = venue(name)
     request = data.draw(st.sampled_from(all_requests(known)))
     known.rest(known.endpoints).read(request, 200, body, 1)
@@ -139,7 +143,7 @@ def test_answers_of_any_kind_raise_nothing(name, data, body) -> None:
     [b"", b"{}", b"[]", b"null", b"<html>", b"\xff\xfe", b"[" * 50_000, b'{"result":7}'],
     ids=lambda b: repr(b[:8]),
 )
-def test_an_answer_that_is_none_gives_complaints_and_no_list_is_read_from_it(known, body) -> None:
+def test_an_answer_of_another_kind_is_invalid_input_and_not_a_list(known, body) -> None:
     rest = known.rest(known.endpoints)
     adapter, _ = adapter_of(known, SYMBOLS[known.name])
     for request in all_requests(known):
@@ -167,7 +171,7 @@ def read(known, frames) -> list[object]:
     )
 )
 @settings(max_examples=60, deadline=None)
-def test_bytes_of_any_kind_raise_nothing(name, frames) -> None:
+def test_no_frame_raises_an_exception(name, frames) -> None:
     assert all(
         isinstance(outcome, InvalidInput | SendFrame) for outcome in read(venue(name), frames)
     )
@@ -178,7 +182,7 @@ def test_bytes_of_any_kind_raise_nothing(name, frames) -> None:
     [b"[" * 200_000, b'{"a":' * 100_000, b'"' + b"x" * 10**6, b"9" * 10**5],
     ids=["nested", "deep", "long", "number"],
 )
-def test_frames_without_end_are_complained_of_in_one_line(known, frame) -> None:
+def test_endless_frames_are_invalid_input_of_one_line(known, frame) -> None:
     for outcome in read(known, [frame]):
         assert isinstance(outcome, InvalidInput)
         assert len(outcome.what) <= 200
@@ -187,7 +191,7 @@ def test_frames_without_end_are_complained_of_in_one_line(known, frame) -> None:
 @pytest.mark.parametrize("name", VENUES)
 @given(data=st.data())
 @settings(max_examples=40, deadline=None)
-def test_recorded_frames_that_are_torn_doubled_or_out_of_order_raise_nothing(name, data) -> None:
+def test_recorded_frames_that_are_cut_doubled_or_reordered_raise_nothing(name, data) -> None:
     path = DATA / "recordings" / name / "raw.jsonl.gz"
     if not path.is_file():
         return

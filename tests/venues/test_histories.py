@@ -294,7 +294,7 @@ def fundings_of(name, since_s=T0, until_s=T0 + 60):
 
 
 @pytest.mark.parametrize("name", VENUES)
-def test_a_candle_of_an_answer_has_its_beginning_its_prices_and_its_volume(name):
+def test_a_candle_of_an_answer_has_its_start_prices_and_volume(name):
     (candle,) = read(name, candles_of(name), CANDLES[name])
     assert (candle.instrument, candle.interval_s, candle.open_time_ns) == (
         InstrumentId(name, SYMBOLS[name]),
@@ -308,7 +308,7 @@ def test_a_candle_of_an_answer_has_its_beginning_its_prices_and_its_volume(name)
 
 
 @pytest.mark.parametrize("name", VENUES)
-def test_a_funding_of_the_past_is_the_rate_that_was_settled_and_when(name):
+def test_a_past_funding_has_the_settled_rate_and_its_time(name):
     (paid,) = read(name, fundings_of(name), PAID[name])
     assert (paid.instrument, float(paid.rate), paid.time_ns) == (
         InstrumentId(name, SYMBOLS[name]),
@@ -319,7 +319,7 @@ def test_a_funding_of_the_past_is_the_rate_that_was_settled_and_when(name):
 
 
 @pytest.mark.parametrize("name", sorted(STREAMED))
-def test_a_streamed_candle_is_the_same_and_says_whether_it_lasts(name):
+def test_a_streamed_candle_says_whether_it_is_closed(name):
     known, data = venue(name), json.dumps(STREAMED[name]).encode()
     (candle,) = known.stream(known.endpoints).frame(
         "c", gzip.compress(data) if name == "htx_swap" else data, 7
@@ -336,7 +336,7 @@ def test_a_streamed_candle_is_the_same_and_says_whether_it_lasts(name):
 
 
 @pytest.mark.parametrize("name", VENUES)
-def test_candles_are_subscribed_by_who_names_them_and_by_nobody_else(name):
+def test_candles_are_subscribed_only_if_they_are_chosen(name):
     known = venue(name)
     usual = known.stream(known.endpoints)
     before = _asked(usual, usual.plan([SYMBOLS[name]]))
@@ -359,13 +359,13 @@ def _asked(adapter, plans):
 
 
 @pytest.mark.parametrize("name", VENUES)
-def test_a_length_that_the_venue_does_not_have_is_refused_by_name(name):
+def test_the_error_for_an_unknown_interval_names_the_setting(name):
     with pytest.raises(SettingsError, match="interval_s = 61"):
         candles_of(name, interval_s=61)
 
 
 @pytest.mark.parametrize("name", VENUES)
-def test_every_length_is_asked_for_and_its_address_says_which_it_was(name):
+def test_the_address_of_a_request_for_candles_gives_back_its_interval(name):
     for interval_s in rest_of(name).intervals:
         requests = candles_of(name, T0, T0 + 3 * 86_400, interval_s)
         assert {(request.purpose, request.symbol, request.interval_s) for request in requests} == {
@@ -376,7 +376,7 @@ def test_every_length_is_asked_for_and_its_address_says_which_it_was(name):
 
 
 @pytest.mark.parametrize("name", VENUES)
-def test_a_long_span_is_asked_for_in_pages_and_an_empty_one_not_at_all(name):
+def test_a_long_span_is_requested_in_pages_and_an_empty_one_not_at_all(name):
     assert len({request.url for request in candles_of(name, T0, T0 + 60 * 5_000)}) >= 3
     assert candles_of(name, T0, T0) == ()
 
@@ -393,31 +393,31 @@ BAD = [
 
 
 @pytest.mark.parametrize(("field", "value"), BAD)
-def test_a_candle_that_contradicts_itself_is_a_complaint_and_its_neighbour_is_read(field, value):
+def test_an_inconsistent_candle_is_invalid_input_and_its_neighbour_is_read(field, value):
     good = CANDLES["bitmex"][0]
     outcomes = read("bitmex", candles_of("bitmex"), [{**good, field: value}, good])
     assert [type(outcome) for outcome in outcomes] == [InvalidInput, Candle]
 
 
-def test_columns_that_are_not_equally_long_are_no_candles():
+def test_columns_of_different_lengths_are_refused():
     chart = {**DERIBIT_CHART, "close": [11.5]}
     (invalid_input,) = read("deribit", candles_of("deribit"), {"result": chart})
     assert "Expected columns of one length" in invalid_input.what
 
 
-def test_columns_are_candles_one_beside_the_other():
+def test_columns_are_read_as_candles():
     first, last = read("deribit", candles_of("deribit"), {"result": DERIBIT_CHART})
     assert (first.close, last.open, last.volume) == ("11.5", "11.5", "0")
 
 
-def test_fundings_of_kraken_are_rates_and_never_money():
+def test_fundings_of_kraken_are_rates_and_not_amounts():
     (paid,) = read("kraken_futures", fundings_of("kraken_futures"), PAID["kraken_futures"])
     assert paid == FundingPaid(
         InstrumentId("kraken_futures", "PF_XBTUSD"), "-0.0001", T0 * S, None, 7
     )
 
 
-def test_candles_without_a_known_length_are_complained_of():
+def test_candles_without_a_known_interval_are_invalid_input():
     known = venue("bybit")
     rest = known.rest(known.endpoints)
     request = rest.request_for("https://api.bybit.com/v5/market/kline?symbol=BTCUSDT&interval=W")
@@ -444,7 +444,7 @@ def test_pages_hold_each_candle_that_opens_in_the_span_once(span):
 
 
 @given(st.integers(0, 10**9), st.integers(1, 10**6))
-def test_pages_of_fundings_cover_the_span_whenever_they_were_paid(since_s, length_s):
+def test_pages_of_fundings_cover_the_span(since_s, length_s):
     found = list(funding_pages(since_s * S, (since_s + length_s) * S, 100))
     assert (found[0][0], found[-1][1]) == (since_s * S, (since_s + length_s) * S)
     assert all(end - start <= 100 * 3_600 * S for start, end in found)
@@ -452,7 +452,7 @@ def test_pages_of_fundings_cover_the_span_whenever_they_were_paid(since_s, lengt
 
 
 @given(st.integers(0, 10**12), st.integers(1, 10**12), st.sampled_from([1, 1_000, 10**6, 10**9]))
-def test_moments_are_those_of_the_span_and_no_others(start_ns, length_ns, unit_ns):
+def test_moments_are_the_whole_units_within_the_span(start_ns, length_ns, unit_ns):
     first, last = moments((start_ns, start_ns + length_ns), unit_ns)
     assert (first - 1) * unit_ns < start_ns <= first * unit_ns
     assert last * unit_ns < start_ns + length_ns <= (last + 1) * unit_ns

@@ -40,7 +40,7 @@ class Session:
         self.now += 1
         return list(self.adapter.frame(connection, frame, self.now))
 
-    def good(self, **kwargs):
+    def synced(self, **kwargs):
         assert tops(self.snapshot(10, **kwargs)) == [(True, 10)]
         return self
 
@@ -50,7 +50,7 @@ def tops(outcomes):
     return [(outcome.snapshot, outcome.sequence) for outcome in outcomes]
 
 
-def anew(symbol=BTC):
+def resubscription(symbol=BTC):
     args = [{"channel": "books", "instId": symbol}]
     return [
         SendFrame("public-0", json.dumps({"op": op, "args": args}, separators=(",", ":")))
@@ -58,15 +58,15 @@ def anew(symbol=BTC):
     ]
 
 
-def broken(outcomes, cause):
-    withdrawn, *asked = outcomes
+def withdrawn_for(outcomes, cause):
+    withdrawn, *requested = outcomes
     assert isinstance(withdrawn, BookWithdrawn)
     assert cause in withdrawn.cause
-    assert asked == anew()
+    assert requested == resubscription()
 
 
 def test_a_snapshot_makes_the_book_and_chained_updates_change_it():
-    session = Session().good()
+    session = Session().synced()
     (top,) = session.update(15, 10, bids=[["100", "2"]], asks=[["101", "0"], ["102", "3"]])
     assert (top.bid, top.bid_size, top.ask, top.ask_size, top.bid_levels, top.ask_levels) == (
         "100",
@@ -83,16 +83,16 @@ def test_a_snapshot_makes_the_book_and_chained_updates_change_it():
     )
 
 
-def test_a_keep_alive_changes_nothing_and_is_no_gap():
-    session = Session().good()
+def test_a_keep_alive_changes_nothing_and_is_not_a_gap():
+    session = Session().synced()
     assert tops(session.update(15, 10)) == [(False, 15)]
     (top,) = session.update(15, 15)
     assert (top.bid, top.bid_size, top.ask, top.ask_size) == ("100", "1", "101", "1")
     assert tops(session.update(16, 15)) == [(False, 16)]
 
 
-def test_numbers_that_start_low_again_after_maintenance_are_no_gap():
-    session = Session().good()
+def test_numbers_that_start_low_again_after_maintenance_are_not_a_gap():
+    session = Session().synced()
     said = [
         session.update(seq, prev, time=BASE_MS + at)
         for at, (seq, prev) in enumerate([(15, 10), (15, 15), (3, 15), (5, 3)])
@@ -106,10 +106,10 @@ def test_numbers_that_start_low_again_after_maintenance_are_no_gap():
 
 
 @pytest.mark.parametrize("prev", [9, 11, -1, 0])
-def test_an_update_that_follows_another_one_is_a_gap_that_subscribes_the_book_alone_anew(prev):
-    session = Session().good()
-    session.good(symbol=ETH)
-    broken(
+def test_an_update_that_follows_another_number_is_a_gap_that_resubscribes_the_book_alone(prev):
+    session = Session().synced()
+    session.synced(symbol=ETH)
+    withdrawn_for(
         session.update(20, prev, bids=[["100", "2"]]),
         f"gap: update 10 was followed by one after {prev}",
     )
@@ -119,11 +119,11 @@ def test_an_update_that_follows_another_one_is_a_gap_that_subscribes_the_book_al
     assert tops(session.snapshot(500)) == [(True, 500)]
 
 
-def test_an_update_without_number_in_a_numbered_book_is_a_gap():
-    broken(Session().good().update(11, 10, numbered=False), "gap")
+def test_an_update_without_a_number_in_a_numbered_book_is_a_gap():
+    withdrawn_for(Session().synced().update(11, 10, numbered=False), "gap")
 
 
-def test_books_from_before_there_were_numbers_follow_without_them():
+def test_books_of_before_2022_need_no_numbers():
     session = Session()
     assert tops(session.snapshot(1, numbered=False)) == [(True, None)]
     assert tops(session.update(2, 1, numbered=False)) == [(False, None)]
@@ -131,49 +131,47 @@ def test_books_from_before_there_were_numbers_follow_without_them():
 
 @pytest.mark.parametrize("asks", [[["100", "1"]], [["99.5", "1"]]])
 def test_a_crossed_or_locked_book_is_withdrawn(asks):
-    broken(Session().good().update(11, 10, asks=asks), "crossed")
+    withdrawn_for(Session().synced().update(11, 10, asks=asks), "crossed")
 
 
-def test_a_book_whose_time_runs_back_is_withdrawn():
-    broken(Session().good().update(11, 10, time=BASE_MS - 5_000), "venue time ran back")
+def test_a_book_is_withdrawn_if_venue_time_runs_back():
+    withdrawn_for(Session().synced().update(11, 10, time=BASE_MS - 5_000), "venue time ran back")
 
 
-def test_a_side_may_be_empty_and_a_level_may_be_deleted_that_never_was():
-    (top,) = Session().good().update(11, 10, asks=[["101", "0"], ["155", "0"]])
+def test_a_side_may_be_empty_and_deleting_a_missing_level_changes_nothing():
+    (top,) = Session().synced().update(11, 10, asks=[["101", "0"], ["155", "0"]])
     assert (top.ask, top.ask_size, top.ask_levels, top.bid) == (None, None, 0, "100")
 
 
-def test_a_checksum_is_left_alone():
+def test_a_checksum_is_not_read():
     frame = message(10, -1, action="snapshot", bids=[["1", "1"]]).replace(
         b'"checksum": 0', b'"checksum": 12345'
     )
     assert tops(Session().say(frame)) == [(True, 10)]
 
 
-def test_a_connection_that_ended_takes_its_books_with_it():
-    session = Session().good()
+def test_an_ended_connection_withdraws_the_books_that_it_fed():
+    session = Session().synced()
     (withdrawn,) = session.adapter.closed("public-0", 99)
     assert (withdrawn.instrument.symbol, withdrawn.received_ns) == (BTC, 99)
     assert list(session.adapter.closed("public-0", 100)) == []
     assert list(session.adapter.closed("public-1", 100)) == []
-    session.good()
+    session.synced()
 
 
-def test_a_malformed_message_changes_nothing_and_its_absence_is_noticed():
-    session = Session().good()
+def test_a_malformed_message_changes_nothing_and_the_next_one_finds_the_gap():
+    session = Session().synced()
     (invalid_input,) = session.update(11, 10, bids=[["100", "-1"]])
     assert isinstance(invalid_input, InvalidInput)
     assert session.adapter.depth(BTC, 1)[0] == [("100", "1")]
-    broken(session.update(12, 11), "gap")
+    withdrawn_for(session.update(12, 11), "gap")
 
 
 @given(
     st.lists(st.tuples(st.sampled_from("ba"), st.integers(0, 5), st.integers(0, 2)), max_size=30),
     st.data(),
 )
-def test_whatever_is_lost_doubled_or_reordered_the_book_is_as_the_venue_had_it_or_not_good(
-    steps, data
-):
+def test_a_synced_book_is_the_venues_although_frames_are_lost_doubled_or_reordered(steps, data):
     state = ({100: 1}, {101: 1})
     true = {10: (dict(state[0]), dict(state[1]))}
     frames = [message(10, -1, action="snapshot", bids=[["100", "1"]], asks=[["101", "1"]])]

@@ -46,7 +46,7 @@ def read(request, rows, status=200):
 (INTEREST,) = REST.poll("open_interest", [SYMBOL])
 
 
-def test_quotes_are_one_request_for_all_perpetuals_or_for_the_only_symbol():
+def test_quotes_are_one_request_for_all_perpetuals_or_for_one_symbol():
     assert HttpRequest(url=f"{BASE}/market/tickers?instType=SWAP", purpose="quotes") == ALL
     (one,) = REST.quotes([SYMBOL, SYMBOL])
     assert one == HttpRequest(
@@ -75,7 +75,7 @@ def test_a_ticker_is_a_touch():
         {},
     ],
 )
-def test_a_bad_row_is_one_complaint_and_its_neighbours_are_read(bad):
+def test_a_bad_row_is_one_invalid_input_and_its_neighbours_are_read(bad):
     first, invalid_input, last = read(ALL, [ROW, bad, ROW])
     assert isinstance(invalid_input, InvalidInput)
     assert type(first) is type(last) is Touch
@@ -122,13 +122,13 @@ def test_depth_is_read_as_a_book():
     assert invalid_input.symbol == SYMBOL
 
 
-def test_a_refusal_is_a_complaint_in_the_venues_words():
+def test_a_refusal_is_invalid_input_in_the_venues_words():
     (invalid_input,) = read(ALL, b'{"code":"50011","msg":"Too Many Requests","data":[]}')
     assert "50011: Too Many Requests" in invalid_input.what
 
 
 @pytest.mark.parametrize(("status", "named"), [(429, "429"), (503, "503"), (None, "no answer")])
-def test_any_status_but_200_is_a_complaint_that_names_it(status, named):
+def test_a_status_other_than_200_is_invalid_input_that_names_it(status, named):
     (invalid_input,) = read(ALL, [ROW], status)
     assert named in invalid_input.what
 
@@ -139,7 +139,7 @@ def test_any_status_but_200_is_a_complaint_that_names_it(status, named):
         [ALL, REST.depth("A"), MARKS, REST.poll("funding", ["A-SWAP"])[0], REST.instruments()[0]]
     ),
 )
-def test_any_bytes_are_answered_without_an_exception(body, request):
+def test_no_bytes_raise_an_exception(body, request):
     assert all(isinstance(outcome, InvalidInput) for outcome in read(request, body))
 
 
@@ -153,7 +153,7 @@ def test_any_bytes_are_answered_without_an_exception(body, request):
         ("http://[bad", "unknown", None),
     ],
 )
-def test_an_address_is_understood_on_any_host(url, purpose, symbol):
+def test_an_address_has_its_purpose_on_any_host(url, purpose, symbol):
     request = REST.request_for(url)
     assert (request.purpose, request.symbol) == (purpose, symbol)
 
@@ -203,7 +203,7 @@ def test_instruments_are_perpetual_or_dated_and_worth_value_times_multiplier(
     assert (found.margin, found.tick, found.lot) == ("USD", Decimal("0.1"), Decimal("0.01"))
 
 
-def test_a_row_that_is_no_contract_is_left_out_and_an_answer_that_is_no_list_raises():
+def test_a_row_that_is_not_a_contract_is_left_out_and_another_answer_raises():
     rows = [
         {**INSTRUMENT, "instType": "SPOT"},
         {**INSTRUMENT, "instType": "OPTION"},
@@ -216,7 +216,7 @@ def test_a_row_that_is_no_contract_is_left_out_and_an_answer_that_is_no_list_rai
         REST.read_instruments(b"[]")
 
 
-def test_the_venue_is_registered_with_its_limit_and_todays_addresses():
+def test_the_venue_is_registered_with_its_limit_and_current_addresses():
     entry = venue("okx")
     assert entry.endpoints == Endpoints(stream="wss://ws.okx.com:8443", rest="https://www.okx.com")
     assert entry.weight_per_minute == 600

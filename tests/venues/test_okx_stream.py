@@ -126,7 +126,7 @@ def test_an_empty_side_is_none():
     assert (touch.bid, touch.ask, touch.ask_size, touch.last) == ("9999.7", None, None, None)
 
 
-def test_a_crossed_touch_is_a_complaint():
+def test_a_crossed_touch_is_invalid_input():
     (invalid_input,) = said(frame("tickers", {**TICKER, "askPx": "9999.7"}))
     assert invalid_input.symbol == SYMBOL
 
@@ -137,20 +137,20 @@ def test_trades_have_the_takers_side():
     ]
 
 
-def test_a_push_without_data_is_one_complaint():
+def test_a_push_without_data_is_one_invalid_input():
     (invalid_input,) = OkxStream().frame(
         "ws", json.dumps({"arg": {"channel": "books", "instId": SYMBOL}}).encode(), AT
     )
     assert isinstance(invalid_input, InvalidInput)
 
 
-def test_a_bad_row_is_one_complaint_and_its_neighbours_are_read():
+def test_a_bad_row_is_one_invalid_input_and_its_neighbours_are_read():
     first, invalid_input, last = said(frame("trades", TRADE, {**TRADE, "px": "0"}, TRADE))
     assert isinstance(invalid_input, InvalidInput)
     assert type(first) is type(last) is Trade
 
 
-def test_mark_and_index_come_apart_and_keep_their_own_times():
+def test_mark_and_index_come_separately_and_keep_their_own_times():
     adapter = OkxStream()
     assert said(frame("mark-price", MARK), adapter) == [VenueMark(BTC, "64001.5", None, AT, 7)]
     (index,) = said(frame("index-tickers", INDEX, name="BTC-USDT"), adapter, 8)
@@ -163,11 +163,11 @@ def test_mark_and_index_come_apart_and_keep_their_own_times():
     )
 
 
-def test_an_index_speaks_to_every_contract_on_it_and_to_no_other():
+def test_an_index_updates_every_contract_on_it_and_no_other():
     adapter = OkxStream()
     adapter.plan(["BTC-USD-SWAP", "BTC-USD_UM-SWAP", "BTC-USD-260327", "BTC-USDT-SWAP"])
-    told = said(frame("index-tickers", {**INDEX, "instId": "BTC-USD"}, name="BTC-USD"), adapter)
-    assert [mark.instrument.symbol for mark in told] == [
+    events = said(frame("index-tickers", {**INDEX, "instId": "BTC-USD"}, name="BTC-USD"), adapter)
+    assert [mark.instrument.symbol for mark in events] == [
         "BTC-USD-SWAP",
         "BTC-USD_UM-SWAP",
         "BTC-USD-260327",
@@ -188,13 +188,13 @@ def test_open_interest_is_in_contracts_with_all_its_digits():
     ]
 
 
-def test_a_liquidation_has_the_orders_side():
+def test_a_liquidation_has_the_side_of_the_order():
     assert said(frame("liquidation-orders", LIQUIDATION)) == [
         Liquidation(BTC, "buy", "0.007831", "13", AT, 7)
     ]
 
 
-def test_liquidations_of_what_was_not_planned_are_passed_over():
+def test_liquidations_of_symbols_that_were_not_planned_are_ignored():
     adapter = OkxStream()
     adapter.plan(["ETH-USDT-SWAP"])
     assert said(frame("liquidation-orders", LIQUIDATION), adapter) == []
@@ -210,7 +210,7 @@ def test_liquidations_of_what_was_not_planned_are_passed_over():
         b'{"arg":{"channel":"candle1W","instId":"BTC-USDT-SWAP"},"data":[["1597026383085","1","1","1","1","1","1","1","1"]]}',
     ],
 )
-def test_answers_and_channels_we_do_not_read_give_nothing(data):
+def test_answers_and_unread_channels_give_nothing(data):
     assert said(data) == []
 
 
@@ -218,21 +218,23 @@ def test_answers_and_channels_we_do_not_read_give_nothing(data):
     ("data", "words"),
     [
         (
-            b'{"event":"error","code":"60018","msg":"Wrong URL or channel doesn\'t exist","connId":"a"}',
+            b'{"event":"error","code":"60018","msg":"Wrong URL or channel doesn\'t exist",'
+            b'"connId":"a"}',
             "60018",
         ),
         (
-            b'{"event":"notice","code":"64008","msg":"The connection will soon be closed for a service upgrade."}',
+            b'{"event":"notice","code":"64008",'
+            b'"msg":"The connection will soon be closed for a service upgrade."}',
             "service upgrade",
         ),
     ],
 )
-def test_refusals_and_notices_are_complaints_in_the_venues_words(data, words):
+def test_refusals_and_notices_are_invalid_input_in_the_venues_words(data, words):
     (invalid_input,) = said(data)
     assert words in invalid_input.what
 
 
-def test_a_plan_has_todays_address_and_the_venues_ping():
+def test_a_plan_has_the_current_address_and_the_venues_ping():
     adapter = OkxStream()
     (plan,) = adapter.plan([SYMBOL])
     assert (plan.name, plan.url, plan.symbols) == (
@@ -270,7 +272,7 @@ def test_a_dated_future_has_no_funding_and_a_spot_pair_no_mark():
     ]
 
 
-def test_many_symbols_take_several_connections_and_requests_of_the_size_the_venue_takes():
+def test_many_symbols_take_several_connections_and_requests_within_the_venues_limits():
     adapter = OkxStream()
     plans = adapter.plan([f"{n:030}-USDT-SWAP" for n in range(120)])
     assert [len(plan.symbols) for plan in plans] == [50, 50, 20]
@@ -280,7 +282,7 @@ def test_many_symbols_take_several_connections_and_requests_of_the_size_the_venu
     assert len(args) == len(set(args)) == 120 * 7 + 1
 
 
-def test_symbols_that_come_and_go_are_subscribed_on_the_open_connection_and_a_shared_index_stays():
+def test_added_and_removed_symbols_are_changed_on_the_open_connection_and_a_shared_index_stays():
     adapter = OkxStream(channels=frozenset({"marks", "liquidations"}))
     (before,) = adapter.plan(["BTC-USD-SWAP", "BTC-USD_UM-SWAP"])
     (after,) = adapter.plan(["BTC-USD-SWAP", "ETH-USD-SWAP"])
@@ -301,7 +303,7 @@ def test_symbols_that_come_and_go_are_subscribed_on_the_open_connection_and_a_sh
     )
 
 
-def test_after_a_plan_other_symbols_are_complained_of():
+def test_after_a_plan_data_of_other_symbols_is_invalid_input():
     adapter = OkxStream()
     adapter.plan(["ETH-USDT-SWAP"])
     for data in (SNAPSHOT, frame("tickers", TICKER)):
@@ -309,7 +311,7 @@ def test_after_a_plan_other_symbols_are_complained_of():
         assert "not subscribed" in invalid_input.what
 
 
-def test_an_unknown_channel_names_the_setting():
+def test_the_error_for_an_unknown_channel_names_the_setting():
     with pytest.raises(SettingsError, match="books"):
         OkxStream(
             Endpoints(stream="ws://127.0.0.1:9", rest="http://127.0.0.1:9"), frozenset({"books"})
@@ -343,7 +345,7 @@ NUMBERS = [
 
 @pytest.mark.parametrize("value", HOSTILE, ids=repr)
 @pytest.mark.parametrize(("channel", "row", "field"), NUMBERS, ids=str)
-def test_a_row_with_a_number_or_time_that_is_none_is_one_complaint(channel, row, field, value):
+def test_a_row_with_a_bad_number_or_time_is_one_invalid_input(channel, row, field, value):
     (invalid_input,) = said(frame(channel, {**row, field: value}))
     assert isinstance(invalid_input, InvalidInput)
     assert len(invalid_input.what) <= 200
@@ -367,25 +369,27 @@ def test_a_row_with_a_number_or_time_that_is_none_is_one_complaint(channel, row,
     ],
     ids=lambda data: repr(data[:24]),
 )
-def test_text_that_is_no_message_is_one_complaint(data):
+def test_text_that_is_not_a_message_is_one_invalid_input(data):
     (invalid_input,) = said(data)
     assert isinstance(invalid_input, InvalidInput)
     assert invalid_input.what.isprintable()
 
 
-def test_more_rows_than_any_frame_has_are_cut_with_a_complaint():
+def test_rows_of_a_frame_beyond_the_limit_are_one_invalid_input():
     *trades, invalid_input = said(frame("trades", *[TRADE] * 1_001))
     assert len(trades) == 1_000
     assert "1001" in invalid_input.what
 
 
 @given(st.binary(max_size=200))
-def test_any_bytes_are_answered_without_an_exception(data):
+def test_no_bytes_raise_an_exception(data):
     said(data)
 
 
 @given(st.data())
-def test_frames_mutated_cut_and_reordered_raise_nothing_and_the_next_snapshot_heals(data):
+def test_mutated_cut_and_reordered_frames_raise_nothing_and_the_next_snapshot_restores_the_book(
+    data,
+):
     adapter = OkxStream()
     for original in data.draw(st.lists(st.sampled_from(FRAMES), max_size=8)):
         mutant = bytearray(original)

@@ -11,7 +11,7 @@ def mark(mark, index, at):
     return VenueMark(BTC, mark, index, at, at + 1)
 
 
-def test_what_was_left_alone_keeps_its_value_and_the_time_at_which_it_was_said():
+def test_an_absent_field_keeps_its_value_and_its_time():
     first = completed(mark("1", "2", 10), None, ())
     second = completed(mark("3", None, 20), first, ["index"])
     third = completed(mark("4", None, 30), second, ["index"])
@@ -19,21 +19,21 @@ def test_what_was_left_alone_keeps_its_value_and_the_time_at_which_it_was_said()
     assert third.earlier == (Earlier("index", 10, 11),)
 
 
-def test_a_field_that_was_said_anew_has_the_time_of_its_message():
+def test_a_field_that_was_sent_again_has_the_time_of_its_message():
     first = completed(mark("3", None, 20), mark("1", "2", 10), ["index"])
     assert completed(mark("3", "9", 30), first, []).earlier == ()
     assert completed(mark(None, "9", 30), first, ["mark"]).earlier == (Earlier("mark", 20, 21),)
 
 
-def test_what_was_said_to_be_empty_stays_empty():
+def test_an_empty_field_does_not_keep_an_earlier_value():
     assert completed(mark("3", None, 20), mark("1", "2", 10), []).index is None
 
 
-def test_what_nobody_ever_said_stays_unknown():
+def test_a_field_that_was_never_sent_stays_none():
     assert completed(mark("3", None, 20), mark("1", None, 10), ["index"]) == mark("3", None, 20)
 
 
-def test_a_touch_that_is_crossed_or_locked_is_a_complaint_and_one_that_lacks_a_side_is_not():
+def test_a_crossed_or_locked_touch_is_invalid_input_and_a_touch_without_a_side_is_not():
     def touch(bid, ask):
         return uncrossed(Touch(BTC, bid, None, ask, None, None, 1, 1))
 

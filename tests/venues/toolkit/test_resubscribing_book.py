@@ -16,8 +16,8 @@ def book():
 
 def snapshot(of, at=AT, bid="9"):
     return [
-        type(told)
-        for told in of.snapshot(
+        type(outcome)
+        for outcome in of.snapshot(
             [Level(bid, "1")],
             [Level("11", "1")],
             "ws",
@@ -34,54 +34,54 @@ def update(of, at=AT, **how):
     return list(of.update(bids, asks, "ws", sequence=2, venue_time_ns=None, received_ns=at, **how))
 
 
-RENEWED = [SendFrame("ws", "-BTC"), SendFrame("ws", "+BTC")]
+RESUBSCRIBED = [SendFrame("ws", "-BTC"), SendFrame("ws", "+BTC")]
 
 
-def test_a_book_that_breaks_is_withdrawn_and_subscribed_anew_at_once():
+def test_a_gap_withdraws_the_book_and_resubscribes_it_at_once():
     lost = book()
     snapshot(lost)
-    assert update(lost, gap="gap") == [BookWithdrawn(BTC, "gap", AT), *RENEWED]
+    assert update(lost, gap="gap") == [BookWithdrawn(BTC, "gap", AT), *RESUBSCRIBED]
     assert update(lost, AT + 1) == []
     assert snapshot(lost, AT + 2) == [BookTop]
     assert lost.synced
 
 
-def test_a_snapshot_that_does_not_come_is_asked_for_again_after_a_while_but_not_sooner():
+def test_a_missing_snapshot_is_requested_again_after_the_patience():
     lost = book()
     snapshot(lost)
     update(lost, gap="gap")
     assert update(lost, AT + PATIENCE_NS - 1) == []
-    assert update(lost, AT + PATIENCE_NS) == RENEWED
+    assert update(lost, AT + PATIENCE_NS) == RESUBSCRIBED
     assert update(lost, AT + PATIENCE_NS + 1) == []
-    assert update(lost, AT - 1) == RENEWED  # the clock was set back
+    assert update(lost, AT - 1) == RESUBSCRIBED  # the clock was set back
 
 
-def test_a_venue_that_never_sends_the_snapshot_is_asked_ever_more_rarely():
+def test_a_snapshot_that_never_comes_is_requested_ever_more_rarely():
     lost = book()
     snapshot(lost)
-    asked = sum(
+    requested = sum(
         bool(update(lost, AT + second * 1_000_000_000, gap="gap")) for second in range(3_600)
     )
-    assert 5 < asked < 20
+    assert 5 < requested < 20
     assert snapshot(lost, AT + 3_600_000_000_000) == [BookTop]
     update(lost, AT + 3_601_000_000_000, gap="gap")
-    assert update(lost, AT + 3_601_000_000_000 + PATIENCE_NS) == RENEWED
+    assert update(lost, AT + 3_601_000_000_000 + PATIENCE_NS) == RESUBSCRIBED
 
 
-def test_the_snapshot_of_a_new_connection_is_awaited_before_it_is_asked_for():
+def test_the_snapshot_of_a_new_connection_is_awaited_before_it_is_requested():
     fresh = book()
     assert update(fresh) == []
-    assert update(fresh, AT + PATIENCE_NS) == RENEWED
+    assert update(fresh, AT + PATIENCE_NS) == RESUBSCRIBED
 
 
-def test_a_venue_that_sends_nothing_but_impossible_snapshots_is_not_asked_all_the_time():
+def test_crossed_snapshots_are_not_requested_again_at_once():
     crossed = book()
     assert snapshot(crossed, bid="12") == [BookWithdrawn]
     assert snapshot(crossed, AT + 1, bid="12") == [BookWithdrawn]
     assert snapshot(crossed, AT + PATIENCE_NS, bid="12") == [BookWithdrawn, SendFrame, SendFrame]
 
 
-def test_a_connection_that_ended_takes_its_book_along_and_is_sent_nothing():
+def test_an_ended_connection_withdraws_its_book_and_receives_no_frame():
     ended = book()
     snapshot(ended)
     assert list(ended.closed("another", AT)) == []

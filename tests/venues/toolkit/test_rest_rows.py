@@ -20,7 +20,7 @@ def read(*rows):
     )
 
 
-def test_a_bad_row_is_one_complaint_and_its_neighbours_are_read():
+def test_a_bad_row_is_one_invalid_input_and_its_neighbours_are_read():
     first, bad, other, last = read(
         b'{"symbol":"A"}', b'{"symbol":5}', b'{"symbol":""}', b'{"symbol":"B","price":"2"}'
     )
@@ -30,7 +30,7 @@ def test_a_bad_row_is_one_complaint_and_its_neighbours_are_read():
     assert isinstance(other, InvalidInput)
 
 
-def test_more_rows_than_any_venue_lists_are_cut_with_a_complaint():
+def test_rows_beyond_the_limit_are_one_invalid_input():
     *events, invalid_input = read(*[b'{"symbol":"A"}'] * (MAX_ROWS + 1))
     assert len(events) == MAX_ROWS
     assert str(MAX_ROWS + 1) in invalid_input.what

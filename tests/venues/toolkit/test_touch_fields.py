@@ -25,14 +25,12 @@ def touch(bid, ask, last=None):
         (("8.7e3", "1"), ("8.8e3", "1"), ("8.7e3", "1", "8.8e3", "1")),
     ],
 )
-def test_an_empty_side_has_no_price_and_a_size_of_zero_and_a_side_not_spoken_of_has_neither(
-    bid, ask, sides
-):
+def test_an_empty_side_has_size_zero_and_an_absent_side_no_size(bid, ask, sides):
     assert touch(bid, ask) == Touch(BTC, *sides, None, 1, 2)
 
 
 @pytest.mark.parametrize("last", [None, "0", "0.0"])
-def test_no_last_price_is_none(last):
+def test_a_last_price_of_zero_is_none(last):
     assert touch(("9", "1"), ("11", "1"), last).last is None
 
 

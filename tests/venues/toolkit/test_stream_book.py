@@ -32,28 +32,28 @@ def update(of: StreamBook, bids=(), asks=(), **how):
     )
 
 
-def test_a_snapshot_makes_a_good_book_and_an_update_changes_it() -> None:
-    good = book()
-    assert update(good, bids=(("10", "3"), ("9", "0"))) == (
+def test_a_snapshot_makes_a_synced_book_and_an_update_changes_it() -> None:
+    synced = book()
+    assert update(synced, bids=(("10", "3"), ("9", "0"))) == (
         BookTop(BTC, False, "10", "3", "11", "1", 1, 1, 2, 11, 11),
     )
-    assert good.sequence == 2
+    assert synced.sequence == 2
 
 
-def test_before_a_snapshot_there_is_nothing() -> None:
+def test_an_update_before_the_snapshot_gives_nothing() -> None:
     assert update(StreamBook(BTC), bids=(("10", "3"),)) == ()
 
 
 @pytest.mark.parametrize("levels", [(("x", "1"),), (("0", "1"),), (("9", "-1"),)])
-def test_a_level_that_no_book_can_have_is_an_error_before_a_snapshot_and_after_one(levels) -> None:
-    for told in (StreamBook(BTC), book()):
-        before = told.depth(10)
+def test_an_impossible_level_raises_before_and_after_a_snapshot(levels) -> None:
+    for outcome in (StreamBook(BTC), book()):
+        before = outcome.depth(10)
         with pytest.raises(MarketError):
-            update(told, bids=levels)
+            update(outcome, bids=levels)
         with pytest.raises(MarketError):
-            told.snapshot(side(levels), (), "ws", sequence=3, venue_time_ns=12, received_ns=12)
-        assert told.depth(10) == before
-    assert type(update(told, bids=(("10", "3"),))[0]) is BookTop
+            outcome.snapshot(side(levels), (), "ws", sequence=3, venue_time_ns=12, received_ns=12)
+        assert outcome.depth(10) == before
+    assert type(update(outcome, bids=(("10", "3"),))[0]) is BookTop
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_a_level_that_no_book_can_have_is_an_error_before_a_snapshot_and_after_o
         ({"venue_time_ns": -2_000_000_000}, "venue time ran back by 2 s"),
     ],
 )
-def test_a_suspect_book_is_withdrawn_and_shows_nothing_until_the_next_snapshot(how, cause) -> None:
+def test_a_withdrawn_book_has_no_depth_until_the_next_snapshot(how, cause) -> None:
     suspect = book()
     assert update(suspect, **how) == (BookWithdrawn(BTC, cause, 11),)
     assert suspect.depth(10) == ([], [])
@@ -75,20 +75,20 @@ def test_a_suspect_book_is_withdrawn_and_shows_nothing_until_the_next_snapshot(h
     assert (top.bid, top.ask, suspect.synced) == ("1", None, True)
 
 
-def test_a_snapshot_that_no_market_can_have_withdraws_the_book() -> None:
-    (told,) = StreamBook(BTC).snapshot(
+def test_a_crossed_snapshot_withdraws_the_book() -> None:
+    (outcome,) = StreamBook(BTC).snapshot(
         side((("5", "1"),)), side((("4", "1"),)), "ws", sequence=1, venue_time_ns=1, received_ns=1
     )
-    assert told == BookWithdrawn(BTC, "crossed: bid 5 at or above ask 4", 1)
+    assert outcome == BookWithdrawn(BTC, "crossed: bid 5 at or above ask 4", 1)
 
 
-def test_a_side_may_be_empty_and_a_level_may_be_deleted_that_never_was() -> None:
+def test_a_side_may_be_empty_and_deleting_a_missing_level_changes_nothing() -> None:
     (top,) = update(book(asks=()), bids=(("7", "0"),))
     assert (top.bid, top.ask, top.bid_levels, top.ask_levels) == ("9", None, 1, 0)
 
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(1, 40), st.integers(0, 3)), max_size=60))
-def test_the_book_is_the_sum_of_its_updates_or_not_good(changes) -> None:
+def test_a_synced_book_is_the_sum_of_its_updates(changes) -> None:
     made, sides = book(), ({9: 1}, {11: 1})
     for bid, price, size in changes:
         levels = ((str(price), str(size)),)
