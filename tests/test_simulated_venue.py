@@ -92,7 +92,7 @@ def gaps(listener: Listener) -> int:
 # --- the outside acts in virtual time
 
 
-def test_the_outside_acts_at_its_time_and_not_when_it_was_cancelled() -> None:
+def test_a_scheduled_call_runs_at_its_time_unless_cancelled() -> None:
     runtime, acts = SimulatedRuntime(), []
     runtime.at(2.0, lambda: acts.append(("late", runtime.clock.monotonic_ns())))
     runtime.at(1.0, lambda: acts.append(("early", runtime.clock.monotonic_ns())))
@@ -101,7 +101,7 @@ def test_the_outside_acts_at_its_time_and_not_when_it_was_cancelled() -> None:
     assert acts == [("early", 10**9), ("late", 2 * 10**9)]
 
 
-def test_a_connection_opens_after_a_while_and_brings_what_it_asked_for_without_gaps() -> None:
+def test_a_connection_opens_later_and_gets_its_streams_without_gaps() -> None:
     runtime, _, listener = venue()
     assert listener.news == []
     runtime.advance(10)
@@ -112,7 +112,7 @@ def test_a_connection_opens_after_a_while_and_brings_what_it_asked_for_without_g
     assert {len(read) for read in listener.reads} == {1, 2}
 
 
-def test_equal_seeds_give_equal_markets_and_others_others() -> None:
+def test_equal_seeds_give_equal_markets_and_different_seeds_different_ones() -> None:
     def frames(seed: int) -> list[bytes]:
         runtime, _, listener = venue(WireFault(1.0, "lose", 2.0, 0.5), seed=seed)
         runtime.advance(5)
@@ -122,7 +122,7 @@ def test_equal_seeds_give_equal_markets_and_others_others() -> None:
     assert frames(1) != frames(2)
 
 
-def test_a_full_inside_is_not_read_for_and_loses_nothing() -> None:
+def test_a_listener_without_room_gets_its_frames_later_without_loss() -> None:
     runtime, _, listener = venue()
     runtime.advance(1)
     listener.ready, before = False, len(listener.reads)
@@ -138,7 +138,7 @@ def test_a_full_inside_is_not_read_for_and_loses_nothing() -> None:
 
 
 @pytest.mark.parametrize("kind", ["lose", "duplicate", "reorder"])
-def test_frames_that_are_lost_doubled_or_reordered_show_as_gaps_while_the_fault_holds(kind) -> None:
+def test_lost_duplicated_and_reordered_frames_show_as_gaps_during_the_fault(kind) -> None:
     runtime, _, listener = venue(WireFault(1.0, kind, 1.0, 0.4))
     runtime.advance(1)
     assert gaps(listener) == 0
@@ -149,7 +149,7 @@ def test_frames_that_are_lost_doubled_or_reordered_show_as_gaps_while_the_fault_
     assert gaps(listener) == during
 
 
-def test_garbled_frames_are_no_json() -> None:
+def test_garbled_frames_are_not_json() -> None:
     runtime, _, listener = venue(WireFault(0.0, "garble", 1.0))
     runtime.advance(0.9)
 
@@ -179,7 +179,7 @@ def test_a_crossing_change_has_a_bid_far_above_every_ask() -> None:
     )
 
 
-def test_delayed_frames_come_together_at_the_end_of_the_delay() -> None:
+def test_delayed_frames_arrive_together_at_the_end_of_the_delay() -> None:
     runtime, _, listener = venue(WireFault(1.0, "delay", 2.0))
     runtime.advance(1.05)
     before = len(listener.reads)
@@ -190,7 +190,7 @@ def test_delayed_frames_come_together_at_the_end_of_the_delay() -> None:
     assert gaps(listener) == 0
 
 
-def test_a_silent_venue_keeps_the_connection_and_a_mute_one_loses_it_when_its_time_is_up() -> None:
+def test_a_silent_venue_keeps_the_connection_and_a_mute_one_loses_it_at_the_limit() -> None:
     runtime, _, listener = venue(WireFault(1.0, "silence", 5.0))
     runtime.advance(6)
     assert listener.news == ["opened"]
@@ -239,7 +239,7 @@ def test_every_request_is_answered_once(kind, status, error) -> None:
     assert (answer.status, answer.error) == (status, error)
 
 
-def test_a_refusal_says_when_to_come_back() -> None:
+def test_a_refusal_has_a_retry_after() -> None:
     runtime, simulated, _ = venue(WireFault(0.0, "rest_refuse", 1.0))
     answers: list[Any] = []
     simulated.request(DEPTH, answers.append)
@@ -248,7 +248,7 @@ def test_a_refusal_says_when_to_come_back() -> None:
     assert answers[0].retry_after_s >= 1
 
 
-def test_a_venue_that_packs_its_frames_packs_what_it_answers_and_what_it_sends() -> None:
+def test_a_venue_with_compressed_frames_compresses_answers_and_data() -> None:
     runtime = SimulatedRuntime()
     simulated, listener = SimulatedVenue(runtime, ("BTC-USDT",), venue="htx_swap"), Listener()
     pipe = simulated.open(ConnectionPlan(name="market", url="wss://venue/linear-swap-ws"), listener)
@@ -275,7 +275,7 @@ def test_closing_ends_every_connection_and_answers_every_request_at_once() -> No
 
 
 @pytest.mark.parametrize("name", SERVED)
-def test_a_whole_system_on_it_makes_true_marks_of_every_source(name) -> None:
+def test_a_system_on_a_simulated_venue_makes_correct_marks_from_every_source(name) -> None:
     symbols = side_of(name).terms.symbols[:2]
     for source in RUNGS:
         runtime = SimulatedRuntime(seed=3)
@@ -328,7 +328,7 @@ def test_each_connection_and_request_reaches_the_venue_that_owns_its_host() -> N
     assert [listener.news[-1] for listener, _ in told.values()] == [("closed", False)] * 2
 
 
-def test_a_url_of_no_simulated_venue_is_an_error_that_names_it() -> None:
+def test_a_url_of_an_unknown_host_is_an_error_with_the_url() -> None:
     network = SimulatedNetwork(SimulatedVenue(SimulatedRuntime(), ("BTCUSDT",)))
     with pytest.raises(LookupError, match="wss://venue/public.*expected fstream.binance.com"):
         network.open(PLAN, Listener())
@@ -410,7 +410,7 @@ def test_a_crash_comes_before_within_or_after_the_handling_of_a_batch(harm, take
     assert type(cell.actor).__name__ == "Taker"
 
 
-def test_a_handler_that_hangs_lets_other_groups_go_on_and_comes_back() -> None:
+def test_while_a_handler_hangs_other_groups_continue() -> None:
     runtime, cell, log, watch = harmed(Harm("hang_before", hang_s=5.0))
     other = runtime.cell("other", group="others")
     other.install(Taker(log))
@@ -424,7 +424,7 @@ def test_a_handler_that_hangs_lets_other_groups_go_on_and_comes_back() -> None:
     assert watch.letters == []
 
 
-def test_a_handler_that_is_given_up_while_it_hangs_is_not_heard_when_it_comes_back() -> None:
+def test_a_fenced_handler_that_returns_late_has_no_effect() -> None:
     runtime, cell, log, watch = harmed(Harm("hang_before"))
     heard = runtime.cell("heard", group="others")
     heard.install(Taker(log))
@@ -440,7 +440,7 @@ def test_a_handler_that_is_given_up_while_it_hangs_is_not_heard_when_it_comes_ba
     assert runtime.abandoned == 1
 
 
-def test_a_group_that_is_stalled_handles_nothing_until_it_has_time_again() -> None:
+def test_a_stalled_group_handles_nothing_until_the_stall_ends() -> None:
     runtime, cell, log, _ = harmed(None)
     cell.address.tell("before")
     runtime.settle()

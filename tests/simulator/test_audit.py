@@ -138,7 +138,7 @@ def grown(book):
 
 @pytest.mark.parametrize("lie", [lost, resized, grown], ids=lambda lie: lie.__name__)
 @pytest.mark.parametrize("name", SERVED)
-def test_a_book_that_rest_has_otherwise_twice_is_withdrawn_and_begun_anew(name, lie) -> None:
+def test_a_book_that_differs_from_rest_twice_is_withdrawn_and_resynchronised(name, lie) -> None:
     market = Quiet(name)
     session = Session(name, market)
     session.begin(market.now)
@@ -159,7 +159,7 @@ def test_a_book_that_rest_has_otherwise_twice_is_withdrawn_and_begun_anew(name, 
 @pytest.mark.parametrize("name", SERVED)
 @given(seed=st.integers(0, 2**32), late=st.integers(0, 12))
 @settings(max_examples=8, deadline=None)
-def test_a_true_book_is_left_alone_however_late_the_answers_come(name, seed, late) -> None:
+def test_a_correct_book_stays_synced_with_late_answers(name, seed, late) -> None:
     side = side_of(name)
     market = SyntheticMarket(name, side.terms.symbols[:1], side.terms, random.Random(seed))
     session = Session(name, market, late=late)
@@ -173,7 +173,7 @@ def test_a_true_book_is_left_alone_however_late_the_answers_come(name, seed, lat
     assert [outcome for outcome in session.said if isinstance(outcome, InvalidInput)] == []
 
 
-def test_an_answer_older_than_the_book_was_says_nothing() -> None:
+def test_an_answer_older_than_the_book_is_ignored() -> None:
     market = Quiet("bybit")
     session = Session("bybit", market)
     session.begin(market.now)
@@ -189,9 +189,7 @@ def test_an_answer_older_than_the_book_was_says_nothing() -> None:
 @pytest.mark.parametrize(
     ("status", "body"), [(500, b""), (None, b""), (200, b"{}"), (200, b"[" * 50_000)]
 )
-def test_an_answer_that_cannot_be_read_is_a_complaint_and_the_next_audit_comes(
-    status, body
-) -> None:
+def test_an_unreadable_answer_is_reported_as_invalid_and_audits_continue(status, body) -> None:
     market = Quiet("okx")
     session = Session("okx", market)
     session._answer = lambda request, now_ns: session.adapter.answer(request, status, body, now_ns)
@@ -203,7 +201,7 @@ def test_an_answer_that_cannot_be_read_is_a_complaint_and_the_next_audit_comes(
     assert session.withdrawn() == []
 
 
-def test_an_audit_without_an_answer_is_given_up_after_a_minute() -> None:
+def test_an_audit_without_an_answer_is_abandoned_after_a_minute() -> None:
     market = Quiet("kraken_futures")
     session = Session("kraken_futures", market, late=10**9)
     session.begin(market.now)
@@ -212,7 +210,7 @@ def test_an_audit_without_an_answer_is_given_up_after_a_minute() -> None:
     assert session.audits == 2
 
 
-def test_a_connection_that_ends_ends_the_audit_of_its_book() -> None:
+def test_the_end_of_a_connection_ends_the_audit_of_its_book() -> None:
     market = Quiet("okx")
     session = Session("okx", market, late=10**9)
     session.begin(market.now)
@@ -224,7 +222,7 @@ def test_a_connection_that_ends_ends_the_audit_of_its_book() -> None:
     assert list(session.adapter.answer(request, 200, b"{}", market.now)) == []
 
 
-def test_a_system_audits_its_books_over_sockets_and_finds_a_true_venue_true() -> None:
+def test_a_system_audits_its_books_over_sockets_and_withdraws_no_correct_book() -> None:
     with VenueProcess.start("--venue", "okx") as served:
         base = Settings(
             venue="okx", symbols=served.symbols, endpoints=served.endpoints, provenance="synthetic"
@@ -242,7 +240,7 @@ def test_a_system_audits_its_books_over_sockets_and_finds_a_true_venue_true() ->
     assert found == []
 
 
-def test_a_level_that_differs_once_may_have_been_gone_between_two_messages() -> None:
+def test_a_level_that_differs_once_withdraws_no_book() -> None:
     market = Quiet("okx")
     session = Session("okx", market)
     answers, answer = [], session._answer
@@ -293,7 +291,7 @@ def between(one, other):
     return f"{(Decimal(one) + Decimal(other)) / 2:f}"
 
 
-def test_what_rest_has_before_the_stream_is_waited_for() -> None:
+def test_an_answer_newer_than_the_stream_waits_for_the_stream() -> None:
     market = Flickering("okx")
     session = Session("okx", market, late=0)
     session.begin(market.now)

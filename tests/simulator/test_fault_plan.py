@@ -8,7 +8,7 @@ from perps_actors.errors import SimulatorError
 from perps_actors.simulator.faults import Fault, FaultPlan, read_faults
 
 
-def test_json_and_toml_say_the_same(tmp_path: Path) -> None:
+def test_a_plan_in_json_equals_the_same_plan_in_toml(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text('{"faults": [{"at_s": 5, "do": "gap", "for_s": 3}]}')
     (tmp_path / "b.json").write_text('[{"at_s": 5, "do": "gap", "for_s": 3}]')
     (tmp_path / "c.toml").write_text('[[faults]]\nat_s = 5\ndo = "gap"\nfor_s = 3\n')
@@ -18,7 +18,7 @@ def test_json_and_toml_say_the_same(tmp_path: Path) -> None:
     ] * 3
 
 
-def test_faults_that_follow_without_a_pause_hold_together() -> None:
+def test_adjacent_faults_count_as_one() -> None:
     plan = FaultPlan([Fault(4, "silence", 3), Fault(1, "silence", 3), Fault(2, "gap", 9)])
     assert plan.remaining_s("silence", 2) == 5
     assert plan.starts_s("silence") == [1, 4]

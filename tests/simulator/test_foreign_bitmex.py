@@ -13,7 +13,7 @@ DEADLINE_S = 120
 UNDER_THE_NAME_OF_CCXT = "import bitmex, pytest, sys; sys.exit(pytest.main(sys.argv[1:]))"
 
 
-def test_the_client_that_is_kept_for_bitmex_alone_reads_it_as_others_are_read() -> None:
+def test_bitmex_own_client_passes_the_tests_of_other_clients() -> None:
     files = [str(test.__file__) for test in (test_foreign_clients, test_foreign_streams)]
     command = [sys.executable, "-c", UNDER_THE_NAME_OF_CCXT, "-v", "-p", "no:cacheprovider", *files]
     played = subprocess.run(

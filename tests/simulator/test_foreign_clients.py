@@ -48,7 +48,7 @@ def on_grid(price: float, tick: float) -> bool:
     return abs(price / tick - round(price / tick)) < 1e-6
 
 
-def test_it_knows_no_address_but_the_venue(reading: tuple[Foreign, Any]) -> None:
+def test_the_client_uses_only_the_address_of_the_venue(reading: tuple[Foreign, Any]) -> None:
     _, client = reading
     assert {urlsplit(address).hostname for address in addresses(client.urls["api"])} == {
         "127.0.0.1"
@@ -57,7 +57,7 @@ def test_it_knows_no_address_but_the_venue(reading: tuple[Foreign, Any]) -> None
         client.session.get("https://example.org", timeout=1)
 
 
-def test_what_is_listed_is_loaded_as_it_is(reading: tuple[Foreign, Any]) -> None:
+def test_the_client_loads_the_listed_instruments(reading: tuple[Foreign, Any]) -> None:
     foreign, client = reading
     assert set(client.markets) == {listed.symbol for listed in foreign.listed}
     for listed in foreign.listed:
@@ -76,7 +76,7 @@ def test_what_is_listed_is_loaded_as_it_is(reading: tuple[Foreign, Any]) -> None
         assert market["contractSize"] == listed.contract_size
 
 
-def test_a_book_is_in_order_on_the_grid_and_uncrossed(reading: tuple[Foreign, Any]) -> None:
+def test_a_book_is_sorted_uncrossed_and_on_the_tick_grid(reading: tuple[Foreign, Any]) -> None:
     foreign, client = reading
     for listed in foreign.listed:
         book = client.fetch_order_book(listed.symbol, 5)
@@ -96,7 +96,7 @@ def best_prices(foreign: Foreign, client: Any, symbol: str) -> dict[str, Any]:
     )
 
 
-def test_the_best_prices_are_those_of_the_book(reading: tuple[Foreign, Any]) -> None:
+def test_the_best_prices_equal_the_top_of_the_book(reading: tuple[Foreign, Any]) -> None:
     foreign, client = reading
     for listed in foreign.listed:
         # The market moves ten times a second: now and then it does so between the two requests.
@@ -111,7 +111,7 @@ def test_the_best_prices_are_those_of_the_book(reading: tuple[Foreign, Any]) -> 
             pytest.fail(f"{best} never agreed with {book}")
 
 
-def test_the_best_prices_of_all_are_asked_for_at_once(reading: tuple[Foreign, Any]) -> None:
+def test_the_best_prices_of_all_symbols_come_in_one_answer(reading: tuple[Foreign, Any]) -> None:
     foreign, client = reading
     # Deribit is asked by currency, and this client asks for one.
     symbols = [listed.symbol for listed in foreign.listed][
@@ -122,7 +122,7 @@ def test_the_best_prices_of_all_are_asked_for_at_once(reading: tuple[Foreign, An
     assert all(0 < each["bid"] < each["ask"] for each in best.values())
 
 
-def test_the_mark_is_near_the_market(reading: tuple[Foreign, Any]) -> None:
+def test_the_venue_mark_is_near_the_book(reading: tuple[Foreign, Any]) -> None:
     foreign, client = reading
     for listed in foreign.listed:
         marked = (
@@ -138,7 +138,7 @@ def test_the_mark_is_near_the_market(reading: tuple[Foreign, Any]) -> None:
 @pytest.mark.parametrize(
     "reading", [venue for venue in known(ccxt) if FOREIGN[venue].has_ticker], indirect=True
 )
-def test_a_ticker_tells_the_price_of_the_last_trade(reading: tuple[Foreign, Any]) -> None:
+def test_a_ticker_has_the_price_of_the_last_trade(reading: tuple[Foreign, Any]) -> None:
     foreign, client = reading
     for listed in foreign.listed:
         ticker = client.fetch_ticker(listed.symbol)
@@ -149,7 +149,7 @@ def test_a_ticker_tells_the_price_of_the_last_trade(reading: tuple[Foreign, Any]
 
 
 @pytest.mark.parametrize("reading", FUNDED, indirect=True)
-def test_funding_is_a_rate_that_is_next_paid_within_its_interval(
+def test_the_next_funding_is_within_its_interval(
     reading: tuple[Foreign, Any],
 ) -> None:
     foreign, client = reading
@@ -163,20 +163,20 @@ def test_funding_is_a_rate_that_is_next_paid_within_its_interval(
 
 
 @pytest.mark.parametrize("reading", INTERESTED, indirect=True)
-def test_open_interest_is_told(reading: tuple[Foreign, Any]) -> None:
+def test_open_interest_is_served(reading: tuple[Foreign, Any]) -> None:
     foreign, client = reading
     told = client.fetch_open_interest(foreign.listed[0].symbol)
     assert (told["openInterestAmount"] or told["openInterestValue"]) > 0
 
 
 @pytest.mark.parametrize("reading", TIMED, indirect=True)
-def test_the_time_is_told(reading: tuple[Foreign, Any]) -> None:
+def test_the_time_is_served(reading: tuple[Foreign, Any]) -> None:
     _, client = reading
     assert client.fetch_time() == pytest.approx(client.milliseconds(), abs=60_000)
 
 
 @pytest.mark.parametrize("reading", known(ccxt), indirect=True)
-def test_candles_follow_one_another_minute_by_minute_up_to_now(
+def test_candles_follow_each_other_minute_by_minute_until_now(
     reading: tuple[Foreign, Any],
 ) -> None:
     foreign, client = reading
@@ -190,7 +190,7 @@ def test_candles_follow_one_another_minute_by_minute_up_to_now(
 
 
 @pytest.mark.parametrize("reading", known(ccxt), indirect=True)
-def test_past_funding_was_settled_every_eight_hours(reading: tuple[Foreign, Any]) -> None:
+def test_past_fundings_are_eight_hours_apart(reading: tuple[Foreign, Any]) -> None:
     foreign, client = reading
     since = client.milliseconds() - 5 * 24 * 3600 * 1000
     history = client.fetch_funding_rate_history(foreign.listed[0].symbol, since, 200)
@@ -204,7 +204,7 @@ def test_past_funding_was_settled_every_eight_hours(reading: tuple[Foreign, Any]
 @pytest.mark.parametrize(
     "reading", known(ccxt, "binance_futures", "binance_delivery"), indirect=True
 )
-def test_a_ticker_of_binance_is_the_day_up_to_now(reading: tuple[Foreign, Any]) -> None:
+def test_a_binance_ticker_covers_the_last_day(reading: tuple[Foreign, Any]) -> None:
     foreign, client = reading
     tickers = client.fetch_tickers([listed.symbol for listed in foreign.listed])
     for listed in foreign.listed:

@@ -80,7 +80,7 @@ class Heard:
         return self._data.get(timeout=DEADLINE_S)
 
 
-def test_a_book_that_it_keeps_comes_to_be_the_one_that_rest_has(
+def test_a_book_kept_by_the_client_equals_the_one_of_rest(
     stream: Subscriber, http: pybit.unified_trading.HTTP
 ) -> None:
     heard = Heard()
@@ -94,7 +94,7 @@ def test_a_book_that_it_keeps_comes_to_be_the_one_that_rest_has(
     assert sorted(kept["a"]) == sorted(fetched["a"])
 
 
-def test_a_ticker_that_it_keeps_is_whole_from_the_first_and_like_that_of_rest(
+def test_a_ticker_kept_by_the_client_is_whole_and_equals_the_one_of_rest(
     stream: Subscriber, http: pybit.unified_trading.HTTP
 ) -> None:
     heard = Heard()
@@ -105,7 +105,7 @@ def test_a_ticker_that_it_keeps_is_whole_from_the_first_and_like_that_of_rest(
         assert heard.next().keys() == row.keys()
 
 
-def test_trades_come_with_the_side_of_their_taker(stream: Subscriber) -> None:
+def test_trades_have_the_side_of_their_taker(stream: Subscriber) -> None:
     heard = Heard()
     stream.trade_stream(SYMBOL, heard.put)
     (trade,) = heard.next()
@@ -113,7 +113,7 @@ def test_trades_come_with_the_side_of_their_taker(stream: Subscriber) -> None:
     assert float(trade["p"]) > 0 < float(trade["v"])
 
 
-def test_contracts_are_listed(http: pybit.unified_trading.HTTP) -> None:
+def test_the_client_reads_the_listed_contracts(http: pybit.unified_trading.HTTP) -> None:
     (row,) = http.get_instruments_info(category="linear", symbol=SYMBOL)["result"]["list"]
     assert (row["contractType"], row["settleCoin"], row["status"]) == (
         "LinearPerpetual",

@@ -51,7 +51,7 @@ def levels(book: dict[str, Any]) -> Book:
     )
 
 
-def test_a_watched_book_stays_uncrossed_and_comes_to_be_the_one_that_rest_has(
+def test_a_watched_book_stays_uncrossed_and_equals_the_one_of_rest(
     served: tuple[VenueProcess, Foreign],
 ) -> None:
     symbol = served[1].listed[0].symbol
@@ -78,7 +78,7 @@ def test_a_watched_book_stays_uncrossed_and_comes_to_be_the_one_that_rest_has(
     watch(served, scene)
 
 
-def test_watched_trades_have_sides_prices_and_numbers_of_their_own(
+def test_watched_trades_have_side_price_and_unique_number(
     served: tuple[VenueProcess, Foreign],
 ) -> None:
     foreign, seen = served[1], {}
@@ -98,7 +98,7 @@ def test_watched_trades_have_sides_prices_and_numbers_of_their_own(
     watch(served, scene)
 
 
-def test_a_watched_ticker_is_whole_each_time(served: tuple[VenueProcess, Foreign]) -> None:
+def test_each_watched_ticker_is_whole(served: tuple[VenueProcess, Foreign]) -> None:
     foreign = served[1]
     symbol = foreign.listed[0].symbol
 

@@ -114,7 +114,7 @@ def subscribe(socket: websocket.WebSocket, *topics: str) -> None:
 
 
 @pytest.mark.parametrize("symbol", SYMBOLS)
-def test_recorded_frames_go_out_as_they_were_recorded_on_the_path_of_their_margin_type(
+def test_recorded_frames_are_sent_unchanged_on_the_path_of_their_margin_type(
     taped, folder, clients, symbol
 ) -> None:
     with VenueProcess.start("--recording", str(folder), "--speed", "0") as venue:
@@ -137,7 +137,7 @@ def test_recorded_frames_go_out_as_they_were_recorded_on_the_path_of_their_margi
 
 
 @pytest.mark.parametrize("source", ["book", "touch", "trades"])
-def test_a_run_on_a_recording_makes_every_mark_and_ends_by_itself(taped, folder, source) -> None:
+def test_a_run_on_a_recording_makes_every_mark_and_ends_without_help(taped, folder, source) -> None:
     session = Session.open(RunOptions(recordings=(folder,), speed=0, source=source))
     assert session.processes[0].finished.wait(20)
     statistics = session.system.stream_statistics()
@@ -158,7 +158,7 @@ def test_a_run_on_a_recording_makes_every_mark_and_ends_by_itself(taped, folder,
             assert Decimal(told["last_mark"]) == taped.mids[symbol][-1]
 
 
-def test_what_was_sent_of_a_recording_is_told_by_rest(taped, folder, clients) -> None:
+def test_rest_serves_the_book_of_the_frames_sent(taped, folder, clients) -> None:
     with VenueProcess.start("--recording", str(folder), "--speed", "0") as venue:
         for symbol in SYMBOLS:
             reader = clients.reader(venue, MARKET_PATHS[symbol])
@@ -205,7 +205,7 @@ def until_closed(socket: websocket.WebSocket):
 
 
 @pytest.mark.parametrize("path", ["/linear-swap-ws", "/swap-ws", "/ws_index", "/swap-notification"])
-def test_a_client_that_leaves_pings_unanswered_is_closed_with_the_venues_code(
+def test_a_client_with_unanswered_pings_is_closed_with_the_venues_code(
     monkeypatch, clients, path
 ) -> None:
     monkeypatch.setattr(HtxSession, "ping_every_s", 0.01)
@@ -218,7 +218,7 @@ def test_a_client_that_leaves_pings_unanswered_is_closed_with_the_venues_code(
     serve(scene)
 
 
-def test_a_client_that_answers_its_pings_is_served_on(monkeypatch, clients) -> None:
+def test_a_client_that_answers_pings_stays_connected(monkeypatch, clients) -> None:
     monkeypatch.setattr(HtxSession, "ping_every_s", 0.05)
 
     def scene(address: str) -> None:

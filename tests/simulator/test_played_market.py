@@ -25,7 +25,7 @@ def played(tmp_path, *messages):
     return PlayedMarket(read_recording(tmp_path, "bitmex"), {STREAM: len(messages)})
 
 
-def test_a_book_that_the_stream_begins_follows_its_changes(tmp_path) -> None:
+def test_a_stream_book_follows_its_deltas(tmp_path) -> None:
     market = played(
         tmp_path,
         PARTIAL,
@@ -37,7 +37,7 @@ def test_a_book_that_the_stream_begins_follows_its_changes(tmp_path) -> None:
     assert (book.bids, book.asks) == ((("30.5", "7"),), (("31", "5"),))
 
 
-def test_a_book_of_which_a_change_cannot_be_read_is_unknown_until_the_stream_tells_it_anew(
+def test_after_an_unreadable_delta_the_book_is_unknown_until_the_next_snapshot(
     tmp_path,
 ) -> None:
     unread = ("update", [row(1, "Buy", size=3)])

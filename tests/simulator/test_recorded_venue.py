@@ -39,7 +39,7 @@ def get(venue: VenueProcess, path: str) -> requests.Response:
     return requests.get(venue.endpoints.rest + path, timeout=10)
 
 
-def test_two_connections_get_each_streams_recorded_frames_exactly_and_in_order(
+def test_two_connections_get_the_recorded_frames_of_each_stream_in_order(
     real_recording: Path, clients
 ) -> None:
     lines = lines_of(real_recording)
@@ -66,7 +66,7 @@ def test_two_connections_get_each_streams_recorded_frames_exactly_and_in_order(
         assert venue.finished.wait(10)
 
 
-def test_rest_is_answered_with_the_recorded_bytes(real_recording: Path) -> None:
+def test_a_request_gets_the_recorded_bytes(real_recording: Path) -> None:
     lines = lines_of(real_recording)
     recorded = {
         line["url"].removeprefix("https://fapi.binance.com"): line["data"]
@@ -83,7 +83,7 @@ def test_rest_is_answered_with_the_recorded_bytes(real_recording: Path) -> None:
 
 
 @pytest.mark.parametrize("speed", [0, 1000])
-def test_book_frames_behind_a_snapshot_wait_until_it_was_fetched_while_other_streams_go_on(
+def test_book_frames_after_a_snapshot_wait_for_its_request_while_other_streams_continue(
     tape, clients, speed: float
 ) -> None:
     before = tape.depth("AUSDT", 10, t=1.0)
@@ -100,7 +100,7 @@ def test_book_frames_behind_a_snapshot_wait_until_it_was_fetched_while_other_str
         assert reader.frames == [before, touch, free, *behind]
 
 
-def test_pace_is_that_of_the_recording_times_the_speed(tape, clients) -> None:
+def test_the_pace_is_the_recorded_one_times_the_speed(tape, clients) -> None:
     first, last = tape.depth("AUSDT", 1, t=100.0), tape.depth("AUSDT", 2, t=160.0)
     with play(tape.write(), speed=200) as venue:
         reader = clients.reader(venue, address("public", ("AUSDT",), PUBLIC))
@@ -110,9 +110,7 @@ def test_pace_is_that_of_the_recording_times_the_speed(tape, clients) -> None:
         assert asked_early == 1
 
 
-def test_the_end_is_said_once_and_closes_all_connections_when_every_one_was_served(
-    tape, clients
-) -> None:
+def test_the_end_closes_all_connections_together_and_is_reported_once(tape, clients) -> None:
     tape.depth("AUSDT", 1)
     tape.answer("/fapi/v1/depth?symbol=AUSDT&limit=1000", SNAPSHOT)
     tape.depth("AUSDT", 2)
@@ -134,9 +132,7 @@ def test_the_end_is_said_once_and_closes_all_connections_when_every_one_was_serv
         assert venue.frames_sent == 3
 
 
-def test_a_connection_with_nothing_to_hear_stays_mute_until_the_others_are_done(
-    tape, clients
-) -> None:
+def test_a_connection_without_recorded_streams_stays_open_until_the_end(tape, clients) -> None:
     tape.depth("AUSDT", 1)
     tape.answer("/fapi/v1/depth?symbol=AUSDT&limit=1000", SNAPSHOT)
     tape.depth("AUSDT", 2)
@@ -153,7 +149,9 @@ def test_a_connection_with_nothing_to_hear_stays_mute_until_the_others_are_done(
         assert venue.finished.wait(10)
 
 
-def test_a_stream_that_was_left_goes_on_where_it_was_left(tape, clients) -> None:
+def test_a_stream_continues_on_the_next_connection_where_the_last_one_left_it(
+    tape, clients
+) -> None:
     tape.depth("AUSDT", 1)
     tape.answer("/fapi/v1/depth?symbol=AUSDT&limit=1000", SNAPSHOT)
     rest = [tape.depth("AUSDT", 11, b=[["1.1", "9"]]), tape.depth("AUSDT", 12)]
@@ -170,7 +168,7 @@ def test_a_stream_that_was_left_goes_on_where_it_was_left(tape, clients) -> None
         assert (again["lastUpdateId"], again["bids"]) == (12, [["1.1", "9"], ["1.0", "5"]])
 
 
-def test_the_nth_request_gets_the_nth_recorded_answer_and_then_the_last(tape) -> None:
+def test_the_nth_request_gets_the_nth_recorded_answer_and_later_ones_the_last(tape) -> None:
     for body in ('{"n":1}', '{"n":2}'):
         tape.answer("/fapi/v1/openInterest?symbol=AUSDT", body)
     tape.frame("ausdt@aggTrade", p="1")
@@ -179,7 +177,7 @@ def test_the_nth_request_gets_the_nth_recorded_answer_and_then_the_last(tape) ->
         assert answers == [1, 2, 2]
 
 
-def test_what_the_recording_lacks_is_made_of_meta_and_the_frames_sent(tape, clients) -> None:
+def test_missing_answers_are_built_from_meta_and_the_frames_sent(tape, clients) -> None:
     tape.depth("AUSDT", 4, b=[["1.05", "10"], ["1.04", "3"]], a=[["1.07", "2.5"]])
     tape.depth("AUSDT", 5, b=[["1.05", "0"]])
     tape.frame("busdt@bookTicker", b="2.0", B="1", a="2.5", A="3", T=7)
@@ -231,7 +229,7 @@ def test_what_the_recording_lacks_is_made_of_meta_and_the_frames_sent(tape, clie
         )
 
 
-def test_a_client_that_does_not_read_holds_the_recording_back_in_the_file(tape, clients) -> None:
+def test_a_client_that_does_not_read_stops_the_playback(tape, clients) -> None:
     padding = "x" * 20_000
     touch = {"b": "1", "B": "1", "a": "2", "A": "1", "padding": padding}
     count = len([tape.frame("ausdt@bookTicker", T=n, **touch) for n in range(2_000)])
@@ -258,9 +256,7 @@ def sent_when_it_stands_still(venue: VenueProcess) -> int:
     return latest
 
 
-def test_a_book_that_is_asked_for_again_in_the_middle_begins_with_what_was_sent_of_it(
-    tape, clients
-) -> None:
+def test_a_late_subscription_begins_with_the_book_of_the_frames_sent(tape, clients) -> None:
     def book(kind: str, number: int, t: float, *bids: list[str]) -> None:
         data = {"s": "AUSDT", "b": bids, "a": [["9", "1"]], "u": number, "seq": number}
         frame = {"topic": "orderbook.500.AUSDT", "type": kind, "ts": 1000 + number, "data": data}
@@ -292,9 +288,7 @@ def test_a_book_that_is_asked_for_again_in_the_middle_begins_with_what_was_sent_
 
 
 @pytest.mark.parametrize("speed", [0, 20])
-def test_for_a_client_that_only_polls_the_market_moves_on_and_the_recording_ends(
-    tape, speed: float
-) -> None:
+def test_a_recording_plays_to_its_end_for_a_client_that_only_polls(tape, speed: float) -> None:
     tape.frame("ausdt@bookTicker", t=100.0, b="1.0", B="5", a="1.2", A="6", T=1)
     tape.frame("ausdt@bookTicker", t=110.0, b="2.0", B="5", a="2.2", A="6", T=2)
     with play(tape.write(), speed) as venue:
@@ -307,14 +301,14 @@ def test_for_a_client_that_only_polls_the_market_moves_on_and_the_recording_ends
         assert ("1.0" in bids) == (speed == 20)
 
 
-def test_without_meta_the_perpetuals_are_told_by_their_names(tape) -> None:
+def test_without_meta_perpetuals_are_recognised_by_their_names(tape) -> None:
     for symbol in ("AUSDT", "AUSDT_261225", "BUSD_PERP"):
         tape.frame(f"{symbol.lower()}@bookTicker", b="1.0", B="5", a="1.2", A="6", T=1)
     with play(tape.write()) as venue:
         assert venue.symbols == ("AUSDT", "BUSD_PERP")
 
 
-def test_a_recording_of_nothing_perpetual_is_served_whole(tape) -> None:
+def test_a_recording_without_perpetuals_serves_all_symbols(tape) -> None:
     tape.frame("ausdt_261225@bookTicker", b="1.0", B="5", a="1.2", A="6", T=1)
     with play(tape.write()) as venue:
         assert venue.symbols == ("AUSDT_261225",)

@@ -32,7 +32,7 @@ def kept(event):
 @pytest.mark.parametrize("name", SERVED)
 @given(seed=st.integers(0, 2**32), steps=st.integers(1, 40))
 @settings(max_examples=20, deadline=None)
-def test_the_adapter_reads_the_market_that_is_served(name, seed, steps) -> None:
+def test_the_adapter_reads_the_served_market(name, seed, steps) -> None:
     side, known = side_of(name), venue(name)
     market = SyntheticMarket(name, side.terms.symbols, side.terms, random.Random(seed))
     adapter, said = known.stream(known.endpoints), []
@@ -93,7 +93,7 @@ def attrs_of(trade: Trade, received_ns: int) -> Trade:
 
 
 @pytest.mark.parametrize("name", SERVED)
-def test_what_is_listed_is_read_as_it_is(name) -> None:
+def test_the_adapter_reads_the_listed_instruments(name) -> None:
     side, known = side_of(name), venue(name)
     market = SyntheticMarket(name, side.terms.symbols, side.terms, random.Random(1))
     rest = known.rest(known.endpoints)
@@ -105,7 +105,7 @@ def test_what_is_listed_is_read_as_it_is(name) -> None:
 
 
 @pytest.mark.parametrize("name", SERVED)
-def test_a_system_makes_marks_of_every_rung_on_a_served_venue(name) -> None:
+def test_a_system_makes_marks_from_every_source_of_a_served_venue(name) -> None:
     with VenueProcess.start("--venue", name) as served:
         for source in ("book", "touch", "trades", "rest"):
             marked = threading.Event()
@@ -127,7 +127,7 @@ def test_a_system_makes_marks_of_every_rung_on_a_served_venue(name) -> None:
 
 
 @pytest.mark.parametrize("name", SERVED)
-def test_a_symbol_that_is_not_listed_takes_no_listed_one_along(name) -> None:
+def test_an_unlisted_symbol_does_not_affect_listed_ones(name) -> None:
     symbols = side_of(name).terms.symbols[:2]
     with VenueProcess.start("--venue", name, "--symbols", symbols[0]) as served:
         marked = threading.Semaphore(0)

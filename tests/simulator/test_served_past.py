@@ -57,7 +57,7 @@ def core(candle):
 @pytest.mark.parametrize("name", SERVED)
 @given(data=st.data(), seed=st.integers(0, 2**32))
 @settings(max_examples=10, deadline=None)
-def test_candles_of_any_span_and_length_are_read_as_they_are_served(name, data, seed) -> None:
+def test_the_adapter_reads_candles_of_any_span_and_length(name, data, seed) -> None:
     side, market, symbol, _ = market_of(name, seed)
     rest = venue(name).rest(venue(name).endpoints)
     interval_s = data.draw(st.sampled_from(sorted(rest.intervals)))
@@ -73,7 +73,7 @@ def test_candles_of_any_span_and_length_are_read_as_they_are_served(name, data, 
 
 
 @pytest.mark.parametrize("name", SERVED)
-def test_past_funding_is_read_as_it_is_served(name) -> None:
+def test_the_adapter_reads_past_fundings(name) -> None:
     side, market, symbol, _ = market_of(name)
     rest, now_ns = venue(name).rest(venue(name).endpoints), START + 59 * STEP
     since_ns = now_ns - 20 * FUNDING_NS
@@ -87,7 +87,7 @@ def test_past_funding_is_read_as_it_is_served(name) -> None:
 
 
 @pytest.mark.parametrize("name", SERVED)
-def test_what_nobody_knows_is_refused_and_not_told_as_empty(name) -> None:
+def test_unknown_history_is_refused_instead_of_empty(name) -> None:
     side, market, symbol, _ = market_of(name)
     market.candles = market.fundings = lambda *_: None
     rest = venue(name).rest(venue(name).endpoints)
@@ -101,7 +101,7 @@ def test_what_nobody_knows_is_refused_and_not_told_as_empty(name) -> None:
 
 
 @pytest.mark.parametrize("name", SERVED)
-def test_parameters_that_are_none_are_answered_all_the_same(name) -> None:
+def test_invalid_parameters_are_ignored(name) -> None:
     side, market, symbol, _ = market_of(name, steps=2)
     rest = venue(name).rest(venue(name).endpoints)
     for request in (
@@ -114,7 +114,7 @@ def test_parameters_that_are_none_are_answered_all_the_same(name) -> None:
             assert side.rest.answer(url.path, query, market, START).status in range(200, 600)
 
 
-def test_the_minutes_of_a_market_are_those_of_its_trades_and_before_them_it_has_ten_days() -> None:
+def test_minutes_have_the_trades_and_ten_days_before_the_start_exist() -> None:
     _, market, symbol, trades = market_of("binance_futures", steps=90)
     minutes = market.candles(symbol, 60, START - START % (60 * S), START + 10**15)
     assert len(minutes) == 16
@@ -132,7 +132,7 @@ def test_the_minutes_of_a_market_are_those_of_its_trades_and_before_them_it_has_
     assert all(one.close == other.open for one, other in itertools.pairwise(before))
 
 
-def test_a_funding_that_is_settled_while_the_market_runs_is_the_one_that_was_announced() -> None:
+def test_a_settled_funding_has_the_rate_announced_before() -> None:
     side = side_of("bybit")
     market = SyntheticMarket("bybit", side.terms.symbols[:1], side.terms, random.Random(3))
     symbol, settlement = side.terms.symbols[0], (START // FUNDING_NS + 1) * FUNDING_NS
@@ -146,7 +146,7 @@ def test_a_funding_that_is_settled_while_the_market_runs_is_the_one_that_was_ann
     assert Decimal(paid.rate) == Decimal(announced)
 
 
-def test_rows_of_a_chart_say_that_there_is_no_data() -> None:
+def test_a_chart_without_candles_has_the_status_no_data() -> None:
     side, market, symbol, _ = market_of("deribit", steps=1)
     query = f"instrument_name={symbol}&start_timestamp=0&end_timestamp=1&resolution=1"
     answer = side.rest.answer("/api/v2/public/get_tradingview_chart_data", query, market, START)

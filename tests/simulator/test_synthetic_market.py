@@ -44,7 +44,7 @@ def frames(seed: int, steps: int) -> list[tuple[str, bytes]]:
 @settings(max_examples=30, deadline=None)
 @given(SEEDS, st.integers(0, 20), st.integers(1, 30))
 @example(20, 0, 20)  # its seventeenth step would change nothing by itself
-def test_changes_applied_to_a_snapshot_give_the_book(seed: int, before: int, after: int) -> None:
+def test_deltas_applied_to_a_snapshot_give_the_book(seed: int, before: int, after: int) -> None:
     made = market(seed)
     for n in range(before):
         made.step(START + n * STEP)
@@ -68,7 +68,7 @@ def test_changes_applied_to_a_snapshot_give_the_book(seed: int, before: int, aft
 
 @settings(max_examples=30, deadline=None)
 @given(SEEDS, st.integers(1, 60))
-def test_every_book_is_whole_uncrossed_and_on_its_grid(seed: int, steps: int) -> None:
+def test_every_book_is_complete_uncrossed_and_on_its_tick_grid(seed: int, steps: int) -> None:
     made = market(seed)
     for n in range(steps):
         made.step(START + n * STEP)
@@ -93,7 +93,7 @@ def test_the_same_seed_gives_the_same_frames(seed: int) -> None:
     assert frames(seed, 12) != frames(seed + 1, 12)
 
 
-def test_the_adapter_follows_the_market_without_a_complaint() -> None:
+def test_the_adapter_follows_the_market_without_invalid_input() -> None:
     made, adapter, streams = market(7), BinanceFuturesStream(), side_of("binance_futures").streams
     kinds = set()
     for n in range(50):
@@ -125,7 +125,7 @@ def test_the_rest_adapter_reads_the_listed_instruments() -> None:
     ]
 
 
-def test_a_mark_comes_once_a_second_and_funding_names_the_next_settlement() -> None:
+def test_a_mark_comes_once_a_second_with_the_next_settlement() -> None:
     made = market(3)
     settlement = 8 * 3600 * 1_000_000_000 * 60_000
     marks = [made.step(settlement - 500_000_000 + n * STEP)[0].mark for n in range(20)]
@@ -137,9 +137,7 @@ def test_a_mark_comes_once_a_second_and_funding_names_the_next_settlement() -> N
     ]
 
 
-def test_a_ticker_tells_the_touch_of_now_the_last_trade_the_mark_of_this_second_and_what_is_held() -> (
-    None
-):
+def test_a_ticker_has_touch_last_trade_mark_of_the_second_and_open_interest() -> None:
     made, told, last, held = market(3), None, None, None
     for n in range(40):
         happening = made.step(START + n * STEP)[0]
@@ -156,7 +154,7 @@ def test_a_ticker_tells_the_touch_of_now_the_last_trade_the_mark_of_this_second_
     assert last is not None
 
 
-def test_a_further_symbol_leaves_those_before_it_as_they_were() -> None:
+def test_an_added_symbol_does_not_change_the_symbols_before_it() -> None:
     few = SyntheticMarket("binance_futures", SYMBOLS[:1], TERMS, random.Random(5)).step(START)
     assert few[0] == market(5).step(START)[0]
     assert few[0].depth.symbol == InstrumentId("binance_futures", "BTCUSDT").symbol
@@ -174,7 +172,7 @@ def test_a_further_symbol_leaves_those_before_it_as_they_were() -> None:
         ("htx_swap", "ETH-USD", ("ETH", "USD", "ETH", False)),
     ],
 )
-def test_a_contract_is_inverse_where_its_symbol_or_its_venue_says_so(
+def test_a_contract_is_inverse_by_its_symbol_or_its_venue(
     venue: str, symbol: str, told: tuple
 ) -> None:
     made = contract(venue, symbol, side_of(venue).terms, tick=Decimal(1), lot=Decimal(1))
@@ -190,7 +188,7 @@ def test_a_contract_is_inverse_where_its_symbol_or_its_venue_says_so(
         ("deribit", "BTC-PERPETUAL", "1"),
     ],
 )
-def test_inverse_contracts_among_linear_ones_may_be_of_another_size(
+def test_inverse_contracts_of_a_linear_venue_may_have_another_size(
     venue: str, symbol: str, size: str
 ) -> None:
     assert contract(

@@ -26,7 +26,7 @@ def venue():
         yield started
 
 
-def test_it_says_where_it_listens_and_what_it_has(venue: VenueProcess) -> None:
+def test_the_process_reports_addresses_and_symbols(venue: VenueProcess) -> None:
     assert (venue.venue, venue.symbols, venue.provenance) == (
         "binance_futures",
         ("BTCUSDT", "ETHUSDT"),
@@ -36,7 +36,7 @@ def test_it_says_where_it_listens_and_what_it_has(venue: VenueProcess) -> None:
     assert venue.endpoints.rest.removeprefix("http") == venue.endpoints.stream.removeprefix("ws")
 
 
-def test_book_frames_follow_one_another_from_the_snapshot(venue: VenueProcess, clients) -> None:
+def test_book_frames_continue_the_snapshot_without_gaps(venue: VenueProcess, clients) -> None:
     reader = clients.reader(venue, "/public/stream?streams=btcusdt@depth@100ms")
     reader.wait_for(1)
     snapshot = requests.get(
@@ -48,7 +48,7 @@ def test_book_frames_follow_one_another_from_the_snapshot(venue: VenueProcess, c
     assert len(snapshot["bids"]) == 25
 
 
-def test_a_stream_asked_for_on_the_wrong_path_is_acknowledged_and_stays_mute(
+def test_a_stream_on_the_wrong_path_is_acknowledged_and_sends_nothing(
     venue: VenueProcess, clients
 ) -> None:
     reader = clients.reader(venue, "/public/ws")
@@ -60,7 +60,7 @@ def test_a_stream_asked_for_on_the_wrong_path_is_acknowledged_and_stays_mute(
     assert {(frame["e"], frame["s"]) for frame in frames[1:]} == {("bookTicker", "ETHUSDT")}
 
 
-def test_marks_and_trades_come_on_the_market_path(venue: VenueProcess, clients) -> None:
+def test_the_market_path_carries_marks_and_trades(venue: VenueProcess, clients) -> None:
     reader = clients.reader(venue, "/market/stream?streams=btcusdt@markPrice@1s/btcusdt@aggTrade")
     while {json.loads(frame)["data"]["e"] for frame in reader.frames} != {
         "markPriceUpdate",
@@ -84,7 +84,7 @@ def test_a_websocket_on_a_path_without_streams_is_refused(
         clients.socket(venue, path)
 
 
-def test_an_unknown_symbol_is_refused_as_the_venue_does(venue: VenueProcess) -> None:
+def test_an_unknown_symbol_gets_the_venues_error(venue: VenueProcess) -> None:
     answer = requests.get(
         venue.endpoints.rest + "/fapi/v1/ticker/bookTicker?symbol=NOPE", timeout=10
     )
@@ -100,7 +100,7 @@ class Watched(source_module.SyntheticVenue):
         self.lost.set()
 
 
-def test_a_client_that_does_not_read_is_cut_at_the_limit_of_its_backlog(
+def test_a_client_that_does_not_read_is_disconnected_at_the_backlog_limit(
     monkeypatch: pytest.MonkeyPatch, clients
 ) -> None:
     monkeypatch.setattr(source_module, "BACKLOG_BYTES", 100_000)
@@ -143,7 +143,7 @@ def faulty(tmp_path: Path, *faults: dict[str, object], **options: object) -> Ven
     return VenueProcess.start("--faults", str(path), *more)
 
 
-def test_a_gap_leaves_book_frames_out_and_nothing_else(tmp_path: Path, clients) -> None:
+def test_a_gap_omits_only_book_frames(tmp_path: Path, clients) -> None:
     with faulty(tmp_path, {"at_s": 0.0, "do": "gap", "for_s": 0.7}) as venue:
         reader = clients.reader(
             venue, "/public/stream?streams=btcusdt@bookTicker/btcusdt@depth@100ms"
@@ -154,7 +154,7 @@ def test_a_gap_leaves_book_frames_out_and_nothing_else(tmp_path: Path, clients) 
     assert "depthUpdate" in kinds
 
 
-def test_garbage_comes_between_frames_that_are_whole(tmp_path: Path, clients) -> None:
+def test_garbage_is_sent_between_intact_frames(tmp_path: Path, clients) -> None:
     with faulty(tmp_path, {"at_s": 0, "do": "garbage", "for_s": 60}, seed=3) as venue:
         frames = clients.reader(venue, "/public/stream?streams=btcusdt@depth@100ms").wait_for(8)
     whole = [
@@ -166,14 +166,14 @@ def test_garbage_comes_between_frames_that_are_whole(tmp_path: Path, clients) ->
     assert all(after["pu"] == before["u"] for before, after in pairwise(whole))
 
 
-def test_refused_requests_say_when_to_come_back(tmp_path: Path) -> None:
+def test_refused_requests_have_a_retry_after(tmp_path: Path) -> None:
     with faulty(tmp_path, {"at_s": 0, "do": "refuse_rest", "for_s": 60}) as venue:
         answer = requests.get(venue.endpoints.rest + "/fapi/v1/ping", timeout=10)
     assert (answer.status_code, answer.json()["code"]) == (429, -1003)
     assert 50 <= int(answer.headers["Retry-After"]) <= 60
 
 
-def test_a_dropped_connection_ends_without_a_close_frame_and_comes_back_later(
+def test_a_dropped_connection_has_no_close_frame_and_can_be_reopened_later(
     tmp_path: Path, clients
 ) -> None:
     with faulty(tmp_path, {"at_s": 0.6, "do": "drop_connection"}) as venue:
@@ -183,9 +183,7 @@ def test_a_dropped_connection_ends_without_a_close_frame_and_comes_back_later(
         clients.reader(venue, "/public/stream?streams=btcusdt@bookTicker").wait_for(1)
 
 
-def test_silence_withholds_frames_and_pongs_and_then_sends_what_was_due(
-    tmp_path: Path, clients
-) -> None:
+def test_silence_delays_frames_and_pongs_until_its_end(tmp_path: Path, clients) -> None:
     with faulty(tmp_path, {"at_s": 0, "do": "silence", "for_s": 1.5}) as venue:
         socket = clients.socket(venue, "/public/stream?streams=btcusdt@depth@100ms")
         socket.ping("anybody?")
@@ -198,7 +196,7 @@ def test_silence_withholds_frames_and_pongs_and_then_sends_what_was_due(
     assert all(after["pu"] == before["u"] for before, after in pairwise(changes))
 
 
-def test_a_stream_that_is_left_and_asked_for_again_in_one_breath_begins_anew(clients) -> None:
+def test_a_stream_unsubscribed_and_subscribed_at_once_begins_with_a_snapshot(clients) -> None:
     topic = "orderbook.50.BTCUSDT"
     with VenueProcess.start("--venue", "bybit") as venue:
         reader = clients.reader(venue, "/v5/public/linear")

@@ -38,7 +38,7 @@ def test_no_process_thread_or_pipe_is_left_after_a_stop() -> None:
     venue.stop()
 
 
-def test_an_interrupt_does_not_end_it() -> None:
+def test_an_interrupt_does_not_end_the_process() -> None:
     with VenueProcess.start() as venue:
         os.kill(venue.pid, signal.SIGINT)
         for _ in range(3):
@@ -49,7 +49,7 @@ def test_an_interrupt_does_not_end_it() -> None:
         assert os.getpgid(venue.pid) != os.getpgid(0)
 
 
-def test_a_killed_venue_is_seen_to_be_gone() -> None:
+def test_a_killed_venue_is_not_running() -> None:
     with VenueProcess.start() as venue:
         venue.kill()
         assert not venue.running
@@ -57,7 +57,7 @@ def test_a_killed_venue_is_seen_to_be_gone() -> None:
             requests.get(venue.endpoints.rest + "/fapi/v1/ping", timeout=5)
 
 
-def test_it_ends_when_its_parent_is_killed() -> None:
+def test_the_process_ends_when_its_parent_is_killed() -> None:
     with subprocess.Popen(
         [sys.executable, "-c", PARENT], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as parent:
@@ -80,19 +80,21 @@ def test_it_ends_when_its_parent_is_killed() -> None:
         (("--nonsense",), "--nonsense"),
     ],
 )
-def test_a_venue_that_does_not_start_says_why(arguments: tuple[str, ...], said: str) -> None:
+def test_a_venue_that_does_not_start_reports_the_cause(
+    arguments: tuple[str, ...], said: str
+) -> None:
     threads, files = threading.enumerate(), open_files()
     with pytest.raises(SimulatorError, match=said):
         VenueProcess.start(*arguments)
     assert (threading.enumerate(), open_files()) == (threads, files)
 
 
-def test_a_venue_that_is_not_ready_in_time_is_ended() -> None:
+def test_a_venue_that_is_not_ready_at_the_deadline_is_ended() -> None:
     with pytest.raises(SimulatorError, match=r"did not listen within 0\.001 s"):
         VenueProcess.start(deadline_s=0.001)
 
 
-def test_the_end_of_a_recording_is_one_line_on_standard_output(tape, clients) -> None:
+def test_the_end_of_a_recording_is_announced_in_one_line(tape, clients) -> None:
     tape.frame("ausdt@bookTicker", n=1)
     command = [
         sys.executable,
@@ -122,7 +124,7 @@ def test_the_end_of_a_recording_is_one_line_on_standard_output(tape, clients) ->
     assert child.returncode == 0
 
 
-def test_how_much_was_sent_of_what_is_asked_for_is_told_now_and_then(tape, clients) -> None:
+def test_progress_of_the_subscribed_streams_is_announced(tape, clients) -> None:
     for number in range(3):
         tape.frame("ausdt@bookTicker", n=number)
         tape.frame("busdt@bookTicker", n=number)
@@ -145,7 +147,7 @@ def test_how_much_was_sent_of_what_is_asked_for_is_told_now_and_then(tape, clien
         (b'{"dir":"ws","data":"%%%","enc":"base64"}\n', "line 0"),
     ],
 )
-def test_a_damaged_recording_is_refused_with_the_place(
+def test_a_damaged_recording_is_refused_with_file_and_line(
     tmp_path: Path, raw: bytes, said: str
 ) -> None:
     (tmp_path / "raw.jsonl").write_bytes(raw)

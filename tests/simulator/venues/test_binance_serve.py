@@ -67,14 +67,12 @@ def ask(path: str, query: str = "") -> tuple[int, object]:
         ("/stream", ("btcusdt@depth@100ms", "btcusdt@bookTicker")),
     ],
 )
-def test_a_stream_is_carried_only_by_the_path_it_lives_on(
-    path: str, carried: tuple[str, ...]
-) -> None:
+def test_a_stream_is_sent_only_on_its_own_path(path: str, carried: tuple[str, ...]) -> None:
     asked = "btcusdt@depth@100ms/btcusdt@bookTicker/btcusdt@aggTrade/btcusdt%40markPrice%401s/btcusdt@kline_1m"
     assert carried == StreamSession(path, f"streams={asked}").streams()
 
 
-def test_a_raw_connection_gets_the_bare_data() -> None:
+def test_a_raw_connection_gets_the_data_without_an_envelope() -> None:
     frame = serve.depth_frames(Depth("BTCUSDT", 12, (("1", "2"),), (), AT, 11, 10))[0][1]
     session = StreamSession("/public/ws/btcusdt@depth@100ms")
     assert session.streams() == ("btcusdt@depth@100ms",)
@@ -85,12 +83,12 @@ def test_a_raw_connection_gets_the_bare_data() -> None:
     )
 
 
-def test_a_path_that_serves_no_streams_is_refused() -> None:
+def test_a_path_without_streams_is_refused() -> None:
     with pytest.raises(VenueError, match="/private"):
         StreamSession("/private/stream")
 
 
-def test_subscriptions_are_changed_listed_and_acknowledged_by_text() -> None:
+def test_subscriptions_are_changed_listed_and_acknowledged() -> None:
     session = StreamSession("/public/stream")
     assert json.loads(
         session.receive('{"method":"SUBSCRIBE","params":["a@depth","b@depth"],"id":1}')[0]
@@ -131,7 +129,7 @@ def test_a_malformed_request_is_answered_with_an_error_and_changes_nothing(
     assert session.streams() == ()
 
 
-def test_the_adapter_reads_from_the_frames_what_was_put_into_them() -> None:
+def test_the_adapter_reads_the_events_of_the_frames() -> None:
     adapter = BinanceFuturesStream()
     touch = Touch(BTC, number("30"), number("1"), number("31"), number("2"), None, AT, AT)
     trade = Trade(BTC, "sell", number("30.5"), number("0.2"), "9", AT, AT)
@@ -158,7 +156,7 @@ def test_the_adapter_builds_the_book_that_was_served() -> None:
     assert (tops[-1].bid, tops[-1].ask, tops[-1].sequence) == ("29", "31", 80)
 
 
-def test_what_serve_writes_it_reads_back() -> None:
+def test_written_frames_are_read_back() -> None:
     change = Depth("BTCUSDT", 12, (("1.0", "2"),), (("3", "0.000"),), AT, 11, 10)
     ((stream, frame),) = serve.depth_frames(change)
     assert serve.read_depth(frame) == change
@@ -191,7 +189,7 @@ def test_a_request_that_cannot_be_answered_gets_the_venues_error(
     assert (answered, body["code"]) == (status, code)
 
 
-def test_rest_answers_tell_the_market() -> None:
+def test_rest_answers_have_the_market_data() -> None:
     assert ask("/fapi/v1/ping") == (200, {})
     assert ask("/fapi/v1/time") == (200, {"serverTime": 1_700_000_000_123})
     assert ask("/fapi/v1/premiumIndex") == (200, [])
@@ -213,7 +211,7 @@ def test_rest_answers_tell_the_market() -> None:
     )
 
 
-def test_weight_is_counted_by_the_minute_and_refused_beyond_the_limit() -> None:
+def test_weight_beyond_the_limit_of_a_minute_is_refused() -> None:
     account = WeightAccount()
     minute = 60_000_000_000 * 1000
     for _ in range(120):

@@ -61,7 +61,7 @@ def said(session: BitmexSession, **request: object) -> list[dict]:
     return [json.loads(answer) for answer in session.receive(json.dumps(request))]
 
 
-def test_every_topic_of_a_request_is_acknowledged_by_itself() -> None:
+def test_each_topic_of_a_request_is_acknowledged_separately() -> None:
     session = serve.session("/realtime")
     answers = said(session, op="subscribe", args=["trade:XBTUSDT", "quote:XBTUSDT"])
     assert [(answer["success"], answer["subscribe"]) for answer in answers] == [
@@ -73,19 +73,19 @@ def test_every_topic_of_a_request_is_acknowledged_by_itself() -> None:
     assert session.streams() == ("quote:XBTUSDT",)
 
 
-def test_topics_may_be_named_by_the_address() -> None:
+def test_topics_in_the_query_are_subscribed() -> None:
     assert serve.session("/realtime", "subscribe=trade:XBTUSDT,instrument:XBTUSDT").streams() == (
         "trade:XBTUSDT",
         "instrument:XBTUSDT",
     )
 
 
-def test_another_path_has_no_streams() -> None:
+def test_a_path_without_streams_is_refused() -> None:
     with pytest.raises(VenueError, match="/realtime"):
         serve.session("/stream")
 
 
-def test_a_ping_in_text_is_answered_in_text() -> None:
+def test_a_text_ping_is_answered_with_a_text_pong() -> None:
     assert serve.session("/realtime").receive("ping") == ("pong",)
 
 
@@ -111,13 +111,13 @@ def test_a_malformed_request_is_answered_with_an_error_and_changes_nothing(text:
     assert session.streams() == ("quote:XBTUSDT",)
 
 
-def test_the_adapter_is_told_of_a_refusal() -> None:
+def test_the_adapter_reports_a_refusal() -> None:
     (answer,) = serve.session("/realtime").receive('{"op":"subscribe","args":["nothing:XBTUSDT"]}')
     (invalid_input,) = BitmexStream().frame("realtime-0", answer.encode(), AT)
     assert "Unknown table" in invalid_input.what
 
 
-def test_a_change_is_told_one_message_an_action_so_that_the_book_follows() -> None:
+def test_a_delta_has_one_message_per_action() -> None:
     adapter = BitmexStream()
     adapter.frame("realtime-0", serve.snapshot_frame(BOOK)[1], AT)
     change = Depth(
@@ -139,7 +139,7 @@ def test_a_change_is_told_one_message_an_action_so_that_the_book_follows() -> No
     )
 
 
-def test_the_adapter_reads_from_the_messages_what_was_put_into_them() -> None:
+def test_the_adapter_reads_the_events_of_the_messages() -> None:
     adapter = BitmexStream()
     trade = Trade(XBT, "sell", number("30.5"), number("200"), "9", AT, AT)
     assert list(adapter.frame("c", serve.touch_frame(TOUCH, 5)[1], AT)) == [TOUCH]
@@ -151,7 +151,7 @@ def test_the_adapter_reads_from_the_messages_what_was_put_into_them() -> None:
         assert (mark, funding.rate, funding.next_time_ns) == (MARK, FUNDING.rate, NEXT)
 
 
-def test_what_serve_writes_it_reads_back() -> None:
+def test_written_frames_are_read_back() -> None:
     snapshot = serve.read_depth(serve.snapshot_frame(BOOK)[1])
     assert (snapshot.bids, snapshot.asks, snapshot.venue_time_ns, snapshot.whole) == (
         BOOK.bids,
@@ -191,20 +191,20 @@ def test_what_serve_writes_it_reads_back() -> None:
         (b"pong", None),
     ],
 )
-def test_a_recorded_message_is_known_by_its_table_and_symbol(
+def test_a_recorded_message_belongs_to_its_table_and_symbol(
     frame: bytes, stream: str | None
 ) -> None:
     assert serve.stream_of(frame) == stream
 
 
-def test_a_row_without_its_price_tells_nothing_of_the_book() -> None:
+def test_a_row_without_a_price_gives_no_book() -> None:
     with pytest.raises(Exception, match="Expected price"):
         serve.read_depth(
             b'{"table":"orderBookL2","action":"delete","data":[{"symbol":"XBTUSD","id":1,"side":"Buy"}]}'
         )
 
 
-def test_rest_answers_are_what_the_adapter_asks_for() -> None:
+def test_the_adapter_reads_the_answers_to_its_requests() -> None:
     rest = BitmexRest()
     (request,) = rest.quotes(["XBTUSDT"])
     answer = serve_rest.answer("/api/v1/instrument", "symbol=XBTUSDT", OneContract(), AT)
@@ -224,7 +224,7 @@ def test_rest_answers_are_what_the_adapter_asks_for() -> None:
     )
 
 
-def test_a_book_is_told_by_the_level_and_at_most_as_deep_as_was_asked_for() -> None:
+def test_a_book_has_at_most_the_requested_levels() -> None:
     def told(query: str) -> list[tuple]:
         answer = serve_rest.answer("/api/v1/orderBook/L2", query, OneContract(), AT)
         return [
@@ -244,7 +244,7 @@ def test_a_book_is_told_by_the_level_and_at_most_as_deep_as_was_asked_for() -> N
         assert serve_rest.answer("/api/v1/orderBook/L2", query, OneContract(), AT).status == 400
 
 
-def test_the_active_and_the_indices_are_the_active_where_there_are_no_indices() -> None:
+def test_active_and_indices_equals_active_without_indices() -> None:
     rows, more = (
         serve_rest.answer(f"/api/v1/instrument/active{also}", "", OneContract(), AT).body
         for also in ("", "AndIndices")
@@ -253,7 +253,7 @@ def test_the_active_and_the_indices_are_the_active_where_there_are_no_indices() 
     assert json.loads(rows)[0]["underlyingToPositionMultiplier"] == 1_000_000
 
 
-def test_what_is_not_known_yet_is_left_out_of_a_row() -> None:
+def test_unknown_fields_are_left_out_of_a_row() -> None:
     answer = serve_rest.answer(
         "/api/v1/instrument/active", "", OneContract(touch=None, mark=None), AT
     )
@@ -264,12 +264,12 @@ def test_what_is_not_known_yet_is_left_out_of_a_row() -> None:
     assert list(BitmexRest().read(BitmexRest().instruments()[0], 200, answer.body, AT)) == []
 
 
-def test_a_path_that_is_not_there_and_a_symbol_that_is_not_listed_give_nothing() -> None:
+def test_an_unknown_path_and_an_unlisted_symbol_give_no_data() -> None:
     assert serve_rest.answer("/api/v1/nothing", "", OneContract(), AT).status == 404
     assert serve_rest.answer("/api/v1/instrument", "symbol=NOPE", OneContract(), AT).body == b"[]"
 
 
-def test_requests_are_the_same_if_they_ask_for_the_same_rows() -> None:
+def test_requests_for_the_same_rows_have_equal_keys() -> None:
     assert serve_rest.request_key(
         "/api/v1/instrument", "symbol=A&count=5"
     ) == serve_rest.request_key("/api/v1/instrument", "symbol=A")
@@ -278,7 +278,7 @@ def test_requests_are_the_same_if_they_ask_for_the_same_rows() -> None:
     )
 
 
-def test_requests_are_counted_by_the_minute_and_refused_beyond_the_limit() -> None:
+def test_requests_beyond_the_limit_of_a_minute_are_refused() -> None:
     account, minute = serve_rest.new_rate_limit(), 60_000_000_000 * 1000
     for _ in range(30):
         assert account.charge("/api/v1/instrument/active", "", minute) is None

@@ -88,7 +88,7 @@ def say(session: BybitSession, op: str, *topics: str) -> dict:
 
 
 @pytest.mark.parametrize("path", ["/v5/public", "/v5/public/option", "/v5/private", "linear", "/"])
-def test_a_path_that_serves_no_streams_is_refused(path: str) -> None:
+def test_a_path_without_streams_is_refused(path: str) -> None:
     with pytest.raises(VenueError, match="Expected a path"):
         BybitSession(path)
 
@@ -104,7 +104,7 @@ def test_subscriptions_are_changed_and_acknowledged_with_the_clients_id() -> Non
     assert session.streams() == ("orderbook.BTCUSDT", "publicTrade.BTCUSDT")
 
 
-def test_a_book_is_one_stream_whatever_depth_it_is_asked_for_or_was_recorded_with() -> None:
+def test_a_book_is_one_stream_for_all_depths() -> None:
     session = linear()
     say(session, "subscribe", "orderbook.50.XRPUSDT")
     recorded = b'{"topic":"orderbook.500.XRPUSDT","type":"delta","ts":1,"data":{"s":"XRPUSDT"'
@@ -137,14 +137,14 @@ def test_a_ping_is_answered_with_a_pong() -> None:
         json.dumps({"op": "subscribe", "args": [f"tickers.A{n:030}USDT" for n in range(600)]}),
     ],
 )
-def test_a_request_that_cannot_be_met_is_refused_as_a_whole_and_changes_nothing(text: str) -> None:
+def test_an_invalid_request_is_refused_as_a_whole_and_changes_nothing(text: str) -> None:
     session = linear()
     (answer,) = session.receive(text)
     assert json.loads(answer)["success"] is False
     assert session.streams() == ()
 
 
-def test_a_book_goes_out_under_the_topic_of_the_depth_that_was_asked_for() -> None:
+def test_a_book_is_sent_under_the_subscribed_topic() -> None:
     session, made, best = (
         linear(),
         SERVE.snapshot_frame(BOOK)[1],
@@ -159,7 +159,7 @@ def test_a_book_goes_out_under_the_topic_of_the_depth_that_was_asked_for() -> No
     assert session.dress(made) == made
 
 
-def test_a_topic_that_is_subscribed_already_is_refused() -> None:
+def test_a_repeated_subscription_is_refused() -> None:
     session = linear()
     say(session, "subscribe", "tickers.BTCUSDT")
     assert say(session, "subscribe", "tickers.BTCUSDT") == {
@@ -171,7 +171,7 @@ def test_a_topic_that_is_subscribed_already_is_refused() -> None:
     }
 
 
-def test_the_adapter_reads_from_the_frames_what_was_put_into_them() -> None:
+def test_the_adapter_reads_the_events_of_the_frames() -> None:
     adapter = BybitStream()
     trade = Trade(BTC, "sell", number("30.5"), number("0.2"), "9", AT, AT)
     held = OpenInterest(BTC, number("1000"), AT, AT)
@@ -194,7 +194,7 @@ def test_the_adapter_reads_from_the_frames_what_was_put_into_them() -> None:
     ]
 
 
-def test_a_ticker_says_what_the_open_interest_is_worth_where_it_says_the_mark() -> None:
+def test_a_ticker_with_a_mark_has_the_value_of_the_open_interest() -> None:
     whole, changed = (
         json.loads(SERVE.ticker_frame(TICKER, marked=marked)[1])["data"] for marked in (True, False)
     )
@@ -202,7 +202,7 @@ def test_a_ticker_says_what_the_open_interest_is_worth_where_it_says_the_mark() 
     assert (changed["openInterest"], "openInterestValue" in changed) == ("1000", False)
 
 
-def test_what_is_not_known_of_a_mark_is_left_out_of_its_ticker() -> None:
+def test_unknown_fields_of_a_mark_are_left_out_of_its_ticker() -> None:
     adapter = BybitStream()
     list(adapter.frame("linear-0", SERVE.first_ticker_frame(TICKER)[1], AT))
     later = VenueMark(BTC, number("30.6"), None, AT + S, AT + S)
@@ -229,7 +229,7 @@ def test_the_adapter_builds_the_book_that_was_served() -> None:
     ]
 
 
-def test_what_serve_writes_it_reads_back() -> None:
+def test_written_frames_are_read_back() -> None:
     change = Depth("BTCUSDT", 78, (("30", "0"),), (("31", "2.5"),), AT)
     stream, frame = SERVE.depth_frames(change)[0]
     assert SERVE.read_depth(frame) == change
@@ -253,11 +253,11 @@ def test_what_serve_writes_it_reads_back() -> None:
     assert SERVE.stream_of(b"\xff") is None
 
 
-def test_a_book_numbered_one_is_a_whole_one_as_after_a_restart_of_the_service() -> None:
+def test_a_book_with_update_number_one_is_a_snapshot() -> None:
     assert SERVE.read_depth(SERVE.depth_frames(Depth("BTCUSDT", 1, (), (), AT))[0][1]).whole
 
 
-def test_a_ticker_without_both_sides_or_without_a_mark_tells_nothing_of_them() -> None:
+def test_a_ticker_without_both_sides_or_a_mark_gives_no_touch_or_mark() -> None:
     _, sides = SERVE.ticker_frame(TICKER, marked=False)
     with pytest.raises(msgspec.DecodeError):
         SERVE.read_mark(sides)
@@ -284,7 +284,7 @@ def test_a_request_that_cannot_be_answered_gets_the_venues_error(
     assert (answered, body.get("retCode")) == (status, code)
 
 
-def test_rest_answers_tell_the_market_and_nothing_that_is_not_known() -> None:
+def test_rest_answers_have_only_known_market_data() -> None:
     (row,) = ask("tickers", "category=linear")[1]["result"]["list"]
     assert ask("tickers", "category=linear&symbol=BTCUSDT")[1]["result"]["list"] == [row]
     assert (row["bid1Price"], row["ask1Size"], row["markPrice"], row["lastPrice"]) == (
@@ -303,7 +303,7 @@ def test_rest_answers_tell_the_market_and_nothing_that_is_not_known() -> None:
     assert ask("time")[1]["result"]["timeNano"] == str(AT)
 
 
-def test_the_adapter_reads_quotes_and_depth_of_the_answers() -> None:
+def test_the_adapter_reads_quotes_and_books_of_the_answers() -> None:
     rest = BybitRest()
     (quotes,) = rest.quotes(["BTCUSDT"])
     for request, kind in ((quotes, Touch), (rest.depth("BTCUSDT"), BookTop)):
@@ -315,7 +315,7 @@ def test_the_adapter_reads_quotes_and_depth_of_the_answers() -> None:
         assert not [outcome for outcome in outcomes if isinstance(outcome, InvalidInput)]
 
 
-def test_requests_are_the_same_whatever_the_size_of_the_answer() -> None:
+def test_requests_for_different_sizes_have_equal_keys() -> None:
     assert REST.request_key(
         "/v5/market/orderbook", "category=linear&symbol=A&limit=500"
     ) == REST.request_key("/v5/market/orderbook", "symbol=A&category=linear")
@@ -324,7 +324,7 @@ def test_requests_are_the_same_whatever_the_size_of_the_answer() -> None:
     )
 
 
-def test_an_address_that_asks_too_often_is_refused_for_ten_minutes() -> None:
+def test_an_address_beyond_the_limit_is_banned_for_ten_minutes() -> None:
     account, start = REST.new_rate_limit(), 5 * S * 1000
     assert [account.charge("/v5/market/time", "", start) for _ in range(600)] == [None] * 600
     refusal = account.charge("/v5/market/time", "", start + 4 * S)

@@ -80,7 +80,7 @@ def said(session: DeribitSession, method: str, **params) -> dict:
     return json.loads(answer)
 
 
-def test_the_answer_to_a_subscription_lists_the_channels_that_are_there() -> None:
+def test_the_answer_to_a_subscription_lists_the_accepted_channels() -> None:
     session = DeribitSession("/ws/api/v2")
     channels = [
         "book.BTC-PERPETUAL.100ms",
@@ -102,7 +102,7 @@ def test_the_answer_to_a_subscription_lists_the_channels_that_are_there() -> Non
     assert session.streams() == ("trades.BTC-PERPETUAL",)
 
 
-def test_raw_channels_are_for_those_who_log_in() -> None:
+def test_raw_channels_are_refused_without_a_login() -> None:
     session = DeribitSession("/ws/api/v2")
     assert (
         said(session, "public/subscribe", channels=["book.BTC-PERPETUAL.raw"])["error"]["code"]
@@ -111,7 +111,7 @@ def test_raw_channels_are_for_those_who_log_in() -> None:
     assert session.streams() == ()
 
 
-def test_a_path_that_serves_no_streams_is_refused() -> None:
+def test_a_path_without_streams_is_refused() -> None:
     with pytest.raises(VenueError, match="/ws/api/v1"):
         DeribitSession("/ws/api/v1")
 
@@ -153,7 +153,7 @@ def test_a_malformed_request_is_answered_with_an_error_and_changes_nothing(
     )
 
 
-def test_what_the_adapter_sends_is_answered_without_a_complaint() -> None:
+def test_answers_to_the_adapters_requests_are_no_invalid_input() -> None:
     adapter, session = DeribitStream(), DeribitSession("/ws/api/v2")
     (plan,) = adapter.plan(["BTC-PERPETUAL"])
     answers = [
@@ -170,7 +170,7 @@ def test_what_the_adapter_sends_is_answered_without_a_complaint() -> None:
     )
 
 
-def test_a_frame_goes_out_under_the_name_of_the_channel_that_was_asked_for() -> None:
+def test_a_frame_is_sent_under_the_subscribed_channel() -> None:
     session = DeribitSession("/ws/api/v2")
     said(session, "public/subscribe", channels=["ticker.BTC-PERPETUAL.100ms"])
     recorded = b'{"jsonrpc":"2.0","method":"subscription","params":{"channel":"ticker.BTC-PERPETUAL.raw","data":{"mark_price":8.70e3}}}'
@@ -179,7 +179,7 @@ def test_a_frame_goes_out_under_the_name_of_the_channel_that_was_asked_for() -> 
     assert session.dress(recorded.replace(b"BTC", b"ETH")) == recorded.replace(b"BTC", b"ETH")
 
 
-def test_the_adapter_reads_from_the_frames_what_was_put_into_them() -> None:
+def test_the_adapter_reads_the_events_of_the_frames() -> None:
     adapter = DeribitStream()
     touch = Touch(BTC, number("30"), number("1"), number("31.5"), number("2"), None, AT, AT)
     trade = Trade(BTC, "sell", number("30.5"), number("0.2"), "9", AT, AT)
@@ -231,7 +231,7 @@ def test_the_adapter_builds_the_book_that_was_served() -> None:
     assert json.loads(frame)["params"]["data"]["asks"] == [["change", 31, 3]]
 
 
-def test_what_serve_writes_it_reads_back() -> None:
+def test_written_frames_are_read_back() -> None:
     whole = Depth("BTC-PERPETUAL", 7, (("30.0", "1"),), (), AT, whole=True)
     assert (
         msgspec.structs.replace(serve.read_depth(serve.snapshot_frame(whole)[1]), added=frozenset())
@@ -243,9 +243,7 @@ def test_what_serve_writes_it_reads_back() -> None:
     assert serve.read_depth(serve.depth_frames(change)[0][1]) == change
 
 
-def test_frames_are_of_the_stream_of_their_channel_whatever_its_interval_also_when_damaged() -> (
-    None
-):
+def test_a_frame_belongs_to_the_stream_of_its_channel_even_if_damaged() -> None:
     stream, frame = serve.snapshot_frame(Depth("BTC-PERPETUAL", 7, (("30", "1"),), (), AT))
     assert (
         serve.stream_of(frame)
@@ -260,7 +258,7 @@ def test_frames_are_of_the_stream_of_their_channel_whatever_its_interval_also_wh
     )
 
 
-def test_a_ticker_without_mark_is_no_mark_and_one_without_best_prices_no_touch() -> None:
+def test_a_ticker_without_mark_or_best_prices_gives_no_mark_or_touch() -> None:
     touch = Touch(BTC, number("30"), number("1"), number("31.5"), number("2"), None, AT, AT)
     nothing = Funding(BTC, None, None, None, None, AT, AT)
     _, unmarked = serve.first_ticker_frame(
@@ -280,7 +278,7 @@ def test_a_ticker_without_mark_is_no_mark_and_one_without_best_prices_no_touch()
         serve.read_touch(sideless)
 
 
-def test_quotes_by_currency_are_of_the_futures_settled_in_it() -> None:
+def test_quotes_by_currency_have_the_futures_settled_in_it() -> None:
     (row,) = ask("get_book_summary_by_currency", "currency=USDC&kind=future")[1]["result"]
     assert (row["instrument_name"], row["bid_price"], row["ask_price"]) == (
         "SOL_USDC-PERPETUAL",
@@ -300,7 +298,7 @@ def test_quotes_by_currency_are_of_the_futures_settled_in_it() -> None:
     assert ask("get_book_summary_by_currency", "currency=BTC", silent=True)[1]["result"] == []
 
 
-def test_other_answers_tell_the_market() -> None:
+def test_other_answers_have_the_market_data() -> None:
     one = ask("ticker", "instrument_name=BTC-PERPETUAL")[1]["result"]
     assert (
         one["best_bid_price"],
@@ -320,7 +318,7 @@ def test_other_answers_tell_the_market() -> None:
     assert "version" in ask("test")[1]["result"]
 
 
-def test_dated_futures_are_listed_with_their_day_and_options_as_options() -> None:
+def test_dated_futures_are_listed_with_their_day_and_options_as_such() -> None:
     symbols = ("BTC-PERPETUAL", "BTC-24SEP21", "BTC-24SEP21-40000-P")
     body = serve_rest.answer(
         "/api/v2/public/get_instruments", "currency=any&kind=future", Some(*symbols), AT
@@ -358,7 +356,7 @@ def test_a_request_that_cannot_be_answered_gets_the_venues_error(
     assert (answered, body["error"]["code"]) == (status, code)
 
 
-def test_credits_come_back_by_the_second_and_requests_beyond_them_are_refused() -> None:
+def test_credits_return_per_second_and_requests_beyond_them_are_refused() -> None:
     account, path = serve_rest.new_rate_limit(), "/api/v2/public/get_instruments"
     assert [account.charge(path, "", AT) for _ in range(5)] == [None] * 5
     refusal = account.charge("/api/v2/public/ticker", "", AT)

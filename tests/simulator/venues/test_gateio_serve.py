@@ -52,7 +52,7 @@ def asked(
     return json.loads(answer)
 
 
-def test_a_client_gets_what_its_adapter_subscribes_and_no_longer_what_it_ends() -> None:
+def test_a_client_gets_the_streams_that_its_adapter_is_subscribed_to() -> None:
     session, adapter = GateioSession("/v4/ws/usdt"), GateioFuturesStream()
     (plan,) = adapter.plan(["BTC_USDT", "ETH_USDT"])
     for frame in adapter.opened(plan.name, 1):
@@ -69,13 +69,13 @@ def test_a_client_gets_what_its_adapter_subscribes_and_no_longer_what_it_ends() 
     assert "futures.obu:BTC_USDT" not in session.streams()
 
 
-def test_a_book_kept_with_snapshots_is_a_stream_of_its_own() -> None:
+def test_a_rest_snapshot_book_has_its_own_stream() -> None:
     session = GateioSession("/v4/ws/usdt")
     asked(session, "futures.order_book_update", ["BTC_USDT", "100ms", "100"])
     assert session.streams() == ("futures.order_book_update:BTC_USDT",)
 
 
-def test_an_answer_has_the_number_of_its_request_if_it_has_one() -> None:
+def test_an_answer_has_the_number_of_its_request() -> None:
     asking = '{"channel":"futures.trades","event":"subscribe","payload":["BTC_USDT"]%s}'
     told = [
         json.loads(*GateioSession("/v4/ws/usdt").receive(asking % number))
@@ -89,7 +89,7 @@ def test_a_ping_is_answered() -> None:
     assert (json.loads(answer)["channel"], json.loads(answer)["time"]) == ("futures.pong", 7)
 
 
-def test_another_path_has_no_streams() -> None:
+def test_a_path_without_streams_is_refused() -> None:
     with pytest.raises(VenueError, match="/v4/ws/usdt"):
         GateioSession("/v4/ws/btc")
 
@@ -122,7 +122,7 @@ def test_a_malformed_request_is_answered_with_an_error_and_changes_nothing(
     assert isinstance(invalid_input, InvalidInput)
 
 
-def test_the_adapter_reads_from_the_messages_what_was_put_into_them() -> None:
+def test_the_adapter_reads_the_events_of_the_messages() -> None:
     adapter = GateioFuturesStream()
     trade = Trade(BTC, "sell", number("30.5"), number("200"), "9", AT, AT)
     ((_, ticker),) = serve.mark_frames(MARK, FUNDING)
@@ -131,7 +131,7 @@ def test_the_adapter_reads_from_the_messages_what_was_put_into_them() -> None:
     assert list(adapter.frame("c", ticker, AT)) == [MARK, FUNDING]
 
 
-def test_a_book_kept_with_snapshots_follows_the_market() -> None:
+def test_a_rest_snapshot_book_follows_the_market() -> None:
     made, adapter = market(), GateioFuturesStream(book="futures.order_book_update")
     for step in range(1, 30):
         now_ns = AT + step * 100_000_000
@@ -157,7 +157,7 @@ def test_a_book_kept_with_snapshots_follows_the_market() -> None:
             )
 
 
-def test_what_serve_writes_it_reads_back() -> None:
+def test_written_frames_are_read_back() -> None:
     for stream, frame in serve.depth_frames(CHANGE):
         assert serve.read_depth(frame) == CHANGE
         assert serve.stream_of(frame) == stream == serve.stream_of(frame[:-20])
@@ -174,7 +174,7 @@ def test_answers_to_requests_belong_to_no_stream() -> None:
     assert serve.stream_of(answer.encode()) is None
 
 
-def test_rest_answers_are_what_the_adapter_asks_for() -> None:
+def test_the_adapter_reads_the_answers_to_its_requests() -> None:
     made, rest = market(), GateioFuturesRest()
     (request,) = rest.quotes(["BTC_USDT"])
     answer = serve_rest.answer(f"{PREFIX}/tickers", "contract=BTC_USDT", made, AT)
@@ -193,7 +193,7 @@ def test_rest_answers_are_what_the_adapter_asks_for() -> None:
     )
 
 
-def test_a_listed_contract_says_when_funding_is_next_paid() -> None:
+def test_a_listed_contract_has_the_next_funding_time() -> None:
     made, rest = market(), GateioFuturesRest()
     told = rest.read(
         rest.instruments()[0], 200, serve_rest.answer(f"{PREFIX}/contracts", "", made, AT).body, AT
@@ -202,7 +202,7 @@ def test_a_listed_contract_says_when_funding_is_next_paid() -> None:
     assert funding.next_time_ns == made.venue_mark("BTC_USDT")[1].next_time_ns
 
 
-def test_a_listed_contract_is_also_asked_for_by_itself() -> None:
+def test_one_listed_contract_can_be_requested() -> None:
     made = market()
     one, all_of_them = (
         json.loads(serve_rest.answer(f"{PREFIX}/contracts{name}", "", made, AT).body)
@@ -212,7 +212,7 @@ def test_a_listed_contract_is_also_asked_for_by_itself() -> None:
     assert one["name"] == "ETH_USDT"
 
 
-def test_a_snapshot_has_its_number_only_if_asked_for() -> None:
+def test_a_snapshot_has_its_number_only_on_request() -> None:
     made = market()
     body = serve_rest.answer(
         f"{PREFIX}/order_book", "contract=BTC_USDT&limit=5&with_id=true", made, AT
@@ -249,7 +249,7 @@ def test_a_request_that_cannot_be_answered_gets_the_venues_error(
     assert (answer.status, json.loads(answer.body)["label"]) == (status, label)
 
 
-def test_requests_are_counted_by_path_and_refused_beyond_the_limit() -> None:
+def test_requests_beyond_the_limit_of_a_path_are_refused() -> None:
     account, window = serve_rest.new_rate_limit(), 10_000_000_000 * 1000
     for _ in range(200):
         assert account.charge("/tickers", "", window) is None
@@ -265,9 +265,7 @@ def test_requests_are_counted_by_path_and_refused_beyond_the_limit() -> None:
     assert account.charge("/tickers", "", window + 10_000_000_000) is None
 
 
-def test_requests_are_the_same_whatever_the_size_of_the_answer_but_not_of_candles_or_merged_prices() -> (
-    None
-):
+def test_keys_ignore_sizes_but_not_candle_lengths_or_merged_prices() -> None:
     book, candles = f"{PREFIX}/order_book", f"{PREFIX}/candlesticks"
     whole = serve_rest.request_key(book, "contract=A")
     assert serve_rest.request_key(book, "contract=A&interval=0&limit=100&with_id=true") == whole

@@ -110,13 +110,13 @@ def refused(answer: dict) -> bool:
 
 
 @pytest.mark.parametrize("path", ["/ws", "/linear-swap-ws/", "/center-notification", "/"])
-def test_a_path_that_serves_no_streams_is_refused(path: str) -> None:
+def test_a_path_without_streams_is_refused(path: str) -> None:
     with pytest.raises(VenueError, match=path):
         HtxSession(path)
 
 
 @pytest.mark.parametrize("symbol", ["BTC-USDT", "BTC-USD"])
-def test_a_topic_is_granted_on_the_path_of_its_kind_and_margin_type_and_refused_on_every_other(
+def test_a_topic_is_accepted_only_on_the_path_of_its_kind_and_margin_type(
     symbol: str,
 ) -> None:
     granted = {
@@ -131,7 +131,7 @@ def test_a_topic_is_granted_on_the_path_of_its_kind_and_margin_type_and_refused_
     }
 
 
-def test_a_topic_of_a_market_is_acknowledged_under_the_clients_id_and_can_be_left() -> None:
+def test_a_market_topic_is_acknowledged_with_the_clients_id_and_can_be_unsubscribed() -> None:
     session, topic = HtxSession(MARKET), "market.BTC-USDT.bbo"
     assert say(session, sub="market.btc-usdt.bbo", id="id1") == [
         {"id": "id1", "status": "ok", "subbed": topic}
@@ -148,9 +148,7 @@ def test_a_topic_of_a_market_is_acknowledged_under_the_clients_id_and_can_be_lef
     )
 
 
-def test_a_book_is_one_stream_whatever_depth_it_is_asked_for_and_is_left_with_the_last_of_them() -> (
-    None
-):
+def test_a_book_is_one_stream_until_its_last_topic_is_unsubscribed() -> None:
     session = HtxSession(COIN_MARKET)
     for depth in ("step0", "size_20.high_freq"):
         say(session, sub=f"market.BTC-USD.depth.{depth}")
@@ -181,14 +179,14 @@ def test_a_book_is_one_stream_whatever_depth_it_is_asked_for_and_is_left_with_th
         '{"sub":"market.BTC-USD.bbo","id":' + "7" * 5_000 + "}",
     ],
 )
-def test_a_malformed_request_of_a_market_is_a_bad_request_and_changes_nothing(text: str) -> None:
+def test_a_malformed_market_request_is_refused_and_changes_nothing(text: str) -> None:
     session = HtxSession(MARKET)
     (answer,) = map(json.loads, session.receive(text))
     assert (answer["status"], answer["err-code"]) == ("error", "bad-request")
     assert session.streams() == ()
 
 
-def test_notifications_are_acknowledged_under_the_clients_id_and_refused_by_number() -> None:
+def test_notifications_are_acknowledged_with_the_clients_id_or_refused_with_a_code() -> None:
     session, topic = HtxSession(NOTIFICATIONS), "public.BTC-USDT.funding_rate"
     assert say(session, op="sub", cid="c1", topic="public.btc-usdt.funding_rate") == [
         {"op": "sub", "cid": "c1", "topic": topic, "err-code": 0}
@@ -221,7 +219,7 @@ def test_notifications_are_acknowledged_under_the_clients_id_and_refused_by_numb
         ({"sub": "market.BTC-USDT.bbo"}, {"op": "error"}),
     ],
 )
-def test_a_malformed_request_for_notifications_is_refused_and_changes_nothing(
+def test_a_malformed_notification_request_is_refused_and_changes_nothing(
     request_: dict, answer: dict
 ) -> None:
     session = HtxSession(NOTIFICATIONS)
@@ -230,7 +228,7 @@ def test_a_malformed_request_for_notifications_is_refused_and_changes_nothing(
     assert session.streams() == ()
 
 
-def test_the_adapter_complains_of_every_refusal_and_of_no_acknowledgement() -> None:
+def test_the_adapter_reports_every_refusal_and_no_acknowledgement() -> None:
     adapter = HtxSwapStream()
     for path, topic in (
         (MARKET, "market.BTC-USDT.bbo"),
@@ -254,7 +252,7 @@ def test_the_adapter_complains_of_every_refusal_and_of_no_acknowledgement() -> N
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_a_client_that_answers_is_pinged_on_and_one_that_leaves_four_pings_unanswered_is_given_up(
+def test_four_unanswered_pings_end_the_connection(
     path: str,
 ) -> None:
     session, adapter = HtxSession(path), HtxSwapStream()
@@ -269,7 +267,7 @@ def test_a_client_that_answers_is_pinged_on_and_one_that_leaves_four_pings_unans
         session.ping(AT + 120 * S)
 
 
-def test_pings_are_told_in_milliseconds_and_as_a_text_where_there_are_notifications() -> None:
+def test_pings_have_milliseconds_and_texts_on_notification_paths() -> None:
     assert HtxSession(INDICES).ping(AT) == '{"ping":1700000000123}'
     assert HtxSession(COIN_NOTIFICATIONS).ping(AT) == '{"op":"ping","ts":"1700000000123"}'
 
@@ -295,23 +293,21 @@ def test_a_pong_answers_the_pings_before_its_own_too() -> None:
         session.ping(AT + second * S)
 
 
-def test_a_ping_of_the_client_is_not_answered() -> None:
+def test_a_clients_ping_is_not_answered() -> None:
     assert HtxSession(MARKET).receive('{"ping":1}') == ()
 
 
 # --- what is sent
 
 
-def test_all_that_goes_out_is_one_gzip_file_and_what_was_recorded_packed_is_not_packed_again() -> (
-    None
-):
+def test_everything_sent_is_one_gzip_file_even_if_recorded_compressed() -> None:
     session = HtxSession(MARKET)
     assert gzip.decompress(session.packed(b'{"ping":1}')) == b'{"ping":1}'
     assert session.packed(packed(BBO)) == packed(BBO)
 
 
 @pytest.mark.parametrize("instrument", [BTC, COIN])
-def test_what_the_adapter_subscribes_is_what_is_sent(instrument: InstrumentId) -> None:
+def test_the_adapters_subscriptions_are_sent(instrument: InstrumentId) -> None:
     adapter, symbol, carried = HtxSwapStream(), instrument.symbol, set()
     for plan in adapter.plan([symbol]):
         session = HtxSession(plan.url.removeprefix("wss://api.hbdm.com"))
@@ -345,7 +341,7 @@ def test_what_the_adapter_subscribes_is_what_is_sent(instrument: InstrumentId) -
     assert [SERVE.stream_of(frame) for _, frame in sent] == [stream for stream, _ in sent]
 
 
-def test_the_adapter_reads_from_the_frames_what_was_put_into_them() -> None:
+def test_the_adapter_reads_the_events_of_the_frames() -> None:
     adapter = HtxSwapStream()
     trade = Trade(BTC, "sell", number("30.50"), number("2"), "131602265000", AT, AT)
     assert list(adapter.frame("c", SERVE.trade_frame(trade)[1], AT)) == [trade]
@@ -362,9 +358,7 @@ def test_the_adapter_reads_from_the_frames_what_was_put_into_them() -> None:
     assert [funding for funding in told if isinstance(funding, Funding)] == [FUNDING_OF_BTC]
 
 
-def test_a_side_that_is_not_known_is_not_told_and_neither_is_what_is_not_known_of_mark_and_funding() -> (
-    None
-):
+def test_unknown_sides_marks_and_fundings_are_not_sent() -> None:
     (touch,) = HtxSwapStream().frame(
         "c", SERVE.touch_frame(msgspec.structs.replace(TOUCH, bid=None, bid_size=None), 1)[1], AT
     )
@@ -393,7 +387,7 @@ def test_the_adapter_builds_the_book_that_was_served() -> None:
 # --- what a recording holds
 
 
-def test_what_serve_writes_it_reads_back_packed_or_not() -> None:
+def test_written_frames_are_read_back_compressed_or_not() -> None:
     change = Depth("BTC-USDT", 80, (("30.10", "0"),), (("31", "25"),), AT, previous=79)
     ((_, frame),) = SERVE.depth_frames(change)
     assert SERVE.read_depth(frame) == SERVE.read_depth(gzip.compress(frame)) == change
@@ -407,7 +401,7 @@ def test_what_serve_writes_it_reads_back_packed_or_not() -> None:
     )
 
 
-def test_a_captured_frame_belongs_to_the_stream_of_its_topic_also_when_its_end_is_damaged() -> None:
+def test_a_captured_frame_belongs_to_the_stream_of_its_topic_even_if_damaged() -> None:
     streams = [
         "depth:BTC-USDT", "depth:BTC-USD", "depth:AKRO-USD", "bbo:BTC-USDT", "trade:BTC-USDT", "mark_price:BTC-USDT", "index:BTC-USDT",
         "funding_rate:BTC-USDT", "liquidation_orders:ETH-USDT",
@@ -453,11 +447,11 @@ def test_a_captured_frame_belongs_to_the_stream_of_its_topic_also_when_its_end_i
         b"",
     ],
 )
-def test_answers_pings_and_what_no_adapter_reads_belong_to_no_stream(frame: bytes) -> None:
+def test_answers_pings_and_unread_topics_belong_to_no_stream(frame: bytes) -> None:
     assert SERVE.stream_of(frame) is None
 
 
-def test_captured_books_touches_and_marks_are_read() -> None:
+def test_captured_books_touches_and_marks_are_read_back() -> None:
     book = SERVE.read_depth(packed(SNAPSHOT))
     assert (book.whole, book.last, book.bids[0], book.asks[0]) == (
         True,
@@ -473,7 +467,7 @@ def test_captured_books_touches_and_marks_are_read() -> None:
     assert SERVE.read_mark(packed(MARK))[0].mark == "86826.6"
 
 
-def test_a_book_without_sides_a_touch_without_prices_and_damaged_frames_are_not_read() -> None:
+def test_incomplete_books_touches_and_damaged_frames_are_not_read() -> None:
     for data in (
         packed(DELISTED),
         packed(SNAPSHOT)[:-12],
@@ -531,11 +525,11 @@ def test_a_request_that_cannot_be_answered_gets_the_venues_error(
 @pytest.mark.parametrize(
     "path", ["/", "/linear-swap-api/v1/nope", "/linear-swap-api/v1/swap_open_interest"]
 )
-def test_a_path_that_is_not_there_is_not_found(path: str) -> None:
+def test_an_unknown_path_is_not_found(path: str) -> None:
     assert ask(path) == (404, {"status": 404, "error": "Not Found", "path": path})
 
 
-def test_a_book_is_told_in_as_many_levels_as_its_type_has() -> None:
+def test_a_book_has_the_levels_of_its_type() -> None:
     for kind, levels in (("step0", 150), ("step6", 30)):
         book = ask("/linear-swap-ex/market/depth", f"contract_code=BTC-USDT&type={kind}")[1]
         assert (book["ch"], len(book["tick"]["bids"]), book["tick"]["bids"][0]) == (
@@ -549,7 +543,7 @@ def test_a_book_is_told_in_as_many_levels_as_its_type_has() -> None:
     assert paired(HtxSwapRest().read_book(answer.body).bids) == BOOK.bids[:150]
 
 
-def test_answers_for_all_leave_out_what_is_not_known() -> None:
+def test_answers_for_all_symbols_leave_out_unknown_ones() -> None:
     assert ask("/swap-ex/market/bbo")[1]["ticks"] == []
     unknown = TwoContracts(
         (VenueMark(BTC, number("1"), None, AT, AT), Funding(BTC, None, None, None, None, AT, AT)),
@@ -605,7 +599,7 @@ def test_each_margin_type_lists_its_own_contracts(
     )
 
 
-def test_requests_are_the_same_whatever_the_size_of_the_answer() -> None:
+def test_requests_for_different_sizes_have_equal_keys() -> None:
     path = "/index/market/history/swap_mark_price_kline"
     assert REST.request_key(path, "contract_code=A&size=1&period=1min") == REST.request_key(
         path, "period=1min&contract_code=A&size=9"
@@ -613,9 +607,7 @@ def test_requests_are_the_same_whatever_the_size_of_the_answer() -> None:
     assert REST.request_key(path, "contract_code=A") != REST.request_key(path, "contract_code=B")
 
 
-def test_what_is_no_market_data_is_counted_in_headers_and_refused_beyond_its_limit_for_the_rest_of_three_seconds() -> (
-    None
-):
+def test_other_requests_are_counted_in_headers_and_limited_in_three_seconds() -> None:
     account, start = REST.new_rate_limit(), 3 * S * 1000
     assert [account.charge("/swap-api/v1/swap_index", "", start) for _ in range(240)] == [
         None
@@ -638,14 +630,14 @@ def test_what_is_no_market_data_is_counted_in_headers_and_refused_beyond_its_lim
     assert account.charge("/linear-swap-api/v1/swap_index", "", start + 3 * S) is None
 
 
-def test_market_data_are_refused_beyond_eight_hundred_requests_in_a_second() -> None:
+def test_market_data_is_limited_to_eight_hundred_requests_a_second() -> None:
     account = REST.new_rate_limit()
     assert [account.charge("/swap-ex/market/bbo", "", S) for _ in range(800)] == [None] * 800
     assert account.charge("/swap-ex/market/bbo", "", S).status == 429
     assert account.charge("/swap-ex/market/bbo", "", 2 * S) is None
 
 
-def test_a_venue_that_is_down_says_so() -> None:
+def test_an_outage_is_answered_with_503() -> None:
     answer = REST.too_many(5, 503)
     assert (answer.status, json.loads(answer.body)["err_code"], answer.retry_after_s) == (
         503,

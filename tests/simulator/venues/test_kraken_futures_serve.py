@@ -89,9 +89,7 @@ def said(session: KrakenFuturesSession, **request) -> list[dict]:
     return [json.loads(answer) for answer in session.receive(json.dumps(request))]
 
 
-def test_each_product_is_acknowledged_by_itself_in_upper_case_and_under_the_feed_that_was_asked_for() -> (
-    None
-):
+def test_each_product_is_acknowledged_separately_with_its_subscribed_feed() -> None:
     session = KrakenFuturesSession("/ws/v1")
     assert said(
         session, event="subscribe", feed="ticker_lite", product_ids=["pf_xbtusd", "PI_XBTUSD"]
@@ -106,7 +104,7 @@ def test_each_product_is_acknowledged_by_itself_in_upper_case_and_under_the_feed
     assert session.streams() == ("ticker:PI_XBTUSD",)
 
 
-def test_a_ping_is_answered_and_a_path_that_serves_no_streams_is_refused() -> None:
+def test_a_ping_is_answered_and_a_path_without_streams_is_refused() -> None:
     assert said(KrakenFuturesSession("/ws/v1"), event="ping") == [{"event": "pong"}]
     with pytest.raises(VenueError, match="/ws/v2"):
         KrakenFuturesSession("/ws/v2")
@@ -152,7 +150,7 @@ def test_a_malformed_request_is_answered_with_an_error_and_changes_nothing(
     )
 
 
-def test_what_the_adapter_sends_is_acknowledged_without_a_complaint() -> None:
+def test_acknowledgements_of_the_adapters_requests_are_no_invalid_input() -> None:
     adapter, session = KrakenFuturesStream(), KrakenFuturesSession("/ws/v1")
     (plan,) = adapter.plan(["PF_XBTUSD"])
     answers = [
@@ -165,7 +163,7 @@ def test_what_the_adapter_sends_is_acknowledged_without_a_complaint() -> None:
     assert session.streams() == ("book:PF_XBTUSD", "ticker:PF_XBTUSD", "trade:PF_XBTUSD")
 
 
-def test_the_adapter_reads_from_the_frames_what_was_put_into_them() -> None:
+def test_the_adapter_reads_the_events_of_the_frames() -> None:
     adapter = KrakenFuturesStream()
     touch = Touch(BTC, number("30"), number("1"), number("31.5"), number("2"), None, AT, AT)
     trade = Trade(BTC, "sell", number("30.5"), number("0.2"), "9", AT, AT)
@@ -185,7 +183,7 @@ def test_the_adapter_reads_from_the_frames_what_was_put_into_them() -> None:
     ("symbol", "money"),
     [("PF_XBTUSD", "-5"), ("PI_XBTUSD", "-0.000000002"), ("FI_XBTUSD_210924", "-0.000000002")],
 )
-def test_funding_is_told_as_money_a_contract_which_is_one_of_base_asset_or_of_one_dollar(
+def test_funding_is_money_per_contract_of_one_base_asset_or_one_dollar(
     symbol: str, money: str
 ) -> None:
     instrument = InstrumentId("kraken_futures", symbol)
@@ -203,7 +201,7 @@ SIDES = st.dictionaries(PRICES, st.sampled_from(["0", "0.000", "1", "20.50"]), m
 
 
 @given(SIDES, SIDES)
-def test_a_change_is_told_level_by_level_and_the_last_number_is_its_own(
+def test_a_delta_has_one_frame_per_level_and_ends_with_its_own_number(
     bids: tuple, asks: tuple
 ) -> None:
     frames = serve.depth_frames(
@@ -226,7 +224,7 @@ def test_a_change_is_told_level_by_level_and_the_last_number_is_its_own(
     } <= {(AT, 1, False)}
 
 
-def test_a_book_that_moves_through_its_old_prices_never_crosses_on_the_way() -> None:
+def test_a_book_that_moves_through_old_prices_never_crosses_between_frames() -> None:
     adapter = KrakenFuturesStream()
     book = Depth("PF_XBTUSD", 7, (("30", "1"), ("29", "1")), (("31", "1"), ("32", "1")), AT)
     outcomes = list(adapter.frame("c", serve.snapshot_frame(book)[1], AT))
@@ -245,7 +243,7 @@ def test_a_snapshot_is_read_back_as_the_whole_book() -> None:
     assert serve.read_depth(serve.snapshot_frame(book)[1]) == book
 
 
-def test_frames_are_of_the_stream_of_their_kind_and_product_also_when_damaged() -> None:
+def test_a_frame_belongs_to_the_stream_of_its_kind_and_product_even_if_damaged() -> None:
     frame = serve.snapshot_frame(Depth("PF_XBTUSD", 7, (("30", "1"),), (), AT))[1]
     assert serve.stream_of(frame) == serve.stream_of(frame[:-20]) == "book:PF_XBTUSD"
     assert (
@@ -266,7 +264,7 @@ def test_frames_are_of_the_stream_of_their_kind_and_product_also_when_damaged() 
     assert serve.stream_of(b"\xff") is None
 
 
-def test_a_light_ticker_tells_a_touch_without_time_and_no_mark() -> None:
+def test_a_light_ticker_gives_a_touch_without_time_and_no_mark() -> None:
     light = b'{"feed":"ticker_lite","product_id":"PF_XBTUSD","bid":30.0,"ask":31.5}'
     touch = serve.read_touch(light)
     assert (touch.bid, touch.bid_size, touch.ask, touch.ask_size, touch.venue_time_ns) == (
@@ -284,7 +282,7 @@ def test_a_light_ticker_tells_a_touch_without_time_and_no_mark() -> None:
             read(frame)
 
 
-def test_rest_answers_tell_the_market() -> None:
+def test_rest_answers_have_the_market_data() -> None:
     status, one = ask("tickers/pf_xbtusd")
     assert (status, one["result"], one["serverTime"]) == (
         200,
@@ -353,7 +351,7 @@ def test_a_dated_inverse_contract_is_listed_with_its_last_day() -> None:
     )
 
 
-def test_requests_are_counted_by_ten_seconds_and_refused_beyond_the_limit() -> None:
+def test_requests_beyond_the_limit_of_ten_seconds_are_refused() -> None:
     account, window = serve_rest.new_rate_limit(), 10_000_000_000 * 1000
     assert {account.charge("/derivatives/api/v3/tickers", "", window) for _ in range(500)} == {None}
     refusal = account.charge("/derivatives/api/v3/tickers", "", window + 2_000_000_000)

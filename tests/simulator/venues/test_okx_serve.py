@@ -73,12 +73,12 @@ def topic(channel: str, name: str = SYMBOL) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("path", ["/ws/v5/private", "/ws/v5/business", "/"])
-def test_a_path_that_serves_no_streams_is_refused(path: str) -> None:
+def test_a_path_without_streams_is_refused(path: str) -> None:
     with pytest.raises(VenueError, match=path):
         OkxSession(path)
 
 
-def test_each_channel_of_a_request_is_acknowledged_or_refused_by_itself() -> None:
+def test_each_channel_of_a_request_is_acknowledged_or_refused_separately() -> None:
     session = OkxSession("/ws/v5/public")
     good, bad = topic("books"), topic("cookbooks")
     said = say(
@@ -125,7 +125,7 @@ def test_a_malformed_request_is_answered_with_an_error_and_changes_nothing(
     assert session.streams() == ()
 
 
-def test_what_the_adapter_subscribes_is_what_is_sent() -> None:
+def test_the_adapters_subscriptions_are_sent() -> None:
     adapter, session = OkxStream(), OkxSession("/ws/v5/public")
     (plan,) = adapter.plan([SYMBOL])
     answers = [
@@ -146,7 +146,7 @@ def test_what_the_adapter_subscribes_is_what_is_sent() -> None:
     )
 
 
-def test_the_adapter_reads_from_the_frames_what_was_put_into_them() -> None:
+def test_the_adapter_reads_the_events_of_the_frames() -> None:
     adapter = OkxStream()
     adapter.plan([SYMBOL])
     trade = Trade(BTC, "sell", number("30.5"), number("0.2"), "9", AT, AT)
@@ -164,7 +164,7 @@ def test_the_adapter_reads_from_the_frames_what_was_put_into_them() -> None:
     assert [funding for funding in told if isinstance(funding, Funding)] == [FUNDING]
 
 
-def test_what_is_not_known_of_mark_and_funding_is_not_told() -> None:
+def test_unknown_fields_of_mark_and_funding_are_not_sent() -> None:
     mark = VenueMark(BTC, number("30.4"), None, AT, AT)
     frames = SERVE.mark_frames(mark, Funding(BTC, None, None, None, None, AT, AT))
     assert [stream for stream, _ in frames] == ["mark-price.BTC-USDT-SWAP"]
@@ -185,7 +185,7 @@ def test_the_adapter_builds_the_book_that_was_served() -> None:
     ]
 
 
-def test_what_serve_writes_it_reads_back() -> None:
+def test_written_frames_are_read_back() -> None:
     change = Depth(SYMBOL, 80, (("30", "0"),), (("31", "2.5"),), AT, previous=77)
     stream, frame = SERVE.depth_frames(change)[0]
     assert SERVE.read_depth(frame) == change
@@ -206,7 +206,7 @@ def test_what_serve_writes_it_reads_back() -> None:
     assert SERVE.stream_of(b"pong") is None
 
 
-def test_a_book_recorded_before_there_were_numbers_is_counted_by_its_times() -> None:
+def test_a_book_recorded_without_numbers_is_numbered_by_its_time() -> None:
     frame = (
         b'{"arg":{"channel":"books","instId":"A-USD-SWAP"},"action":"update",'
         b'"data":[{"asks":[["5","1","0","2"]],"bids":[],"ts":"1652459225464"}]}'
@@ -217,7 +217,7 @@ def test_a_book_recorded_before_there_were_numbers_is_counted_by_its_times() -> 
 
 
 @pytest.mark.parametrize("rows", [b"[]", b"[{},{}]", b"[{}]", b"{}"])
-def test_a_frame_that_has_not_one_book_is_none(rows: bytes) -> None:
+def test_a_frame_without_exactly_one_book_is_not_read(rows: bytes) -> None:
     with pytest.raises(msgspec.DecodeError):
         SERVE.read_depth(
             b'{"arg":{"channel":"books","instId":"A"},"action":"update","data":' + rows + b"}"
@@ -243,7 +243,7 @@ def test_a_request_that_cannot_be_answered_gets_the_venues_error(
     assert (answered, body["code"], body["data"]) == (status, code, [])
 
 
-def test_rest_answers_tell_the_market_and_nothing_that_is_not_known() -> None:
+def test_rest_answers_have_only_known_market_data() -> None:
     (row,) = ask("market/tickers", "instType=SWAP")[1]["data"]
     assert ask("market/ticker", f"instId={SYMBOL}")[1]["data"] == [row]
     assert (row["bidPx"], row["askSz"], row["last"]) == ("30", "2", "")
@@ -255,7 +255,7 @@ def test_rest_answers_tell_the_market_and_nothing_that_is_not_known() -> None:
     assert (book["seqId"], book["bids"]) == (77, [["30", "1", "0", "1"], ["29", "1", "0", "1"]])
 
 
-def test_the_funding_of_all_swaps_is_asked_for_at_once() -> None:
+def test_the_funding_of_all_swaps_comes_in_one_answer() -> None:
     (row,) = ask("public/funding-rate", "instId=ANY", (MARK, FUNDING))[1]["data"]
     assert (row["instId"], row["fundingRate"]) == (SYMBOL, "-0.0001")
     assert ask("public/funding-rate", "instId=ANY")[1]["data"] == []
@@ -281,7 +281,7 @@ def test_the_adapter_reads_the_answers() -> None:
     assert (top.bid, top.ask, top.bid_levels) == ("30", "31", 30)
 
 
-def test_requests_are_the_same_whatever_the_size_of_the_answer() -> None:
+def test_requests_for_different_sizes_have_equal_keys() -> None:
     assert REST.request_key("/api/v5/market/books", "instId=A&sz=400") == REST.request_key(
         "/api/v5/market/books", "instId=A"
     )
@@ -290,7 +290,7 @@ def test_requests_are_the_same_whatever_the_size_of_the_answer() -> None:
     )
 
 
-def test_each_endpoint_refuses_what_goes_beyond_its_own_limit_in_two_seconds() -> None:
+def test_each_endpoint_refuses_requests_beyond_its_limit_in_two_seconds() -> None:
     account, start = REST.new_rate_limit(), 2 * S * 1000
     assert [account.charge("/api/v5/public/mark-price", "", start) for _ in range(10)] == [
         None
