@@ -38,22 +38,20 @@ DEPTH = HttpRequest(
 
 
 class Listener:
-    """Keeps what a connection tells."""
+    """Collects the events and frames of a connection."""
 
     def __init__(self) -> None:
         self.ready = True
         self.news: list[Any] = []
         self.reads: list[tuple[bytes, ...]] = []
 
-    def has_room(self, resume: object) -> bool:  # noqa: ARG002 - the protocol's
+    def has_room(self, resume: object) -> bool:  # noqa: ARG002 - signature of the protocol
         return self.ready
 
     def opened(self, connection: str) -> None:  # noqa: ARG002
         self.news.append("opened")
 
-    def frames(
-        self, connection: str, frames: tuple[bytes, ...], received_ns: int, monotonic_ns: int
-    ) -> None:  # noqa: ARG002
+    def frames(self, _connection: str, frames: tuple[bytes, ...], *_times: int) -> None:
         self.reads.append(frames)
 
     def closed(self, connection: str, reason: str, error: bool) -> None:  # noqa: ARG002, FBT001
@@ -75,7 +73,7 @@ def venue(*faults: WireFault, seed: int = 0) -> tuple[SimulatedRuntime, Simulate
 
 
 def updates(listener: Listener) -> list[tuple[int, int]]:
-    """Return (previous, last) update id of each change of the book."""
+    """Return (previous, last) update id of each book delta."""
     sound = [json.loads(frame) for frame in listener.all_frames]
     return [
         (frame["data"]["pu"], frame["data"]["u"])
@@ -89,7 +87,7 @@ def gaps(listener: Listener) -> int:
     return sum(after[0] != before[1] for before, after in pairwise(ids))
 
 
-# --- the outside acts in virtual time
+# --- connections in virtual time
 
 
 def test_a_scheduled_call_runs_at_its_time_unless_cancelled() -> None:
@@ -134,7 +132,7 @@ def test_a_listener_without_room_gets_its_frames_later_without_loss() -> None:
     assert len(updates(listener)) == pytest.approx(40, abs=2)
 
 
-# --- faults, at the outside only
+# --- faults
 
 
 @pytest.mark.parametrize("kind", ["lose", "duplicate", "reorder"])
@@ -295,7 +293,7 @@ def test_a_system_on_a_simulated_venue_makes_correct_marks_from_every_source(nam
         assert {(mark.instrument.symbol, mark.source) for mark in marks} == {
             (symbol, source) for symbol in symbols
         }
-        # Some venues tell a change of a book in several messages: what counts is the last of a moment.
+        # Some venues send a delta in several messages: only the last mark of a moment counts.
         last = {(mark.instrument, mark.venue_time_ns): mark for mark in marks}.values()
         assert all(simulated.truth.has(mark) for mark in last)
         assert not any(
@@ -330,7 +328,7 @@ def test_each_connection_and_request_reaches_the_venue_that_owns_its_host() -> N
 
 def test_a_url_of_an_unknown_host_is_an_error_with_the_url() -> None:
     network = SimulatedNetwork(SimulatedVenue(SimulatedRuntime(), ("BTCUSDT",)))
-    with pytest.raises(LookupError, match="wss://venue/public.*expected fstream.binance.com"):
+    with pytest.raises(LookupError, match=r"wss://venue/public.*expected fstream\.binance\.com"):
         network.open(PLAN, Listener())
 
 
@@ -346,11 +344,11 @@ def _rest(mark: Any) -> tuple[Any, ...]:
     return mark.source, mark.venue_time_ns, mark.received_ns, mark.monotonic_ns
 
 
-# --- harm
+# --- faults in actors
 
 
 class Taker(Actor):
-    """Takes batches item by item, and says how far it came."""
+    """Takes messages and logs them."""
 
     def __init__(self, log: list[Any], peer: Address | None = None) -> None:
         super().__init__()
@@ -364,7 +362,7 @@ class Taker(Actor):
 
 
 class Watch:
-    """Remembers why an actor died, and puts another in its place."""
+    """Collects the dead letters of an actor and replaces it."""
 
     def __init__(self, log: list[Any]) -> None:
         self.log, self.letters = log, []

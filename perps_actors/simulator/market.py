@@ -274,8 +274,8 @@ class SyntheticInstrument:
             return None
         self._second = second
         self._rate = max(-750, min(750, self._rate + self._rng.randint(-3, 3)))
-        told, self._sent_mark = self._sent_mark, self.venue_mark()
-        settled_ns, rate = told[1].next_time_ns, told[1].rate
+        before_mark, self._sent_mark = self._sent_mark, self.venue_mark()
+        settled_ns, rate = before_mark[1].next_time_ns, before_mark[1].rate
         if (
             self._past is not None
             and settled_ns is not None

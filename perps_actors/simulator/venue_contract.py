@@ -121,8 +121,7 @@ class MarketView(Protocol):
 class StreamSession:
     """One client connection: its subscriptions and the answers to its requests.
 
-    A venue overrides the rest of what differs. By default, frames are sent unchanged and as text,
-    and pings are WebSocket's own.
+    By default, frames are sent unchanged and as text, and pings are WebSocket's own.
 
     Args:
         path: path of the client's request.

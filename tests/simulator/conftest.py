@@ -72,7 +72,7 @@ class Reader:
 
 
 class Clients:
-    """Opens connections to a venue, and ends those that a test leaves open."""
+    """Opens connections to a venue, and closes them after the test."""
 
     def __init__(self) -> None:
         self._open: list[Reader] = []

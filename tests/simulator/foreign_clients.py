@@ -1,4 +1,4 @@
-"""Clients of venues that others wrote, pointed at served ones, and what each must find listed there."""
+"""Clients that others wrote, pointed at served venues, and the listings that they must find."""
 
 from __future__ import annotations
 
@@ -34,30 +34,33 @@ class Listed:
 
 @attrs.frozen(kw_only=True)
 class Foreign:
-    """ccxt's client of a venue, and what it calls there."""
+    """ccxt's client of a venue, and its use there."""
 
     name: str
     listed: tuple[Listed, ...]
     options: dict[str, Any] = attrs.Factory(dict)
     has_ticker: bool = True
-    """Whether the best prices are in its ticker; else they are got by themselves."""
+    """Whether its ticker has the best prices; else they are a request of their own."""
     mark: dict[str, str] | None = None
-    """Parameters of its request for the mark; None where its ticker has it."""
+    """Parameters of its request for the mark; None if its ticker has it."""
     watches: Literal["ticker", "best prices", "mark"] = "ticker"
-    """What it watches: a whole ticker, the best prices alone, or a ticker that has the mark alone."""
+    """Watched data: a whole ticker, best prices, or a ticker with the mark only."""
     trades: dict[str, str] = attrs.Factory(dict)
     """Parameters of its subscription to trades."""
 
     def serve(self, venue: str) -> VenueProcess:
-        """Serve a venue with what is listed."""
+        """Serve the venue with the listed contracts."""
         return VenueProcess.start(
             "--venue", venue, "--symbols", ",".join(listed.id for listed in self.listed)
         )
 
     def at(self, venue: VenueProcess, module: ModuleType) -> Any:
-        """Make the client, of `ccxt` or `ccxt.pro`, with no address but the venue's; currencies are for those who have an account."""
+        """Return the client of `ccxt` or `ccxt.pro` with the venue's address only.
+
+        Currencies are left out, because they need an account.
+        """
         named = getattr(module, self.name)
-        # What is kept for one venue alone leaves the watching class in its module.
+        # A package for one venue leaves the watching class in its module.
         make = getattr(named, self.name) if isinstance(named, ModuleType) else named
         client = make(
             {"options": self.options, "enableRateLimit": False, "has": {"fetchCurrencies": False}}
@@ -77,7 +80,7 @@ def on_loopback(urls: Any, endpoints: Endpoints) -> Any:
 
 
 def addresses(urls: Any) -> Iterator[str]:
-    """Yield the addresses in a tree of them."""
+    """Yield the addresses of a tree."""
     if isinstance(urls, dict):
         for below in urls.values():
             yield from addresses(below)
@@ -180,5 +183,5 @@ FOREIGN = {
 
 
 def known(module: ModuleType, *venues: str) -> list[str]:
-    """Return those of some venues, or of all, that a package has a client of: ccxt, or what it keeps for one venue alone."""
+    """Return the clients that an installed package has, of some venues or of all."""
     return [venue for venue in venues or FOREIGN if hasattr(module, FOREIGN[venue].name)]

@@ -1,4 +1,4 @@
-"""Books that are held against REST: a true one is left alone whatever the timing, a wrong one is withdrawn and begun anew."""
+"""Audits of books against REST: a correct book stays synced, a wrong one is withdrawn."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ STEP = 100_000_000
 
 
 class Quiet:
-    """A market of one symbol in which the size of the best bid changes and nothing else; `told` is its book as REST has it."""
+    """A market of one symbol in which only the best bid's size changes; REST serves `told`."""
 
     def __init__(self, name, seed=1):
         self.side = side_of(name)
@@ -52,7 +52,7 @@ class Quiet:
     def instruments(self):
         return self._made.instruments()
 
-    def depth(self, symbol):  # noqa: ARG002 - there is one
+    def depth(self, symbol):  # noqa: ARG002 - one symbol
         return self.told
 
     def touch(self, symbol):
@@ -71,7 +71,10 @@ def _depth(of, **changes):
 
 
 class Session:
-    """An audited adapter on a served market; REST answers come some steps after they were asked for, of then or of when they come."""
+    """An audited adapter on a served market, with REST answers that come some steps later.
+
+    An answer has the market at the time of its request or of its arrival.
+    """
 
     def __init__(self, name, market, *, every_s=1.0, late=2):
         known = venue(name)
@@ -115,7 +118,7 @@ class Session:
 
 
 def lost(book):
-    """Return a book in which REST knows nothing of the tenth bid."""
+    """Return a book without the tenth bid in REST."""
     return _depth(book, bids=tuple(level for index, level in enumerate(book.bids) if index != 9))
 
 
@@ -131,7 +134,7 @@ def resized(book):
 
 
 def grown(book):
-    """Return a book of which the stream lost a bid."""
+    """Return a book after the stream lost a bid."""
     price = between(book.bids[4][0], book.bids[5][0])
     return _depth(book, bids=(*book.bids[:5], (price, "7"), *book.bids[5:]))
 
@@ -261,7 +264,7 @@ def test_a_level_that_differs_once_withdraws_no_book() -> None:
 
 
 class Flickering(Quiet):
-    """The same, with a level that comes and goes."""
+    """The same, with a level that appears and disappears."""
 
     def __init__(self, name):
         super().__init__(name)

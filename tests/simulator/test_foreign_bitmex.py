@@ -1,4 +1,4 @@
-"""BitMEX is no more in ccxt itself: what ccxt keeps for it alone takes the name of ccxt, and so reads in a process of its own."""
+"""BitMEX left ccxt for a package that takes the name of ccxt, so it needs its own process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What ccxt, which knows nothing of us, reads over REST from each served venue that it knows."""
+"""ccxt reads the REST answers of each served venue that it knows."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ FUNDED = known(
     "kraken_futures",
     "bitmex",
 )
-"""Of the others this client makes the rate out of their history, which is another request."""
+"""For the others, this client computes the rate from the history, another request."""
 INTERESTED = known(ccxt, "binance_futures", "binance_delivery", "okx", "deribit")
-"""Of the others it is in the ticker, or this client asks for its history."""
+"""For the others it is in the ticker, or this client requests its history."""
 TIMED = known(
     ccxt, "binance_futures", "binance_delivery", "bybit", "okx", "deribit", "coinbase_international"
 )
@@ -99,7 +99,7 @@ def best_prices(foreign: Foreign, client: Any, symbol: str) -> dict[str, Any]:
 def test_the_best_prices_equal_the_top_of_the_book(reading: tuple[Foreign, Any]) -> None:
     foreign, client = reading
     for listed in foreign.listed:
-        # The market moves ten times a second: now and then it does so between the two requests.
+        # The market may move between the two requests.
         for _ in range(TRIES):
             book, best = (
                 client.fetch_order_book(listed.symbol, 5),
@@ -113,7 +113,7 @@ def test_the_best_prices_equal_the_top_of_the_book(reading: tuple[Foreign, Any])
 
 def test_the_best_prices_of_all_symbols_come_in_one_answer(reading: tuple[Foreign, Any]) -> None:
     foreign, client = reading
-    # Deribit is asked by currency, and this client asks for one.
+    # At Deribit, this client requests one currency.
     symbols = [listed.symbol for listed in foreign.listed][
         : 1 if foreign.name == "deribit" else None
     ]

@@ -1,4 +1,4 @@
-"""What Bybit's own client reads from the served venue."""
+"""Bybit's own client reads the served venue."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from perps_actors.simulator.process import VenueProcess
 DEADLINE_S = 10
 SYMBOL = "BTCUSDT"
 UPDATES = 12
-"""More than come in a second."""
+"""More frames than come in a second."""
 
 
 @pytest.fixture(scope="module")
@@ -26,14 +26,17 @@ def venue() -> Iterator[VenueProcess]:
 
 
 class Subscriber(pybit.unified_trading.WebSocket):
-    """The client, which hears nothing while it subscribes: an answer that came before it had noted its request would end it."""
+    """The client, which ignores data while it subscribes.
+
+    An answer that arrives before it noted its request would end it.
+    """
 
     def __init__(self) -> None:
         self._subscribing = threading.Lock()
         super().__init__("linear", testnet=False, ping_interval=2, ping_timeout=1)
 
     def subscribe(self, *args: Any, **kwargs: Any) -> None:
-        # It would wait for a connection without end.
+        # Otherwise it waits forever for a connection.
         assert self.is_connected()
         with self._subscribing:
             super().subscribe(*args, **kwargs)
@@ -54,7 +57,7 @@ def stream(venue: VenueProcess) -> Iterator[Subscriber]:
         client = Subscriber()
     yield client
     client.exit()
-    # Its thread may notice that only when it is time to look for a pong.
+    # Its thread may notice this only when it next checks for a pong.
     client.wst.join(DEADLINE_S)
     assert not client.wst.is_alive()
 
@@ -68,7 +71,7 @@ def http(venue: VenueProcess) -> Iterator[pybit.unified_trading.HTTP]:
 
 
 class Heard:
-    """What a subscription brings; a copy of it, for the client goes on changing what it handed out."""
+    """Copies of a subscription's data, because the client keeps changing its objects."""
 
     def __init__(self) -> None:
         self._data: queue.SimpleQueue[Any] = queue.SimpleQueue()

@@ -1,4 +1,4 @@
-"""What ccxt.pro, which knows nothing of us, makes of the streams of each served venue that it knows."""
+"""ccxt.pro reads the streams of each served venue that it knows."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def served(request: pytest.FixtureRequest) -> Iterator[tuple[VenueProcess, Forei
 
 
 def watch(served: tuple[VenueProcess, Foreign], scene: Callable[[Any], Awaitable[None]]) -> None:
-    """Play a scene with a client, which is closed in the end."""
+    """Play a scene with a client, and close it at the end."""
     venue, foreign = served
 
     async def play() -> None:
@@ -71,7 +71,7 @@ def test_a_watched_book_stays_uncrossed_and_equals_the_one_of_rest(
             return fetched in seen
 
         await look(1)
-        # What comes in one breath is one update here, and what REST had may have been in the midst of it.
+        # The client merges frames of one read; the REST answer may lie between them.
         while not await has_seen_what_rest_has():
             pass
 

@@ -1,4 +1,4 @@
-"""A venue that packs its frames and sends pings of its own, which is HTX: served from a made-up market, and from a recording."""
+"""A venue with compressed frames and its own pings (HTX), synthetic and recorded."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ MARKET_PATHS = {"BTC-USDT": "/linear-swap-ws", "BTC-USD": "/swap-ws"}
 
 
 def step0(book) -> bytes:
-    """A whole book as the topics have it that coin-margined swaps were recorded with."""
+    """A snapshot in the format of the recorded topics of coin-margined swaps."""
     sides = {
         name: [[float(price), int(size)] for price, size in levels]
         for name, levels in (("bids", book.bids), ("asks", book.asks))
@@ -46,7 +46,7 @@ def step0(book) -> bytes:
 
 @attrs.define
 class Taped:
-    """A recording of a contract of each margin type, in which every frame is packed; and what of it was true."""
+    """A recording with compressed frames of a contract of each margin type, and its data."""
 
     lines: list[dict] = attrs.Factory(list)
     frames: dict[str, list[bytes]] = attrs.Factory(dict)
@@ -193,7 +193,7 @@ def serve(scene) -> None:
 
 
 def until_closed(socket: websocket.WebSocket):
-    """Yield what comes, unpacked, then the code and the reason of the end."""
+    """Yield the uncompressed frames, then code and reason of the close."""
     while True:
         opcode, data = socket.recv_data()
         if opcode == websocket.ABNF.OPCODE_CLOSE:

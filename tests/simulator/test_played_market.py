@@ -16,7 +16,7 @@ PARTIAL = ("partial", [row(1, "Buy", size=10, price=30), row(2, "Sell", size=5, 
 
 
 def played(tmp_path, *messages):
-    """The market of a recording of which all was sent."""
+    """The market of a recording that was sent to its end."""
     lines = [
         {"dir": "ws", "data": json.dumps({"table": "orderBookL2", "action": action, "data": rows})}
         for action, rows in messages

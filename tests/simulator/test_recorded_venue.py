@@ -238,7 +238,7 @@ def test_a_client_that_does_not_read_stops_the_playback(tape, clients) -> None:
         socket.send('{"method":"SUBSCRIBE","params":["ausdt@bookTicker"],"id":1}')
         assert json.loads(socket.recv()) == {"result": None, "id": 1}
         json.loads(socket.recv())
-        # 40 MB are to come; what stands between the file and the client is a few buffers of the sockets.
+        # The recording has 40 MB; only a few socket buffers are between the file and the client.
         assert sent_when_it_stands_still(venue) < count - 1
         received = 1
         while socket.recv_data()[0] != websocket.ABNF.OPCODE_CLOSE:
@@ -248,7 +248,7 @@ def test_a_client_that_does_not_read_stops_the_playback(tape, clients) -> None:
 
 
 def sent_when_it_stands_still(venue: VenueProcess) -> int:
-    """Return the number of the latest touch sent, once a hundred answers in a row have told the same one."""
+    """Return the number of the latest touch once a hundred answers in a row are equal."""
     latest, same = -1, 0
     while same < 100:
         sent = get(venue, "/fapi/v1/ticker/bookTicker?symbol=AUSDT").json()["time"]

@@ -1,4 +1,4 @@
-"""What each venue's side writes, its adapter reads: for made-up markets, frame by frame, and as a whole system over sockets."""
+"""Each adapter reads its simulated venue: frame by frame, and as a system over sockets."""
 
 from __future__ import annotations
 
@@ -69,8 +69,8 @@ def test_the_adapter_reads_the_served_market(name, seed, steps) -> None:
             bids, asks = adapter.depth(symbol, 100)
             served = market.depth(symbol)
             assert (tuple(bids), tuple(asks)) == (served.bids, served.asks)
-            # Where mark and index are told apart, each is an event of its own, beside what the other said last; where a ticker has
-            # all, it repeats the mark that was told last.
+            # Separate streams of mark and index give one event each, with the last value of the
+            # other; a ticker with both repeats the last mark.
             marks = [o.mark for o in outcomes if isinstance(o, VenueMark)]
             expected = happening.ticker.mark.mark
             assert (

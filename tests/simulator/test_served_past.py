@@ -1,4 +1,4 @@
-"""Candles and past funding as they are served: the adapters read what every venue's side writes, page by page."""
+"""Served candles and past fundings: the adapters read them page by page at every venue."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ def frames(seed: int, steps: int) -> list[tuple[str, bytes]]:
 
 @settings(max_examples=30, deadline=None)
 @given(SEEDS, st.integers(0, 20), st.integers(1, 30))
-@example(20, 0, 20)  # its seventeenth step would change nothing by itself
+@example(20, 0, 20)  # step 17 changes no level of its own
 def test_deltas_applied_to_a_snapshot_give_the_book(seed: int, before: int, after: int) -> None:
     made = market(seed)
     for n in range(before):

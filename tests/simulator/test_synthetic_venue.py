@@ -93,7 +93,7 @@ def test_an_unknown_symbol_gets_the_venues_error(venue: VenueProcess) -> None:
 
 
 class Watched(source_module.SyntheticVenue):
-    """A synthetic venue that tells when a connection ended."""
+    """A synthetic venue that reports the end of a connection."""
 
     def ended(self, connection: ServedConnection) -> None:
         super().ended(connection)

@@ -32,7 +32,7 @@ def number(text: str) -> DecimalText:
 
 
 class OneBook:
-    """A market of one symbol whose touch and book are known and whose mark and open interest are not yet."""
+    """A market of one symbol with known touch and book, unknown mark and open interest."""
 
     def instruments(self):
         return [
@@ -44,13 +44,13 @@ class OneBook:
     def depth(self, symbol):
         return Depth(symbol, 77, tuple((str(p), "1") for p in range(30, 0, -1)), (("31", "2"),), AT)
 
-    def touch(self, symbol):  # noqa: ARG002 - there is but one
+    def touch(self, symbol):  # noqa: ARG002 - one symbol
         return Touch(BTC, number("30"), number("1"), number("31"), number("2"), None, AT, AT)
 
-    def venue_mark(self, symbol):  # noqa: ARG002 - there is but one
+    def venue_mark(self, symbol):  # noqa: ARG002 - one symbol
         return None
 
-    def open_interest(self, symbol):  # noqa: ARG002 - there is but one
+    def open_interest(self, symbol):  # noqa: ARG002 - one symbol
         return None
 
 
@@ -68,8 +68,11 @@ def ask(path: str, query: str = "") -> tuple[int, object]:
     ],
 )
 def test_a_stream_is_sent_only_on_its_own_path(path: str, carried: tuple[str, ...]) -> None:
-    asked = "btcusdt@depth@100ms/btcusdt@bookTicker/btcusdt@aggTrade/btcusdt%40markPrice%401s/btcusdt@kline_1m"
-    assert carried == StreamSession(path, f"streams={asked}").streams()
+    subscribed = (
+        "btcusdt@depth@100ms/btcusdt@bookTicker/btcusdt@aggTrade"
+        "/btcusdt%40markPrice%401s/btcusdt@kline_1m"
+    )
+    assert carried == StreamSession(path, f"streams={subscribed}").streams()
 
 
 def test_a_raw_connection_gets_the_data_without_an_envelope() -> None:

@@ -36,7 +36,7 @@ BOOK = Depth("XBTUSDT", 7, (("30.5", "100"), ("30.0", "300")), (("31.0", "200"),
 
 
 class OneContract:
-    """A market of one contract whose touch and mark are known or not."""
+    """A market of one contract with or without touch and mark."""
 
     def __init__(self, touch=TOUCH, mark=(MARK, FUNDING)):
         self._touch, self._mark = touch, mark
@@ -44,16 +44,16 @@ class OneContract:
     def instruments(self):
         return (contract("bitmex", "XBTUSDT", TERMS, tick=Decimal("0.5"), lot=Decimal(100)),)
 
-    def depth(self, symbol):  # noqa: ARG002 - there is but one
+    def depth(self, symbol):  # noqa: ARG002 - one symbol
         return BOOK
 
-    def touch(self, symbol):  # noqa: ARG002 - there is but one
+    def touch(self, symbol):  # noqa: ARG002 - one symbol
         return self._touch
 
-    def venue_mark(self, symbol):  # noqa: ARG002 - there is but one
+    def venue_mark(self, symbol):  # noqa: ARG002 - one symbol
         return self._mark
 
-    def open_interest(self, symbol):  # noqa: ARG002 - there is but one
+    def open_interest(self, symbol):  # noqa: ARG002 - one symbol
         return None if self._touch is None else number("1000")
 
 

@@ -47,7 +47,7 @@ TICKER = WholeTicker(TOUCH, MARK, FUNDING, number("1000"))
 
 
 class OneBook:
-    """A market of one symbol whose touch and book are known and whose mark is not yet."""
+    """A market of one symbol with known touch and book, and unknown mark."""
 
     def instruments(self):
         return [
@@ -60,16 +60,16 @@ class OneBook:
             )
         ]
 
-    def depth(self, symbol):  # noqa: ARG002 - there is but one
+    def depth(self, symbol):  # noqa: ARG002 - one symbol
         return BOOK
 
-    def touch(self, symbol):  # noqa: ARG002 - there is but one
+    def touch(self, symbol):  # noqa: ARG002 - one symbol
         return TOUCH
 
-    def venue_mark(self, symbol):  # noqa: ARG002 - there is but one
+    def venue_mark(self, symbol):  # noqa: ARG002 - one symbol
         return None
 
-    def open_interest(self, symbol):  # noqa: ARG002 - there is but one
+    def open_interest(self, symbol):  # noqa: ARG002 - one symbol
         return None
 
 

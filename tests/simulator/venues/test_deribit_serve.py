@@ -31,7 +31,7 @@ def number(text: str) -> DecimalText:
 
 
 class Some:
-    """A market of some symbols whose touch is known and whose mark is not yet; `silent`: not even their touch."""
+    """A market of some symbols with known touch, unless `silent`, and unknown mark."""
 
     def __init__(self, *symbols: str, silent: bool = False) -> None:
         self._symbols = symbols or ("BTC-PERPETUAL", "SOL_USDC-PERPETUAL")
@@ -61,10 +61,10 @@ class Some:
             else Depth(symbol, 7, (("30", "1"), ("29", "4")), (("31.5", "2"), ("32", "3")), AT)
         )
 
-    def venue_mark(self, symbol):  # noqa: ARG002 - of none of them
+    def venue_mark(self, symbol):  # noqa: ARG002 - unknown for all
         return None
 
-    def open_interest(self, symbol):  # noqa: ARG002 - of none of them
+    def open_interest(self, symbol):  # noqa: ARG002 - unknown for all
         return None
 
 
@@ -173,7 +173,10 @@ def test_answers_to_the_adapters_requests_are_no_invalid_input() -> None:
 def test_a_frame_is_sent_under_the_subscribed_channel() -> None:
     session = DeribitSession("/ws/api/v2")
     said(session, "public/subscribe", channels=["ticker.BTC-PERPETUAL.100ms"])
-    recorded = b'{"jsonrpc":"2.0","method":"subscription","params":{"channel":"ticker.BTC-PERPETUAL.raw","data":{"mark_price":8.70e3}}}'
+    recorded = (
+        b'{"jsonrpc":"2.0","method":"subscription",'
+        b'"params":{"channel":"ticker.BTC-PERPETUAL.raw","data":{"mark_price":8.70e3}}}'
+    )
     assert session.dress(recorded) == recorded.replace(b"raw", b"100ms")
     assert session.dress(recorded[:-20]) == recorded[:-20]
     assert session.dress(recorded.replace(b"BTC", b"ETH")) == recorded.replace(b"BTC", b"ETH")

@@ -48,7 +48,7 @@ FUNDING_OF_BTC = Funding(BTC, number("-0.00010"), None, AT + S - AT % S, None, A
 
 
 class TwoContracts:
-    """A market of a contract of each margin type; of the linear one touch and book are known, and mark and funding may be."""
+    """A market of a contract of each margin type; the linear one has touch and book."""
 
     def __init__(self, known=None, book=BOOK) -> None:
         self._known = known
@@ -106,7 +106,7 @@ def refused(answer: dict) -> bool:
     return answer.get("err-code", 0) != 0
 
 
-# --- what a client asks for, and what it is answered
+# --- requests of a client
 
 
 @pytest.mark.parametrize("path", ["/ws", "/linear-swap-ws/", "/center-notification", "/"])
@@ -297,7 +297,7 @@ def test_a_clients_ping_is_not_answered() -> None:
     assert HtxSession(MARKET).receive('{"ping":1}') == ()
 
 
-# --- what is sent
+# --- frames sent
 
 
 def test_everything_sent_is_one_gzip_file_even_if_recorded_compressed() -> None:
@@ -384,7 +384,7 @@ def test_the_adapter_builds_the_book_that_was_served() -> None:
     ]
 
 
-# --- what a recording holds
+# --- recorded frames
 
 
 def test_written_frames_are_read_back_compressed_or_not() -> None:
@@ -403,8 +403,8 @@ def test_written_frames_are_read_back_compressed_or_not() -> None:
 
 def test_a_captured_frame_belongs_to_the_stream_of_its_topic_even_if_damaged() -> None:
     streams = [
-        "depth:BTC-USDT", "depth:BTC-USD", "depth:AKRO-USD", "bbo:BTC-USDT", "trade:BTC-USDT", "mark_price:BTC-USDT", "index:BTC-USDT",
-        "funding_rate:BTC-USDT", "liquidation_orders:ETH-USDT",
+        "depth:BTC-USDT", "depth:BTC-USD", "depth:AKRO-USD", "bbo:BTC-USDT", "trade:BTC-USDT",
+        "mark_price:BTC-USDT", "index:BTC-USDT", "funding_rate:BTC-USDT", "liquidation_orders:ETH-USDT",
     ]  # fmt: skip
     assert [SERVE.stream_of(packed(frame)) for frame in PUSHES] == streams
     assert [SERVE.stream_of(packed(frame)[:-12]) for frame in PUSHES] == streams

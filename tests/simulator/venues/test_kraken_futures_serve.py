@@ -47,7 +47,7 @@ def number(text: str) -> DecimalText:
 
 
 class OneProduct:
-    """A market of one product whose touch is known and whose mark is not yet; `silent`: not even its touch."""
+    """A market of one product with known touch, unless `silent`, and unknown mark."""
 
     def __init__(self, *, silent: bool = False) -> None:
         self._silent = silent
@@ -59,7 +59,7 @@ class OneProduct:
             )
         ]
 
-    def touch(self, symbol):  # noqa: ARG002 - there is but one
+    def touch(self, symbol):  # noqa: ARG002 - one symbol
         return (
             None
             if self._silent
@@ -73,10 +73,10 @@ class OneProduct:
             else Depth(symbol, 7, (("30", "1"), ("29.5", "4.25")), (("31.5", "2"),), AT)
         )
 
-    def venue_mark(self, symbol):  # noqa: ARG002 - there is but one
+    def venue_mark(self, symbol):  # noqa: ARG002 - one symbol
         return None
 
-    def open_interest(self, symbol):  # noqa: ARG002 - there is but one
+    def open_interest(self, symbol):  # noqa: ARG002 - one symbol
         return None
 
 

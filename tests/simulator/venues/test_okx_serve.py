@@ -37,7 +37,7 @@ FUNDING = Funding(BTC, number("-0.0001"), None, AT + S, None, AT, AT)
 
 
 class OneBook:
-    """A market of one symbol whose touch and book are known and whose mark may be."""
+    """A market of one symbol with known touch and book, and perhaps a mark."""
 
     def __init__(self, known=None, held=None) -> None:
         self._known = known
@@ -46,16 +46,16 @@ class OneBook:
     def instruments(self):
         return [contract("okx", SYMBOL, side_of("okx").terms, tick=Decimal("0.1"), lot=Decimal(1))]
 
-    def depth(self, symbol):  # noqa: ARG002 - there is but one
+    def depth(self, symbol):  # noqa: ARG002 - one symbol
         return BOOK
 
-    def touch(self, symbol):  # noqa: ARG002 - there is but one
+    def touch(self, symbol):  # noqa: ARG002 - one symbol
         return TOUCH
 
-    def venue_mark(self, symbol):  # noqa: ARG002 - there is but one
+    def venue_mark(self, symbol):  # noqa: ARG002 - one symbol
         return self._known
 
-    def open_interest(self, symbol):  # noqa: ARG002 - there is but one
+    def open_interest(self, symbol):  # noqa: ARG002 - one symbol
         return self._held
 
 

@@ -152,24 +152,24 @@ class BinanceSession(StreamSession):
             unknown = f"unknown variant `{str(method)[:40]}`"
             return _error(2, f"Invalid request: {unknown}, expected one of {choice}", number)
         if method == "LIST_SUBSCRIPTIONS":
-            return encode({"result": list(self._asked), "id": number}).decode()
+            return encode({"result": list(self._subscribed), "id": number}).decode()
         return self._change(method, request.get("params"), number)
 
-    def _subscribe(self, asked: dict[str, None]) -> None:
-        self._asked = asked
+    def _subscribe(self, subscribed: dict[str, None]) -> None:
+        self._subscribed = subscribed
         self._carried = tuple(
-            stream for stream in asked if _route_of(self._dialect, stream) == self._route
+            stream for stream in subscribed if _route_of(self._dialect, stream) == self._route
         )
 
     def _change(self, method: str, params: Any, number: int) -> str:
         if not isinstance(params, list) or not all(isinstance(name, str) for name in params):
             return _error(2, "Invalid request: property name must be a string", number)
         if method == "UNSUBSCRIBE":
-            self._subscribe({name: None for name in self._asked if name not in params})
-        elif len(self._asked | dict.fromkeys(params)) > MAX_STREAMS:
+            self._subscribe({name: None for name in self._subscribed if name not in params})
+        elif len(self._subscribed | dict.fromkeys(params)) > MAX_STREAMS:
             return _error(2, "Invalid request: too many parameters", number)
         else:
-            self._subscribe(self._asked | dict.fromkeys(params))
+            self._subscribe(self._subscribed | dict.fromkeys(params))
         return encode({"result": None, "id": number}).decode()
 
 

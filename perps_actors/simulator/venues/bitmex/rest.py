@@ -208,8 +208,8 @@ def _millis(date: str) -> str:
 
 def _ordered(params: Mapping[str, str], span: Span, rows: Sequence[Row]) -> Iterable[Row]:
     newest = params.get("reverse") == "true"
-    told = span.cut(rows, oldest=not newest)
-    return reversed(told) if newest else told
+    chosen = span.cut(rows, oldest=not newest)
+    return reversed(chosen) if newest else chosen
 
 
 _HISTORY: Final = {"/api/v1/trade/bucketed": bins, "/api/v1/funding": fundings}

@@ -245,11 +245,11 @@ class BitmexStreams(SeparateStreams):
             levels[row.side].append(
                 (str(row.price), "0" if message.action == "delete" else str(row.size))
             )
-        symbol, told = (
+        symbol, latest = (
             self.symbol_of(self.stream_of(frame) or ""),
             message.data[-1].timestamp if message.data else None,
         )
-        time_ns = nanoseconds(told) if told is not None else 0
+        time_ns = nanoseconds(latest) if latest is not None else 0
         return Depth(
             symbol,
             0,
@@ -288,14 +288,14 @@ class BitmexStreams(SeparateStreams):
 
 
 def _frame(table: str, action: Action, symbol: str, rows: Sequence[dict[str, Any]]) -> Framed:
-    told: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "table": table,
         "action": action,
         "data": [{"symbol": symbol, **row} for row in rows],
     }
     if action == "partial":
-        told["filter"] = {"symbol": symbol}
-    return f"{table}:{symbol}", encode(told)
+        fields["filter"] = {"symbol": symbol}
+    return f"{table}:{symbol}", encode(fields)
 
 
 def book_rows(book: Depth) -> Iterator[dict[str, Any]]:

@@ -91,13 +91,13 @@ def _result(path: str, params: dict[str, str], market: MarketView, now_ns: int) 
         case "/v5/market/time":
             return {"timeSecond": str(now_ns // NS_PER_S), "timeNano": str(now_ns)}
         case "/v5/market/tickers":
-            rows = [_ticker(listed.id.symbol, market) for listed in _asked_for(params, market)]
+            rows = [_ticker(listed.id.symbol, market) for listed in _requested(params, market)]
             return {
                 "category": params["category"],
                 "list": [row for row in rows if row is not None],
             }
         case "/v5/market/instruments-info":
-            rows = [_instrument(listed) for listed in _asked_for(params, market)]
+            rows = [_instrument(listed) for listed in _requested(params, market)]
             return {"category": params["category"], "nextPageCursor": "", "list": rows}
         case "/v5/market/orderbook":
             return _orderbook(params, market)
@@ -107,7 +107,7 @@ def _result(path: str, params: dict[str, str], market: MarketView, now_ns: int) 
             raise RestRefusal(404, {})
 
 
-def _asked_for(params: dict[str, str], market: MarketView) -> list[Instrument]:
+def _requested(params: dict[str, str], market: MarketView) -> list[Instrument]:
     category, symbol = params.get("category"), params.get("symbol")
     if category not in CATEGORIES:
         raise _refusal(10001, "params error: Category is invalid")
@@ -132,7 +132,7 @@ def _orderbook(params: dict[str, str], market: MarketView) -> dict[str, Any]:
         raise _refusal(10001, "params error: symbol invalid")
     if not limit.isdecimal() or not 1 <= int(limit) <= _MOST_LEVELS:
         raise _refusal(10001, "params error: limit invalid")
-    (listed,) = _asked_for(params, market)
+    (listed,) = _requested(params, market)
     book, most = known(market.depth(listed.id.symbol)), int(limit)
     ms = book.venue_time_ns // NS_PER_MS
     return {
@@ -149,7 +149,7 @@ def _orderbook(params: dict[str, str], market: MarketView) -> dict[str, Any]:
 def _past(path: str, params: dict[str, str], market: MarketView, now_ns: int) -> dict[str, Any]:
     if "symbol" not in params:
         raise _refusal(10001, "params error: symbol invalid")
-    (listed,) = _asked_for(params, market)
+    (listed,) = _requested(params, market)
     symbol = listed.id.symbol
     rows = (klines if path.endswith("kline") else fundings)(symbol, params, market, now_ns)
     return {"category": params["category"], "symbol": symbol, "list": rows}

@@ -124,12 +124,12 @@ class BybitSession(StreamSession):
         """Return the answer to a client's text frame; a refusal if it is malformed."""
         request = read_object(text)
         if request is None:
-            return (_said(success=False, ret_msg="Json parse error"),)
+            return (_answer(success=False, ret_msg="Json parse error"),)
         named = {key: str(request[key])[:64] for key in ("req_id", "op") if key in request}
         if named.get("op") == "ping":
-            return (_said(success=True, ret_msg="pong", **named),)
+            return (_answer(success=True, ret_msg="pong", **named),)
         refusal = self._change(request.get("op"), request.get("args"))
-        return (_said(success=refusal is None, ret_msg=refusal or "", **named),)
+        return (_answer(success=refusal is None, ret_msg=refusal or "", **named),)
 
     def _change(self, op: Any, topics: Any) -> str | None:
         """Subscribe or unsubscribe; return the reason of a refusal."""
@@ -144,11 +144,11 @@ class BybitSession(StreamSession):
             )
             return None
         refusals = [refusal for topic in topics if (refusal := self._refusal(topic)) is not None]
-        asked = self._topics | dict.fromkeys(topics)
-        if sum(map(len, asked)) > MAX_TOPIC_CHARACTERS:
+        wanted = self._topics | dict.fromkeys(topics)
+        if sum(map(len, wanted)) > MAX_TOPIC_CHARACTERS:
             refusals.append("error:args size is too large")
         if not refusals:
-            self._subscribe(asked)
+            self._subscribe(wanted)
         return refusals[0] if refusals else None
 
     def _subscribe(self, topics: dict[str, None]) -> None:
@@ -160,7 +160,7 @@ class BybitSession(StreamSession):
             if topic.split(".")[1] in _DEEPER
         }
         self._renamed = {
-            made.encode(): asked.encode() for made, asked in deeper.items() if made not in topics
+            made.encode(): wanted.encode() for made, wanted in deeper.items() if made not in topics
         }
 
     def _refusal(self, topic: str) -> str | None:
@@ -175,7 +175,7 @@ class BybitSession(StreamSession):
         return known and bool(symbol) and category_of(symbol) == self._category
 
 
-def _said(**answer: Any) -> str:
+def _answer(**answer: Any) -> str:
     return encode({**answer, "conn_id": "simulated"}).decode()
 
 
@@ -287,11 +287,13 @@ def _ticker_frame(kind: str, ticker: WholeTicker, *, marked: bool) -> Framed:
         (ticker.mark, ticker.funding) if marked else None,
     )
     fields = ticker_fields(ticker.touch, known, ticker.open_interest)
-    told = {"symbol": symbol} | {name: value for name, value in fields.items() if value is not None}
+    known_fields = {"symbol": symbol} | {
+        name: value for name, value in fields.items() if value is not None
+    }
     return _frame(
         CHANNELS["marks"],
         symbol,
-        {"type": kind, "data": told, "ts": _ms(ticker.touch.venue_time_ns)},
+        {"type": kind, "data": known_fields, "ts": _ms(ticker.touch.venue_time_ns)},
     )
 
 

@@ -308,12 +308,14 @@ def ticker_row(
         "current_funding": funding.rate if funding is not None else None,
         "open_interest": open_interest,
     }
-    told = {name: json_number(number) for name, number in numbers.items() if number is not None}
+    known_fields = {
+        name: json_number(number) for name, number in numbers.items() if number is not None
+    }
     return {
         "timestamp": _ms(touch.venue_time_ns),
         "state": "open",
         "instrument_name": symbol,
-        **told,
+        **known_fields,
     }
 
 

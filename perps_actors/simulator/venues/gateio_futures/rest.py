@@ -122,10 +122,10 @@ def _body(path: str, params: dict[str, str], market: MarketView, now_ns: int) ->
                 _listed({"contract": below.removeprefix("/contracts/")}, market), market
             )
         case "/tickers":
-            asked = (
+            requested = (
                 [_listed(params, market)] if "contract" in params else list(market.instruments())
             )
-            return [_ticker(listed, market) for listed in asked]
+            return [_ticker(listed, market) for listed in requested]
         case "/candlesticks":
             return candles(_listed(params, market).id.symbol, params, market, now_ns)
         case "/funding_rate":

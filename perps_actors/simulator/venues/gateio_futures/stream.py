@@ -99,7 +99,7 @@ class GateioSession(StreamSession):
         if request.channel == "futures.ping":
             request.channel = "futures.pong"
             return (_answer(request),)
-        streams, problem = _asked(request)
+        streams, problem = _subscriptions_of(request)
         if problem:
             return (
                 _answer(
@@ -116,7 +116,7 @@ class GateioSession(StreamSession):
         return (_answer(request, result={"status": "success"}),)
 
 
-def _asked(request: _Request) -> tuple[list[str], str]:
+def _subscriptions_of(request: _Request) -> tuple[list[str], str]:
     """Return the streams of a request, and the reason of its refusal."""
     channel, payload = request.channel, request.payload
     if channel not in _NAMED:
@@ -140,14 +140,14 @@ def _asked(request: _Request) -> tuple[list[str], str]:
 
 
 def _answer(request: _Request, error: Any = None, result: Any = None) -> str:
-    told: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "time": request.time,
         "time_ms": request.time * 1000,
         "channel": request.channel,
         "event": request.event,
     }
-    told |= {"id": request.id} if request.id is not None else {}
-    return encode({**told, "payload": request.payload, "error": error, "result": result}).decode()
+    fields |= {"id": request.id} if request.id is not None else {}
+    return encode({**fields, "payload": request.payload, "error": error, "result": result}).decode()
 
 
 class GateioStreams(SeparateStreams):
@@ -165,14 +165,17 @@ class GateioStreams(SeparateStreams):
 
     def snapshot_frame(self, book: Depth) -> Framed:
         """Return the snapshot with which a subscription to `futures.obu` begins."""
-        told = {
+        fields = {
             "t": book.venue_time_ns // NS_PER_MS,
             "full": True,
             "s": f"ob.{book.symbol}.{_LEVELS}",
             "u": book.last,
         }
         return _frame(
-            BOOKS_PUSHED, book.symbol, book.venue_time_ns, {**told, "b": book.bids, "a": book.asks}
+            BOOKS_PUSHED,
+            book.symbol,
+            book.venue_time_ns,
+            {**fields, "b": book.bids, "a": book.asks},
         )
 
     def depth_frames(self, change: Depth) -> tuple[Framed, ...]:
@@ -192,57 +195,57 @@ class GateioStreams(SeparateStreams):
     def touch_frame(self, touch: Touch, update: int) -> Framed:
         """Return the frame of a best bid and ask; `update` is the number of the book's update."""
         symbol, at = touch.instrument.symbol, touch.venue_time_ns or 0
-        told = {"t": at // NS_PER_MS, "u": update, "s": symbol}
+        fields = {"t": at // NS_PER_MS, "u": update, "s": symbol}
         sides = {
             "b": touch.bid or "",
             "B": touch.bid_size or "0",
             "a": touch.ask or "",
             "A": touch.ask_size or "0",
         }
-        return _frame("futures.book_ticker", symbol, at, {**told, **sides})
+        return _frame("futures.book_ticker", symbol, at, {**fields, **sides})
 
     def trade_frame(self, trade: Trade) -> Framed:
         """Return a trade's frame; the size is negative if the taker sells."""
         symbol, at = trade.instrument.symbol, trade.venue_time_ns or 0
         size = f"-{trade.amount}" if trade.side == "sell" else trade.amount
         times = {"create_time": at // 1_000_000_000, "create_time_ms": at // NS_PER_MS}
-        told = {"contract": symbol, "id": int(trade.trade_id), "price": trade.price, "size": size}
-        return _frame("futures.trades", symbol, at, [{**told, **times}])
+        fields = {"contract": symbol, "id": int(trade.trade_id), "price": trade.price, "size": size}
+        return _frame("futures.trades", symbol, at, [{**fields, **times}])
 
     def mark_frames(self, mark: VenueMark, funding: Funding) -> tuple[Framed]:
         """Return the frame of mark and funding."""
         symbol = mark.instrument.symbol
-        told = {"contract": symbol, **mark_fields(mark, funding)}
-        return (_frame("futures.tickers", symbol, mark.venue_time_ns or 0, [told]),)
+        fields = {"contract": symbol, **mark_fields(mark, funding)}
+        return (_frame("futures.tickers", symbol, mark.venue_time_ns or 0, [fields]),)
 
     def read_depth(self, frame: bytes) -> Depth:
         """Return the snapshot or delta in a message of either channel of books."""
         outer = _frame_of(frame)
-        told: BookChange | BookUpdate
+        record: BookChange | BookUpdate
         if outer.channel == BOOKS_CHANGED:
-            told = change = decode_change(outer.result)
+            record = change = decode_change(outer.result)
             symbol, bids, asks = (
                 change.symbol,
                 paired(levels_of(change.bids)),
                 paired(levels_of(change.asks)),
             )
         else:
-            told = update = msgspec.json.decode(outer.result, type=BookUpdate)
+            record = update = msgspec.json.decode(outer.result, type=BookUpdate)
             symbol, bids, asks = (
                 update.symbol,
                 paired(update.bids),
                 paired(update.asks),
             )
-        first = told.first_id or 0
+        first = record.first_id or 0
         return Depth(
             symbol,
-            told.last_id,
+            record.last_id,
             bids,
             asks,
-            told.time * NS_PER_MS,
+            record.time * NS_PER_MS,
             first,
             max(0, first - 1),
-            whole=told.full,
+            whole=record.full,
         )
 
     def read_touch(self, frame: bytes) -> Touch:

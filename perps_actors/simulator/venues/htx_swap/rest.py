@@ -107,7 +107,7 @@ class HtxRestSide(RestSide):
         if path not in _ANSWERS:
             raise RestRefusal(404, {"status": 404, "error": "Not Found", "path": path[:80]})
         margin_type, answer = _ANSWERS[path]
-        said = answer(_Asked(margin_type, params, market, now_ns))
+        said = answer(_Request(margin_type, params, market, now_ns))
         return {"status": "ok", **said, "ts": now_ns // NS_PER_MS}
 
     def _refusal_body(self, said: Mapping[str, Any], now_ns: int) -> Mapping[str, Any]:
@@ -116,7 +116,7 @@ class HtxRestSide(RestSide):
         return {"status": "error", **said, "ts": now_ns // NS_PER_MS}
 
 
-class _Asked(NamedTuple):
+class _Request(NamedTuple):
     """A request: its contracts of a margin type, in a market."""
 
     margin_type: MarginType
@@ -151,45 +151,45 @@ class _Asked(NamedTuple):
         return found
 
 
-def _quotes(asked: _Asked) -> dict[str, Any]:
+def _quotes(request: _Request) -> dict[str, Any]:
     symbols = [
         listed.id.symbol
-        for listed in asked.listed(_market_refusal("contract_code data error or empty"))
+        for listed in request.listed(_market_refusal("contract_code data error or empty"))
     ]
-    touches = {symbol: asked.market.touch(symbol) for symbol in symbols}
+    touches = {symbol: request.market.touch(symbol) for symbol in symbols}
     rows = [
         {"contract_code": symbol, **touch_fields(touch)} if touch is not None else None
         for symbol, touch in touches.items()
     ]
-    return {"ticks": asked.present(rows)}
+    return {"ticks": request.present(rows)}
 
 
-def _depth(asked: _Asked) -> dict[str, Any]:
+def _depth(request: _Request) -> dict[str, Any]:
     symbol, kind = (
-        asked.one(_market_refusal("contract_code data error or empty")),
-        asked.params.get("type", ""),
+        request.one(_market_refusal("contract_code data error or empty")),
+        request.params.get("type", ""),
     )
     if kind not in _LEVELS:
         raise RestRefusal(200, _market_refusal(f"invalid type:{kind[:20]}"))
-    book, channel = known(asked.market.depth(symbol)), f"market.{symbol}.depth.{kind}"
+    book, channel = known(request.market.depth(symbol)), f"market.{symbol}.depth.{kind}"
     best = msgspec.structs.replace(
         book, bids=book.bids[: _LEVELS[kind]], asks=book.asks[: _LEVELS[kind]]
     )
     return {"ch": channel, "tick": book_tick(best, channel, book.venue_time_ns // NS_PER_S)}
 
 
-def _marks(asked: _Asked) -> dict[str, Any]:
-    symbol = asked.one(_market_refusal("invalid  symbol"))
-    mark, _ = asked.market.venue_mark(symbol) or (None, None)
+def _marks(request: _Request) -> dict[str, Any]:
+    symbol = request.one(_market_refusal("invalid  symbol"))
+    mark, _ = request.market.venue_mark(symbol) or (None, None)
     row = (
         kline(mark.mark, mark.venue_time_ns) if mark is not None and mark.mark is not None else None
     )
-    return {"ch": f"market.{symbol}.mark_price.1min", "data": asked.present([row])}
+    return {"ch": f"market.{symbol}.mark_price.1min", "data": request.present([row])}
 
 
-def _indices(asked: _Asked) -> dict[str, Any]:
-    marks = (asked.market.venue_mark(listed.id.symbol) for listed in asked.listed(_NO_CONTRACT))
-    return {"data": asked.present(_index(*each) if each is not None else None for each in marks)}
+def _indices(request: _Request) -> dict[str, Any]:
+    marks = (request.market.venue_mark(listed.id.symbol) for listed in request.listed(_NO_CONTRACT))
+    return {"data": request.present(_index(*each) if each is not None else None for each in marks)}
 
 
 def _index(mark: VenueMark, _: Funding) -> dict[str, Any] | None:
@@ -203,14 +203,14 @@ def _index(mark: VenueMark, _: Funding) -> dict[str, Any] | None:
     }
 
 
-def _rates(asked: _Asked) -> dict[str, Any]:
-    marks = (asked.market.venue_mark(listed.id.symbol) for listed in asked.listed(_NO_CONTRACT))
-    return {"data": asked.present(_rate(*each) if each is not None else None for each in marks)}
+def _rates(request: _Request) -> dict[str, Any]:
+    marks = (request.market.venue_mark(listed.id.symbol) for listed in request.listed(_NO_CONTRACT))
+    return {"data": request.present(_rate(*each) if each is not None else None for each in marks)}
 
 
-def _one_rate(asked: _Asked) -> dict[str, Any]:
-    asked.one(_NO_CONTRACT)
-    return {"data": _rates(asked)["data"][0]}
+def _one_rate(request: _Request) -> dict[str, Any]:
+    request.one(_NO_CONTRACT)
+    return {"data": _rates(request)["data"][0]}
 
 
 def _rate(_: VenueMark, funding: Funding) -> dict[str, Any] | None:
@@ -223,19 +223,19 @@ def _rate(_: VenueMark, funding: Funding) -> dict[str, Any] | None:
     }
 
 
-def _candles(asked: _Asked) -> dict[str, Any]:
-    symbol = asked.one(_market_refusal("invalid  symbol"))
-    rows = candles(symbol, asked.params, asked.market, asked.now_ns)
-    return {"ch": f"market.{symbol}.kline.{asked.params.get('period', '')}", "data": rows}
+def _candles(request: _Request) -> dict[str, Any]:
+    symbol = request.one(_market_refusal("invalid  symbol"))
+    rows = candles(symbol, request.params, request.market, request.now_ns)
+    return {"ch": f"market.{symbol}.kline.{request.params.get('period', '')}", "data": rows}
 
 
-def _fundings(asked: _Asked) -> dict[str, Any]:
-    symbol = asked.one(_NO_CONTRACT)
-    return {"data": fundings(symbol, asked.params, asked.market, asked.now_ns)}
+def _fundings(request: _Request) -> dict[str, Any]:
+    symbol = request.one(_NO_CONTRACT)
+    return {"data": fundings(symbol, request.params, request.market, request.now_ns)}
 
 
-def _contracts(asked: _Asked) -> dict[str, Any]:
-    return {"data": [_contract(listed) for listed in asked.listed(_NO_CONTRACT)]}
+def _contracts(request: _Request) -> dict[str, Any]:
+    return {"data": [_contract(listed) for listed in request.listed(_NO_CONTRACT)]}
 
 
 def _contract(listed: Instrument) -> dict[str, Any]:
@@ -264,7 +264,7 @@ def _market_refusal(why: str) -> dict[str, Any]:
     return {"err-code": "invalid-parameter", "err-msg": why}
 
 
-_ANSWERS: Final[dict[str, tuple[MarginType, Callable[[_Asked], dict[str, Any]]]]] = {
+_ANSWERS: Final[dict[str, tuple[MarginType, Callable[[_Request], dict[str, Any]]]]] = {
     path: (margin_type, answer)
     for margin_type in MARGIN_TYPES
     for path, answer in (

@@ -148,7 +148,7 @@ class HtxSession(StreamSession):
             raise VenueError(msg)
         number = now_ns // NS_PER_MS
         self._unanswered.append(str(number) if self._notifies else number)
-        return _said(op="ping", ts=str(number)) if self._notifies else _said(ping=number)
+        return _answer(op="ping", ts=str(number)) if self._notifies else _answer(ping=number)
 
     def receive(self, text: str) -> tuple[str, ...]:
         """Return the answer to a client's text frame, none to a pong; a refusal if malformed."""
@@ -179,7 +179,7 @@ class HtxSession(StreamSession):
             self._topics[topic] = stream
         elif self._topics.pop(topic, None) is None:
             return _refused(named, f"unsub with not subbed topic {topic}")
-        return _said(id=named, status="ok", **{f"{verb}bed": topic})
+        return _answer(id=named, status="ok", **{f"{verb}bed": topic})
 
     def _notify(self, request: dict[str, Any]) -> tuple[str, ...]:
         """Answer a request on a connection of notifications."""
@@ -187,12 +187,12 @@ class HtxSession(StreamSession):
         if op == "pong":
             return self._take_pong(request.get("ts"))
         if op not in ("sub", "unsub"):
-            return (_said(op="error"),)
+            return (_answer(op="error"),)
         named = {"cid": _short(request["cid"])} if "cid" in request else {}
         topic = _spelled(request.get("topic"))
         code, why = self._change(op, topic)
         return (
-            _said(
+            _answer(
                 op=op,
                 **named,
                 topic=topic[:100],
@@ -234,10 +234,10 @@ def _short(named: Any) -> str:
 
 
 def _refused(named: str, why: str) -> str:
-    return _said(status="error", id=named, **{"err-code": "bad-request", "err-msg": why})
+    return _answer(status="error", id=named, **{"err-code": "bad-request", "err-msg": why})
 
 
-def _said(**answer: Any) -> str:
+def _answer(**answer: Any) -> str:
     return encode(answer).decode()
 
 

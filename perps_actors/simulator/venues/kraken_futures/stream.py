@@ -77,26 +77,26 @@ class KrakenFuturesSession(StreamSession):
         try:
             request = msgspec.json.decode(text)
         except (msgspec.DecodeError, RecursionError):
-            return (_told("error", message="Json Error"),)
+            return (_answer("error", message="Json Error"),)
         event = request.get("event") if isinstance(request, dict) else None
         if event == "ping":
-            return (_told("pong"),)
+            return (_answer("pong"),)
         if event not in ("subscribe", "unsubscribe"):
-            return (_told("alert", message="Bad request"),)
+            return (_answer("alert", message="Bad request"),)
         return self._change(event, request.get("feed"), request.get("product_ids"))
 
     def _change(self, event: str, feed: Any, products: Any) -> tuple[str, ...]:
         if feed not in _ASKED_FOR:
-            return (_told("error", message="Invalid feed"),)
+            return (_answer("error", message="Invalid feed"),)
         if not are_texts(products) or not all(products):
-            return (_told("error", message="Invalid product id"),)
+            return (_answer("error", message="Invalid product id"),)
         named = [(feed, product.upper()) for product in products]
         if event == "subscribe":
             self._feeds |= dict.fromkeys(named)
         else:
             self._feeds = {each: None for each in self._feeds if each not in named}
         self._streams = dict.fromkeys(_stream(*each) for each in self._feeds)
-        return tuple(_told(f"{event}d", feed=feed, product_ids=[product]) for _, product in named)
+        return tuple(_answer(f"{event}d", feed=feed, product_ids=[product]) for _, product in named)
 
 
 class KrakenFuturesStreams(TickerStreams):
@@ -164,9 +164,11 @@ class KrakenFuturesStreams(TickerStreams):
             "relative_funding_rate": funding.rate,
             "openInterest": ticker.open_interest,
         }
-        told = {name: json_number(number) for name, number in numbers.items() if number is not None}
+        fields = {
+            name: json_number(number) for name, number in numbers.items() if number is not None
+        }
         next_ms = {} if next_ns is None else {"next_funding_rate_time": next_ns // NS_PER_MS}
-        return _frame("ticker", symbol, {"time": _ms(touch.venue_time_ns), **told, **next_ms})
+        return _frame("ticker", symbol, {"time": _ms(touch.venue_time_ns), **fields, **next_ms})
 
     def trade_frame(self, trade: Trade) -> Framed:
         """Return a trade's frame."""
@@ -249,7 +251,7 @@ def _stream(feed: str, product: str) -> str:
     return f"{_KINDS.get(feed, feed)}:{product}"
 
 
-def _told(event: str, **rest: Any) -> str:
+def _answer(event: str, **rest: Any) -> str:
     return encode({"event": event, **rest}).decode()
 
 
