@@ -404,7 +404,8 @@ def test_written_frames_are_read_back_compressed_or_not() -> None:
 def test_a_captured_frame_belongs_to_the_stream_of_its_topic_even_if_damaged() -> None:
     streams = [
         "depth:BTC-USDT", "depth:BTC-USD", "depth:AKRO-USD", "bbo:BTC-USDT", "trade:BTC-USDT",
-        "mark_price:BTC-USDT", "index:BTC-USDT", "funding_rate:BTC-USDT", "liquidation_orders:ETH-USDT",
+        "mark_price:BTC-USDT", "index:BTC-USDT", "funding_rate:BTC-USDT",
+        "liquidation_orders:ETH-USDT",
     ]  # fmt: skip
     assert [SERVE.stream_of(packed(frame)) for frame in PUSHES] == streams
     assert [SERVE.stream_of(packed(frame)[:-12]) for frame in PUSHES] == streams
