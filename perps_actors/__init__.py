@@ -1,4 +1,6 @@
-"""perps_actors keeps the marks of perpetual futures true and at hand inside a running process.
+"""Keep validated mid prices of perpetual futures in a process, readable from any thread.
+
+A *mark* is our mid price; the exchange's own mark price is the *venue mark*.
 
 ```python
 from perps_actors import PerpsSystem, Settings
@@ -7,8 +9,8 @@ with PerpsSystem(Settings(symbols=("BTCUSDT", "ETHUSDT"))) as perps:
     mark = perps.mark("BTCUSDT")
 ```
 
-What is named here is public. Beside it are `perps_actors.testing`, for tests of hosts, and `perps_actors.kernel`, for programs
-without a market.
+The names of this module are public. `perps_actors.testing` is for tests of host programs,
+`perps_actors.kernel` for actors without a market.
 """
 
 from __future__ import annotations
