@@ -395,10 +395,10 @@ def test_a_recorder_that_hung_in_a_write_is_fenced_from_the_journal_and_from_the
         report=bench.report,
         status=store.published,
     )
-    cell = bench.run(old)
-    bench.tell(cell, updated(mark(1)))
+    hung = bench.run(old)
+    bench.tell(hung, updated(mark(1)))
     old.actor_inbox.void = True  # what fencing does to an incarnation that hangs
-    cell.install(
+    cell = bench.run(
         EventRecorder(
             open_writer=lambda: SqliteJournalWriter.open(path),
             policy=RecordingPolicy(),
@@ -409,7 +409,7 @@ def test_a_recorder_that_hung_in_a_write_is_fenced_from_the_journal_and_from_the
     bench.tell(cell, updated(mark(2)))
     assert bench.ask(cell, Flush()) == 1
     before = store.status
-    old.on_receive(Flush())
+    bench.tell(hung, Flush())
     old.on_failure()
     assert store.status is before
     with SqliteJournalReader(path) as reader:
