@@ -41,8 +41,7 @@ from perps_actors.venues.binance_futures.schema import (
     Unused,
 )
 from perps_actors.venues.contract import UNASKED, Endpoints, InvalidInput, Outcome
-from perps_actors.venues.toolkit.rest import status_trouble
-from perps_actors.venues.toolkit.rest_snapshot_book import RestSnapshotBook
+from perps_actors.venues.toolkit.rest_snapshot_book import RestSnapshotBook, read_snapshot
 from perps_actors.venues.toolkit.symbol_stream import (
     SymbolStates,
     SymbolStream,
@@ -139,23 +138,13 @@ class BinanceFuturesStream(SymbolStream[RestSnapshotBook]):
         self, request: HttpRequest, status: int | None, body: bytes, received_ns: int
     ) -> Sequence[Outcome]:
         """Take a depth snapshot, requested or not; any other answer gives nothing."""
-        if request.purpose != "depth":
-            return ()
-        try:
-            book = self._symbols[request.symbol or ""]
-        except VenueError as error:
-            return (InvalidInput(str(error)),)
-        if book is None:
-            return ()
-        trouble = status_trouble(request, status)
-        if trouble is None:
-            try:
-                return book.snapshot(_SNAPSHOT(body), received_ns)
-            except Exception as error:  # noqa: BLE001 - as in `frame`
-                what = f"Expected a depth snapshot, was {body[:60]!r}: {error}"
-                trouble = InvalidInput(what, request.symbol)
-        book.request_failed()
-        return (trouble,)
+        return read_snapshot(
+            self._symbols,
+            request,
+            status,
+            body,
+            lambda book: book.snapshot(_SNAPSHOT(body), received_ns),
+        )
 
     def _route(self, name: str, route: Route, symbols: Sequence[str]) -> list[ConnectionPlan]:
         suffixes = [

@@ -13,7 +13,6 @@ from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
 
-from perps_actors.errors import VenueError
 from perps_actors.market.mark import Source
 from perps_actors.transport.wire import ConnectionPlan, HttpRequest
 from perps_actors.venues.contract import UNASKED, Endpoints, InvalidInput, Outcome
@@ -38,7 +37,7 @@ from perps_actors.venues.gateio_futures.schema import (
     decode_change,
 )
 from perps_actors.venues.toolkit.fields import NS_PER_MS
-from perps_actors.venues.toolkit.rest import status_trouble
+from perps_actors.venues.toolkit.rest_snapshot_book import read_snapshot
 from perps_actors.venues.toolkit.symbol_stream import (
     Op,
     Subscriptions,
@@ -234,20 +233,10 @@ class GateioFuturesStream(SymbolStream[SymbolState]):
         self, request: HttpRequest, status: int | None, body: bytes, received_ns: int
     ) -> Sequence[Outcome]:
         """Take a snapshot of a book, requested or not; other answers are ignored."""
-        if request.purpose != "depth":
-            return ()
-        try:
-            state = self._symbols[request.symbol or ""]
-        except VenueError as error:
-            return (InvalidInput(str(error)),)
-        if state is None:
-            return ()
-        trouble = status_trouble(request, status)
-        if trouble is None:
-            try:
-                return state.read_snapshot(decode_book_answer(body), received_ns)
-            except Exception as error:  # noqa: BLE001 - hostile text may raise anything in the decoder
-                what = f"Expected a depth snapshot, was {body[:60]!r}: {error}"
-                trouble = InvalidInput(what, request.symbol)
-        state.request_failed()
-        return (trouble,)
+        return read_snapshot(
+            self._symbols,
+            request,
+            status,
+            body,
+            lambda state: state.read_snapshot(decode_book_answer(body), received_ns),
+        )

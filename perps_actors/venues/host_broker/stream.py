@@ -1,7 +1,5 @@
 """The streams of a host's broker: best prices of order books, and trades."""
 
-# ruff: noqa: ARG002 - a broker needs fewer arguments than a `StreamAdapter` is given
-
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -10,22 +8,25 @@ from typing import Final
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.mark import Source
 from perps_actors.transport.broker_calls import TRADES, orderbook
-from perps_actors.transport.wire import ConnectionPlan, HttpRequest
+from perps_actors.transport.wire import ConnectionPlan
 from perps_actors.venues.contract import InvalidInput, Outcome
 from perps_actors.venues.host_broker.parse import NAME, symbol_of, touch_of
 from perps_actors.venues.host_broker.schema import decode_message
+from perps_actors.venues.toolkit.stream_book import StreamBook
+from perps_actors.venues.toolkit.symbol_stream import SymbolStates, SymbolStream
 
 _SOURCES: Final[dict[str, Source]] = {"orderbook": "book", "trades": "trades"}
 
 
-class HostBrokerStream:
-    """A `StreamAdapter` for a host's broker. It keeps no books: the broker sends its best prices.
+class HostBrokerStream(SymbolStream[StreamBook]):
+    """A `StreamAdapter` for a host's broker. It has no books: the broker sends its best prices.
 
     Args:
         level: the depth of order book requested from the broker.
     """
 
     def __init__(self, level: int) -> None:
+        super().__init__(SymbolStates(NAME, StreamBook))
         self._level = level
         self._instruments: dict[str, InstrumentId] = {}
 
@@ -43,14 +44,6 @@ class HostBrokerStream:
         """Return no frames if nothing changes; else None, because an iterator keeps its symbols."""
         return () if (before.url, before.symbols) == (after.url, after.symbols) else None
 
-    def opened(self, connection: str, received_ns: int) -> Sequence[Outcome]:
-        """Return nothing, because the call that opens an iterator subscribes."""
-        return ()
-
-    def closed(self, connection: str, received_ns: int) -> Sequence[Outcome]:
-        """Return nothing, because there are no books to withdraw."""
-        return ()
-
     def frame(self, connection: str, data: bytes, received_ns: int) -> Sequence[Outcome]:
         """Return the touch in a message."""
         try:
@@ -62,19 +55,3 @@ class HostBrokerStream:
             return (touch_of(instrument, message, _SOURCES[connection], received_ns),)
         except Exception as error:  # noqa: BLE001 - hostile text may raise anything in the decoder
             return (InvalidInput(f"{error}: in {connection} message {data[:80]!r}"),)
-
-    def answer(
-        self, request: HttpRequest, status: int | None, body: bytes, received_ns: int
-    ) -> Sequence[Outcome]:
-        """Return nothing, because this adapter makes no requests."""
-        return ()
-
-    def invalidate(self, symbol: str, cause: str, received_ns: int) -> Sequence[Outcome]:
-        """Return nothing, because there are no books to withdraw."""
-        return ()
-
-    def depth(
-        self, symbol: str, levels: int
-    ) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
-        """Return nothing, because there are no books."""
-        return [], []

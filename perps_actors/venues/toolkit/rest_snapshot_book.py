@@ -9,13 +9,15 @@ the `u` before, else start again. A delta whose `pu` is `lastUpdateId` continues
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
-from typing import Final, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, Protocol, TypeVar
 
+from perps_actors.errors import VenueError
 from perps_actors.market.book import Level, check_levels
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.transport.wire import HttpRequest
 from perps_actors.venues.contract import InvalidInput, Outcome
+from perps_actors.venues.toolkit.rest import status_trouble
 from perps_actors.venues.toolkit.stream_book import BACKWARDS_NS, SyncedBook
 
 MAX_WAITING: Final = 5_000
@@ -225,3 +227,48 @@ class RestSnapshotBook(SyncedBook):
 
 def _joins(delta: Delta, snapshot_id: int) -> bool:
     return delta.first_id <= snapshot_id <= delta.last_id or delta.previous_id == snapshot_id
+
+
+class _Requesting(Protocol):
+    def request_failed(self) -> None: ...
+
+
+_State = TypeVar("_State", bound=_Requesting)
+
+
+def read_snapshot(
+    symbols: Mapping[str, _State | None],
+    request: HttpRequest,
+    status: int | None,
+    body: bytes,
+    take: Callable[[_State], Sequence[Outcome]],
+) -> Sequence[Outcome]:
+    """Give the answer to a snapshot request, ours or not, to the book of its symbol.
+
+    Answers to other requests are ignored. After an answer that cannot be used the book requests the
+    snapshot again.
+
+    Args:
+        symbols: the books, or the states that have them; None for a symbol no longer followed.
+        request: the answered request.
+        status: the HTTP status; None if there was no answer.
+        body: the answer.
+        take: decodes the answer and gives it to a book; may raise.
+    """
+    if request.purpose != "depth":
+        return ()
+    try:
+        state = symbols[request.symbol or ""]
+    except VenueError as error:
+        return (InvalidInput(str(error)),)
+    if state is None:
+        return ()
+    trouble = status_trouble(request, status)
+    if trouble is None:
+        try:
+            return take(state)
+        except Exception as error:  # noqa: BLE001 - hostile text may raise anything in the decoder
+            what = f"Expected a depth snapshot, was {body[:60]!r}: {error}"
+            trouble = InvalidInput(what, request.symbol)
+    state.request_failed()
+    return (trouble,)
