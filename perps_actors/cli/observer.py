@@ -46,6 +46,7 @@ class Row:
     """Our mid price; the exchange's own mark price is `venue_mark`."""
     source: str | None
     age_ns: int | None
+    """Age of the mark's data by the venue's own time, corrected by the venue's offset."""
     venue_mark: Decimal | None
     places: int | None
     """Decimals of its prices: the most that its marks have had, so that they stay aligned."""

@@ -59,7 +59,7 @@ def summary_lines(summary: Mapping[str, Any], ending: Ending) -> list[str]:
     facts = (
         (
             "marks",
-            f"{summary['marks_total']:,} of {count} on {summary['venue'].replace(',', ', ')}",
+            f"{summary['marks_total']:,} for {count} on {summary['venue'].replace(',', ', ')}",
         ),
         ("ran", running_time(ending.running_ns)),
         ("journal", _journal(summary, ending)),

@@ -133,7 +133,7 @@ def test_one_symbol_of_a_recording_runs_alone_and_ends_with_a_readable_summary(r
     assert lines[1].split()[3] == str(marks)
     told = dict(line.split(maxsplit=1) for line in lines[lines.index("") + 1 :])
     assert (told["dropped"], told["restarts"], told["stop"]) == ("0", "0", "clean")
-    assert told["marks"] == f"{marks} of 1 symbol on binance_futures"
+    assert told["marks"] == f"{marks} for 1 symbol on binance_futures"
 
 
 def test_the_summary_names_the_journal_and_the_command_that_reads_it(tmp_path) -> None:

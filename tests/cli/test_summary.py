@@ -46,7 +46,7 @@ def test_the_summary_is_a_table_of_the_symbols_and_one_line_per_fact() -> None:
         "NEWUSDT          -  -            0       0  down",
         "down NEWUSDT: refused",
         "",
-        "marks     12,000 of 2 symbols on binance_futures",
+        "marks     12,000 for 2 symbols on binance_futures",
         "ran       0:01:23",
         "journal   12,345 events in events.journal",
         "read      perps-actors events events.journal",
