@@ -22,11 +22,11 @@ import attrs
 from perps_actors.errors import SimulatorError
 from perps_actors.kernel.clock import Clock, SystemClock
 from perps_actors.simulator.faults import FaultPlan, read_faults
-from perps_actors.simulator.market import SyntheticMarket, Terms
+from perps_actors.simulator.market import SyntheticMarket
 from perps_actors.simulator.recorded import RecordedVenue
 from perps_actors.simulator.recording import DEFAULT_VENUE, Recording, read_recording
 from perps_actors.simulator.source import Source, SyntheticVenue
-from perps_actors.simulator.venues import VenueSide, side_of
+from perps_actors.simulator.venues import Terms, VenueSide, side_of
 
 try:
     from perps_actors.simulator.server import HOST, VenueServer

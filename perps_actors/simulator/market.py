@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import random
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Final
 
-import attrs
-
 from perps_actors.market.candle import Candle
 from perps_actors.market.events import Funding, FundingPaid, Touch, Trade, VenueMark
-from perps_actors.market.instrument import Instrument, InstrumentId
+from perps_actors.market.instrument import Instrument
 from perps_actors.market.numbers import DecimalText
-from perps_actors.simulator.past import FUNDING_NS, Past
-from perps_actors.simulator.venue_contract import Depth, Happening, WholeTicker
+from perps_actors.simulator.synthetic_history import FUNDING_NS, SyntheticHistory
+from perps_actors.simulator.venue_contract import Depth, MarketStep, WholeTicker
+from perps_actors.simulator.venues import Terms, contract
 
 LEVELS: Final = 25
 """Levels on each side of a book."""
@@ -23,78 +21,6 @@ LEVELS: Final = 25
 _NS_PER_S: Final = 1_000_000_000
 _HELD_AT_FIRST: Final = 2_000_000
 """Open interest in lots at the start; trades change it."""
-
-USDT_CONTRACTS: Final = {
-    "BTCUSDT": (675_000, "0.10", "0.001"),
-    "ETHUSDT": (262_000, "0.01", "0.001"),
-    "SOLUSDT": (152_000, "0.0010", "1"),
-    "XRPUSDT": (5_200, "0.0001", "0.1"),
-    "DOGEUSDT": (11_000, "0.000010", "1"),
-    "ADAUSDT": (3_400, "0.0001", "1"),
-    "XBTUSDT": (135_000, "0.5", "100"),
-}
-"""Price in ticks, tick and lot of well-known contracts against USDT."""
-
-
-@attrs.frozen(kw_only=True)
-class Terms:
-    """Common properties of a venue's contracts."""
-
-    symbols: tuple[str, ...]
-    """Symbols that are listed by default."""
-    like: str
-    """Regular expression of a symbol. Its groups `base` and `quote` are the venue's currency names.
-    An optional group `inverse` matches for inverse contracts of a venue with linear ones."""
-    names: Mapping[str, str] = attrs.Factory(dict)
-    """Common names of currencies for which the venue has other names."""
-    usual_quote: str = "USDT"
-    """Quote currency of a symbol without one."""
-    linear: bool = True
-    contract_size: Decimal = Decimal(1)
-    inverse_contract_size: Decimal | None = None
-    """Size of inverse contracts, if the venue also has linear ones."""
-    counts_by_one: bool = False
-    """Whether the number of a book's update is one more than the one before."""
-    typical: Mapping[str, tuple[int, str, str]] = attrs.Factory(dict)
-    """Price in ticks, tick and lot by symbol; the seed draws them for other symbols."""
-
-
-def split_pair(symbol: str, terms: Terms) -> tuple[str, str]:
-    """Return (base, quote) of a symbol; a symbol of unknown form is its own base."""
-    found = re.fullmatch(terms.like, symbol, re.ASCII)
-    base, quote = (
-        (found["base"], found["quote"] or terms.usual_quote)
-        if found is not None
-        else (symbol, terms.usual_quote)
-    )
-    return terms.names.get(base, base), terms.names.get(quote, quote)
-
-
-def is_linear(symbol: str, terms: Terms) -> bool:
-    """Return whether a contract is linear: by its symbol, else as most at its venue."""
-    found = re.fullmatch(terms.like, symbol, re.ASCII)
-    return terms.linear and (found is None or found.groupdict().get("inverse") is None)
-
-
-def contract(
-    venue: str, symbol: str, terms: Terms, *, tick: Decimal, lot: Decimal, perpetual: bool = True
-) -> Instrument:
-    """Return a contract: linear ones are margined in the quote asset, inverse ones in the base."""
-    (base, quote), linear = split_pair(symbol, terms), is_linear(symbol, terms)
-    inverse_size = terms.inverse_contract_size or terms.contract_size
-    return Instrument(
-        id=InstrumentId(venue, symbol),
-        canonical=f"{base}-{quote}-PERP" if perpetual else symbol,
-        base=base,
-        quote=quote,
-        margin=quote if linear else base,
-        tick=tick,
-        lot=lot,
-        contract_size=terms.contract_size if linear else inverse_size,
-        linear=linear,
-        perpetual=perpetual,
-        trading=True,
-    )
 
 
 class _Grid:
@@ -134,9 +60,9 @@ class SyntheticInstrument:
         self._last_ns = 0
         self._changes()
         self._sent_mark = self.venue_mark()
-        self._past: Past | None = None
+        self._past: SyntheticHistory | None = None
 
-    def step(self, now_ns: int) -> Happening:
+    def step(self, now_ns: int) -> MarketStep:
         """Move the market to `now_ns` (nanoseconds since 1970) and return the changes."""
         self._last_ns = now_ns
         past = self._behind(now_ns)
@@ -161,7 +87,7 @@ class SyntheticInstrument:
             added,
         )
         touch, mark = self.touch(), self._mark_when_due(now_ns)
-        return Happening(
+        return MarketStep(
             trades, depth, touch, mark, WholeTicker(touch, *self._sent_mark, self.open_interest())
         )
 
@@ -208,9 +134,9 @@ class SyntheticInstrument:
         """Return the fundings that were settled in a time span, oldest first."""
         return self._behind(self._last_ns).fundings(since_ns, until_ns, self._last_ns)
 
-    def _behind(self, now_ns: int) -> Past:
+    def _behind(self, now_ns: int) -> SyntheticHistory:
         if self._past is None:
-            self._past = Past(
+            self._past = SyntheticHistory(
                 self.instrument.id,
                 self._price.text,
                 self._lot.text,
@@ -219,7 +145,7 @@ class SyntheticInstrument:
             )
         return self._past
 
-    def _trades(self, now_ns: int, past: Past) -> Iterator[Trade]:
+    def _trades(self, now_ns: int, past: SyntheticHistory) -> Iterator[Trade]:
         for _ in range(self._rng.choice((0, 0, 1, 1, 2))):
             buys = self._rng.random() < 0.5
             price, side = (self._ask, self._asks) if buys else (self._bid, self._bids)
@@ -301,7 +227,7 @@ class SyntheticMarket:
             for symbol in symbols
         }
 
-    def step(self, now_ns: int) -> list[Happening]:
+    def step(self, now_ns: int) -> list[MarketStep]:
         """Move every instrument to `now_ns` and return the changes of each."""
         return [instrument.step(now_ns) for instrument in self._of.values()]
 

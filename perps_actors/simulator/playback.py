@@ -13,9 +13,9 @@ from perps_actors.errors import MarketError, VenueError
 from perps_actors.market.events import Funding, Touch, VenueMark
 from perps_actors.market.instrument import Instrument, InstrumentId
 from perps_actors.market.numbers import DecimalText, decimal_text
-from perps_actors.simulator.market import contract
 from perps_actors.simulator.recording import Frame, Recording
 from perps_actors.simulator.venue_contract import Channel, Depth, Levels
+from perps_actors.simulator.venues import contract
 
 T = TypeVar("T")
 

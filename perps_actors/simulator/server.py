@@ -62,7 +62,7 @@ class ClientConnection:
         garbage = self._faults.garbage(frame)
         if garbage is not None:
             await self._ws.send_bytes(garbage)
-        await self._write(self._session.dress(frame))
+        await self._write(self._session.formatted(frame))
 
     def abort(self) -> None:
         """Disconnect without a close frame."""
@@ -108,7 +108,7 @@ class ClientConnection:
         await self._ws.close(code=code, message=reason.encode())
 
     async def _write(self, text: bytes) -> None:
-        packed = self._session.packed(text)
+        packed = self._session.compressed(text)
         if packed is None:
             await self._ws.send_frame(text, WSMsgType.TEXT)
         else:

@@ -79,7 +79,7 @@ class WholeTicker(msgspec.Struct, frozen=True, gc=False):
 
 
 @attrs.frozen
-class Happening:
+class MarketStep:
     """Changes of one instrument in one step, in the order in which a venue sends them."""
 
     trades: tuple[Trade, ...]
@@ -151,11 +151,11 @@ class StreamSession:
         """Return the answers to a client's text frame; an error answer if it is malformed."""
         raise NotImplementedError
 
-    def dress(self, frame: bytes) -> bytes:
+    def formatted(self, frame: bytes) -> bytes:
         """Return a frame in the form in which this connection sends it."""
         return frame
 
-    def packed(self, text: bytes) -> bytes | None:  # noqa: ARG002 - for venues that compress
+    def compressed(self, text: bytes) -> bytes | None:  # noqa: ARG002 - for venues that compress
         """Return the binary frame that carries a text; None if it is sent as text."""
         return None
 
@@ -232,7 +232,7 @@ class StreamSide(ABC):
         """Return the venue mark and the funding in a frame."""
 
     @abstractmethod
-    def frames_of(self, happening: Happening) -> Iterator[Framed]:
+    def frames_of(self, step: MarketStep) -> Iterator[Framed]:
         """Yield the frames of one step of an instrument, in the venue's order."""
 
     def first_frames(self, channel: Channel, symbol: str, market: MarketView) -> Iterator[Framed]:
@@ -268,14 +268,14 @@ class SeparateStreams(StreamSide):
         """Return the mark with which a subscription begins; None if each message is complete."""
         return None
 
-    def frames_of(self, happening: Happening) -> Iterator[Framed]:
+    def frames_of(self, step: MarketStep) -> Iterator[Framed]:
         """Yield the frames of one step of an instrument, in the venue's order."""
-        for trade in happening.trades:
+        for trade in step.trades:
             yield self.trade_frame(trade)
-        yield self.touch_frame(happening.touch, happening.depth.last)
-        yield from self.depth_frames(happening.depth)
-        if happening.mark is not None:
-            yield from self.mark_frames(*happening.mark)
+        yield self.touch_frame(step.touch, step.depth.last)
+        yield from self.depth_frames(step.depth)
+        if step.mark is not None:
+            yield from self.mark_frames(*step.mark)
 
     def _first_state(
         self,
@@ -296,12 +296,12 @@ class TickerStreams(StreamSide):
         """Return the ticker with which a subscription begins."""
         return self.ticker_frame(ticker, marked=True)
 
-    def frames_of(self, happening: Happening) -> Iterator[Framed]:
+    def frames_of(self, step: MarketStep) -> Iterator[Framed]:
         """Yield the frames of one step of an instrument, in the venue's order."""
-        for trade in happening.trades:
+        for trade in step.trades:
             yield self.trade_frame(trade)
-        yield self.ticker_frame(happening.ticker, marked=happening.mark is not None)
-        yield from self.depth_frames(happening.depth)
+        yield self.ticker_frame(step.ticker, marked=step.mark is not None)
+        yield from self.depth_frames(step.depth)
 
     def _first_state(self, known: tuple[VenueMark, Funding], market: MarketView) -> Framed | None:
         symbol = known[0].instrument.symbol

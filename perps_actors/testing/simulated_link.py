@@ -240,8 +240,8 @@ class SimulatedLink:
             # Plus 1, because seconds round down to nanoseconds.
             self._runtime.at(max(0, due_ns - self._now_ns() + 1) / NS_PER_S, self._deliver)
         self._last_due_ns = max(due_ns, self._last_due_ns)
-        text = self._session.dress(frame)
-        self._in_flight.append((self._last_due_ns, self._session.packed(text) or text))
+        text = self._session.formatted(frame)
+        self._in_flight.append((self._last_due_ns, self._session.compressed(text) or text))
 
     def _deliver(self) -> None:
         """Deliver the frames that arrived in one read, unless the listener has no room."""

@@ -19,7 +19,7 @@ from perps_actors.market.numbers import mid
 from perps_actors.simulator.market import SyntheticMarket
 from perps_actors.simulator.rest_side import RestAnswer
 from perps_actors.simulator.source import STEP_S
-from perps_actors.simulator.venue_contract import Happening
+from perps_actors.simulator.venue_contract import MarketStep
 from perps_actors.simulator.venues import side_of
 from perps_actors.testing.simulated_link import SimulatedLink, WireFault, WireFaults
 from perps_actors.transport.wire import (
@@ -43,14 +43,14 @@ class Truth:
         self._tops: dict[tuple[str, int], tuple[str, str]] = {}
         self._trades: dict[tuple[str, int], set[str]] = {}
 
-    def add(self, happening: Happening) -> None:
+    def add(self, step: MarketStep) -> None:
         """Keep a step under its venue time in milliseconds, the precision of its messages."""
-        touch = happening.touch
+        touch = step.touch
         assert touch.bid is not None
         assert touch.ask is not None
         key = (touch.instrument.symbol, (touch.venue_time_ns or 0) // NS_PER_MS)
         self._tops[key] = (touch.bid, touch.ask)
-        self._trades[key] = {trade.price for trade in happening.trades}
+        self._trades[key] = {trade.price for trade in step.trades}
 
     def has(self, mark: Mark) -> bool:
         """Return whether the market had a mark's price for its source at its venue time.
@@ -184,11 +184,11 @@ class SimulatedVenue:
         if self._closed:
             return
         streams = self._side.streams
-        for happening in self._market.step(self._runtime.clock.time_ns()):
-            self.truth.add(happening)
-            frames = list(streams.frames_of(happening))
+        for step in self._market.step(self._runtime.clock.time_ns()):
+            self.truth.add(step)
+            frames = list(streams.frames_of(step))
             for link in self.links:
-                link.send_down(frames, partial(self._crossing, happening))
+                link.send_down(frames, partial(self._crossing, step))
         self.links = [link for link in self.links if not link.ended]
         for link in self.links:
             link.look()
@@ -197,9 +197,9 @@ class SimulatedVenue:
     def _begins_with(self, stream: str) -> Iterator[tuple[str, bytes]]:
         return self._side.streams.beginning_of(stream, self._market)
 
-    def _crossing(self, happening: Happening) -> tuple[str, bytes]:
+    def _crossing(self, step: MarketStep) -> tuple[str, bytes]:
         """Return a delta that crosses the book: a bid far above every ask."""
-        depth, price = happening.depth, f"9{happening.touch.ask}"
+        depth, price = step.depth, f"9{step.touch.ask}"
         crossed = msgspec.structs.replace(
             depth, bids=(*depth.bids, (price, "1")), added=depth.added | {price}
         )

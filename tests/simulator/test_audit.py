@@ -169,8 +169,8 @@ def test_a_correct_book_stays_synced_with_late_answers(name, seed, late) -> None
     market.step(START - STEP)
     session.begin(START - STEP)
     for step in range(100):
-        for happening in market.step(START + step * STEP):
-            session.frames(side.streams.depth_frames(happening.depth), START + step * STEP)
+        for market_step in market.step(START + step * STEP):
+            session.frames(side.streams.depth_frames(market_step.depth), START + step * STEP)
     assert session.audits >= 2
     assert session.withdrawn() == []
     assert [outcome for outcome in session.said if isinstance(outcome, InvalidInput)] == []

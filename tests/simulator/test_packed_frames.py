@@ -59,13 +59,13 @@ class Taped:
         self.lines.append({**line, "data": base64.b64encode(data).decode(), "enc": "base64"})
 
     def happened(self, market: SyntheticMarket, at_ns: int) -> None:
-        for happening in market.step(at_ns):
-            symbol = happening.depth.symbol
-            for stream, frame in SIDE.streams.frames_of(happening):
+        for market_step in market.step(at_ns):
+            symbol = market_step.depth.symbol
+            for stream, frame in SIDE.streams.frames_of(market_step):
                 whole = stream == "depth:BTC-USD"
                 self.put(step0(market.depth(symbol)) if whole else frame, at_ns, stream)
             self.mids.setdefault(symbol, []).append(
-                (Decimal(happening.touch.bid) + Decimal(happening.touch.ask)) / 2
+                (Decimal(market_step.touch.bid) + Decimal(market_step.touch.ask)) / 2
             )
         self.put(b'{"ping":%d}' % (at_ns // 1_000_000), at_ns)
 

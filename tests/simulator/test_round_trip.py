@@ -43,9 +43,9 @@ def test_the_adapter_reads_the_served_market(name, seed, steps) -> None:
                 said += adapter.frame("c", frame, START - STEP)
     for step in range(steps):
         now_ns = START + step * STEP
-        for happening in market.step(now_ns):
-            symbol = happening.depth.symbol
-            written = [frame for _, frame in side.streams.frames_of(happening)]
+        for market_step in market.step(now_ns):
+            symbol = market_step.depth.symbol
+            written = [frame for _, frame in side.streams.frames_of(market_step)]
             outcomes = [
                 outcome for frame in written for outcome in adapter.frame("c", frame, now_ns)
             ]
@@ -56,25 +56,27 @@ def test_the_adapter_reads_the_served_market(name, seed, steps) -> None:
                 )
             said += outcomes
             assert [o for o in outcomes if isinstance(o, Trade)] == [
-                attrs_of(trade, now_ns) for trade in happening.trades
+                attrs_of(trade, now_ns) for trade in market_step.trades
             ]
             (touch,) = [o for o in outcomes if isinstance(o, Touch)]
             assert (touch.bid, touch.ask, touch.venue_time_ns) == (
-                happening.touch.bid,
-                happening.touch.ask,
+                market_step.touch.bid,
+                market_step.touch.ask,
                 now_ns,
             )
             top = [o for o in outcomes if isinstance(o, BookTop)][-1]
-            assert (top.bid, top.ask) == (happening.touch.bid, happening.touch.ask)
+            assert (top.bid, top.ask) == (market_step.touch.bid, market_step.touch.ask)
             bids, asks = adapter.depth(symbol, 100)
             served = market.depth(symbol)
             assert (tuple(bids), tuple(asks)) == (served.bids, served.asks)
             # Separate streams of mark and index give one event each, with the last value of the
             # other; a ticker with both repeats the last mark.
             marks = [o.mark for o in outcomes if isinstance(o, VenueMark)]
-            expected = happening.ticker.mark.mark
+            expected = market_step.ticker.mark.mark
             assert (
-                marks[-1:] == [expected] if happening.mark is not None else set(marks) <= {expected}
+                marks[-1:] == [expected]
+                if market_step.mark is not None
+                else set(marks) <= {expected}
             )
     assert [outcome for outcome in said if isinstance(outcome, InvalidInput)] == []
 

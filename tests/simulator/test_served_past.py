@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from perps_actors.market.candle import Candle
 from perps_actors.market.events import FundingPaid
 from perps_actors.simulator.market import SyntheticMarket
-from perps_actors.simulator.past import FUNDING_NS, MINUTES_BEFORE
+from perps_actors.simulator.synthetic_history import FUNDING_NS, MINUTES_BEFORE
 from perps_actors.simulator.venues import SERVED, side_of
 from perps_actors.venues.contract import InvalidInput
 from perps_actors.venues.registry import venue
@@ -31,8 +31,8 @@ def market_of(name, seed=1, steps=60):
     trades = [
         trade
         for step in range(steps)
-        for happening in market.step(START + step * STEP)
-        for trade in happening.trades
+        for market_step in market.step(START + step * STEP)
+        for trade in market_step.trades
     ]
     return side, market, side.terms.symbols[0], trades
 
@@ -138,9 +138,9 @@ def test_a_settled_funding_has_the_rate_announced_before() -> None:
     symbol, settlement = side.terms.symbols[0], (START // FUNDING_NS + 1) * FUNDING_NS
     announced = None
     for second in range(-5, 5):
-        for happening in market.step(settlement + second * S):
-            if happening.mark is not None and happening.mark[1].next_time_ns == settlement:
-                announced = happening.mark[1].rate
+        for market_step in market.step(settlement + second * S):
+            if market_step.mark is not None and market_step.mark[1].next_time_ns == settlement:
+                announced = market_step.mark[1].rate
     (paid,) = market.fundings(symbol, settlement, settlement + S)
     assert announced is not None
     assert Decimal(paid.rate) == Decimal(announced)

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from perps_actors.market.events import BookTop
 from perps_actors.market.instrument import InstrumentId
-from perps_actors.simulator.market import LEVELS, SyntheticMarket, contract, split_pair
-from perps_actors.simulator.venues import side_of
+from perps_actors.simulator.market import LEVELS, SyntheticMarket
+from perps_actors.simulator.venues import contract, side_of, split_pair
 from perps_actors.simulator.venues.binance_futures.rest import BinanceRestSide
 from perps_actors.venues.binance_futures.rest import BinanceFuturesRest
 from perps_actors.venues.binance_futures.schema import USD_M
@@ -36,8 +36,8 @@ def frames(seed: int, steps: int) -> list[tuple[str, bytes]]:
     return [
         frame
         for n in range(steps)
-        for happening in made.step(START + n * STEP)
-        for frame in streams.frames_of(happening)
+        for market_step in made.step(START + n * STEP)
+        for frame in streams.frames_of(market_step)
     ]
 
 
@@ -52,8 +52,8 @@ def test_deltas_applied_to_a_snapshot_give_the_book(seed: int, before: int, afte
     books = {symbol: (dict(book.bids), dict(book.asks)) for symbol, book in snapshots.items()}
     last = {symbol: book.last for symbol, book in snapshots.items()}
     for n in range(after):
-        for happening in made.step(START + (before + n) * STEP):
-            change = happening.depth
+        for market_step in made.step(START + (before + n) * STEP):
+            change = market_step.depth
             assert (change.previous, change.first) == (last[change.symbol], last[change.symbol] + 1)
             assert 0 < len(change.bids) + len(change.asks) == change.last - change.previous
             last[change.symbol] = change.last
@@ -97,8 +97,8 @@ def test_the_adapter_follows_the_market_without_invalid_input() -> None:
     made, adapter, streams = market(7), BinanceFuturesStream(), side_of("binance_futures").streams
     kinds = set()
     for n in range(50):
-        for happening in made.step(START + n * STEP):
-            for _, frame in streams.frames_of(happening):
+        for market_step in made.step(START + n * STEP):
+            for _, frame in streams.frames_of(market_step):
                 outcomes = list(adapter.frame("public-0", frame, START))
                 if n == 0:
                     for request in (outcome for outcome in outcomes if hasattr(outcome, "purpose")):
@@ -140,15 +140,15 @@ def test_a_mark_comes_once_a_second_with_the_next_settlement() -> None:
 def test_a_ticker_has_touch_last_trade_mark_of_the_second_and_open_interest() -> None:
     made, told, last, held = market(3), None, None, None
     for n in range(40):
-        happening = made.step(START + n * STEP)[0]
-        told = happening.mark or told
-        last = happening.trades[-1].price if happening.trades else last
-        ticker, before, held = happening.ticker, held, Decimal(happening.ticker.open_interest)
-        assert (ticker.touch, ticker.mark, ticker.funding) == (happening.touch, *told)
+        market_step = made.step(START + n * STEP)[0]
+        told = market_step.mark or told
+        last = market_step.trades[-1].price if market_step.trades else last
+        ticker, before, held = market_step.ticker, held, Decimal(market_step.ticker.open_interest)
+        assert (ticker.touch, ticker.mark, ticker.funding) == (market_step.touch, *told)
         assert last in (None, ticker.touch.last)
         moved = sum(
             Decimal(trade.amount) if trade.side == "buy" else -Decimal(trade.amount)
-            for trade in happening.trades
+            for trade in market_step.trades
         )
         assert before in (None, held - moved)
     assert last is not None

@@ -9,9 +9,8 @@ from perps_actors.errors import VenueError
 from perps_actors.market.events import BookTop, Funding, Touch, Trade, VenueMark
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.numbers import DecimalText
-from perps_actors.simulator.market import contract
 from perps_actors.simulator.venue_contract import Depth
-from perps_actors.simulator.venues import side_of
+from perps_actors.simulator.venues import contract, side_of
 from perps_actors.simulator.venues.binance_futures.rest import BinanceRestSide
 from perps_actors.simulator.venues.binance_futures.stream import BinanceStreams
 from perps_actors.venues.binance_futures.schema import USD_M
@@ -79,9 +78,9 @@ def test_a_raw_connection_gets_the_data_without_an_envelope() -> None:
     frame = serve.depth_frames(Depth("BTCUSDT", 12, (("1", "2"),), (), AT, 11, 10))[0][1]
     session = StreamSession("/public/ws/btcusdt@depth@100ms")
     assert session.streams() == ("btcusdt@depth@100ms",)
-    assert json.loads(session.dress(frame)) == json.loads(frame)["data"]
+    assert json.loads(session.formatted(frame)) == json.loads(frame)["data"]
     assert (
-        session.dress(b'{"stream":"btcusdt@depth@100ms","data":{')
+        session.formatted(b'{"stream":"btcusdt@depth@100ms","data":{')
         == b'{"stream":"btcusdt@depth@100ms","data":{'
     )
 

@@ -9,9 +9,8 @@ from perps_actors.errors import VenueError
 from perps_actors.market.events import Funding, Touch, Trade, VenueMark
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.numbers import DecimalText
-from perps_actors.simulator.market import contract
 from perps_actors.simulator.venue_contract import Depth
-from perps_actors.simulator.venues import side_of
+from perps_actors.simulator.venues import contract, side_of
 from perps_actors.simulator.venues.bitmex.rest import BitmexRestSide
 from perps_actors.simulator.venues.bitmex.stream import BitmexSession, BitmexStreams
 from perps_actors.venues.bitmex.rest import BitmexRest

@@ -18,9 +18,8 @@ from perps_actors.market.events import (
 )
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.numbers import DecimalText
-from perps_actors.simulator.market import contract
 from perps_actors.simulator.venue_contract import Depth, WholeTicker
-from perps_actors.simulator.venues import side_of
+from perps_actors.simulator.venues import contract, side_of
 from perps_actors.simulator.venues.bybit.rest import BybitRestSide
 from perps_actors.simulator.venues.bybit.stream import BybitSession, BybitStreams
 from perps_actors.venues.bybit.rest import BybitRest
@@ -151,12 +150,12 @@ def test_a_book_is_sent_under_the_subscribed_topic() -> None:
         b'{"topic":"orderbook.1.BTCUSDT","type":"snapshot"}',
     )
     say(session, "subscribe", "orderbook.200.BTCUSDT", "orderbook.1.ETHUSDT")
-    assert session.dress(made) == made.replace(b"orderbook.50.", b"orderbook.200.")
-    assert session.dress(best) == best
+    assert session.formatted(made) == made.replace(b"orderbook.50.", b"orderbook.200.")
+    assert session.formatted(best) == best
     other = made.replace(b"BTC", b"ETH")
-    assert session.dress(other) == other
+    assert session.formatted(other) == other
     say(session, "subscribe", "orderbook.50.BTCUSDT")
-    assert session.dress(made) == made
+    assert session.formatted(made) == made
 
 
 def test_a_repeated_subscription_is_refused() -> None:

@@ -10,9 +10,8 @@ from perps_actors.errors import VenueError
 from perps_actors.market.events import BookTop, Funding, OpenInterest, Touch, Trade, VenueMark
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.numbers import DecimalText
-from perps_actors.simulator.market import contract
 from perps_actors.simulator.venue_contract import Depth, WholeTicker
-from perps_actors.simulator.venues import side_of
+from perps_actors.simulator.venues import contract, side_of
 from perps_actors.simulator.venues.deribit.rest import DeribitRestSide
 from perps_actors.simulator.venues.deribit.stream import DeribitSession, DeribitStreams
 from perps_actors.venues.contract import InvalidInput
@@ -177,9 +176,9 @@ def test_a_frame_is_sent_under_the_subscribed_channel() -> None:
         b'{"jsonrpc":"2.0","method":"subscription",'
         b'"params":{"channel":"ticker.BTC-PERPETUAL.raw","data":{"mark_price":8.70e3}}}'
     )
-    assert session.dress(recorded) == recorded.replace(b"raw", b"100ms")
-    assert session.dress(recorded[:-20]) == recorded[:-20]
-    assert session.dress(recorded.replace(b"BTC", b"ETH")) == recorded.replace(b"BTC", b"ETH")
+    assert session.formatted(recorded) == recorded.replace(b"raw", b"100ms")
+    assert session.formatted(recorded[:-20]) == recorded[:-20]
+    assert session.formatted(recorded.replace(b"BTC", b"ETH")) == recorded.replace(b"BTC", b"ETH")
 
 
 def test_the_adapter_reads_the_events_of_the_frames() -> None:

@@ -135,10 +135,10 @@ def test_a_rest_snapshot_book_follows_the_market() -> None:
     made, adapter = market(), GateioFuturesStream(book="futures.order_book_update")
     for step in range(1, 30):
         now_ns = AT + step * 100_000_000
-        for happening in made.step(now_ns):
+        for market_step in made.step(now_ns):
             ((_, frame),) = [
                 told
-                for told in serve.depth_frames(happening.depth)
+                for told in serve.depth_frames(market_step.depth)
                 if told[0].startswith("futures.order_book_update")
             ]
             for request in [
@@ -150,7 +150,7 @@ def test_a_rest_snapshot_book_follows_the_market() -> None:
                 adapter.answer(
                     request, 200, serve_rest.answer(path, query, made, now_ns).body, now_ns
                 )
-            symbol = happening.depth.symbol
+            symbol = market_step.depth.symbol
             assert tuple(map(tuple, adapter.depth(symbol, 100))) == (
                 made.depth(symbol).bids,
                 made.depth(symbol).asks,

@@ -11,9 +11,8 @@ from perps_actors.errors import MarketError, VenueError
 from perps_actors.market.events import BookTop, Funding, Touch, Trade, VenueMark
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.numbers import DecimalText
-from perps_actors.simulator.market import contract
 from perps_actors.simulator.venue_contract import Depth, paired
-from perps_actors.simulator.venues import side_of
+from perps_actors.simulator.venues import contract, side_of
 from perps_actors.simulator.venues.htx_swap.rest import HtxRestSide
 from perps_actors.simulator.venues.htx_swap.stream import HtxSession, HtxStreams
 from perps_actors.venues.contract import InvalidInput, SendFrame
@@ -236,7 +235,7 @@ def test_the_adapter_reports_every_refusal_and_no_acknowledgement() -> None:
     ):
         session = HtxSession(path)
         (granted,) = session.receive(json.dumps(asked(path, topic)))
-        assert list(adapter.frame("c", session.packed(granted.encode()), 1)) == []
+        assert list(adapter.frame("c", session.compressed(granted.encode()), 1)) == []
         for request in (
             {"sub": "market.BTC-USD.bbo"},
             {"op": "sub", "topic": "x"},
@@ -244,7 +243,7 @@ def test_the_adapter_reports_every_refusal_and_no_acknowledgement() -> None:
             [],
         ):
             (refusal,) = session.receive(json.dumps(request))
-            (invalid_input,) = adapter.frame("c", session.packed(refusal.encode()), 1)
+            (invalid_input,) = adapter.frame("c", session.compressed(refusal.encode()), 1)
             assert isinstance(invalid_input, InvalidInput), refusal
 
 
@@ -258,7 +257,7 @@ def test_four_unanswered_pings_end_the_connection(
     session, adapter = HtxSession(path), HtxSwapStream()
     for second in range(0, 100, 5):
         ping = session.ping(AT + second * S)
-        (answer,) = adapter.frame("c", session.packed(ping.encode()), AT)
+        (answer,) = adapter.frame("c", session.compressed(ping.encode()), AT)
         assert isinstance(answer, SendFrame)
         assert session.receive(answer.text) == ()
     pings = [session.ping(AT + second * S) for second in range(100, 120, 5)]
@@ -302,8 +301,8 @@ def test_a_clients_ping_is_not_answered() -> None:
 
 def test_everything_sent_is_one_gzip_file_even_if_recorded_compressed() -> None:
     session = HtxSession(MARKET)
-    assert gzip.decompress(session.packed(b'{"ping":1}')) == b'{"ping":1}'
-    assert session.packed(packed(BBO)) == packed(BBO)
+    assert gzip.decompress(session.compressed(b'{"ping":1}')) == b'{"ping":1}'
+    assert session.compressed(packed(BBO)) == packed(BBO)
 
 
 @pytest.mark.parametrize("instrument", [BTC, COIN])

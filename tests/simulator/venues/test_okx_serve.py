@@ -10,9 +10,8 @@ from perps_actors.errors import VenueError
 from perps_actors.market.events import BookTop, Funding, Touch, Trade, VenueMark
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.numbers import DecimalText
-from perps_actors.simulator.market import contract
 from perps_actors.simulator.venue_contract import Depth
-from perps_actors.simulator.venues import side_of
+from perps_actors.simulator.venues import contract, side_of
 from perps_actors.simulator.venues.okx.rest import OkxRestSide
 from perps_actors.simulator.venues.okx.stream import OkxSession, OkxStreams
 from perps_actors.venues.contract import InvalidInput

@@ -5,8 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Final
 
-from perps_actors.simulator.market import Terms
-from perps_actors.simulator.venues import VenueSide
+from perps_actors.simulator.venues import Terms, VenueSide
 from perps_actors.simulator.venues.binance_futures.rest import BinanceRestSide
 from perps_actors.simulator.venues.binance_futures.stream import BinanceStreams
 from perps_actors.venues.binance_futures.schema import COIN_M

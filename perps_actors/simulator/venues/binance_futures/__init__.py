@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from perps_actors.simulator.market import USDT_CONTRACTS, Terms
-from perps_actors.simulator.venues import VenueSide
+from perps_actors.simulator.venues import USDT_CONTRACTS, Terms, VenueSide
 from perps_actors.simulator.venues.binance_futures.rest import BinanceRestSide
 from perps_actors.simulator.venues.binance_futures.stream import BinanceStreams
 from perps_actors.venues.binance_futures.schema import USD_M

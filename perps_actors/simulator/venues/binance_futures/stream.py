@@ -127,7 +127,7 @@ class BinanceSession(StreamSession):
         """Return the streams that are sent on this connection."""
         return self._carried
 
-    def dress(self, frame: bytes) -> bytes:
+    def formatted(self, frame: bytes) -> bytes:
         """Return a combined frame, or its data alone; other frames stay unchanged."""
         try:
             return frame if self._combined else bytes(_envelope(frame).data)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Final
 
-from perps_actors.simulator.market import USDT_CONTRACTS, Terms
-from perps_actors.simulator.venues import VenueSide
+from perps_actors.simulator.venues import USDT_CONTRACTS, Terms, VenueSide
 from perps_actors.simulator.venues.bitmex.rest import BitmexRestSide
 from perps_actors.simulator.venues.bitmex.stream import BitmexStreams
 from perps_actors.venues.bitmex.rest import NAME

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from perps_actors.simulator.market import USDT_CONTRACTS, Terms
-from perps_actors.simulator.venues import VenueSide
+from perps_actors.simulator.venues import USDT_CONTRACTS, Terms, VenueSide
 from perps_actors.simulator.venues.bybit.rest import BybitRestSide
 from perps_actors.simulator.venues.bybit.stream import BybitStreams
 from perps_actors.venues.bybit.rest import NAME

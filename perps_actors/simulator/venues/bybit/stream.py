@@ -115,7 +115,7 @@ class BybitSession(StreamSession):
         """Return the streams that are sent on this connection."""
         return self._carried
 
-    def dress(self, frame: bytes) -> bytes:
+    def formatted(self, frame: bytes) -> bytes:
         """Return a frame with the topic under which this connection subscribed to a book."""
         topic = frame[:_HEAD_BYTES].removeprefix(_HEAD).partition(b'"')[0] if self._renamed else b""
         return frame.replace(topic, self._renamed[topic], 1) if topic in self._renamed else frame

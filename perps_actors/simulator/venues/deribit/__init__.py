@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from perps_actors.simulator.market import Terms
-from perps_actors.simulator.venues import VenueSide
+from perps_actors.simulator.venues import Terms, VenueSide
 from perps_actors.simulator.venues.deribit.rest import DeribitRestSide
 from perps_actors.simulator.venues.deribit.stream import DeribitStreams
 

@@ -90,7 +90,7 @@ class DeribitSession(StreamSession):
         """Return the streams that are sent on this connection."""
         return tuple(self._channel_of)
 
-    def dress(self, frame: bytes) -> bytes:
+    def formatted(self, frame: bytes) -> bytes:
         """Return a notification under the subscribed channel; other frames stay unchanged."""
         try:
             params = _named(frame).params

@@ -5,8 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Final
 
-from perps_actors.simulator.market import Terms
-from perps_actors.simulator.venues import VenueSide
+from perps_actors.simulator.venues import Terms, VenueSide
 from perps_actors.simulator.venues.gateio_futures.rest import GateioRestSide
 from perps_actors.simulator.venues.gateio_futures.stream import GateioStreams
 from perps_actors.venues.gateio_futures.rest import NAME

@@ -5,8 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Final
 
-from perps_actors.simulator.market import Terms
-from perps_actors.simulator.venues import VenueSide
+from perps_actors.simulator.venues import Terms, VenueSide
 from perps_actors.simulator.venues.htx_swap.rest import HtxRestSide
 from perps_actors.simulator.venues.htx_swap.stream import HtxStreams
 from perps_actors.venues.htx_swap.rest import NAME

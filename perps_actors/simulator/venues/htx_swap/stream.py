@@ -133,7 +133,7 @@ class HtxSession(StreamSession):
         """Return the streams that are sent on this connection."""
         return tuple(dict.fromkeys(self._topics.values()))
 
-    def packed(self, text: bytes) -> bytes:
+    def compressed(self, text: bytes) -> bytes:
         """Return a text as a gzip file."""
         return packed(text)
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from perps_actors.simulator.market import Terms
-from perps_actors.simulator.venues import VenueSide
+from perps_actors.simulator.venues import Terms, VenueSide
 from perps_actors.simulator.venues.kraken_futures.rest import KrakenFuturesRestSide
 from perps_actors.simulator.venues.kraken_futures.stream import KrakenFuturesStreams
 from perps_actors.venues.kraken_futures.rest import NAME

@@ -38,7 +38,7 @@ class _Minute:
         self.volume += lots
 
 
-class Past:
+class SyntheticHistory:
     """History of one contract. Equal contracts, starts and trades give equal histories.
 
     Args:
