@@ -174,14 +174,14 @@ def said_without(raw, dropped):
     """Return the events of each line when line `dropped` is missing."""
     adapter = BitmexStream()
     lines = ((number, json.loads(line)) for number, line in enumerate(raw) if number != dropped)
-    told = (
+    by_line = (
         (number, adapter.frame("ws", line["data"].encode(), number))
         for number, line in lines
         if line["dir"] == "ws"
     )
     return [
         (number, event)
-        for number, events in told
+        for number, events in by_line
         for event in events
         if isinstance(event, BookTop | BookWithdrawn)
     ]

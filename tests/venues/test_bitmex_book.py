@@ -48,7 +48,7 @@ class Session:
         return self
 
 
-def renewal(symbol="XBTUSD"):
+def resubscription(symbol="XBTUSD"):
     topic = f"orderBookL2:{symbol}"
     return [
         SendFrame("ws", json.dumps({"op": op, "args": [topic]}, separators=(",", ":")))
@@ -89,11 +89,11 @@ def test_the_last_of_two_rows_with_one_id_in_a_partial_counts():
 )
 def test_a_partial_with_an_impossible_row_is_invalid_input_and_makes_no_book(bad):
     session = Session()
-    invalid_input, *renewed = session.receive(
+    invalid_input, *resubscribed = session.receive(
         "partial", *PARTIAL, {**row(5, "Sell", 50, 101), **bad}
     )
     assert isinstance(invalid_input, InvalidInput)
-    assert (renewed, session.depth()) == ([], ([], []))
+    assert (resubscribed, session.depth()) == ([], ([], []))
 
 
 def test_an_empty_partial_makes_an_empty_book():
@@ -152,7 +152,7 @@ def test_an_impossible_change_withdraws_the_book_and_resubscribes_its_stream_onl
     *_, withdrawn, end, again = session.receive(action, *rows)
     assert isinstance(withdrawn, BookWithdrawn)
     assert cause in withdrawn.cause
-    assert [end, again] == renewal()
+    assert [end, again] == resubscription()
     assert session.depth() == ([], [])
     assert session.receive("insert", row(11, "Buy", 1, 50)) == []
     (top,) = session.receive("partial", *PARTIAL)

@@ -75,9 +75,9 @@ def test_the_list_of_contracts_gives_quotes_venue_marks_funding_and_open_interes
     ],
 )
 def test_a_bad_row_is_one_invalid_input_and_its_neighbours_are_read(bad):
-    said = read(ALL, [ROW, bad, ROW])
-    assert [type(outcome) for outcome in said].count(InvalidInput) == 1
-    assert [type(outcome) for outcome in said].count(VenueMark) == 2
+    outcomes = read(ALL, [ROW, bad, ROW])
+    assert [type(outcome) for outcome in outcomes].count(InvalidInput) == 1
+    assert [type(outcome) for outcome in outcomes].count(VenueMark) == 2
 
 
 @pytest.mark.parametrize(

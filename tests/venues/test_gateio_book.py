@@ -98,7 +98,7 @@ def request(symbol="BTC_USDT"):
     return HttpRequest(url=url, purpose="depth", symbol=symbol)
 
 
-def renewal(symbol="BTC_USDT"):
+def resubscription(symbol="BTC_USDT"):
     return [(op, "futures.obu", [f"ob.{symbol}.50"]) for op in ("unsubscribe", "subscribe")]
 
 
@@ -164,7 +164,7 @@ def test_an_impossible_change_withdraws_the_book_and_resubscribes_its_stream_onl
     outcomes = session.push(result)
     assert isinstance(outcomes[0], BookWithdrawn)
     assert cause in outcomes[0].cause
-    assert sent(outcomes) == renewal()
+    assert sent(outcomes) == resubscription()
     assert session.depth() == ([], [])
     assert session.push(delta(15, 16)) == []
     assert len(session.depth("ETH_USDT")[0]) == 2
@@ -183,7 +183,7 @@ def test_deltas_before_the_full_message_give_nothing_and_resubscribe_only_after_
     session = Session()
     assert session.push(delta(1, 2)) == []
     session.now += PATIENCE_NS
-    assert sent(session.push(delta(3, 4))) == renewal()
+    assert sent(session.push(delta(3, 4))) == resubscription()
 
 
 def test_an_impossible_level_is_invalid_input_and_the_next_message_shows_the_gap():

@@ -92,9 +92,9 @@ def test_the_list_of_contracts_gives_the_next_funding_time():
     ids=str,
 )
 def test_a_bad_row_is_one_invalid_input_and_its_neighbours_are_read(bad):
-    said = read(ALL, [QUOTE, bad, QUOTE])
-    assert [type(outcome) for outcome in said].count(InvalidInput) == 1
-    assert [type(outcome) for outcome in said].count(Touch) == 2
+    outcomes = read(ALL, [QUOTE, bad, QUOTE])
+    assert [type(outcome) for outcome in outcomes].count(InvalidInput) == 1
+    assert [type(outcome) for outcome in outcomes].count(Touch) == 2
 
 
 @pytest.mark.parametrize(("status", "named"), [(429, "429"), (503, "503"), (None, "no answer")])

@@ -293,11 +293,11 @@ def test_a_plan_subscribes_one_channel_per_request_and_pings():
     assert plan.sources == ("book", "touch", "trades")
     text, every_s = plan.keep_alive
     assert (json.loads(text)["channel"], every_s) == ("futures.ping", 15.0)
-    told = requests(adapter, "usdt-0")
-    assert {request["event"] for request in told} == {"subscribe"}
-    assert all(type(request["time"]) is int for request in told)
+    sent = requests(adapter, "usdt-0")
+    assert {request["event"] for request in sent} == {"subscribe"}
+    assert all(type(request["time"]) is int for request in sent)
     both = ["BTC_USDT", "ETH_USDT"]
-    assert {request["channel"]: request["payload"] for request in told} == {
+    assert {request["channel"]: request["payload"] for request in sent} == {
         "futures.obu": ["ob.BTC_USDT.50", "ob.ETH_USDT.50"],
         "futures.book_ticker": both,
         "futures.trades": both,
@@ -318,7 +318,7 @@ def test_many_symbols_take_several_connections_and_requests():
 def test_books_with_rest_snapshots_are_subscribed_one_by_one():
     adapter = GateioFuturesStream(channels=frozenset({"book"}), book="futures.order_book_update")
     adapter.plan(["BTC_USDT", "ETH_USDT"])
-    assert [(told["channel"], told["payload"]) for told in requests(adapter, "usdt-0")] == [
+    assert [(sent["channel"], sent["payload"]) for sent in requests(adapter, "usdt-0")] == [
         ("futures.order_book_update", ["BTC_USDT", "100ms", "100"]),
         ("futures.order_book_update", ["ETH_USDT", "100ms", "100"]),
     ]
@@ -328,8 +328,8 @@ def test_a_plan_changes_on_an_open_connection_and_late_data_is_dropped():
     adapter = GateioFuturesStream(channels=frozenset({"book", "touch"}))
     (before,) = adapter.plan(["BTC_USDT", "ETH_USDT"])
     (after,) = adapter.plan(["ETH_USDT", "SOL_USDT"])
-    told = [json.loads(text) for text in adapter.amend(before, after)]
-    assert {(request["channel"], request["event"], *request["payload"]) for request in told} == {
+    sent = [json.loads(text) for text in adapter.amend(before, after)]
+    assert {(request["channel"], request["event"], *request["payload"]) for request in sent} == {
         ("futures.obu", "unsubscribe", "ob.BTC_USDT.50"),
         ("futures.obu", "subscribe", "ob.SOL_USDT.50"),
         ("futures.book_ticker", "unsubscribe", "BTC_USDT"),

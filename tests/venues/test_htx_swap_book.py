@@ -15,7 +15,7 @@ from tests.venues.htx_frames import DELISTED, PUSHES, SNAPSHOT, STEP, packed
 BASE_MS = 1_790_000_000_000
 MS = 1_000_000
 TOPIC = "depth.size_150.high_freq"
-RENEWED = [
+RESUBSCRIBED = [
     {"unsub": f"market.BTC-USDT.{TOPIC}", "data_type": "incremental"},
     {"sub": f"market.BTC-USDT.{TOPIC}", "data_type": "incremental"},
 ]
@@ -74,7 +74,9 @@ def is_withdrawn(outcomes, symbol="BTC-USDT"):
     withdrawn, *sent = outcomes
     assert isinstance(withdrawn, BookWithdrawn)
     assert withdrawn.instrument.symbol == symbol
-    return [json.loads(frame.text) for frame in sent if isinstance(frame, SendFrame)] == RENEWED
+    return [
+        json.loads(frame.text) for frame in sent if isinstance(frame, SendFrame)
+    ] == RESUBSCRIBED
 
 
 def test_a_snapshot_and_its_updates_make_the_book():
@@ -115,7 +117,7 @@ def test_updates_before_the_snapshot_make_no_book_and_resubscribe_after_a_wait()
     session = Session()
     assert session.receive(depth(7, bids=[[100, 1]])) == []
     session.now += PATIENCE_NS
-    assert [json.loads(frame.text) for frame in session.receive(depth(8))] == RENEWED
+    assert [json.loads(frame.text) for frame in session.receive(depth(8))] == RESUBSCRIBED
     assert session.receive(depth(9)) == []
 
 

@@ -134,7 +134,7 @@ def read(request, answer, status=200):
     return list(REST.read(request, status, body, 7))
 
 
-def asked(symbols=("BTC-USDT", "ETH-USDT")):
+def quotes_request(symbols=("BTC-USDT", "ETH-USDT")):
     (request,) = REST.quotes(symbols)
     return request
 
@@ -152,7 +152,7 @@ def test_quotes_take_one_request_per_margin_type_for_one_symbol_or_for_all():
 
 
 def test_each_row_of_quotes_gives_a_touch_at_its_own_time_and_may_lack_a_side():
-    assert read(asked(), BBO) == [
+    assert read(quotes_request(), BBO) == [
         Touch(BTC, "48508.9", "95", "48511.6", "91", None, 1638754361719 * MS, 7),
         Touch(
             InstrumentId("htx_swap", "ETH-USDT"),
@@ -179,7 +179,7 @@ def test_each_row_of_quotes_gives_a_touch_at_its_own_time_and_may_lack_a_side():
     ],
 )
 def test_a_bad_row_is_one_invalid_input_and_its_neighbour_is_read(bad):
-    invalid_input, touch = read(asked(), {**BBO, "ticks": [bad, BBO["ticks"][1]]})
+    invalid_input, touch = read(quotes_request(), {**BBO, "ticks": [bad, BBO["ticks"][1]]})
     assert isinstance(invalid_input, InvalidInput)
     assert touch.bid == "4000.1"
 
@@ -287,18 +287,18 @@ def test_every_requested_address_is_recognised_on_any_host():
     ],
 )
 def test_a_refusal_with_status_200_is_invalid_input_with_the_venues_words(refusal):
-    (invalid_input,) = read(asked(), refusal)
+    (invalid_input,) = read(quotes_request(), refusal)
     assert (refusal.get("err-msg") or refusal["err_msg"])[:20] in invalid_input.what
 
 
 @pytest.mark.parametrize("status", [None, 404, 429, 503])
 def test_a_failed_answer_is_invalid_input(status):
-    (invalid_input,) = read(asked(), BBO, status)
+    (invalid_input,) = read(quotes_request(), BBO, status)
     assert isinstance(invalid_input, InvalidInput)
 
 
 ALL = [
-    asked(),
+    quotes_request(),
     *REST.poll("index", ["A"]),
     *REST.poll("funding", ["A"]),
     *REST.poll("open_interest", ["A"]),

@@ -14,7 +14,7 @@ from perps_actors.venues.kraken_futures.stream import KrakenFuturesStream
 from perps_actors.venues.toolkit.stream_book import PATIENCE_NS
 
 BASE_MS = 1_700_000_000_000
-RENEWED = [
+RESUBSCRIBED = [
     {"event": "unsubscribe", "feed": "book", "product_ids": ["PF_XBTUSD"]},
     {"event": "subscribe", "feed": "book", "product_ids": ["PF_XBTUSD"]},
 ]
@@ -104,7 +104,7 @@ def test_a_gap_withdraws_the_book_and_resubscribes_its_stream_only(seq):
     assert withdrawn == BookWithdrawn(
         withdrawn.instrument, f"gap: number 10 was followed by {seq}", session.now
     )
-    assert sent(requests) == RENEWED
+    assert sent(requests) == RESUBSCRIBED
     assert session.adapter.depth("PF_XBTUSD", 5) == ([], [])
     assert session.delta(seq + 1) == []
     (top,) = session.snapshot(50)
@@ -123,7 +123,7 @@ def test_a_gap_withdraws_the_book_and_resubscribes_its_stream_only(seq):
 def test_a_suspect_book_is_withdrawn_with_its_cause(delta, cause):
     withdrawn, *requests = Session().synced().delta(11, **delta)
     assert cause in withdrawn.cause
-    assert sent(requests) == RENEWED
+    assert sent(requests) == RESUBSCRIBED
 
 
 def test_a_missing_snapshot_is_requested_again_but_not_with_every_delta():
@@ -131,7 +131,7 @@ def test_a_missing_snapshot_is_requested_again_but_not_with_every_delta():
     session.delta(12)
     assert [session.delta(n) for n in range(13, 20)] == [[]] * 7
     session.now += PATIENCE_NS
-    assert sent(session.delta(20)) == RENEWED
+    assert sent(session.delta(20)) == RESUBSCRIBED
 
 
 def test_deltas_before_the_first_snapshot_give_nothing():

@@ -99,7 +99,7 @@ INVERSE = {
 
 
 @pytest.mark.parametrize(
-    ("row", "told"),
+    ("row", "expected"),
     [
         ({**INVERSE, "symbol": "pi_xbtusd"}, ("BTC-USD-PERP", "BTC", False, True)),
         (
@@ -118,11 +118,11 @@ INVERSE = {
         ),
     ],
 )
-def test_an_instrument_has_the_currency_of_its_settlement(row, told):
+def test_an_instrument_has_the_currency_of_its_settlement(row, expected):
     (found,) = REST.read_instruments(
         json.dumps({"result": "success", "instruments": [row]}).encode()
     )
-    assert (found.canonical, found.margin, found.linear, found.perpetual) == told
+    assert (found.canonical, found.margin, found.linear, found.perpetual) == expected
     assert found.id.symbol == row["symbol"].upper()
 
 

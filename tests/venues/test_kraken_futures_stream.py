@@ -201,8 +201,10 @@ def test_every_product_is_subscribed_once_in_each_feed(count):
         for frame in adapter.opened(plan.name, 1)
     ]
     assert max(len(request["product_ids"]) for request in requests) <= 50
-    asked = [(request["feed"], symbol) for request in requests for symbol in request["product_ids"]]
-    assert sorted(asked) == sorted(
+    subscribed = [
+        (request["feed"], symbol) for request in requests for symbol in request["product_ids"]
+    ]
+    assert sorted(subscribed) == sorted(
         (feed, symbol) for feed in ("book", "ticker", "trade") for symbol in symbols
     )
 

@@ -30,20 +30,20 @@ def rest():
     return broker_venue().rest(broker_venue().endpoints)
 
 
-def said(item, connection="orderbook"):
+def outcome_of(item, connection="orderbook"):
     """Return the outcome of one item of the broker."""
     (outcome,) = stream().frame(connection, frame_of(item, 10_000), RECEIVED)
     return outcome
 
 
 def invalid_input(item, connection="orderbook") -> str:
-    outcome = said(item, connection)
+    outcome = outcome_of(item, connection)
     assert type(outcome) is InvalidInput
     return outcome.what
 
 
 def price(item, connection="orderbook"):
-    return price_of(said({"symbol": "BTC-PERP", **item}, connection), "rest", 1).mark
+    return price_of(outcome_of({"symbol": "BTC-PERP", **item}, connection), "rest", 1).mark
 
 
 def test_all_symbols_share_one_iterator_of_books_and_one_of_trades() -> None:
@@ -74,7 +74,7 @@ def test_an_open_iterator_serves_another_plan_only_with_the_same_symbols_and_lev
 
 
 def test_a_book_message_has_source_book_and_a_trade_message_has_source_trades() -> None:
-    book = said(
+    book = outcome_of(
         {
             "product_id": "BTC-PERP",
             "best_bid": "1.5",
@@ -85,7 +85,7 @@ def test_a_book_message_has_source_book_and_a_trade_message_has_source_trades() 
     assert book == Touch(
         BTC, "1.5", None, "2", None, None, 1_767_323_045_000_000_000, RECEIVED, "book"
     )
-    trade = said({"symbol": "BTC-PERP", "price": 3, "size": 1}, "trades")
+    trade = outcome_of({"symbol": "BTC-PERP", "price": 3, "size": 1}, "trades")
     assert trade == Touch(BTC, None, None, None, None, "3", None, RECEIVED, "trades")
 
 
@@ -163,11 +163,11 @@ def test_a_message_without_a_subscribed_symbol_is_invalid_input(item, what) -> N
 
 
 def test_one_side_alone_is_neither_a_price_nor_invalid_input() -> None:
-    assert price_of(said({"symbol": "BTC-PERP", "bid": 10, "ask": None}), "book", 1) is None
+    assert price_of(outcome_of({"symbol": "BTC-PERP", "bid": 10, "ask": None}), "book", 1) is None
 
 
 def test_an_unreadable_time_does_not_cost_the_price() -> None:
-    assert said({"symbol": "BTC-PERP", "price": 1, "time": "yesterday"}).venue_time_ns is None
+    assert outcome_of({"symbol": "BTC-PERP", "price": 1, "time": "yesterday"}).venue_time_ns is None
 
 
 @given(
