@@ -218,13 +218,17 @@ def test_answers_and_unread_channels_give_nothing(data):
     ("data", "words"),
     [
         (
-            b'{"event":"error","code":"60018","msg":"Wrong URL or channel doesn\'t exist",'
-            b'"connId":"a"}',
+            (
+                b'{"event":"error","code":"60018","msg":"Wrong URL or channel doesn\'t exist",'
+                b'"connId":"a"}'
+            ),
             "60018",
         ),
         (
-            b'{"event":"notice","code":"64008",'
-            b'"msg":"The connection will soon be closed for a service upgrade."}',
+            (
+                b'{"event":"notice","code":"64008",'
+                b'"msg":"The connection will soon be closed for a service upgrade."}'
+            ),
             "service upgrade",
         ),
     ],
