@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import Final
 from urllib.parse import quote
 
+import attrs
 import msgspec
 
 from perps_actors.market.instrument import Instrument, InstrumentId
@@ -42,12 +43,11 @@ from perps_actors.venues.binance_futures.schema import (
 from perps_actors.venues.contract import BookSnapshot, Endpoints, Polled
 from perps_actors.venues.toolkit.fields import NS_PER_MS
 from perps_actors.venues.toolkit.rest import (
-    Answers,
+    VenueRest,
     funding_pages,
     history_reader,
     moments,
     pages,
-    parts_of,
     reader_of,
     spelled_interval,
     term_of,
@@ -70,7 +70,7 @@ def _rows(body: bytes) -> list[msgspec.Raw]:
     return _LIST(body) if body.lstrip()[:1] == b"[" else [msgspec.Raw(body)]
 
 
-class BinanceFuturesRest(Answers):
+class BinanceFuturesRest(VenueRest):
     """A `RestAdapter` for Binance's futures venues.
 
     Args:
@@ -78,14 +78,8 @@ class BinanceFuturesRest(Answers):
         dialect: which of Binance's venues this is.
     """
 
-    intervals = INTERVALS.keys()
-
     def __init__(self, endpoints: Endpoints | None = None, dialect: Dialect = USD_M) -> None:
-        self._base = (endpoints if endpoints is not None else dialect.live).rest + dialect.prefix
         self._dialect = dialect
-        self._purposes = {
-            dialect.prefix + path.name: purpose for purpose, path in dialect.rest.items()
-        }
         readers = {
             "quotes": reader_of(dialect.venue, _rows, QuoteRow, touch_of),
             "venue_marks": reader_of(dialect.venue, _rows, PremiumRow, marks_of),
@@ -94,6 +88,12 @@ class BinanceFuturesRest(Answers):
             "funding_history": reader_of(dialect.venue, _LIST, PaidRow, funding_paid_of),
         }
         super().__init__(
+            (endpoints if endpoints is not None else dialect.live).rest + dialect.prefix,
+            purposes={dialect.prefix + path.name: what for what, path in dialect.rest.items()},
+            symbol="symbol",
+            interval="interval",
+            seconds=SECONDS,
+            lists=[dialect.rest["instruments"].name],
             readers=readers,
             book=_book,
             listing=lambda body: _INFO(body).symbols,
@@ -139,25 +139,14 @@ class BinanceFuturesRest(Answers):
             for page in funding_pages(since_ns, until_ns, MOST)
         )
 
-    def instruments(self) -> tuple[HttpRequest, ...]:
-        """Return the request for the list of instruments."""
-        return (self._request("instruments", None),)
-
     def request_for(self, url: str) -> HttpRequest:
-        """Return the request of an address on any host; purpose `unknown` if it is none of ours."""
-        path, query = parts_of(url)
-        purpose = self._purposes.get(path)
-        if purpose is None:
-            return HttpRequest(url=url, purpose="unknown")
-        symbol, interval_s = query.get("symbol"), SECONDS.get(query.get("interval", ""))
-        _, weight_one, weight_all = self._dialect.rest[purpose]
-        return HttpRequest(
-            url=url,
-            weight=weight_one if symbol else weight_all,
-            purpose=purpose,
-            symbol=symbol,
-            interval_s=interval_s,
-        )
+        """Return the request of an address, whose weight depends on whether it names a symbol."""
+        request = super().request_for(url)
+        path = self._dialect.rest.get(request.purpose)
+        if path is None:
+            return request
+        weight = path.weight_one if request.symbol else path.weight_all
+        return attrs.evolve(request, weight=weight)
 
     def _one_or_all(self, purpose: str, symbols: Sequence[str]) -> tuple[HttpRequest, ...]:
         return (
@@ -168,7 +157,7 @@ class BinanceFuturesRest(Answers):
 
     def _request(self, purpose: str, symbol: str | None, more: str = "") -> HttpRequest:
         named = f"?symbol={quote(symbol, safe='')}{more}" if symbol is not None else ""
-        return self.request_for(f"{self._base}{self._dialect.rest[purpose].name}{named}")
+        return self._get(f"{self._dialect.rest[purpose].name}{named}")
 
 
 def _book(body: bytes) -> BookSnapshot:

@@ -42,14 +42,13 @@ from perps_actors.venues.bitmex.schema import (
 from perps_actors.venues.contract import BookSnapshot, Endpoints, Outcome, Polled
 from perps_actors.venues.toolkit.fields import NS_PER_S, text_of, uncrossed
 from perps_actors.venues.toolkit.rest import (
-    Answers,
+    VenueRest,
     book_reader,
     funding_pages,
     history_reader,
     interval_of,
     moments,
     pages,
-    parts_of,
     reader_of,
     spelled_interval,
 )
@@ -76,29 +75,31 @@ _LEVELS: Final = msgspec.json.Decoder(list[BookRow], float_hook=str).decode
 _LIST: Final = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
-class BitmexRest(Answers):
+class BitmexRest(VenueRest):
     """A `RestAdapter` for BitMEX.
 
     Args:
         endpoints: the venue's addresses.
     """
 
-    intervals = INTERVALS.keys()
-
     def __init__(self, endpoints: Endpoints = LIVE) -> None:
         super().__init__(
+            endpoints.rest,
+            purposes=_PURPOSES,
+            symbol="symbol",
+            interval="binSize",
+            seconds=SECONDS,
             readers=_READERS,
             book=_book,
             listing=_LIST,
             instrument=lambda row: instrument_of(NAME, row),
         )
-        self._base = endpoints.rest
 
     def quotes(self, symbols: Sequence[str]) -> tuple[HttpRequest, ...]:
         """Return one request, for one symbol or for all contracts, at the same weight."""
         wanted = frozenset(symbols)
         one = f"{_ONE}?symbol={quote(symbols[0], safe='')}" if len(wanted) == 1 else _ACTIVE
-        return (self.request_for(self._base + one),) if wanted else ()
+        return (self._get(one),) if wanted else ()
 
     def poll(self, what: Polled, symbols: Sequence[str]) -> tuple[HttpRequest, ...]:  # noqa: ARG002 - see below
         """Return the request for quotes, whose answer has everything that can be polled."""
@@ -106,7 +107,7 @@ class BitmexRest(Answers):
 
     def depth(self, symbol: str) -> HttpRequest:
         """Return the request for the whole book."""
-        return self.request_for(f"{self._base}{_BOOK}?symbol={quote(symbol, safe='')}&depth=0")
+        return self._get(f"{_BOOK}?symbol={quote(symbol, safe='')}&depth=0")
 
     def candles(
         self, symbol: str, interval_s: int, since_ns: int, until_ns: int
@@ -122,7 +123,7 @@ class BitmexRest(Answers):
             f"&binSize={name}&partial=false&count={MOST_CANDLES}"
         )
         return tuple(
-            self.request_for(f"{self._base}{what}{_between((start + step_ns, end + step_ns))}")
+            self._get(f"{what}{_between((start + step_ns, end + step_ns))}")
             for start, end in pages(since_ns, until_ns, interval_s, MOST_CANDLES)
         )
 
@@ -130,24 +131,13 @@ class BitmexRest(Answers):
         """Return a request for each `MOST_FUNDINGS` hours."""
         what = f"{_FUNDING}?symbol={quote(symbol, safe='')}&count={MOST_FUNDINGS}"
         return tuple(
-            self.request_for(f"{self._base}{what}{_between(page)}")
+            self._get(f"{what}{_between(page)}")
             for page in funding_pages(since_ns, until_ns, MOST_FUNDINGS)
         )
 
     def instruments(self) -> tuple[HttpRequest, ...]:
         """Return the request for the list of instruments."""
         return (HttpRequest(url=f"{self._base}{_ACTIVE}", purpose="instruments"),)
-
-    def request_for(self, url: str) -> HttpRequest:
-        """Return the request of an address on any host; purpose `unknown` if we never make it."""
-        path, query = parts_of(url)
-        interval_s = SECONDS.get(query.get("binSize", ""))
-        return HttpRequest(
-            url=url,
-            purpose=_PURPOSES.get(path, "unknown"),
-            symbol=query.get("symbol"),
-            interval_s=interval_s,
-        )
 
 
 def _between(page: tuple[int, int]) -> str:

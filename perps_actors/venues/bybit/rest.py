@@ -41,13 +41,12 @@ from perps_actors.venues.bybit.schema import (
 from perps_actors.venues.contract import BookSnapshot, Endpoints, Outcome, Polled
 from perps_actors.venues.toolkit.fields import NS_PER_MS, NS_PER_S, ns_if_any
 from perps_actors.venues.toolkit.rest import (
-    Answers,
+    VenueRest,
     book_reader,
     funding_pages,
     history_reader,
     moments,
     pages,
-    parts_of,
     read_rows,
     reader_of,
     spelled_interval,
@@ -69,7 +68,6 @@ _PATHS: Final = {
     "funding_history": "/v5/market/funding/history",
     "instruments": "/v5/market/instruments-info",
 }
-_PURPOSES: Final = {path: purpose for purpose, path in _PATHS.items()}
 _ANSWER: Final = msgspec.json.Decoder(ListAnswer).decode
 _LISTING: Final = msgspec.json.Decoder(Listing).decode
 _TICKER: Final = msgspec.json.Decoder(TickerData).decode
@@ -77,23 +75,28 @@ _DEPTH: Final = msgspec.json.Decoder(DepthData).decode
 _ROW: Final = msgspec.json.Decoder(InstrumentRow).decode
 
 
-class BybitRest(Answers):
+class BybitRest(VenueRest):
     """A `RestAdapter` for Bybit.
 
     Args:
         endpoints: the venue's addresses.
     """
 
-    intervals = INTERVALS.keys()
-
     def __init__(self, endpoints: Endpoints = LIVE) -> None:
         super().__init__(
+            endpoints.rest,
+            purposes={path: purpose for purpose, path in _PATHS.items()},
+            symbol="symbol",
+            interval="interval",
+            seconds=SECONDS,
+            lists=[
+                f"{_PATHS['instruments']}?category={category}&limit=1000" for category in CATEGORIES
+            ],
             readers=_READERS,
             book=_book,
             listing=_rows,
             instrument=_instrument,
         )
-        self._base = endpoints.rest
 
     def quotes(self, symbols: Sequence[str]) -> tuple[HttpRequest, ...]:
         """Return one request per category, for one symbol or for all that the venue lists."""
@@ -147,27 +150,11 @@ class BybitRest(Answers):
             )
         )
 
-    def instruments(self) -> tuple[HttpRequest, ...]:
-        """Return one request per category, for at most 1,000 instruments."""
-        return tuple(
-            self._request("instruments", category, "&limit=1000") for category in CATEGORIES
-        )
-
-    def request_for(self, url: str) -> HttpRequest:
-        """Return the request of an address on any host; purpose `unknown` if it is none of ours."""
-        path, query = parts_of(url)
-        return HttpRequest(
-            url=url,
-            purpose=_PURPOSES.get(path, "unknown"),
-            symbol=query.get("symbol"),
-            interval_s=SECONDS.get(query.get("interval", "")),
-        )
-
     def _request(
         self, purpose: str, category: Category, more: str = "", *, symbol: str | None = None
     ) -> HttpRequest:
         named = f"&symbol={quote(symbol, safe='')}" if symbol is not None else ""
-        return self.request_for(f"{self._base}{_PATHS[purpose]}?category={category}{named}{more}")
+        return self._get(f"{_PATHS[purpose]}?category={category}{named}{more}")
 
 
 def _result_of(body: bytes) -> tuple[msgspec.Raw, int | None]:

@@ -44,13 +44,12 @@ from perps_actors.venues.deribit.schema import (
 )
 from perps_actors.venues.toolkit.fields import NS_PER_MS, check_symbol
 from perps_actors.venues.toolkit.rest import (
-    Answers,
+    VenueRest,
     book_reader,
     funding_pages,
     history_reader,
     moments,
     pages,
-    parts_of,
     reader_of,
     spelled_interval,
     term_of,
@@ -63,16 +62,15 @@ MOST_CANDLES: Final = 1_000
 MOST_FUNDINGS: Final = 744
 
 _ROOT: Final = "/api/v2/public/"
-_METHODS: Final = {
-    "get_book_summary_by_currency": "quotes",
-    "ticker": "ticker",
-    "get_order_book": "depth",
-    "get_tradingview_chart_data": "candles",
-    "get_funding_rate_history": "funding_history",
-    "get_last_trades_by_instrument": "trades",
-    "get_instruments": "instruments",
+_PURPOSES: Final = {
+    f"{_ROOT}get_book_summary_by_currency": "quotes",
+    f"{_ROOT}ticker": "ticker",
+    f"{_ROOT}get_order_book": "depth",
+    f"{_ROOT}get_tradingview_chart_data": "candles",
+    f"{_ROOT}get_funding_rate_history": "funding_history",
+    f"{_ROOT}get_last_trades_by_instrument": "trades",
+    f"{_ROOT}get_instruments": "instruments",
 }
-_INSTRUMENTS_WEIGHT: Final = 20
 _ANSWER: Final = msgspec.json.Decoder(Answer)
 _BOOK: Final = msgspec.json.Decoder(GroupedBook).decode
 _CHART: Final = msgspec.json.Decoder(Chart).decode
@@ -92,7 +90,7 @@ def currency_of(symbol: str) -> str:
     return symbol.partition("-")[0].rpartition("_")[2]
 
 
-class DeribitRest(Answers):
+class DeribitRest(VenueRest):
     """A `RestAdapter` for Deribit and its gateways.
 
     Args:
@@ -100,10 +98,7 @@ class DeribitRest(Answers):
         venue: name of the venue.
     """
 
-    intervals = INTERVALS.keys()
-
     def __init__(self, endpoints: Endpoints = LIVE, venue: str = NAME) -> None:
-        self._base = f"{endpoints.rest}{_ROOT}"
         self._venue = venue
         ticker, book = reader_of(venue, _alone, Ticker, ticker_of), book_reader(venue, _book)
         readers = {
@@ -120,6 +115,13 @@ class DeribitRest(Answers):
             ),
         }
         super().__init__(
+            f"{endpoints.rest}{_ROOT}",
+            purposes=_PURPOSES,
+            symbol="instrument_name",
+            interval="resolution",
+            seconds=SECONDS,
+            weights={"instruments": 20},
+            lists=["get_instruments?currency=any&kind=future"],
             readers=readers,
             book=_book,
             listing=_rows,
@@ -132,9 +134,9 @@ class DeribitRest(Answers):
         for symbol in dict.fromkeys(symbols):
             by_currency.setdefault(currency_of(symbol), []).append(symbol)
         return tuple(
-            self._request(f"ticker?instrument_name={quote(wanted[0], safe='')}")
+            self._get(f"ticker?instrument_name={quote(wanted[0], safe='')}")
             if len(wanted) == 1
-            else self._request(
+            else self._get(
                 f"get_book_summary_by_currency?currency={quote(currency, safe='')}&kind=future"
             )
             for currency, wanted in by_currency.items()
@@ -144,14 +146,14 @@ class DeribitRest(Answers):
         """Return the requests for quotes, which have all but the index; for that one per symbol."""
         if what == "index":
             return tuple(
-                self._request(f"ticker?instrument_name={quote(symbol, safe='')}")
+                self._get(f"ticker?instrument_name={quote(symbol, safe='')}")
                 for symbol in dict.fromkeys(symbols)
             )
         return self.quotes(symbols)
 
     def depth(self, symbol: str) -> HttpRequest:
         """Return the request for the 1,000 best levels of each side, answered with a ticker too."""
-        return self._request(f"get_order_book?instrument_name={quote(symbol, safe='')}&depth=1000")
+        return self._get(f"get_order_book?instrument_name={quote(symbol, safe='')}&depth=1000")
 
     def candles(
         self, symbol: str, interval_s: int, since_ns: int, until_ns: int
@@ -163,35 +165,16 @@ class DeribitRest(Answers):
         """
         what = f"&resolution={spelled_interval(INTERVALS, interval_s, self._venue)}"
         return tuple(
-            self._request(f"get_tradingview_chart_data?{_span(symbol, page)}{what}")
+            self._get(f"get_tradingview_chart_data?{_span(symbol, page)}{what}")
             for page in pages(since_ns, until_ns, interval_s, MOST_CANDLES)
         )
 
     def funding_history(self, symbol: str, since_ns: int, until_ns: int) -> tuple[HttpRequest, ...]:
         """Return a request for each `MOST_FUNDINGS` hours."""
         return tuple(
-            self._request(f"get_funding_rate_history?{_span(symbol, page)}")
+            self._get(f"get_funding_rate_history?{_span(symbol, page)}")
             for page in funding_pages(since_ns, until_ns, MOST_FUNDINGS)
         )
-
-    def instruments(self) -> tuple[HttpRequest, ...]:
-        """Return the request for the list of all futures."""
-        return (self._request("get_instruments?currency=any&kind=future"),)
-
-    def request_for(self, url: str) -> HttpRequest:
-        """Return the request of an address on any host; purpose `unknown` if it is none of ours."""
-        path, query = parts_of(url)
-        purpose = _METHODS.get(path.removeprefix(_ROOT), "unknown")
-        return HttpRequest(
-            url=url,
-            weight=_INSTRUMENTS_WEIGHT if purpose == "instruments" else 1,
-            purpose=purpose,
-            symbol=query.get("instrument_name"),
-            interval_s=SECONDS.get(query.get("resolution", "")),
-        )
-
-    def _request(self, method: str) -> HttpRequest:
-        return self.request_for(self._base + method)
 
 
 def _span(symbol: str, page: tuple[int, int]) -> str:

@@ -37,12 +37,11 @@ from perps_actors.venues.gateio_futures.schema import (
 )
 from perps_actors.venues.toolkit.fields import NS_PER_S, text_of
 from perps_actors.venues.toolkit.rest import (
-    Answers,
+    VenueRest,
     funding_pages,
     history_reader,
     moments,
     pages,
-    parts_of,
     reader_of,
     spelled_interval,
 )
@@ -64,29 +63,32 @@ _CONTRACT: Final = msgspec.json.Decoder(ContractRow).decode
 _ROWS: Final = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
-class GateioFuturesRest(Answers):
+class GateioFuturesRest(VenueRest):
     """A `RestAdapter` for Gate.io's futures.
 
     Args:
         endpoints: the venue's addresses.
     """
 
-    intervals = INTERVALS.keys()
-
     def __init__(self, endpoints: Endpoints = LIVE) -> None:
         super().__init__(
+            f"{endpoints.rest}{_PREFIX}/",
+            purposes=_PURPOSES,
+            symbol="contract",
+            interval="interval",
+            seconds=SECONDS,
+            lists=["contracts"],
             readers=_READERS,
             book=_book,
             listing=_ROWS,
             instrument=instrument_of,
         )
-        self._base = f"{endpoints.rest}{_PREFIX}"
 
     def quotes(self, symbols: Sequence[str]) -> tuple[HttpRequest, ...]:
         """Return one request, for one symbol or for all contracts, at the same weight."""
         wanted = frozenset(symbols)
         one = f"?contract={quote(symbols[0], safe='')}" if len(wanted) == 1 else ""
-        return (self._request(f"tickers{one}"),) if wanted else ()
+        return (self._get(f"tickers{one}"),) if wanted else ()
 
     def poll(self, what: Polled, symbols: Sequence[str]) -> tuple[HttpRequest, ...]:  # noqa: ARG002 - see below
         """Return the request for quotes, whose answer has everything that can be polled."""
@@ -94,7 +96,7 @@ class GateioFuturesRest(Answers):
 
     def depth(self, symbol: str) -> HttpRequest:
         """Return the request for the 100 best levels of each side, with their update id."""
-        return self._request(f"order_book?contract={quote(symbol, safe='')}&limit=100&with_id=true")
+        return self._get(f"order_book?contract={quote(symbol, safe='')}&limit=100&with_id=true")
 
     def candles(
         self, symbol: str, interval_s: int, since_ns: int, until_ns: int
@@ -107,7 +109,7 @@ class GateioFuturesRest(Answers):
         name = spelled_interval(INTERVALS, interval_s, NAME)
         what = f"candlesticks?contract={quote(symbol, safe='')}&interval={name}"
         return tuple(
-            self._request(f"{what}{_between(page)}")
+            self._get(f"{what}{_between(page)}")
             for page in pages(since_ns, until_ns, interval_s, MOST_CANDLES)
         )
 
@@ -115,27 +117,9 @@ class GateioFuturesRest(Answers):
         """Return a request for each `MOST_FUNDINGS` hours."""
         what = f"funding_rate?contract={quote(symbol, safe='')}&limit={MOST_FUNDINGS}"
         return tuple(
-            self._request(f"{what}{_between(page)}")
+            self._get(f"{what}{_between(page)}")
             for page in funding_pages(since_ns, until_ns, MOST_FUNDINGS)
         )
-
-    def instruments(self) -> tuple[HttpRequest, ...]:
-        """Return the request for the list of contracts."""
-        return (self._request("contracts"),)
-
-    def request_for(self, url: str) -> HttpRequest:
-        """Return the request of an address on any host; purpose `unknown` if we never make it."""
-        path, query = parts_of(url)
-        interval_s = SECONDS.get(query.get("interval", ""))
-        return HttpRequest(
-            url=url,
-            purpose=_PURPOSES.get(path, "unknown"),
-            symbol=query.get("contract"),
-            interval_s=interval_s,
-        )
-
-    def _request(self, what: str) -> HttpRequest:
-        return self.request_for(f"{self._base}/{what}")
 
 
 def _book(body: bytes) -> BookSnapshot:

@@ -58,13 +58,12 @@ from perps_actors.venues.htx_swap.schema import (
 from perps_actors.venues.toolkit.fields import NS_PER_S, check_symbol, text_of
 from perps_actors.venues.toolkit.rest import (
     AnswerReader,
-    Answers,
+    VenueRest,
     book_reader,
     funding_pages,
     history_reader,
     moments,
     pages,
-    parts_of,
     read_rows,
     reader_of,
     spelled_interval,
@@ -109,18 +108,26 @@ _PURPOSES: Final = {
 } | {f"{margin_type.api}/swap_funding_rate": "funding" for margin_type in MARGIN_TYPES}
 
 
-class HtxSwapRest(Answers):
+class HtxSwapRest(VenueRest):
     """A `RestAdapter` for HTX swaps.
 
     Args:
         endpoints: the venue's addresses.
     """
 
-    intervals = INTERVALS.keys()
-
     def __init__(self, endpoints: Endpoints = LIVE) -> None:
-        super().__init__(readers=_READERS, book=_book, listing=_rows, instrument=instrument_of)
-        self._base = endpoints.rest
+        super().__init__(
+            endpoints.rest,
+            purposes=_PURPOSES,
+            symbol="contract_code",
+            interval="period",
+            seconds=SECONDS,
+            lists=[_PATHS["instruments"].of(margin_type) for margin_type in MARGIN_TYPES],
+            readers=_READERS,
+            book=_book,
+            listing=_rows,
+            instrument=instrument_of,
+        )
 
     def quotes(self, symbols: Sequence[str]) -> tuple[HttpRequest, ...]:
         """Return one request per margin type, for one symbol or for all that the venue lists."""
@@ -170,19 +177,6 @@ class HtxSwapRest(Answers):
             for index, _ in enumerate(funding_pages(since_ns, until_ns, MOST_FUNDINGS), start=1)
         )
 
-    def instruments(self) -> tuple[HttpRequest, ...]:
-        """Return one request per margin type."""
-        return tuple(self._request("instruments", margin_type) for margin_type in MARGIN_TYPES)
-
-    def request_for(self, url: str) -> HttpRequest:
-        """Return the request of an address on any host; purpose `unknown` if we never make it."""
-        path, query = parts_of(url)
-        purpose = _PURPOSES.get(path, "unknown")
-        interval_s = SECONDS.get(query.get("period", "")) if purpose == "candles" else None
-        return HttpRequest(
-            url=url, purpose=purpose, symbol=query.get("contract_code"), interval_s=interval_s
-        )
-
     def _one_or_all(self, purpose: str, symbols: Sequence[str]) -> tuple[HttpRequest, ...]:
         margin_types = by_margin_type(tuple(dict.fromkeys(symbols)))
         return tuple(
@@ -199,7 +193,7 @@ class HtxSwapRest(Answers):
             if symbol is not None
             else ""
         )
-        return self.request_for(f"{self._base}{path.of(margin_type)}{named}")
+        return self._get(f"{path.of(margin_type)}{named}")
 
 
 def _accepted(body: bytes) -> Answer:

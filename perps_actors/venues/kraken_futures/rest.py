@@ -41,7 +41,7 @@ from perps_actors.venues.kraken_futures.schema import (
 )
 from perps_actors.venues.toolkit.fields import NS_PER_S, check_symbol, nanoseconds
 from perps_actors.venues.toolkit.rest import (
-    Answers,
+    VenueRest,
     book_reader,
     history_reader,
     moments,
@@ -59,6 +59,12 @@ MOST_CANDLES: Final = 1_000
 _ROOT: Final = "/derivatives/api/v3/"
 FUNDINGS: Final = "/derivatives/api/v4/historicalfundingrates"
 CHARTS: Final = "/api/charts/v1/trade/"
+_PURPOSES: Final = {
+    f"{_ROOT}tickers": "quotes",
+    f"{_ROOT}orderbook": "depth",
+    FUNDINGS: "funding_history",
+    f"{_ROOT}instruments": "instruments",
+}
 _TICKERS: Final = msgspec.json.Decoder(TickersAnswer).decode
 _TICKER: Final = msgspec.json.Decoder(TickerRow).decode
 _BOOK: Final = msgspec.json.Decoder(BookAnswer).decode
@@ -68,30 +74,33 @@ _LIST: Final = msgspec.json.Decoder(InstrumentsAnswer).decode
 _INSTRUMENT: Final = msgspec.json.Decoder(InstrumentRow).decode
 
 
-class KrakenFuturesRest(Answers):
+class KrakenFuturesRest(VenueRest):
     """A `RestAdapter` for Kraken Futures.
 
     Args:
         endpoints: the venue's addresses.
     """
 
-    intervals = INTERVALS.keys()
-
     def __init__(self, endpoints: Endpoints = LIVE) -> None:
         super().__init__(
+            endpoints.rest,
+            purposes=_PURPOSES,
+            symbol="symbol",
+            interval="",
+            seconds=SECONDS,
+            lists=[f"{_ROOT}instruments"],
             readers=_READERS,
             book=_book,
             listing=lambda body: _LIST(body).instruments,
             instrument=instrument_of,
         )
-        self._base = endpoints.rest
 
     def quotes(self, symbols: Sequence[str]) -> tuple[HttpRequest, ...]:
         """Return one request, for one symbol or for all that the venue lists."""
         if not symbols:
             return ()
         one = f"/{quote(symbols[0], safe='')}" if len(set(symbols)) == 1 else ""
-        return (self.request_for(f"{self._base}{_ROOT}tickers{one}"),)
+        return (self._get(f"{_ROOT}tickers{one}"),)
 
     def poll(self, what: Polled, symbols: Sequence[str]) -> tuple[HttpRequest, ...]:
         """Return the request for quotes; nothing for funding, of which REST has no rate."""
@@ -99,7 +108,7 @@ class KrakenFuturesRest(Answers):
 
     def depth(self, symbol: str) -> HttpRequest:
         """Return the request for the whole book."""
-        return self.request_for(f"{self._base}{_ROOT}orderbook?symbol={quote(symbol, safe='')}")
+        return self._get(f"{_ROOT}orderbook?symbol={quote(symbol, safe='')}")
 
     def candles(
         self, symbol: str, interval_s: int, since_ns: int, until_ns: int
@@ -111,7 +120,7 @@ class KrakenFuturesRest(Answers):
         """
         what = f"{CHARTS}{quote(symbol, safe='')}/{spelled_interval(INTERVALS, interval_s, NAME)}"
         return tuple(
-            self.request_for(f"{self._base}{what}?from={first}&to={last}")
+            self._get(f"{what}?from={first}&to={last}")
             for first, last in (
                 moments(page, NS_PER_S)
                 for page in pages(since_ns, until_ns, interval_s, MOST_CANDLES)
@@ -120,15 +129,11 @@ class KrakenFuturesRest(Answers):
 
     def funding_history(self, symbol: str, since_ns: int, until_ns: int) -> tuple[HttpRequest, ...]:  # noqa: ARG002 - see below
         """Return the request for all past fundings, because it cannot name a span."""
-        return (self.request_for(f"{self._base}{FUNDINGS}?symbol={quote(symbol, safe='')}"),)
-
-    def instruments(self) -> tuple[HttpRequest, ...]:
-        """Return the request for the list of instruments."""
-        return (self.request_for(f"{self._base}{_ROOT}instruments"),)
+        return (self._get(f"{FUNDINGS}?symbol={quote(symbol, safe='')}"),)
 
     def request_for(self, url: str) -> HttpRequest:
-        """Return the request of an address on any host; purpose `unknown` if we never make it."""
-        path, query = parts_of(url)
+        """Return the request of an address, of which the path may contain the symbol."""
+        path, _ = parts_of(url)
         if path.startswith(CHARTS):
             symbol, _, name = path.removeprefix(CHARTS).partition("/")
             return HttpRequest(
@@ -137,16 +142,10 @@ class KrakenFuturesRest(Answers):
                 symbol=unquote(symbol) or None,
                 interval_s=SECONDS.get(name),
             )
-        if path == FUNDINGS:
-            return HttpRequest(url=url, purpose="funding_history", symbol=query.get("symbol"))
         method, _, symbol = path.removeprefix(_ROOT).partition("/")
         if method == "tickers":
             return HttpRequest(url=url, purpose="quotes", symbol=unquote(symbol) or None)
-        if method == "orderbook" and not symbol:
-            return HttpRequest(url=url, purpose="depth", symbol=query.get("symbol"))
-        return HttpRequest(
-            url=url, purpose="instruments" if method == "instruments" and not symbol else "unknown"
-        )
+        return super().request_for(url)
 
 
 def _ticker(raw: msgspec.Raw) -> TickerRow:

@@ -47,13 +47,12 @@ from perps_actors.venues.okx.schema import (
 )
 from perps_actors.venues.toolkit.fields import NS_PER_MS, NS_PER_S, ns_if_any
 from perps_actors.venues.toolkit.rest import (
-    Answers,
+    VenueRest,
     book_reader,
     funding_pages,
     history_reader,
     moments,
     pages,
-    parts_of,
     reader_of,
     spelled_interval,
     term_of,
@@ -77,8 +76,6 @@ _PURPOSES: Final = {
     "/api/v5/public/funding-rate-history": "funding_history",
     "/api/v5/public/instruments": "instruments",
 }
-_DEAR: Final = frozenset({"venue_marks", "funding_history"})
-_KINDS: Final = ("SWAP", "FUTURES")
 _ANSWER: Final = msgspec.json.Decoder(Answer).decode
 _BOOK: Final = msgspec.json.Decoder(BookRecord).decode
 _ROW: Final = msgspec.json.Decoder(InstrumentRow).decode
@@ -91,44 +88,46 @@ def _by_kind(symbols: Sequence[str]) -> dict[str, list[str]]:
     return found
 
 
-class OkxRest(Answers):
+class OkxRest(VenueRest):
     """A `RestAdapter` for OKX.
 
     Args:
         endpoints: the venue's addresses.
     """
 
-    intervals = INTERVALS.keys()
-
     def __init__(self, endpoints: Endpoints = LIVE) -> None:
         super().__init__(
+            f"{endpoints.rest}/api/v5/",
+            purposes=_PURPOSES,
+            symbol="instId",
+            interval="bar",
+            seconds=SECONDS | {"": 60},  # without `bar`, candles are of a minute
+            weights={"venue_marks": 2, "funding_history": 2},
+            lists=[f"public/instruments?instType={kind}" for kind in ("SWAP", "FUTURES")],
             readers=_READERS,
             book=_book,
             listing=_rows,
             instrument=_instrument,
         )
-        self._base = endpoints.rest
 
     def quotes(self, symbols: Sequence[str]) -> tuple[HttpRequest, ...]:
         """Return one request for one symbol, or one per kind of contract for all of the kind."""
         wanted = tuple(dict.fromkeys(symbols))
         if len(wanted) == 1:
-            return (self._request(f"market/ticker?instId={quote(wanted[0], safe='')}"),)
-        return tuple(self._request(f"market/tickers?instType={kind}") for kind in _by_kind(wanted))
+            return (self._get(f"market/ticker?instId={quote(wanted[0], safe='')}"),)
+        return tuple(self._get(f"market/tickers?instType={kind}") for kind in _by_kind(wanted))
 
     def poll(self, what: Polled, symbols: Sequence[str]) -> tuple[HttpRequest, ...]:
         """Return one request per kind of contract; for funding one per perpetual."""
         kinds = _by_kind(symbols)
         match what:
             case "mark":
-                return tuple(self._request(f"public/mark-price?instType={kind}") for kind in kinds)
+                return tuple(self._get(f"public/mark-price?instType={kind}") for kind in kinds)
             case "open_interest":
-                return tuple(
-                    self._request(f"public/open-interest?instType={kind}") for kind in kinds
-                )
+                return tuple(self._get(f"public/open-interest?instType={kind}") for kind in kinds)
             case "funding":
                 return tuple(
-                    self._request(f"public/funding-rate?instId={quote(one, safe='')}")
+                    self._get(f"public/funding-rate?instId={quote(one, safe='')}")
                     for one in kinds.get("SWAP", ())
                 )
             case "index":
@@ -136,7 +135,7 @@ class OkxRest(Answers):
 
     def depth(self, symbol: str) -> HttpRequest:
         """Return the request for the 400 best levels of each side."""
-        return self._request(f"market/books?instId={quote(symbol, safe='')}&sz=400")
+        return self._get(f"market/books?instId={quote(symbol, safe='')}&sz=400")
 
     def candles(
         self, symbol: str, interval_s: int, since_ns: int, until_ns: int
@@ -149,7 +148,7 @@ class OkxRest(Answers):
         name = spelled_interval(INTERVALS, interval_s, NAME)
         what = f"market/history-candles?instId={quote(symbol, safe='')}&bar={name}"
         return tuple(
-            self._request(f"{what}{_between(page)}")
+            self._get(f"{what}{_between(page)}")
             for page in pages(since_ns, until_ns, interval_s, MOST)
         )
 
@@ -157,29 +156,8 @@ class OkxRest(Answers):
         """Return a request for each `MOST` hours."""
         what = f"public/funding-rate-history?instId={quote(symbol, safe='')}"
         return tuple(
-            self._request(f"{what}{_between(page)}")
-            for page in funding_pages(since_ns, until_ns, MOST)
+            self._get(f"{what}{_between(page)}") for page in funding_pages(since_ns, until_ns, MOST)
         )
-
-    def instruments(self) -> tuple[HttpRequest, ...]:
-        """Return the requests for the lists of perpetuals and of dated futures."""
-        return tuple(self._request(f"public/instruments?instType={kind}") for kind in _KINDS)
-
-    def request_for(self, url: str) -> HttpRequest:
-        """Return the request of an address on any host; purpose `unknown` if it is none of ours."""
-        path, query = parts_of(url)
-        purpose, interval_s = _PURPOSES.get(path, "unknown"), SECONDS.get(query.get("bar", "1m"))
-        weight = 2 if purpose in _DEAR else 1
-        return HttpRequest(
-            url=url,
-            weight=weight,
-            purpose=purpose,
-            symbol=query.get("instId"),
-            interval_s=interval_s if purpose == "candles" else None,
-        )
-
-    def _request(self, what: str) -> HttpRequest:
-        return self.request_for(f"{self._base}/api/v5/{what}")
 
 
 def _between(page: tuple[int, int]) -> str:

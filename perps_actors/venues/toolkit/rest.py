@@ -6,7 +6,7 @@ neighbours. The past is requested page by page.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
@@ -174,10 +174,17 @@ def _checked_book(body: bytes, snapshot_of: Callable[[bytes], BookSnapshot]) -> 
     return book
 
 
-class Answers:
-    """The part of a `RestAdapter` that reads answers.
+class VenueRest:
+    """The part of a `RestAdapter` that is the same at every venue.
 
     Args:
+        base: the address of the venue, to which paths are appended.
+        purposes: the purpose of a request to each path, on whatever host.
+        symbol: the parameter that names the symbol.
+        interval: the parameter that names the interval of candles.
+        seconds: the candle interval of each name.
+        weights: the weight of a request of each purpose, if it is not 1.
+        lists: the paths of the lists of instruments.
         readers: the reader of each purpose of a request.
         book: finds the book in an answer to `depth`; may raise.
         listing: finds the rows in a list of instruments; may raise.
@@ -186,16 +193,49 @@ class Answers:
 
     def __init__(
         self,
+        base: str,
         *,
+        purposes: Mapping[str, str],
+        symbol: str,
+        interval: str,
+        seconds: Mapping[str, int],
+        weights: Mapping[str, int] | None = None,
+        lists: Sequence[str] = (),
         readers: Mapping[str, AnswerReader],
         book: Callable[[bytes], BookSnapshot],
         listing: Callable[[bytes], Sequence[msgspec.Raw]],
         instrument: Callable[[msgspec.Raw], Instrument | None],
     ) -> None:
+        self.intervals: Collection[int] = tuple(dict.fromkeys(seconds.values()))
+        self._base = base
+        self._purposes = purposes
+        self._symbol, self._interval, self._seconds = symbol, interval, seconds
+        self._weights = weights or {}
+        self._lists = lists
         self._readers = readers
         self._book = book
         self._listing = listing
         self._instrument = instrument
+
+    def instruments(self) -> tuple[HttpRequest, ...]:
+        """Return the requests for the lists of instruments."""
+        return tuple(self._get(path) for path in self._lists)
+
+    def request_for(self, url: str) -> HttpRequest:
+        """Return the request of an address; its purpose is `unknown` if it is never made here."""
+        path, query = parts_of(url)
+        purpose = self._purposes.get(path, "unknown")
+        interval_s = self._seconds.get(query.get(self._interval, ""))
+        return HttpRequest(
+            url=url,
+            weight=self._weights.get(purpose, 1),
+            purpose=purpose,
+            symbol=query.get(self._symbol),
+            interval_s=interval_s if purpose == "candles" else None,
+        )
+
+    def _get(self, path: str) -> HttpRequest:
+        return self.request_for(self._base + path)
 
     def read(
         self, request: HttpRequest, status: int | None, body: bytes, received_ns: int
