@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
-import textwrap
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -138,8 +138,13 @@ def _channels(known: Venue) -> str:
 
 
 def _folded(line: str) -> list[str]:
-    """Return a line in parts of at most 98 characters."""
-    return textwrap.wrap(line, 98, subsequent_indent="    ", drop_whitespace=False)
+    """Return a line in parts of at most 98 characters, broken after commas and slashes."""
+    lines = [""]
+    for part in re.split(r"(?<=[,/])", line):
+        if len(lines[-1]) + len(part) > 98:
+            lines.append("    ")
+        lines[-1] += part
+    return lines
 
 
 def _modules(name: str) -> Iterator[ModuleType]:
