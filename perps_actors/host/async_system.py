@@ -249,7 +249,7 @@ class AsyncPerps(Readings):
 
     async def reconfigure(self, settings: Settings, timeout_s: float = 10.0) -> tuple[Change, ...]:
         """Change settings while the system runs; as `PerpsSystem.reconfigure`."""
-        return await on_a_thread(lambda: self._system.reconfigure(settings, timeout_s))
+        return await self._on_a_thread(lambda: self._system.reconfigure(settings, timeout_s))
 
     def follow(
         self,
@@ -262,16 +262,19 @@ class AsyncPerps(Readings):
         """Look at a settings file every so many seconds, on a thread of its own; as `PerpsSystem.follow`."""
         self._system.follow(file, environ=environ, table=table, every_s=every_s)
 
+    async def _on_a_thread(self, work: Callable[[], R]) -> R:
+        return await on_a_thread(work, self.settings.name)
+
     async def drain(self, deadline_s: float = 10.0) -> SystemReport:
         """Handle what is queued, and stop; as `PerpsSystem.drain`."""
-        return await on_a_thread(lambda: self._system.drain(deadline_s))
+        return await self._on_a_thread(lambda: self._system.drain(deadline_s))
 
     async def stop(self, deadline_s: float = 5.0) -> SystemReport:
         """Stop ahead of what is queued; as `PerpsSystem.stop`."""
-        return await on_a_thread(lambda: self._system.stop(deadline_s))
+        return await self._on_a_thread(lambda: self._system.stop(deadline_s))
 
 
-async def on_a_thread(work: Callable[[], R]) -> R:
+async def on_a_thread(work: Callable[[], R], system: str) -> R:
     """Await work that blocks for a bounded time, done by a thread of its own; a cancellation is raised once the work has ended."""
     loop = asyncio.get_running_loop()
     done: asyncio.Future[None] = loop.create_future()
@@ -285,7 +288,7 @@ async def on_a_thread(work: Callable[[], R]) -> R:
         with suppress(RuntimeError):  # the loop may be gone
             loop.call_soon_threadsafe(done.set_result, None)
 
-    thread = threading.Thread(target=run, name="perps-host-call", daemon=True)
+    thread = threading.Thread(target=run, name=f"{system}-host-call", daemon=True)
     thread.start()
     cancelled: asyncio.CancelledError | None = None
     while not done.done():

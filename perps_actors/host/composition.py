@@ -309,9 +309,10 @@ class Composition:
 class Networks:
     """The networks of a system: one for all venues, and one for each broker of the host."""
 
-    def __init__(self, given: Network | None, runtime: Runtime) -> None:
+    def __init__(self, given: Network | None, runtime: Runtime, name: str) -> None:
         self._given = given
         self._runtime = runtime
+        self._name = name
         self._made: dict[int, Network] = {}
 
     def of(self, market: Market) -> Network:
@@ -328,10 +329,12 @@ class Networks:
         if broker is not None:
             from perps_actors.transport.broker import BrokerNetwork  # noqa: PLC0415
 
-            return BrokerNetwork(broker, self._runtime.clock)
+            return BrokerNetwork(broker, self._runtime.clock, name=self._name)
         from perps_actors.transport.network import LiveNetwork  # noqa: PLC0415
 
-        return LiveNetwork(clock=self._runtime.clock, loop=self._runtime.io_loop(FEEDS))
+        return LiveNetwork(
+            clock=self._runtime.clock, name=self._name, loop=self._runtime.io_loop(FEEDS)
+        )
 
     def leave(self, broker: Any) -> None:
         """Close the network of a broker that no market uses any more."""
@@ -404,7 +407,7 @@ def compose(
                 runtime = ThreadedRuntime(name=settings.name)
                 undo.callback(runtime.close, 1.0)
         with _phase("network"):
-            networks = Networks(replace.get("network"), runtime)
+            networks = Networks(replace.get("network"), runtime, settings.name)
             if replace.get("network") is None:
                 undo.callback(networks.close, 1.0)
             for market in markets.values():

@@ -38,7 +38,9 @@ class Follower:
         self._report = report
         self._every_s = every_s
         self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="perps-settings", daemon=True)
+        self._thread = threading.Thread(
+            target=self._run, name=f"{now().name}-settings", daemon=True
+        )
 
     def start(self) -> None:
         """Look from now on."""

@@ -178,9 +178,9 @@ class PerpsSystem(Readings):
         from perps_actors.host.async_system import AsyncPerps, on_a_thread  # noqa: PLC0415
 
         try:
-            await on_a_thread(self.start)
+            await on_a_thread(self.start, self.settings.name)
         except BaseException:
-            await on_a_thread(self.stop)
+            await on_a_thread(self.stop, self.settings.name)
             raise
         return AsyncPerps(self, self._composition, self._subscriptions)
 
@@ -193,7 +193,7 @@ class PerpsSystem(Readings):
         """Drain without blocking the loop; after an error, stop."""
         from perps_actors.host.async_system import on_a_thread  # noqa: PLC0415
 
-        await on_a_thread(self.drain if kind is None else self.stop)
+        await on_a_thread(self.drain if kind is None else self.stop, self.settings.name)
 
     # --- hearing
 

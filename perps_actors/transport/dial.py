@@ -79,7 +79,7 @@ class Resolver:
                 return running[0]
             look_up = _LookUp()
             look_up.wakes.append(wake)
-            name = f"{self._prefix}perps-lookup:{host}"
+            name = f"{self._prefix}lookup:{host}"
             thread = threading.Thread(
                 target=self._run, args=(look_up, host, port), name=name, daemon=True
             )

@@ -37,19 +37,19 @@ class LiveNetwork:
         self,
         clock: Clock,
         limits: Limits | None = None,
-        name: str = "",
+        name: str = "perps",
         loop: IoLoop | None = None,
     ) -> None:
         self._clock = clock
         self._limits = limits if limits is not None else Limits()
-        self._prefix = f"{name}-" if name else ""
+        self._prefix = f"{name}-"
         self._resolver = Resolver(thread_prefix=self._prefix)
         self._dialer = Dialer(self._limits, self._resolver)
         self._http = RequestPool(
             clock=clock,
             limits=self._limits,
             exchanger=lambda: Exchanger(clock, self._limits, self._dialer),
-            thread_prefix=f"{self._prefix}perps-http",
+            thread_prefix=f"{self._prefix}http",
         )
         # Guards what follows; `_changed` is notified when a connection has ended.
         self._changed = threading.Condition()
@@ -59,7 +59,7 @@ class LiveNetwork:
         self._own_threads: list[threading.Thread] = []
         self._own_loop: IoDispatcher | None = None
         if loop is None:
-            loop = self._own_loop = IoDispatcher(self._start_thread, "perps-io", clock)
+            loop = self._own_loop = IoDispatcher(self._start_thread, "io", clock)
         self._loop = loop
 
     def _start_thread(self, name: str, work: Callable[[], None]) -> threading.Thread:

@@ -98,7 +98,7 @@ class WebSocketConnection:
         self._timer: Timer | None = None
         self._alive = KeepAlive(plan, 0)
         self.thread = threading.Thread(
-            target=self._open, name=f"{thread_prefix}perps-ws:{plan.name}", daemon=True
+            target=self._open, name=f"{thread_prefix}ws:{plan.name}", daemon=True
         )
 
     # --- from any thread

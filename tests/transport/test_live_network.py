@@ -211,7 +211,7 @@ def descriptors():
 
 
 def own_threads():
-    return [thread.name for thread in threading.enumerate() if "perps-" in thread.name]
+    return [t.name for t in threading.enumerate() if t.name.startswith(("perps-", "paper-"))]
 
 
 def test_fifty_networks_leave_no_thread_and_no_descriptor_behind(outside, tls_server, certificate):
@@ -293,11 +293,11 @@ def test_threads_carry_the_name_of_the_system(outside):
     hearing.until_open()
     outside.ask(f"http://127.0.0.1:{server.port}/").one()
     assert sorted(own_threads()) == [
-        "paper-perps-http-0",
-        "paper-perps-http-watch",
-        "paper-perps-io",
+        "paper-http-0",
+        "paper-http-watch",
+        "paper-io",
     ]
-    assert all(thread.daemon for thread in threading.enumerate() if "perps-" in thread.name)
+    assert all(t.daemon for t in threading.enumerate() if t.name.startswith("paper-"))
     assert network.close(5) == 0
 
 
