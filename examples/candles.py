@@ -1,6 +1,10 @@
-"""Fetch the last hour's candles and the latest paid funding of a perpetual, through a venue's adapter and any HTTP client.
+"""Fetch the candles of the last hour and the funding paid last, with a venue's adapter.
 
-Run: python examples/candles.py [VENUE [SYMBOL [REST_ADDRESS]]]; without an address it asks the venue itself.
+The adapter makes requests and reads answers; any HTTP client carries them.
+
+Run: python examples/candles.py VENUE SYMBOL [REST_ADDRESS]
+e.g. python examples/candles.py binance_futures BTCUSDT
+The default address is the venue's own.
 """
 
 from __future__ import annotations
@@ -20,39 +24,37 @@ from perps_actors.venues.registry import venue
 HOUR_NS = 3_600_000_000_000
 
 
-def fetched(rest: RestAdapter, asked: Iterable[HttpRequest]) -> Iterator[Outcome]:
-    """Make requests, and yield what the adapter reads in the answers."""
-    for request in asked:
+def fetched(rest: RestAdapter, requested: Iterable[HttpRequest]) -> Iterator[Outcome]:
+    """Make requests and yield the market events in the answers."""
+    for request in requested:
         answer = requests.get(request.url, timeout=10)
         yield from rest.read(request, answer.status_code, answer.content, time.time_ns())
 
 
-def main(
-    name: str = "binance_futures", symbol: str = "BTCUSDT", address: str | None = None
-) -> None:
-    """Print the candles of five minutes, then the funding."""
+def main(name: str, symbol: str, address: str | None = None) -> None:
+    """Print the five-minute candles, then the funding."""
     known, now_ns = venue(name), time.time_ns()
     rest = known.rest(
         Endpoints(stream="", rest=address) if address is not None else known.endpoints
     )
-    asked = (
+    requested = (
         *rest.candles(symbol, 300, now_ns - HOUR_NS, now_ns),
         *rest.funding_history(symbol, now_ns - 24 * HOUR_NS, now_ns),
     )
-    for said in fetched(rest, asked):
-        match said:
+    for found in fetched(rest, requested):
+        match found:
             case Candle():
-                begun = time.strftime("%H:%M", time.gmtime(said.open_time_ns / 1e9))
-                print(
-                    f"{begun} open {said.open} high {said.high} low {said.low} close {said.close} volume {said.volume}"
-                )
+                begun = time.strftime("%H:%M", time.gmtime(found.open_time_ns / 1e9))
+                prices = f"open {found.open} high {found.high} low {found.low} close {found.close}"
+                print(f"{begun} {prices} volume {found.volume}")
             case FundingPaid():
-                print(
-                    f"{time.strftime('%Y-%m-%d %H:%M', time.gmtime(said.time_ns / 1e9))} paid {said.rate}"
-                )
+                paid = time.strftime("%Y-%m-%d %H:%M", time.gmtime(found.time_ns / 1e9))
+                print(f"{paid} paid {found.rate}")
             case InvalidInput(what):
                 print(what, file=sys.stderr)
 
 
 if __name__ == "__main__":
+    if not 3 <= len(sys.argv) <= 4:
+        sys.exit(__doc__)
     main(*sys.argv[1:])

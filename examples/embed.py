@@ -1,7 +1,8 @@
-"""Embed a system in a threaded program: be told of marks and events, read the window, get a verdict before you trade.
+"""Embed a system in a threaded program: get marks and events, read a window, check risk.
 
 Run: python examples/embed.py STREAM_URL REST_URL SYMBOL
-where the addresses are those that `perps-actors simulate` prints; without `endpoints` the live venue would be used.
+e.g. with the addresses that `perps-actors simulate` prints.
+Without `endpoints` in the settings, the system would use the live venue.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import sys
 from perps_actors import Endpoints, Event, Mark, PerpsSystem, Settings
 
 ENOUGH = 30
-"""More than a window holds."""
+"""Marks to wait for; more than a window holds."""
 
 
 def main(stream: str, rest: str, symbol: str) -> None:
@@ -22,22 +23,23 @@ def main(stream: str, rest: str, symbol: str) -> None:
     )
     marks: queue.SimpleQueue[Mark] = queue.SimpleQueue()
     with PerpsSystem(settings) as perps:
-        # Each callable has a thread and an inbox of its own: it may block, and it may ask the system.
+        # Each callable has a thread and an inbox of its own: it may block and ask the system.
         perps.subscribe(
             lambda event: print(event.kind, event.symbol, dict(event.data)["cause"]),
             Event,
             kinds=("feed_health",),
         )
-        told = perps.subscribe(marks.put, instruments=(symbol,))
+        subscription = perps.subscribe(marks.put, instruments=(symbol,))
         for _ in range(ENOUGH):
             last = marks.get(timeout=30)
-        told.close()
+        subscription.close()
         window, verdict = perps.window(symbol), perps.verdict(symbol)
-    print(
-        f"{symbol} {last.mark} from the {last.source}; {len(window)} marks from {window[0].mark} to {window[-1].mark}"
-    )
+    span = f"{len(window)} marks from {window[0].mark} to {window[-1].mark}"
+    print(f"{symbol} {last.mark} from the {last.source}; {span}")
     print(f"may open a position: {verdict.may_open} ({verdict.reason})")
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:4])
+    if len(sys.argv) != 4:
+        sys.exit(__doc__)
+    main(*sys.argv[1:])

@@ -1,7 +1,8 @@
-"""Embed a system in an asyncio program: everything that waits is awaited, and the loop is never blocked.
+"""Embed a system in an asyncio program: every call that waits is awaited, so the loop never blocks.
 
 Run: python examples/embed_asyncio.py STREAM_URL REST_URL SYMBOL
-where the addresses are those that `perps-actors simulate` prints; without `endpoints` the live venue would be used.
+e.g. with the addresses that `perps-actors simulate` prints.
+Without `endpoints` in the settings, the system would use the live venue.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ import sys
 from perps_actors import AsyncPerps, Endpoints, Event, PerpsSystem, Settings
 
 
-async def tell_health(perps: AsyncPerps) -> None:
-    """Print how the feeds fare, until the system ends."""
+async def show_health(perps: AsyncPerps) -> None:
+    """Print every change in the health of a feed, until the system ends."""
     async for event in perps.stream(Event, kinds=("feed_health",)):
         print(event.kind, event.symbol, dict(event.data)["cause"])
 
@@ -32,12 +33,12 @@ async def highest(perps: AsyncPerps, symbol: str, count: int) -> None:
 
 
 async def main(stream: str, rest: str, symbol: str) -> None:
-    """Watch the marks of one symbol, and ask for a verdict."""
+    """Watch the marks of one symbol, and ask whether risk allows a position."""
     settings = Settings(
         symbols=(symbol,), provenance="synthetic", endpoints=Endpoints(stream=stream, rest=rest)
     )
     async with PerpsSystem(settings) as perps:
-        health = asyncio.create_task(tell_health(perps))
+        health = asyncio.create_task(show_health(perps))
         await asyncio.wait_for(highest(perps, symbol, count=30), timeout=30)
         verdict = await perps.verdict(symbol)
     await health  # the stream of events ended with the system
@@ -45,4 +46,6 @@ async def main(stream: str, rest: str, symbol: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(*sys.argv[1:4]))
+    if len(sys.argv) != 4:
+        sys.exit(__doc__)
+    asyncio.run(main(*sys.argv[1:]))

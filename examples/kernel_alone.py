@@ -1,6 +1,4 @@
-"""The kernel without any market: two actors under a supervisor.
-
-One message kills its actor. It is the only message that is lost.
+"""The kernel without any market: two actors, and a message that kills one and is lost alone.
 
 Run: python examples/kernel_alone.py
 """

@@ -1,31 +1,36 @@
-"""Start what `make run` starts, from a script: a synthetic venue on loopback, and a system that keeps its marks.
+"""Run what `perps-actors run` runs, from a script, and print the marks once a second.
 
-Run: python examples/launch.py [SECONDS]
+Run: python examples/launch.py [--market VENUE:SYM,SYM]... [--config FILE]
+         [--recording FOLDER]... [--seconds N]
+Without a market it serves a synthetic venue on loopback.
 """
 
 from __future__ import annotations
 
-import sys
+import argparse
 import threading
+from pathlib import Path
 
-from perps_actors.host.session import RunOptions, Session
-from perps_actors.market.numbers import plain
+from perps_actors import PerpsActorsError, PerpsSystem, RunOptions, Session
 
 
-def main(seconds: float) -> None:
-    """Show the marks once a second for `seconds`."""
-    session = Session.open(RunOptions())
-    perps = session.system
+def show(perps: PerpsSystem) -> None:
+    """Print the latest mark of every instrument that has one."""
+    for instrument, mark in perps.marks.items():
+        held = len(perps.window(instrument))
+        print(f"{instrument} {mark.mark:f} from the {mark.source}, {held} in the window")
+
+
+def main(options: RunOptions, seconds: int) -> None:
+    """Run until the time is up or the recordings have ended."""
+    session = Session.open(options)
     second = threading.Event()
     try:
-        for _ in range(int(seconds)):
+        for _ in range(seconds):
             second.wait(1.0)
-            for symbol in perps.settings.symbols:
-                mark = perps.mark(symbol)
-                if mark is not None:
-                    print(
-                        f"{symbol} {plain(mark.mark)} from the {mark.source}, {len(perps.window(symbol))} in the window"
-                    )
+            show(session.system)
+            if session.ended is not None:
+                break
     except KeyboardInterrupt:
         print("stopping")
     finally:
@@ -34,4 +39,20 @@ def main(seconds: float) -> None:
 
 
 if __name__ == "__main__":
-    main(float(sys.argv[1]) if len(sys.argv) > 1 else 10)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--market", action="append", default=[], metavar="VENUE:SYM,SYM")
+    parser.add_argument("--config", type=Path, metavar="FILE")
+    parser.add_argument("--recording", action="append", default=[], type=Path, metavar="FOLDER")
+    parser.add_argument("--seconds", type=int, default=10, metavar="N")
+    given = parser.parse_args()
+    try:
+        main(
+            RunOptions(
+                markets=tuple(given.market),
+                config=given.config,
+                recordings=tuple(given.recording),
+            ),
+            given.seconds,
+        )
+    except PerpsActorsError as error:
+        parser.exit(2, f"launch.py: {error}\n")

@@ -1,7 +1,7 @@
-"""Several systems in one process, each with settings of its own; one of them is changed while it runs.
+"""Two systems in one process with settings of their own; one is changed while it runs.
 
 Run: python examples/many_systems.py
-It serves two synthetic venues on loopback by itself.
+It serves two synthetic venues on loopback.
 """
 
 from __future__ import annotations
@@ -16,29 +16,35 @@ from perps_actors.simulator.process import VenueProcess
 
 
 def await_mark(perps: PerpsSystem, symbol: str) -> None:
-    """Wait until there is a mark of the symbol."""
+    """Wait for a mark of the symbol."""
     marks: queue.SimpleQueue[Mark] = queue.SimpleQueue()
-    told = perps.subscribe(marks.put, instruments=(symbol,))
+    subscription = perps.subscribe(marks.put, instruments=(symbol,))
     marks.get(timeout=30)
-    told.close()
+    subscription.close()
 
 
-def show(name: str, perps: PerpsSystem) -> None:
-    """Print which instruments a system has marks of, and from where."""
+def show(perps: PerpsSystem) -> None:
+    """Print the instruments that have marks, and the sources of the marks."""
     marked = sorted(
         f"{instrument.symbol} from the {mark.source}" for instrument, mark in perps.marks.items()
     )
-    print(f"{name}: {', '.join(marked)}")
+    print(f"{perps.settings.name}: {', '.join(marked)}")
 
 
 def main() -> None:
-    """Run two systems on two venues; add a symbol to one and take the other away."""
+    """Run two systems on two venues; replace the symbol of one."""
     with ExitStack() as stack:
         first, second = (
             stack.enter_context(VenueProcess.start("--seed", seed)) for seed in ("1", "2")
         )
-        one = Settings(symbols=("BTCUSDT",), endpoints=first.endpoints, provenance="synthetic")
+        one = Settings(
+            name="books",
+            symbols=("BTCUSDT",),
+            endpoints=first.endpoints,
+            provenance="synthetic",
+        )
         two = Settings(
+            name="touches",
             symbols=("BTCUSDT",),
             endpoints=second.endpoints,
             provenance="synthetic",
@@ -52,17 +58,17 @@ def main() -> None:
         touches.subscribe(events.put, Event, kinds=("settings_changed",))
         await_mark(books, "BTCUSDT")
         await_mark(touches, "BTCUSDT")
-        show("books", books)
-        show("touches", touches)
+        show(books)
+        show(touches)
 
         changed = touches.reconfigure(
             attrs.evolve(two, symbols=("ETHUSDT",), marks=MarkSettings(long=50))
         )
         print("changed:", ", ".join(change.field for change in changed))
-        print("told:", dict(events.get(timeout=30).data))
+        print("event:", dict(events.get(timeout=30).data))
         await_mark(touches, "ETHUSDT")
-        show("books", books)
-        show("touches", touches)
+        show(books)
+        show(touches)
 
 
 if __name__ == "__main__":

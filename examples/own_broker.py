@@ -1,6 +1,6 @@
-"""Keep marks of a broker of your own: any object with blocking iterators and quotes in place of a venue.
+"""Keep the marks of your own broker: an object with blocking iterators and quotes, not a venue.
 
-Its order books fail at first, on the first iteration, as generators do: marks fall to the polled quotes and climb back by themselves.
+Its order books fail at first, so marks come from polled quotes until the books work.
 
 Run: python examples/own_broker.py
 """
@@ -17,7 +17,7 @@ from perps_actors import Mark, PerpsSystem, PollSettings, Settings, StreamSettin
 
 
 class RandomWalk:
-    """A broker whose price walks at random. Its methods are called on threads of the system's, and may block and raise."""
+    """A broker with a random price. Its methods may block and raise."""
 
     def __init__(self) -> None:
         self._random = Random(7)
@@ -26,37 +26,36 @@ class RandomWalk:
         self._pause = threading.Event()
 
     def get_quote(self, symbol: str) -> dict[str, Any]:
-        """Return what a REST call would bring."""
+        """Return best bid and ask, as a REST call would."""
         return {"symbol": symbol, "bid": self._price - 1, "ask": self._price + 1}
 
-    def stream_orderbook(self, symbols: list[str], level: int = 1) -> Iterator[dict[str, Any]]:  # noqa: ARG002 - best prices at any level
+    def stream_orderbook(self, symbols: list[str], level: int = 1) -> Iterator[dict[str, Any]]:
         """Yield best bid and ask; the first two calls fail."""
+        del level  # it has best prices only
         if next(self._calls) < 2:
             raise ConnectionResetError
         for _ in range(300):
             self._pause.wait(0.01)
             self._price = round(self._price + self._random.gauss(0, 5), 2)
+            bid, ask = self._price - 1, self._price + 1
             for symbol in symbols:
-                yield {
-                    "product_id": symbol,
-                    "best_bid": self._price - 1,
-                    "best_ask": self._price + 1,
-                }
+                yield {"product_id": symbol, "best_bid": bid, "best_ask": ask}
 
-    def stream_trades(self, symbols: list[str]) -> Iterator[dict[str, Any]]:  # noqa: ARG002 - nobody trades
-        """Yield nothing: not every broker has trades."""
+    def stream_trades(self, symbols: list[str]) -> Iterator[dict[str, Any]]:
+        """Yield nothing: this broker has no trades."""
+        del symbols
         return iter(())
 
 
 class Climb:
-    """Told of every mark on a thread of its own; notes where they come from until they have climbed back."""
+    """Notes the sources of marks until they come from the books again."""
 
     def __init__(self) -> None:
         self.sources: list[str] = []
         self.done = threading.Event()
 
     def __call__(self, mark: Mark) -> None:
-        """Note where the mark comes from."""
+        """Note the source of a mark."""
         if self.sources[-1:] != [mark.source]:
             self.sources.append(mark.source)
         if self.sources[-2:] == ["rest", "book"]:
@@ -64,19 +63,17 @@ class Climb:
 
 
 def main() -> None:
-    """Watch the marks until they come from the order book again."""
+    """Run until marks come from the order book again."""
     poll, stream = PollSettings(interval_s=0.05), StreamSettings(patience_s=0.05)
     settings = Settings(symbols=("BTC-PERP",), venue="host_broker", poll=poll, stream=stream)
-    climb = Climb()
-    perps = PerpsSystem(settings, broker=RandomWalk())
-    perps.subscribe(climb)  # before the start: nothing is missed
+    climb, perps = Climb(), PerpsSystem(settings, broker=RandomWalk())
+    perps.subscribe(climb)  # before the start, so that it misses no mark
     with perps:
         climb.done.wait(30)
         mark, marks = perps.mark("BTC-PERP"), len(perps.window("BTC-PERP"))
     assert mark is not None
-    print(
-        f"BTC-PERP {mark.mark} from the {mark.source}, {marks} marks in the window; sources: {', then '.join(climb.sources)}"
-    )
+    sources = ", then ".join(climb.sources)
+    print(f"BTC-PERP {mark.mark} from the {mark.source}, {marks} marks in the window; {sources}")
 
 
 if __name__ == "__main__":

@@ -57,6 +57,7 @@ from perps_actors.venues.contract import Endpoints
 
 if TYPE_CHECKING:
     from perps_actors.host.async_system import AsyncPerps, HostStream
+    from perps_actors.host.session import RunOptions, Session
     from perps_actors.transport.broker import HostBroker
 
 __all__ = [
@@ -88,6 +89,8 @@ __all__ = [
     "PollSettings",
     "ReconfigureFailed",
     "RiskSettings",
+    "RunOptions",
+    "Session",
     "Settings",
     "SettingsError",
     "StartFailed",
@@ -103,9 +106,13 @@ __all__ = [
     "settings_of",
 ]
 
+__version__ = "0.1.0"
+
 logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 _LATE = {
+    "RunOptions": "perps_actors.host.session",
+    "Session": "perps_actors.host.session",
     "AsyncPerps": "perps_actors.host.async_system",
     "HostStream": "perps_actors.host.async_system",
     "HostBroker": "perps_actors.transport.broker",

@@ -22,25 +22,56 @@ def venue() -> Iterator[VenueProcess]:
         yield process
 
 
-def run(name: str, *arguments: str) -> list[str]:
-    done = subprocess.run(
+def started(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
         [sys.executable, EXAMPLES / name, *arguments],
         capture_output=True,
         text=True,
         timeout=60,
         check=False,
     )
+
+
+def run(name: str, *arguments: str) -> list[str]:
+    done = started(name, *arguments)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     return done.stdout.splitlines()
 
 
 def test_launch_shows_marks_and_stops_cleanly() -> None:
-    *shown, last = run("launch.py", "2")
+    *shown, last = run("launch.py", "--seconds", "2")
     assert any(
-        re.fullmatch(rf"BTCUSDT {PRICE} from the book, \d+ in the window", line) for line in shown
+        re.fullmatch(rf"binance_futures:BTCUSDT {PRICE} from the book, \d+ in the window", line)
+        for line in shown
     )
     assert re.fullmatch(r"\d+ marks, clean stop: True", last)
+
+
+def test_launch_runs_the_markets_of_a_file(venue, tmp_path) -> None:
+    endpoints = venue.endpoints
+    config = tmp_path / "perps.toml"
+    config.write_text(
+        f'[[market]]\nvenue = "{venue.venue}"\nsymbols = ["ETHUSDT"]\nprovenance = "synthetic"\n'
+        f'endpoints = {{ stream = "{endpoints.stream}", rest = "{endpoints.rest}" }}\n'
+    )
+    *shown, _ = run("launch.py", "--config", str(config), "--seconds", "2")
+    assert shown
+    assert all(line.startswith("binance_futures:ETHUSDT ") for line in shown)
+
+
+@pytest.mark.parametrize("options", [["--market", "nowhere:A"], ["--recording", "/nonexistent"]])
+def test_launch_refuses_what_it_cannot_run_in_one_line(options) -> None:
+    done = started("launch.py", *options)
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+
+
+@pytest.mark.parametrize("name", ["candles.py", "embed.py", "embed_asyncio.py"])
+def test_an_example_that_needs_arguments_says_so_without_them(name) -> None:
+    done = started(name)
+    assert done.returncode == 1
+    assert f"Run: python examples/{name} " in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_embed_is_told_of_marks_and_events_and_gets_a_full_window_and_a_verdict(venue) -> None:
@@ -68,7 +99,7 @@ def test_an_asyncio_program_streams_marks_and_events_at_the_same_time_and_awaits
 def test_marks_of_an_own_broker_fall_to_its_quotes_and_climb_back_to_its_books() -> None:
     (said,) = run("own_broker.py")
     assert re.fullmatch(
-        rf"BTC-PERP {PRICE} from the book, \d+ marks in the window; sources: rest, then book", said
+        rf"BTC-PERP {PRICE} from the book, \d+ marks in the window; rest, then book", said
     )
 
 
@@ -77,7 +108,7 @@ def test_of_many_systems_one_is_changed_and_the_others_go_on_as_they_were() -> N
         "books: BTCUSDT from the book",
         "touches: BTCUSDT from the touch",
         "changed: symbols, marks.long",
-        "told: {'symbols': \"('BTCUSDT',) -> ('ETHUSDT',)\", 'marks.long': '20 -> 50'}",
+        "event: {'symbols': \"('BTCUSDT',) -> ('ETHUSDT',)\", 'marks.long': '20 -> 50'}",
         "books: BTCUSDT from the book",
         "touches: ETHUSDT from the touch",
     ]

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.metadata
 import logging
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
+import perps_actors
 from perps_actors import Endpoints, Event, PerpsSystem, Settings
 from perps_actors.settings import JournalSettings, PollSettings, StreamSettings
 from perps_actors.simulator.process import VenueProcess
@@ -43,6 +47,21 @@ def test_two_systems_of_a_process_are_told_apart_everywhere(tmp_path: Path, capl
     records = [record for record in caplog.records if record.name == "perps_actors.events"]
     assert {record.system for record in records} == {"desk"}
     assert set(threading.enumerate()) <= before
+
+
+def test_the_version_is_that_of_the_installed_package() -> None:
+    assert perps_actors.__version__ == importlib.metadata.version("perps-actors")
+
+
+def test_the_package_runs_as_a_module_from_any_folder(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "perps_actors", "--version"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.stdout, done.stderr) == (f"perps-actors {perps_actors.__version__}\n", "")
 
 
 def test_a_thread_for_an_asyncio_host_has_the_systems_name() -> None:
