@@ -1,4 +1,4 @@
-"""The board: the latest windows and marks, published by the mark store and read by anyone without asking."""
+"""Boards: the latest marks and venue marks, published by one actor, read by any thread."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from perps_actors.market.window import Window
 
 
 class Board:
-    """Holds the map that the living mark store writes. A reader gets immutable windows; one look-up is one moment.
+    """The windows of our marks, written by the mark store. Readers get immutable windows.
 
-    Each incarnation of the store starts from a copy of the last map and then swaps the reference, so that a store that was
-    replaced but still runs writes into a map nobody reads.
+    Each incarnation of the store copies the last map and swaps the reference. A store that was
+    replaced but still runs therefore writes into a map that no reader uses.
     """
 
     def __init__(self) -> None:
         self._windows: dict[InstrumentId, Window] = {}
         self._counts: dict[InstrumentId, int] = {}
         self.length: int | None = None
-        """Length of windows that the store was told to keep since it was made; None: none but the first."""
+        """Length of windows that settings have changed to; None: as the store was made with."""
 
     def take_over(self) -> tuple[dict[InstrumentId, Window], dict[InstrumentId, int]]:
-        """Return the maps, windows and counts, that the caller, a new incarnation of the store, writes from now on."""
-        # Each a copy in one instruction: the one that was replaced may still be writing.
+        """Return copies of the maps for a new incarnation of the store, which writes them from now on."""
+        # `copy` is one instruction, because the replaced incarnation may still be writing.
         self._windows, self._counts = self._windows.copy(), self._counts.copy()
         return self._windows, self._counts
 
@@ -44,29 +44,29 @@ class Board:
         return self._windows.copy()
 
     def window(self, instrument: InstrumentId) -> Window:
-        """Return the window of an instrument, oldest mark first; empty when nobody has marked it."""
+        """Return the window of an instrument, oldest mark first; empty without marks."""
         return self._windows.get(instrument, ())
 
     def mark(self, instrument: InstrumentId) -> Mark | None:
-        """Return the latest mark of an instrument; None when nobody has marked it."""
+        """Return the latest mark of an instrument; None without one."""
         window = self._windows.get(instrument)
         return window[-1] if window else None
 
 
 class VenueBoard:
-    """The venue's own marks with index, as the stream consumer publishes them; beside our marks, never mixed into a window.
+    """The exchange's own mark prices with index, written by a market's stream consumer.
 
-    Taken over by each incarnation of the consumer as the board is by the store's.
+    They are never mixed into a window of our marks. Each incarnation takes over as with `Board`.
     """
 
     def __init__(self) -> None:
         self._venue_marks: dict[InstrumentId, VenueMark] = {}
 
     def take_over(self) -> dict[InstrumentId, VenueMark]:
-        """Return the map that the caller, a new incarnation of the consumer, writes from now on."""
+        """Return a copy of the map for a new incarnation of the consumer, which writes it from now on."""
         self._venue_marks = self._venue_marks.copy()
         return self._venue_marks
 
     def venue_mark(self, instrument: InstrumentId) -> VenueMark | None:
-        """Return the venue's latest own mark of an instrument; None when it has sent none."""
+        """Return the exchange's latest mark price of an instrument; None without one."""
         return self._venue_marks.get(instrument)

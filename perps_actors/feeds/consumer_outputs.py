@@ -1,4 +1,4 @@
-"""Where what a consumer finds in its streams goes: marks to the store, news of feeds to the monitor, events to the recorder."""
+"""Sends the results of a stream consumer: marks to the store, feed states, and events."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from perps_actors.transport.wire import ConnectionPlan
 
 @attrs.define(kw_only=True)
 class ConsumerOutputs:
-    """Tells the findings of one consumer to those concerned, and counts what could not be used."""
+    """Sends the results of one market's consumer to other actors, and counts invalid input."""
 
     market: str
     """Name of the market, for the market monitor."""
@@ -33,10 +33,10 @@ class ConsumerOutputs:
     """The board of the venue's own marks, which this consumer writes."""
     invalid_inputs: int = 0
     last_invalid_input: str | None = None
-    _told_complaints: int = 0
+    _reported: int = 0
 
     def marks(self, marks: list[Mark], changes: Iterable[tuple[InstrumentId, RungChange]]) -> None:
-        """Marks were made, and ladders moved."""
+        """Send new marks to the store, and report ladders that changed their active source."""
         if marks:
             self.store.tell(RecordMarks(tuple(marks), self.report.provenance))
         for instrument, change in changes:
@@ -49,24 +49,24 @@ class ConsumerOutputs:
             )
 
     def venue_mark(self, mark: VenueMark) -> None:
-        """The venue said its own mark."""
+        """Publish the exchange's own mark price."""
         self.venue_marks[mark.instrument] = mark
 
     def withdrawn(self, news: BookWithdrawn) -> None:
-        """A book became suspect."""
+        """Report a book that is out of sync."""
         self.monitor.tell(BookSuspect(news.instrument, news.cause))
         self.report.tell("book_withdrawn", news.instrument, cause=news.cause)
 
     def invalid_input(self, what: str) -> None:
-        """Input could not be used; told at the next look, however much of it there is."""
+        """Count invalid input; it is reported once a second, however much there is."""
         self.invalid_inputs += 1
         self.last_invalid_input = what
 
     def report_invalid_inputs(self) -> None:
-        """Tell of the input that could not be used since the last call."""
-        fresh = self.invalid_inputs - self._told_complaints
+        """Report the invalid input since the last call."""
+        fresh = self.invalid_inputs - self._reported
         if fresh:
-            self._told_complaints = self.invalid_inputs
+            self._reported = self.invalid_inputs
             self.report.tell("input_rejected", None, count=fresh, last=self.last_invalid_input)
 
     def report_offset_rise(self, rise_ns: int | None) -> None:
@@ -75,18 +75,18 @@ class ConsumerOutputs:
             self.report.tell("venue_offset_rose", None, seconds=round(rise_ns / NS_PER_S, 3))
 
     def heard(self, line: Connection, monotonic_ns: int) -> None:
-        """A connection spoke; the monitor is told at most once a second."""
+        """Tell the monitor that a connection brought data, at most once a second."""
         if line.told_heard_ns is None or monotonic_ns - line.told_heard_ns >= NS_PER_S:
             line.told_heard_ns = monotonic_ns
             self.monitor.tell(FeedHeard(self.market, line.plan.name, monotonic_ns))
 
     def gone(self, plan: ConnectionPlan, reason: str) -> None:
-        """A connection was closed on purpose and is not missed."""
+        """Report a connection that was closed because settings changed."""
         self.report.tell("ws_stream_exit", None, connection=plan.name, reason=reason)
         self.monitor.tell(FeedGone(self.market, plan.name))
 
     def ended(self, plan: ConnectionPlan, reason: str, *, error: bool) -> None:
-        """A connection ended: `ws_stream_exit` is the last event of each."""
+        """Report a connection that ended: `ws_stream_exit` is the last event of each connection."""
         if error:
             self.report.tell("ws_stream_error", None, message=reason, connection=plan.name)
         self.report.tell("ws_stream_exit", None, connection=plan.name, reason=reason)

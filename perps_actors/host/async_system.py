@@ -1,4 +1,4 @@
-"""The face of a system for asyncio hosts: the same readings, and everything that waits as an awaitable. The loop is never blocked."""
+"""`AsyncPerps`: what an asyncio host program sees of a system. Every call that waits is awaited."""
 
 from __future__ import annotations
 
@@ -44,22 +44,24 @@ Item = TypeVar("Item")
 
 
 IN_A_ROW = 64
-"""Items given without a break for the loop's other tasks."""
+"""Items that are returned before other tasks of the loop get a turn."""
 
 
 @attrs.frozen(eq=False)
 class _Watched:
-    """What is counted of a stream, without holding it."""
+    """Name and inbox of a stream, for the ledger of drops; does not keep the stream alive."""
 
     name: str
     inbox: Inbox
 
 
 class HostStream(Generic[Item]):
-    """Marks or events, one by one: `async for item in stream`. It ends with the system, with `close`, or when nobody holds it.
+    """Marks or events, one by one: `async for item in stream`.
 
-    What the host is too slow for is dropped by the inbox's policy, counted, and told as a `hole` in the journal. Belongs to the loop
-    in which it was opened; any thread may tell it.
+    It ends with the system, with `close`, or when it is garbage-collected.
+
+    If the host is too slow, items are dropped by the inbox's policy and a `hole` event is recorded.
+    It belongs to the loop in which it was opened; actors put items into it from any thread.
     """
 
     def __init__(
@@ -92,7 +94,7 @@ class HostStream(Generic[Item]):
         return self
 
     async def __anext__(self) -> Item:
-        """Return the next item, having waited for it; now and then the loop's other tasks get their turn first."""
+        """Wait for the next item and return it; now and then let other tasks of the loop run first."""
         self._given += 1
         if self._given % IN_A_ROW == 0:
             await asyncio.sleep(0)
@@ -108,18 +110,18 @@ class HostStream(Generic[Item]):
         return self._ready.popleft()
 
     def wake(self) -> None:
-        """Let whoever waits look again; called by any thread, and of no effect once the loop is closed."""
+        """Wake the waiting task, from any thread; do nothing once the loop is closed."""
         with suppress(RuntimeError):
             self._loop.call_soon_threadsafe(self._woken.set)
 
     def end(self) -> None:
-        """Hear no more; what waits can still be taken, then the stream ends. On any thread. Idempotent."""
+        """Take no more items, from any thread; queued items can still be read. Idempotent."""
         self._ended = True
         self._audience.remove(self._route)
         self.wake()
 
     def close(self) -> None:
-        """Hear no more and forget what waits. Idempotent."""
+        """Take no more items and drop the queued items. Idempotent."""
         if not self.inbox.closed:
             self.end()
             self._ready.clear()
@@ -135,7 +137,7 @@ class HostStream(Generic[Item]):
         self.close()
 
     def __del__(self) -> None:
-        """Hear no more."""
+        """Take no more items."""
         if hasattr(self, "_watched") and not self.inbox.closed:
             self._audience.remove(self._route)
             self._drops.forget(self._watched)
@@ -148,7 +150,7 @@ def _wake(stream: weakref.ref[HostStream[Any]]) -> None:
 
 
 def _ignore(_: Any) -> None:
-    """Let what is left go: nobody asked."""
+    """Drop an item that was left in the inbox."""
 
 
 class BlockingSystem(Protocol):
@@ -168,17 +170,17 @@ class BlockingSystem(Protocol):
         """Follow a settings file."""
 
     def drain(self, deadline_s: float) -> SystemReport:
-        """Handle what is queued, and stop."""
+        """Handle all queued messages, and stop."""
 
     def stop(self, deadline_s: float) -> SystemReport:
-        """Stop ahead of what is queued."""
+        """Stop without handling queued messages."""
 
 
 class AsyncPerps(Readings):
     """A started system in an asyncio program; `async with PerpsSystem(settings) as perps` gives it.
 
-    Cancelling what awaits a question gives the question up; cancelling a start, a stop or a change of settings waits until it is
-    done, because half of it would be neither.
+    Cancelling a task that awaits an answer gives the question up. Cancelling a start, a stop or a
+    change of settings takes effect once that is done, because half of it would be neither.
     """
 
     def __init__(
@@ -196,7 +198,10 @@ class AsyncPerps(Readings):
         venues: Iterable[str] = (),
         inbox: InboxPolicy | None = None,
     ) -> HostStream[T]:
-        """Return the marks, or events, from now on: `async for mark in perps.stream()`. Arguments as of `PerpsSystem.subscribe`."""
+        """Return the marks or events from now on: `async for mark in perps.stream()`.
+
+        The arguments are those of `PerpsSystem.subscribe`.
+        """
         stream: HostStream[T] = HostStream(
             self._subscriptions.new_name("stream"),
             self._interest(to, kinds, instruments, venues),
@@ -209,10 +214,11 @@ class AsyncPerps(Readings):
         return stream
 
     async def verdict(self, instrument: InstrumentId | str) -> Verdict:
-        """Return whether risk allows a position in the instrument to be opened or enlarged now.
+        """Return whether risk allows to open or enlarge a position in the instrument now.
 
         Raises:
-            ActorUnavailable, AskTimeout, PartAbsent: the risk monitor does not answer: take that for a no.
+            ActorUnavailable, AskTimeout, PartAbsent: the risk monitor does not answer; take that
+                for a no.
         """
         answer: Verdict = await self.ask("risk_monitor", GetVerdict(self.instrument(instrument)))
         return answer
@@ -228,16 +234,17 @@ class AsyncPerps(Readings):
         return answer
 
     async def flush(self) -> int:
-        """Write what waits for the journal now; return the sequence number of the last event that is safe."""
+        """Write all waiting events now; return the sequence number of the last durable event."""
         answer: int = await self.ask("event_recorder", Flush())
         return answer
 
     async def ask(self, actor: str, question: object) -> Any:
-        """Ask an actor, by its name as `statistics` gives it, e.g. `GetStatistics()`.
+        """Ask an actor by its name as in `statistics`, e.g. `GetStatistics()`.
 
         Raises:
             ActorUnavailable, AskTimeout: it does not answer.
             PartAbsent: there is no actor of that name.
+            SettingsError: several markets have one; names them.
         """
         answer = _LoopAnswer(asyncio.get_running_loop())
         self._composition.address(actor).put_question(question, answer)
@@ -259,23 +266,26 @@ class AsyncPerps(Readings):
         table: Mapping[str, Any] | None = None,
         every_s: float = 1.0,
     ) -> None:
-        """Look at a settings file every so many seconds, on a thread of its own; as `PerpsSystem.follow`."""
+        """Follow a settings file, on a thread of its own; as `PerpsSystem.follow`."""
         self._system.follow(file, environ=environ, table=table, every_s=every_s)
 
     async def _on_a_thread(self, work: Callable[[], R]) -> R:
         return await on_a_thread(work, self.settings.name)
 
     async def drain(self, deadline_s: float = 10.0) -> SystemReport:
-        """Handle what is queued, and stop; as `PerpsSystem.drain`."""
+        """Handle all queued messages, and stop; as `PerpsSystem.drain`."""
         return await self._on_a_thread(lambda: self._system.drain(deadline_s))
 
     async def stop(self, deadline_s: float = 5.0) -> SystemReport:
-        """Stop ahead of what is queued; as `PerpsSystem.stop`."""
+        """Stop without handling queued messages; as `PerpsSystem.stop`."""
         return await self._on_a_thread(lambda: self._system.stop(deadline_s))
 
 
 async def on_a_thread(work: Callable[[], R], system: str) -> R:
-    """Await work that blocks for a bounded time, done by a thread of its own; a cancellation is raised once the work has ended."""
+    """Await work that blocks for a bounded time, on a thread of its own.
+
+    A cancellation is raised once the work has ended.
+    """
     loop = asyncio.get_running_loop()
     done: asyncio.Future[None] = loop.create_future()
     answer = Answer()
@@ -296,7 +306,7 @@ async def on_a_thread(work: Callable[[], R], system: str) -> R:
             await asyncio.shield(done)
         except asyncio.CancelledError as error:
             cancelled = error
-    thread.join()  # it has said its last word
+    thread.join()
     if cancelled is not None:
         raise cancelled
     result: R = answer.get(timeout=0)

@@ -1,4 +1,4 @@
-"""Events in the host's logs: under `perps_actors.events`, each with its fields as attributes of the record."""
+"""Events in the host's logs, under `perps_actors.events`, with their fields in the record."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ WARNINGS: Final = frozenset(
         "ws_stream_error",
     }
 )
-"""Kinds of events that an operator should see; all others are logged as information."""
+"""Kinds of events that are logged as warnings; all others are information."""
 
 
 def log_event(event: Event) -> None:

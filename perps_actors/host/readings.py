@@ -1,4 +1,4 @@
-"""What a system can tell without asking any actor: the board, health, the journal's state, counters. Shared by both its faces."""
+"""The readings of a system that need no answer of an actor: marks, health, journal, counters."""
 
 from __future__ import annotations
 
@@ -46,7 +46,10 @@ class SystemReport:
 
 
 class Marks(Mapping[InstrumentId, Mark]):
-    """The latest marks, by instrument: a live, read-only view of the board. One look-up is one moment."""
+    """Our latest mid prices by instrument: a live, read-only view of the board.
+
+    Each look-up reads one moment.
+    """
 
     def __init__(self, board: Board) -> None:
         self._board = board
@@ -55,7 +58,7 @@ class Marks(Mapping[InstrumentId, Mark]):
         """Return the latest mark of an instrument.
 
         Raises:
-            KeyError: nobody has marked it.
+            KeyError: it has no mark.
         """
         mark = self._board.mark(instrument)
         if mark is None:
@@ -86,22 +89,22 @@ class SystemStatistics:
 
     @property
     def handled(self) -> int:
-        """What all actors handled."""
+        """Items that all actors handled."""
         return sum(actor.handled for actor in self.actors)
 
     @property
     def dead(self) -> int:
-        """What became dead letters."""
+        """Items that became dead letters."""
         return sum(actor.dead for actor in self.actors)
 
     @property
     def waiting(self) -> int:
-        """What waits in all actors' inboxes."""
+        """Items in the inboxes of all actors."""
         return sum(actor.inbox.length for actor in self.actors)
 
     @property
     def oldest_age_ns(self) -> int | None:
-        """For how long the oldest of what waits has waited, at most; None when nothing waits."""
+        """Age of the oldest queued item; None without one."""
         return max(
             (
                 actor.inbox.oldest_age_ns
@@ -113,7 +116,10 @@ class SystemStatistics:
 
 
 class Readings:
-    """Reads what the actors publish. Every method returns at once, on any thread; an instrument is given by its id or its symbol."""
+    """Reads what the actors publish. Every method returns at once, on any thread.
+
+    An instrument is an `InstrumentId` or a text, see `instrument`.
+    """
 
     def __init__(self, composition: Composition, subscriptions: Subscriptions) -> None:
         self._composed = composition
@@ -123,7 +129,9 @@ class Readings:
     @property
     def _composition(self) -> Composition:
         if os.getpid() != self._pid:
-            msg = "This process was forked from the one whose threads run this system: start a system of its own here"
+            msg = (
+                "This process was forked from the process of this system: start another system here"
+            )
             raise ForkedSystem(msg)
         return self._composed
 
@@ -170,7 +178,7 @@ class Readings:
         return interest_in(to, kinds, map(self.instrument, instruments), venues)
 
     def mark(self, instrument: InstrumentId | str) -> Mark | None:
-        """Return the latest mark of an instrument; None when there is none yet."""
+        """Return our latest mid price of an instrument; None without one."""
         return self._composition.parts.board.mark(self.instrument(instrument))
 
     @property
@@ -179,7 +187,7 @@ class Readings:
         return Marks(self._composition.parts.board)
 
     def window(self, instrument: InstrumentId | str) -> Window:
-        """Return the newest `max(short, long) + 5` marks of an instrument, oldest first; frozen."""
+        """Return the newest `max(short, long) + 5` marks of an instrument, oldest first."""
         return self._composition.parts.board.window(self.instrument(instrument))
 
     def count(self, instrument: InstrumentId | str) -> int:
@@ -187,14 +195,14 @@ class Readings:
         return self._composition.parts.board.count(self.instrument(instrument))
 
     def venue_mark(self, instrument: InstrumentId | str) -> VenueMark | None:
-        """Return the venue's own mark and index of an instrument; None when it has sent none yet."""
+        """Return the exchange's own mark price of an instrument, with index; None without one."""
         wanted = self.instrument(instrument)
         boards = [parts.venue_board for parts in self._composition.markets.values()]
         marks = (board.venue_mark(wanted) for board in boards)
         return next((mark for mark in marks if mark is not None), None)
 
     def health(self, instrument: InstrumentId | str) -> Judgement | None:
-        """Return the health of an instrument's feed as of the last second, or of the end; None before the first judgement."""
+        """Return the health of an instrument's feed as of the last second; None before the first."""
         return dict(self._composition.parts.health.value.judgements).get(
             self.instrument(instrument)
         )
@@ -228,5 +236,5 @@ class Readings:
         return tuple(letter for child in self._composition.children for letter in child.letters)
 
     def memory_ceiling(self) -> MemoryCeiling:
-        """Return what can wait in the inboxes at most, in bytes; its text is a table."""
+        """Return how much memory can wait in the inboxes at most; its text is a table."""
         return self._composition.ceiling()

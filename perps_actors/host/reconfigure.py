@@ -26,7 +26,7 @@ GO_BACK_S = 5.0
 """Time that going back may take to stop and start actors."""
 
 IDENTITY = ("venue", "account", "endpoints", "provenance", "broker")
-"""Fields of a market that cannot change while it runs: its actors are stopped and new ones started."""
+"""Fields that cannot change while a market runs: its actors are stopped and new ones started."""
 
 
 def reconfigure(
@@ -37,8 +37,8 @@ def reconfigure(
     If an actor does not take its part, all settings of before are put in force again.
 
     Raises:
-        SettingsError: a setting that cannot change while the system runs, or that the venue refuses;
-            nothing was changed.
+        SettingsError: a setting that cannot change while the system runs, or that the venue
+            refuses; nothing was changed.
         ReconfigureFailed: an actor did not take its part in time; nothing is changed any more.
     """
     parts, before = composition.parts, composition.parts.settings
@@ -133,7 +133,10 @@ class _Attempt:
 def _go_back(
     composition: Composition, after: Settings, before: Settings, markets: dict[str, Market]
 ) -> None:
-    """Put the settings of before in force again. An actor that does not answer gets them at its restart."""
+    """Put the settings of before in force again.
+
+    An actor that does not take them now gets them at its restart.
+    """
     attempt = _Attempt(composition, GO_BACK_S)
     composition.parts.use(before)
     changed = {name: own.market for name, own in composition.markets.items()}

@@ -1,4 +1,4 @@
-"""A run from start to end: a system and, unless its venues are live, the processes that serve them."""
+"""A run from start to end: a system and the processes that serve its venues, if it needs any."""
 
 from __future__ import annotations
 
@@ -185,7 +185,7 @@ def _started(settings: Settings, layers: Layers, options: RunOptions) -> PerpsSy
 
 
 def key_of(system: PerpsSystem, instrument: InstrumentId) -> str:
-    """Return an instrument's key in the summary: its venue is in it if there are several markets."""
+    """Return an instrument's key in the summary: with its venue if there are several markets."""
     return str(instrument) if len(system.settings.markets) > 1 else instrument.symbol
 
 

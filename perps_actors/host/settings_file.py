@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 
 class Follower:
-    """Looks at a settings file now and then, on a thread of its own, and puts in force what changed.
+    """Reads a settings file periodically, on a thread of its own, and puts its changes in force.
 
-    A file that cannot be used changes nothing and is told, once, as `settings_refused` with field, value and why.
+    An unusable file changes nothing and is reported once, as `settings_refused`.
     """
 
     def __init__(
@@ -43,11 +43,11 @@ class Follower:
         )
 
     def start(self) -> None:
-        """Look from now on."""
+        """Start to read the file."""
         self._thread.start()
 
     def look(self) -> tuple[Change, ...]:
-        """Look once; return what changed."""
+        """Read the file once; return what changed."""
         try:
             table = self._file.look()
             return () if table is None else self._reconfigure(self._settings(table))
@@ -83,7 +83,7 @@ class Follower:
                 return  # the system has ended
 
     def end(self, timeout_s: float) -> None:
-        """Look no more."""
+        """Stop reading the file."""
         self._ended.set()
         if self._thread.is_alive() and self._thread is not threading.current_thread():
             self._thread.join(timeout_s)

@@ -1,4 +1,4 @@
-"""The composition root: a system of one venue's marks, from `start` until `drain` or `stop`, as its host sees it."""
+"""`PerpsSystem`: what a threaded host program sees of a system."""
 
 from __future__ import annotations
 
@@ -39,19 +39,23 @@ T = TypeVar("T", Mark, Event)
 
 
 class PerpsSystem(Readings):
-    """Keeps the marks of one venue's perpetuals, from `start` until `drain` or `stop`.
+    """Keeps the mid prices of perpetuals on one or more markets, from `start` to `drain` or `stop`.
 
-    Use it as a context manager, `with` or `async with` (leaving it drains), or call the methods. It touches nothing of the process: no
-    signal handlers, no logging set-up, no registry. Reading asks nobody; questions wait at most `ASK_TIMEOUT_S`.
+    Use it as a context manager, `with` or `async with` (leaving it drains), or call the methods. It
+    changes nothing of the process: no signal handlers, no logging set-up, no registry. Reading
+    never waits; questions to actors wait at most `ASK_TIMEOUT_S`.
 
     Args:
-        settings: what to keep, and how.
-        broker: an object of the host's in place of a venue, with `get_quote(symbol)`, `stream_orderbook(symbols, level=)` and
-            `stream_trades(symbols)`; the settings' venue is then `host_broker`.
-        replace: parts in place of the system's own, by name; an actor that is None is left out.
+        settings: the markets and how to follow them.
+        broker: a broker object of the host in place of the venue of a single market, with
+            `get_quote(symbol)`, `stream_orderbook(symbols, level=)` and `stream_trades(symbols)`.
+            The venue's name is then `host_broker`.
+        replace: replacements by name: `runtime`, `network`, `journal`, `random`, or the factory of
+            an actor. An actor that is None is left out. A factory takes the keyword arguments that
+            it needs, see `perps_actors.host.parts`.
 
     Raises:
-        SettingsError: the venue is unknown, a symbol that it cannot have, or a part that there is not.
+        SettingsError: an unknown venue, a symbol that it cannot have, or an unknown name to replace.
         CompositionFailed: a part could not be made; names the phase.
     """
 
@@ -85,10 +89,11 @@ class PerpsSystem(Readings):
     # --- life
 
     def start(self, timeout_s: float = 30.0) -> Self:
-        """Start all actors in order; when this returns, all are up. Idempotent.
+        """Start all actors in order and return once all are running. Idempotent.
 
         Raises:
-            StartFailed: one did not come up; those before it were stopped again. The cause is chained. Or it was stopped before.
+            StartFailed: an actor did not start, and all before it were stopped; the cause is
+                chained. Or the system was stopped before.
         """
         if self._report is not None:
             msg = "This system was stopped; make a new one"
@@ -108,14 +113,14 @@ class PerpsSystem(Readings):
         return self
 
     def drain(self, deadline_s: float = 10.0) -> SystemReport:
-        """Handle what is queued, from the sources to the journal, and stop. Idempotent; never takes much longer than the deadline.
+        """Handle all queued messages, sources first, and stop within the deadline. Idempotent.
 
-        Subscribers come last: what waits for them is delivered in the time that is left.
+        Subscribers end last: they get their queued items in the time that is left.
         """
         return self._end(deadline_s, drain=True)
 
     def stop(self, deadline_s: float = 5.0) -> SystemReport:
-        """Stop ahead of what is queued, and report it as left. Idempotent."""
+        """Stop without handling queued messages, and report them as left. Idempotent."""
         return self._end(deadline_s, drain=False)
 
     def _end(self, deadline_s: float, *, drain: bool) -> SystemReport:
@@ -130,7 +135,7 @@ class PerpsSystem(Readings):
         done, left_s = Answer(), self._left_s(end_ns, least_s=0.0)
         composition.supervisor.address.tell(StopChildren(drain=drain, deadline_s=left_s, done=done))
         try:
-            # The supervisor keeps the deadline itself; the grace is for its own thread to be scheduled.
+            # The supervisor keeps the deadline; the extra second lets its thread be scheduled.
             actors = self._runtime.wait(done, left_s + 1.0)
         except KernelError as error:
             actors = composition.abandon(error)
@@ -148,7 +153,7 @@ class PerpsSystem(Readings):
         return max(least_s, (end_ns - self._runtime.clock.monotonic_ns()) / NS_PER_S)
 
     def _hang_up(self, patience_s: float) -> None:
-        """Let the sources end and say all they have read, so that nothing arrives behind the order to drain."""
+        """Close the sources and wait until they have sent all they read, before actors drain."""
         # Pollers before consumers, because a poller offers its quotes to its consumer.
         for source in reversed(tuple(self._composition.listening_to(CloseSources))):
             done = Answer()
@@ -208,46 +213,52 @@ class PerpsSystem(Readings):
         inbox: InboxPolicy | None = None,
         name: str = "subscriber",
     ) -> Subscription:
-        """Have a callable called with every mark or event from now on, one at a time, on a thread of its own.
+        """Call a callable with every mark or event from now on, one by one, on its own thread.
 
-        It may ask the system and may be slow: what its inbox cannot hold is dropped and told as a `hole`. An exception of its own is
-        told as `subscriber_failed`; after ten in a row it is called no more.
+        The callable may ask the system and may be slow: if its inbox overflows, items are dropped
+        and a `hole` event is recorded. An exception that it raises is reported as
+        `subscriber_failed`; after ten in a row the subscription ends.
 
         Args:
-            receive: what to call.
-            to: `Mark`, as each is put on the board, or `Event`, as each is told to the journal (without those of marks).
-            kinds: of events, e.g. `stale_mark_price`; none: all.
-            instruments: which instruments' marks or events; none: all, and events of no single instrument.
-            venues: which venues' marks or events; none: all.
-            inbox: bound, and what happens beyond it; None: the newest ten thousand wait. With `conflate` the newest mark of each
-                instrument does.
-            name: of its thread and its inbox, with a number after it.
+            receive: the callable.
+            to: `Mark`, our mid price, or `Event`, without the events of marks.
+            kinds: kinds of events, e.g. `stale_mark_price`; none: all.
+            instruments: instruments of the marks or events, e.g. `bybit:BTCUSDT`; none: all, and
+                events of no single instrument.
+            venues: venues of the marks or events; none: all.
+            inbox: its bound, and what happens beyond it; None: the newest ten thousand items wait.
+                With `conflate`, the newest mark of each instrument waits.
+            name: name of its thread and its inbox; a number is added.
 
         Raises:
-            SettingsError: `kinds` without events.
+            SettingsError: `kinds` without `Event`, or an ambiguous instrument.
         """
         return self._subscriptions.open(
             receive, self._interest(to, kinds, instruments, venues), inbox, name
         )
 
     def listen(self, listener: Teller) -> None:
-        """Have `listener` told `MarksUpdated`, on the store's own thread, as soon as marks are on the board: it must not block.
+        """Send `MarksUpdated` to a listener on the store's own thread, so it must not block.
 
-        For those to whom the way to a thread of their own is too long. Call it before `start`.
+        It is told as soon as marks are on the board, without a switch of threads. Call this before
+        `start`.
         """
         self._composition.parts.listeners.append(listener)
 
     # --- changing
 
     def reconfigure(self, settings: Settings, timeout_s: float = 10.0) -> tuple[Change, ...]:
-        """Put other settings in force while the system runs; return what changed. All of it is, or nothing.
+        """Put other settings in force while the system runs, and return what changed.
 
-        Symbols are added and removed on the open connections where the venue allows it; a symbol that is gone has no mark any more. Other
-        changes of `stream` open the streams anew.
+        All settings are put in force, or none. Markets are added and removed. Symbols are added
+        and removed on open connections where the venue allows it; a removed symbol has no mark any
+        more. Other changes of `stream` open the market's connections again.
 
         Raises:
-            SettingsError: a setting that cannot change while the system runs, or that the venue refuses; nothing was changed.
-            ReconfigureFailed: an actor did not take its part within `timeout_s` seconds; what was in force before is again.
+            SettingsError: a setting that cannot change while the system runs, or that the venue
+                refuses; nothing was changed.
+            ReconfigureFailed: an actor did not take its new settings within `timeout_s` seconds;
+                the settings of before are in force again.
         """
         with self._changing:
             return reconfigure(self._composition, settings, timeout_s)
@@ -260,13 +271,13 @@ class PerpsSystem(Readings):
         table: Mapping[str, Any] | None = None,
         every_s: float = 1.0,
     ) -> None:
-        """Look at a settings file every so many seconds, and put in force what changes in it; arguments as of `settings_of`.
+        """Read a settings file every `every_s` seconds and put its changes in force.
 
-        What the environment or the table give stays over what the file says. A file that cannot be used changes nothing and is told as
-        `settings_refused`. Ends with the system.
+        The arguments are those of `settings_of`; environment and table override the file. An
+        unusable file changes nothing and is reported as `settings_refused`. Ends with the system.
 
         Raises:
-            SettingsError: the file cannot be used now.
+            SettingsError: the file is unusable now.
         """
         layers = layers_of(file=file, environ=environ, table=table)
         watched = SettingsFile(file)
@@ -285,10 +296,11 @@ class PerpsSystem(Readings):
     # --- asking
 
     def verdict(self, instrument: InstrumentId | str) -> Verdict:
-        """Return whether risk allows a position in the instrument to be opened or enlarged now.
+        """Return whether risk allows to open or enlarge a position in the instrument now.
 
         Raises:
-            ActorUnavailable, AskTimeout, PartAbsent: the risk monitor does not answer: take that for a no.
+            ActorUnavailable, AskTimeout, PartAbsent: the risk monitor does not answer; take that
+                for a no.
         """
         answer: Verdict = self.ask("risk_monitor", GetVerdict(self.instrument(instrument)))
         return answer
@@ -304,15 +316,16 @@ class PerpsSystem(Readings):
         return answer
 
     def flush(self) -> int:
-        """Write what waits for the journal now; return the sequence number of the last event that is safe."""
+        """Write all waiting events now; return the sequence number of the last durable event."""
         answer: int = self.ask("event_recorder", Flush())
         return answer
 
     def ask(self, actor: str, question: object) -> Any:
-        """Ask an actor, by its name as `statistics` gives it, e.g. `GetStatistics()`.
+        """Ask an actor by its name as in `statistics`, e.g. `GetStatistics()`.
 
         Raises:
             ActorUnavailable, AskTimeout: it does not answer.
             PartAbsent: there is no actor of that name.
+            SettingsError: several markets have one; names them.
         """
         return self._composition.address(actor).ask(question, timeout=ASK_TIMEOUT_S)

@@ -1,4 +1,4 @@
-"""The conversation every actor may have with itself: its periodic look."""
+"""The message with which an actor wakes itself periodically."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ import attrs
 
 @attrs.frozen
 class Tick:
-    """Time to look again. It goes ahead of data, and is set anew only after it was handled, so ticks never pile up."""
+    """A periodic timer of an actor.
+
+    It goes ahead of data. The next one is set after this one was handled, so ticks never pile up.
+    """
 
     control = True

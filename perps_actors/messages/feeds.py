@@ -1,4 +1,4 @@
-"""The conversation about feeds: what connections say to the consumer, what the consumer says to the market monitor."""
+"""Messages about feeds: from connections to the consumer, from there to the market monitor."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class Reconnect:
 class CloseSources:
     """Ask the venue nothing more, close all connections and open none again.
 
-    `done` is settled when nothing more will come: each connection has told all it had read, and its end.
+    `done` is settled once each connection has sent all it had read, and its end.
     """
 
     control = True
@@ -96,7 +96,7 @@ class MakeRequest:
 
 @attrs.frozen
 class FeedHeard:
-    """A venue's connection spoke; told at most once a second and connection."""
+    """A connection brought data; sent at most once a second for each connection."""
 
     market: str
     """Name of the market, e.g. `bybit`."""
@@ -106,21 +106,21 @@ class FeedHeard:
 
 @attrs.frozen
 class FeedDown:
-    """A venue's connection is gone."""
+    """A connection is gone."""
 
     market: str
     """Name of the market, e.g. `bybit`."""
     connection: str
     cause: str
     symbols: tuple[str, ...] = ()
-    """What it carried; none: everything."""
+    """The symbols that it carried; none: all of the market."""
     ended: bool = False
     """Whether it was closed because a recording was sent to its end."""
 
 
 @attrs.frozen
 class FeedGone:
-    """A venue's connection was closed on purpose and is not missed."""
+    """A connection was closed because settings changed; no data are missing."""
 
     market: str
     """Name of the market, e.g. `bybit`."""
@@ -167,7 +167,7 @@ class Tops:
     """Best bid and ask of each good book."""
 
     tops: tuple[tuple[InstrumentId, tuple[tuple[str, str], tuple[str, str]]], ...]
-    """By instrument: (price, size) of the best bid and of the best ask, as the venue writes them."""
+    """By instrument: (price, size) of best bid and of best ask, as the venue writes them."""
 
 
 @attrs.frozen

@@ -1,4 +1,4 @@
-"""The conversation about marks: candidates to the consumer, marks to the store, updates from it, windows on demand."""
+"""Messages about our marks: offers to the consumer, marks to the store, updates, windows."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from perps_actors.market.mark import Mark, Provenance
 from perps_actors.market.window import Window
 
 CONFLATE_ABOVE = 2_000
-"""Marks that may wait at the store before only the newest of each instrument is kept (in live mode)."""
+"""Marks that may wait at the store, in live mode, before only the newest of each instrument waits."""
 
 
 def _newest(marks: tuple[Mark, ...]) -> tuple[Mark, ...]:
@@ -59,7 +59,7 @@ class GetWindow:
 
 @attrs.frozen
 class WindowView:
-    """The window of an instrument, oldest mark first. Empty and `known` False: nobody has marked it."""
+    """The window of an instrument, oldest mark first. `known` is False if it never had a mark."""
 
     instrument: InstrumentId
     marks: Window

@@ -1,6 +1,6 @@
-"""Changes while a system runs: what each owner is told of its new settings.
+"""New settings for actors while a system runs.
 
-A host asks them, so that the answer says that they are in force; an actor that dies meanwhile starts again with the new ones.
+The host asks: an answer means that they are in force. An actor that dies restarts with them.
 """
 
 from __future__ import annotations
@@ -34,7 +34,10 @@ class StreamPlan:
 
 @attrs.frozen
 class SetStreams:
-    """Stream this from now on. Other symbols change the connections that carry them; anything else opens all anew."""
+    """Follow this plan from now on.
+
+    Other symbols change the connections that carry them; any other change opens all again.
+    """
 
     control = True
     plan: StreamPlan

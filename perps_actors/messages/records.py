@@ -1,4 +1,4 @@
-"""The conversation with the event recorder: events to keep, and what became of them."""
+"""Messages to the event recorder, and its status."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Event(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """Past-tense or noun, e.g. `ws_mark_update`, `stale_mark_price`."""
     venue: str
     symbol: str | None
-    """None for what concerns no single instrument."""
+    """None if it concerns no single instrument."""
     venue_time_ns: int | None
     received_ns: int
     """Wall time at which we learned of it, nanoseconds since 1970."""
@@ -71,7 +71,7 @@ class Record:
 
 @attrs.frozen
 class Flush:
-    """Write what is waiting now; the answer is the sequence number of the last event that is safe on disk."""
+    """Write all waiting events now; the answer is the sequence number of the last durable event."""
 
 
 @attrs.frozen
@@ -81,7 +81,7 @@ class JournalStatus:
     recorded: int
     """Events written since this process opened the journal."""
     dropped: int
-    """Events that will never be in the journal: beyond the recorder's bound, unfit, or left when it ended."""
+    """Events that will never be in the journal: over the bound, unfit, or left at the end."""
     waiting: int
     last_sequence: int
     failing: str | None

@@ -1,4 +1,4 @@
-"""The conversation about risk."""
+"""Questions to the risk monitor."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from perps_actors.market.instrument import InstrumentId
 
 @attrs.frozen
 class GetVerdict:
-    """Ask whether a position in this instrument may be opened or enlarged now; the answer is a `Verdict`."""
+    """Ask whether risk allows to open or enlarge a position; the answer is a `Verdict`."""
 
     instrument: InstrumentId
 
 
 @attrs.frozen(kw_only=True)
 class Verdict:
-    """Whether risk allows a position to be opened or enlarged. Closing is never asked about."""
+    """Whether risk allows to open or enlarge a position. Closing needs no verdict."""
 
     instrument: InstrumentId
     may_open: bool

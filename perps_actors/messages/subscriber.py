@@ -1,4 +1,4 @@
-"""What a subscriber is told: batches of marks or of events, as many as came together."""
+"""Messages to subscribers: batches of marks or of events."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ Heard = MarksHeard | EventsHeard
 
 @attrs.frozen(kw_only=True)
 class Interest:
-    """What a subscriber wants to hear: `Mark`s or `Event`s, and which of them; an empty set stands for all."""
+    """The `Mark`s or `Event`s that a subscriber wants; an empty set stands for all."""
 
     to: type[Any]
     kinds: frozenset[str] = frozenset()

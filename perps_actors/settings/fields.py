@@ -1,4 +1,4 @@
-"""Every setting by its dotted name, how it is read from text, and which can change while running."""
+"""Every setting by its dotted name: how text is read, and which can change while running."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where settings come from, and which wins: defaults < file < environment < code or command line."""
+"""The places of settings; the later wins: defaults, file, environment, code or command line."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Layer:
     """By dotted name, for settings with a place of their own: their variable."""
 
     def place_of(self, name: str) -> str | None:
-        """Return where a setting, or anything of a section, was given; None if it was not given here."""
+        """Return where a setting, or any of a section, was given; None if not here."""
         inner: Any = self.table
         for part in name.split("."):
             if not isinstance(inner, Mapping) or part not in inner:
@@ -76,7 +76,8 @@ class Layers:
         """Return the settings.
 
         Raises:
-            SettingsError: an unusable setting; its place is the variable, file or call that gave it.
+            SettingsError: an unusable setting; its place is the variable, file or call that gave
+                it.
         """
         table = self.table
         try:

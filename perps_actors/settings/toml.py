@@ -1,4 +1,4 @@
-"""Settings from TOML files and tables: every field is valid, or one error names the first bad one."""
+"""Settings from TOML files and tables. An error names the first invalid field."""
 
 from __future__ import annotations
 

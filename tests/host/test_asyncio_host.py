@@ -1,4 +1,4 @@
-"""Asyncio hosts: the same system, everything that waits is awaited, and the loop is never blocked."""
+"""Asyncio hosts: calls that wait are awaited, so the loop never blocks."""
 
 from __future__ import annotations
 

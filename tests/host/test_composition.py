@@ -1,4 +1,4 @@
-"""Every part of a system can be replaced or left out; a phase that fails undoes those before it and names itself."""
+"""Parts of a system can be replaced or left out; a phase that fails undoes the phases before it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a host sees that embeds a system: a process of its own for each, because that is what is promised about."""
+"""Systems embedded in a host's process: each test has a process of its own."""
 
 from __future__ import annotations
 

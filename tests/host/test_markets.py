@@ -1,4 +1,4 @@
-"""Several markets in one system: each with its own actors, told apart everywhere, changed while it runs."""
+"""Several markets in one system: kept apart everywhere, added and removed while it runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A host's own broker in place of a venue: however its calls fail, marks go on from what is left, and come back."""
+"""A host's own broker in place of a venue: marks continue however its calls fail."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Processes that the host makes of itself, and systems by the hundred: nothing is shared, nothing is left."""
+"""Forked and spawned processes, and hundreds of systems: they share and leave nothing."""
 
 from __future__ import annotations
 

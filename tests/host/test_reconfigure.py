@@ -1,4 +1,4 @@
-"""Settings that change while a system runs: validated whole, in force with every owner concerned, or nothing is."""
+"""Settings that change while a system runs: all are put in force, or none."""
 
 from __future__ import annotations
 

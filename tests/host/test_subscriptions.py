@@ -1,4 +1,4 @@
-"""Subscribers of a threaded host: each has a thread and an inbox of its own; a slow, raising or dead one harms nobody."""
+"""Subscribers of a threaded host: a slow, raising or dead one harms no other."""
 
 from __future__ import annotations
 
