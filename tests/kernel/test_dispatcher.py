@@ -36,11 +36,13 @@ class Relay(Actor):
 
 
 @pytest.fixture
-def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
+def pair(runtime: ThreadedRuntime) -> Iterator[tuple[socket.socket, socket.socket]]:
     near, far = socket.socketpair()
     near.setblocking(False)
     with near, far:
         yield near, far
+        # The loop ends before the sockets close, so that it never reads a closed one.
+        runtime.close(LIMIT_S)
 
 
 def on_loop(loop: IoLoop, call: Callable[[], Any]) -> Any:
