@@ -15,7 +15,7 @@ from perps_actors.venues.registry import venue
 
 @pytest.fixture
 def recorded(data_folder):
-    """Frames of books of a venue, as they came."""
+    """The book frames of a venue, in order."""
 
     def read(name, mentions):
         with gzip.open(
@@ -32,7 +32,7 @@ def recorded(data_folder):
 
 
 def numbered(frames):
-    """OKX's frames of 2022 with the sequence numbers that the venue sends since."""
+    """Return OKX's frames of 2022 with the sequence numbers that it sends since then."""
     last = {}
     for frame in frames:
         message = json.loads(frame)
@@ -44,7 +44,7 @@ def numbered(frames):
 
 
 def run(name, frames):
-    """What each frame said, by its symbol and number."""
+    """Return the outcomes of each frame, by its symbol and number."""
     adapter = venue(name).stream(venue(name).endpoints)
     return [list(adapter.frame("a", frame, 1)) for frame in frames], adapter
 

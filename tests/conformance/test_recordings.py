@@ -14,7 +14,7 @@ from perps_actors.venues.decode import decode
 from perps_actors.venues.registry import venue
 
 RECORDED = ("binance_futures", "bitmex", "bybit", "deribit", "kraken_futures", "okx")
-"""The venues of which there is a recording."""
+"""The venues that have a recording."""
 
 
 def lines_of(path):
@@ -97,7 +97,7 @@ def test_decoding_yields_the_events_of_each_line_before_the_next_is_read(recordi
 
 
 def depth_events(raw):
-    """Line numbers of the depth events of each symbol, in order."""
+    """Return the line numbers of the depth events of each symbol, in order."""
     found = {}
     for number, line in enumerate(raw):
         row = json.loads(line)
@@ -154,7 +154,7 @@ def test_a_missing_delta_withdraws_that_book_until_a_snapshot_restores_it(
 
 
 def tops_by_line(known, raw):
-    """The top of each book after each line that says something of it."""
+    """Return the top of each book after each line that changed it."""
     adapter, rest = known.stream(known.endpoints), known.rest(known.endpoints)
     tops = {}
     for number, line in enumerate(raw):

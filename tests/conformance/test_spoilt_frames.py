@@ -18,7 +18,7 @@ SNAPSHOT = {"deribit": b'"type":"snapshot"', "kraken_futures": b'"feed":"book_sn
 
 @pytest.fixture(scope="module", params=list(SNAPSHOT))
 def recorded(request, data_folder):
-    """Name of a venue and what it sent, from the snapshots on."""
+    """Return the name of a venue and its frames, from the snapshots on."""
     with gzip.open(
         data_folder / "recordings" / request.param / "raw.jsonl.gz", "rt", encoding="utf-8"
     ) as file:

@@ -24,7 +24,7 @@ class Implementation(NamedTuple):
 def _in_python() -> Implementation:
     names = numbers.__name__, book.__name__
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(sys.modules, _NATIVE, None)  # to import it fails
+        patch.setitem(sys.modules, _NATIVE, None)  # so that its import fails
         patch.delattr(_NATIVE, raising=False)
         for name in names:
             patch.delitem(sys.modules, name)

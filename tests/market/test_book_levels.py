@@ -17,7 +17,7 @@ ALL = 1_000_000
 
 
 class Row(msgspec.Struct):
-    """A level as a venue sent it that tells numbers as integers."""
+    """A level of a venue that sends numbers as integers."""
 
     price: Any
     size: Any
@@ -159,7 +159,7 @@ fine_levels = st.lists(
 def test_a_float_book_holds_the_same_levels_as_an_exact_book(made, bid_rows, ask_rows):
     plain, exact = made.book.FloatBook(), ExactBook()
     exact.replace(bid_rows, ask_rows)
-    if plain.replace(bid_rows, ask_rows):  # there are more zeros than a plain number has
+    if plain.replace(bid_rows, ask_rows):  # false if a price has more zeros than a plain number
         assert plain.depth(ALL) == exact.depth(ALL)
         assert plain.set(ask_rows, bid_rows)
         exact.set(ask_rows, bid_rows)

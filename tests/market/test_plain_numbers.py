@@ -67,7 +67,7 @@ anything = st.one_of(
 
 
 def number(text: Any) -> Decimal | None:
-    """The number that a text is for the slow and thorough, None if it is none."""
+    """Return the number of a text by the thorough check, None if it is not a number."""
     try:
         return Decimal(decimal_text(text)) if type(text) is str else None
     except ValueError:

@@ -44,7 +44,7 @@ def request_for(symbol="BTCUSDT"):
 
 
 class Session:
-    """An adapter with everything it said, one connection, one clock that counts inputs."""
+    """An adapter with all its outcomes, one connection, and a clock that counts inputs."""
 
     def __init__(self):
         self.adapter = BinanceFuturesStream()
@@ -64,7 +64,7 @@ class Session:
         return list(self.adapter.answer(request_for(symbol), status, body, self.now))
 
     def synced(self):
-        """A session whose book stands at update 10 and follows the stream."""
+        """Return this session with a synced book at update 10."""
         self.snapshot(9)
         assert tops(self.depth(10, previous=9)) == [(False, 10)]
         return self
@@ -106,10 +106,10 @@ def test_the_snapshot_gives_its_top_and_one_for_each_waiting_delta_that_still_ap
 @pytest.mark.parametrize(
     ("first", "last", "previous", "joins"),
     [
-        (8, 12, 7, True),  # the snapshot lies inside
+        (8, 12, 7, True),  # the snapshot is within its updates
         (8, 10, 7, True),  # its last update is the snapshot's
         (10, 12, 6, True),  # its first update is the snapshot's
-        (15, 17, 10, True),  # it follows the snapshot by its own word
+        (15, 17, 10, True),  # its previous update is the snapshot's
         (11, 12, 9, False),
         (15, 17, 14, False),
     ],

@@ -48,7 +48,7 @@ class Session:
         return list(self.adapter.frame(connection, book(*args, **kwargs), self.now))
 
     def synced(self, symbol=SYMBOL, connection="public-0"):
-        """A session whose book stands at change 10."""
+        """Return this session with a synced book at change 10."""
         (top,) = self.book(
             10, None, [["new", 100, 1]], [["new", 101, 1]], symbol=symbol, connection=connection
         )
@@ -57,7 +57,7 @@ class Session:
 
 
 def resubscription(outcomes):
-    """The requests among `outcomes` as (method, channels)."""
+    """Return the requests among `outcomes` as (method, channels)."""
     sent = [json.loads(outcome.text) for outcome in outcomes if isinstance(outcome, SendFrame)]
     return [(request["method"], request["params"]["channels"]) for request in sent]
 

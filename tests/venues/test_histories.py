@@ -20,7 +20,7 @@ from perps_actors.venues.toolkit.rest import funding_pages, moments, pages
 
 S = 1_000_000_000
 T0 = 1_700_000_040
-"""The beginning of a minute, in seconds."""
+"""The start of a minute, in seconds."""
 SYMBOLS = {
     "binance_futures": "BTCUSDT",
     "binance_delivery": "BTCUSD_PERP",
@@ -204,9 +204,9 @@ STREAMED = {
     },
     "htx_swap": {"ch": "market.BTC-USDT.kline.1min", "ts": (T0 + 5) * 1000, "tick": HTX_CANDLE},
 }
-"""Frames with the same candle, while it lasts."""
+"""Frames with the same candle, before its end."""
 SAYS_NOT = {"deribit", "coinbase_international", "htx_swap"}
-"""Venues whose stream does not say whether a candle is over."""
+"""Venues whose stream does not say whether a candle is closed."""
 PAID = {
     "binance_futures": [
         {

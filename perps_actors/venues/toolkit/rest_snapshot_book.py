@@ -41,8 +41,8 @@ class Snapshot(Protocol):
     def time(self) -> int | None: ...  # noqa: D102 - said above
 
 
-class Delta(Protocol):
-    """Levels that the updates `first_id` to `last_id` changed; `time` in milliseconds.
+class Delta(Snapshot, Protocol):
+    """Levels that the updates `first_id` to `last_id` changed.
 
     `previous_id` is the `last_id` of the delta before.
     """
@@ -50,13 +50,7 @@ class Delta(Protocol):
     @property
     def first_id(self) -> int: ...  # noqa: D102 - said above
     @property
-    def last_id(self) -> int: ...  # noqa: D102 - said above
-    @property
     def previous_id(self) -> int: ...  # noqa: D102 - said above
-    @property
-    def bids(self) -> Sequence[Level]: ...  # noqa: D102 - said above
-    @property
-    def asks(self) -> Sequence[Level]: ...  # noqa: D102 - said above
     @property
     def time(self) -> int: ...  # noqa: D102 - said above
 

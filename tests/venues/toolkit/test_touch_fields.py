@@ -39,7 +39,7 @@ def test_a_last_price_of_zero_is_none(last):
     [
         (("11", "1"), ("11.0", "1"), None),
         (("12", "1"), ("11", "1"), None),
-        # Apart by less than a float tells.
+        # They differ by less than the precision of a float.
         (("1.00000000000000000002", "1"), ("1.00000000000000000001", "1"), None),
         (("-9", "1"), ("11", "1"), None),
         (("9", "-1"), ("11", "1"), None),
