@@ -15,6 +15,7 @@ from perps_actors.market.candle import Candle
 from perps_actors.market.events import Funding, FundingPaid, Touch, Trade, VenueMark
 from perps_actors.market.instrument import Instrument
 from perps_actors.market.numbers import DecimalText
+from perps_actors.venues.toolkit.fields import NS_PER_MS
 
 Channel = Literal["book", "touch", "trades", "mark", "ticker", "other"]
 """Content of a stream; a ticker carries touch and venue mark."""
@@ -36,6 +37,16 @@ def paired(levels: Iterable[Level]) -> Levels:
 def json_number(text: str) -> msgspec.Raw:
     """Return a JSON number with all digits of `text`."""
     return msgspec.Raw(text.encode())
+
+
+def json_numbers(texts: Mapping[str, str | None]) -> dict[str, msgspec.Raw]:
+    """Return JSON numbers by name, without the unknown ones."""
+    return {name: json_number(text) for name, text in texts.items() if text is not None}
+
+
+def millis(time_ns: int | None) -> int:
+    """Return a time in milliseconds since 1970; 0 for None."""
+    return (time_ns or 0) // NS_PER_MS
 
 
 def read_object(text: str) -> dict[str, Any] | None:

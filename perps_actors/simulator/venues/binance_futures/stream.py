@@ -27,6 +27,7 @@ from perps_actors.simulator.venue_contract import (
     SeparateStreams,
     StreamSession,
     encode,
+    millis,
 )
 from perps_actors.venues.binance_futures.schema import Dialect
 
@@ -240,7 +241,7 @@ class BinanceStreams(SeparateStreams):
 
     def touch_frame(self, touch: Touch, update: int) -> Framed:
         """Return the frame of a best bid and ask; `update` is the number of the book's update."""
-        ms, symbol = _ms(touch.venue_time_ns), touch.instrument.symbol
+        ms, symbol = millis(touch.venue_time_ns), touch.instrument.symbol
         data = {
             "e": "bookTicker",
             "u": update,
@@ -257,7 +258,11 @@ class BinanceStreams(SeparateStreams):
 
     def trade_frame(self, trade: Trade) -> Framed:
         """Return the frame of an aggregate trade. `m`: the buyer is the maker."""
-        ms, number, symbol = _ms(trade.venue_time_ns), int(trade.trade_id), trade.instrument.symbol
+        ms, number, symbol = (
+            millis(trade.venue_time_ns),
+            int(trade.trade_id),
+            trade.instrument.symbol,
+        )
         data = {
             "e": "aggTrade",
             "E": ms,
@@ -277,14 +282,14 @@ class BinanceStreams(SeparateStreams):
         symbol = mark.instrument.symbol
         data = {
             "e": "markPriceUpdate",
-            "E": _ms(mark.venue_time_ns),
+            "E": millis(mark.venue_time_ns),
             "s": symbol,
             "p": mark.mark,
             "P": mark.index,
         }
         if self._dialect.linear:
             data |= {"ap": mark.mark, "i": mark.index, "st": 1}
-        data |= {"r": funding.rate, "T": _ms(funding.next_time_ns)}
+        data |= {"r": funding.rate, "T": millis(funding.next_time_ns)}
         return (_frame(f"{symbol.lower()}@markPrice@1s", data),)
 
     def read_depth(self, frame: bytes) -> Depth:
@@ -317,7 +322,3 @@ class BinanceStreams(SeparateStreams):
 
 def _frame(stream: str, data: dict[str, Any]) -> Framed:
     return stream, encode({"stream": stream, "data": data})
-
-
-def _ms(ns: int | None) -> int:
-    return (ns or 0) // NS_PER_MS

@@ -29,6 +29,7 @@ from perps_actors.simulator.venue_contract import (
     WholeTicker,
     are_texts,
     encode,
+    millis,
     read_object,
 )
 from perps_actors.venues.bybit.parse import DEPTHS, READERS
@@ -219,7 +220,7 @@ class BybitStreams(TickerStreams):
     def trade_frame(self, trade: Trade) -> Framed:
         """Return a trade's frame."""
         ms, symbol, side = (
-            _ms(trade.venue_time_ns),
+            millis(trade.venue_time_ns),
             trade.instrument.symbol,
             "Buy" if trade.side == "buy" else "Sell",
         )
@@ -293,7 +294,7 @@ def _ticker_frame(kind: str, ticker: WholeTicker, *, marked: bool) -> Framed:
     return _frame(
         CHANNELS["marks"],
         symbol,
-        {"type": kind, "data": known_fields, "ts": _ms(ticker.touch.venue_time_ns)},
+        {"type": kind, "data": known_fields, "ts": millis(ticker.touch.venue_time_ns)},
     )
 
 
@@ -315,7 +316,7 @@ def ticker_fields(
         if open_interest and price
         else None,
         "fundingRate": funding.rate if funding is not None else None,
-        "nextFundingTime": str(_ms(next_ns)) if next_ns is not None else None,
+        "nextFundingTime": str(millis(next_ns)) if next_ns is not None else None,
         "bid1Price": touch.bid,
         "bid1Size": touch.bid_size,
         "ask1Price": touch.ask,
@@ -326,7 +327,3 @@ def ticker_fields(
 def _frame(channel: str, symbol: str, rest: dict[str, Any]) -> Framed:
     topic = f"{channel}.{symbol}"
     return stream_name(topic), encode({"topic": topic, **rest})
-
-
-def _ms(ns: int | None) -> int:
-    return (ns or 0) // NS_PER_MS

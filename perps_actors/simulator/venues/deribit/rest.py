@@ -15,8 +15,6 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
-import msgspec
-
 from perps_actors.market.instrument import Instrument
 from perps_actors.market.numbers import plain
 from perps_actors.simulator.rest_side import (
@@ -28,7 +26,7 @@ from perps_actors.simulator.rest_side import (
     listed_as,
     span_of,
 )
-from perps_actors.simulator.venue_contract import MarketView, encode, json_number
+from perps_actors.simulator.venue_contract import MarketView, encode, json_number, json_numbers
 from perps_actors.simulator.venues.deribit.stream import plain_rows, ticker_row
 from perps_actors.venues.deribit.rest import currency_of
 from perps_actors.venues.deribit.schema import SECONDS
@@ -211,7 +209,7 @@ def _summary(listed: Instrument, market: MarketView, now_ns: int) -> dict[str, A
         "current_funding": funding.rate if funding is not None else None,
         "open_interest": market.open_interest(listed.id.symbol),
     }
-    return {**stamp, "creation_timestamp": now_ns // NS_PER_MS, **_numbers(numbers)}
+    return {**stamp, "creation_timestamp": now_ns // NS_PER_MS, **json_numbers(numbers)}
 
 
 def _instrument(listed: Instrument) -> dict[str, Any]:
@@ -228,7 +226,7 @@ def _instrument(listed: Instrument) -> dict[str, Any]:
         "quote_currency": listed.quote,
         "counter_currency": listed.quote,
         "settlement_currency": listed.margin,
-        **_numbers(
+        **json_numbers(
             {
                 "tick_size": plain(listed.tick),
                 "min_trade_amount": plain(listed.lot),
@@ -251,10 +249,6 @@ def _expiration_ms(symbol: str) -> int:
         )
         * 1_000
     )
-
-
-def _numbers(texts: dict[str, Any]) -> dict[str, msgspec.Raw]:
-    return {name: json_number(text) for name, text in texts.items() if text is not None}
 
 
 _NAMES: Final = ("start_timestamp", "end_timestamp", "")

@@ -30,12 +30,14 @@ from perps_actors.simulator.venue_contract import (
     are_texts,
     encode,
     json_number,
+    json_numbers,
+    millis,
     paired,
 )
 from perps_actors.venues.deribit.parse import changed_levels
 from perps_actors.venues.deribit.schema import BookChange, Ticker
 from perps_actors.venues.deribit.stream import INTERVAL
-from perps_actors.venues.toolkit.fields import NS_PER_MS
+from perps_actors.venues.toolkit.fields import NS_PER_MS, text_of
 
 PATH: Final = "/ws/api/v2"
 KINDS: Final[dict[str, Channel]] = {"book": "book", "ticker": "ticker", "trades": "trades"}
@@ -236,7 +238,7 @@ class DeribitStreams(TickerStreams):
         symbol = trade.instrument.symbol
         row = {
             "trade_id": trade.trade_id,
-            "timestamp": _ms(trade.venue_time_ns),
+            "timestamp": millis(trade.venue_time_ns),
             "instrument_name": symbol,
             "direction": trade.side,
         }
@@ -261,12 +263,12 @@ class DeribitStreams(TickerStreams):
     def read_touch(self, frame: bytes) -> Touch:
         """Return the best bid and ask in a ticker."""
         row = _ticker(_named(frame).params.data)
-        bid, ask = _text(row.best_bid_price), _text(row.best_ask_price)
+        bid, ask = text_of(row.best_bid_price), text_of(row.best_ask_price)
         if bid is None and ask is None:
             msg = "Expected a ticker with best prices"
             raise msgspec.ValidationError(msg)
         at = row.timestamp * NS_PER_MS
-        sizes = _text(row.best_bid_amount), _text(row.best_ask_amount)
+        sizes = text_of(row.best_bid_amount), text_of(row.best_ask_amount)
         return Touch(
             InstrumentId(self._venue, row.symbol), bid, sizes[0], ask, sizes[1], None, at, at
         )
@@ -275,15 +277,15 @@ class DeribitStreams(TickerStreams):
         """Return mark and funding in a ticker."""
         row = _ticker(_named(frame).params.data)
         mark, instrument, at = (
-            _text(row.mark_price),
+            text_of(row.mark_price),
             InstrumentId(self._venue, row.symbol),
             row.timestamp * NS_PER_MS,
         )
         if mark is None:
             msg = "Expected a ticker with a mark"
             raise msgspec.ValidationError(msg)
-        funding = Funding(instrument, _text(row.current_funding), None, None, mark, at, at)
-        return VenueMark(instrument, mark, _text(row.index_price), at, at), funding
+        funding = Funding(instrument, text_of(row.current_funding), None, None, mark, at, at)
+        return VenueMark(instrument, mark, text_of(row.index_price), at, at), funding
 
 
 def ticker_row(
@@ -308,11 +310,9 @@ def ticker_row(
         "current_funding": funding.rate if funding is not None else None,
         "open_interest": open_interest,
     }
-    known_fields = {
-        name: json_number(number) for name, number in numbers.items() if number is not None
-    }
+    known_fields = json_numbers(numbers)
     return {
-        "timestamp": _ms(touch.venue_time_ns),
+        "timestamp": millis(touch.venue_time_ns),
         "state": "open",
         "instrument_name": symbol,
         **known_fields,
@@ -348,12 +348,3 @@ def _rows(levels: Levels, actions: dict[str, str]) -> list[tuple[str, msgspec.Ra
 def plain_rows(levels: Levels) -> list[tuple[msgspec.Raw, msgspec.Raw]]:
     """Return price and amount of levels in the format of REST."""
     return [(json_number(price), json_number(size)) for price, size in levels]
-
-
-def _text(number: msgspec.Raw) -> DecimalText | None:
-    text = spelled(number)
-    return text if text not in ("", "null") else None
-
-
-def _ms(ns: int | None) -> int:
-    return (ns or 0) // NS_PER_MS

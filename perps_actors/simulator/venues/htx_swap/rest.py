@@ -37,7 +37,7 @@ from perps_actors.simulator.venues.htx_swap.stream import (
     book_tick,
     funding_fields,
     kline,
-    millis,
+    millis_text,
     touch_fields,
 )
 from perps_actors.venues.htx_swap.schema import MARGIN_TYPES, SECONDS, MarginType, margin_type_of
@@ -218,7 +218,7 @@ def _rate(_: VenueMark, funding: Funding) -> dict[str, Any] | None:
         return None
     return {
         **funding_fields(funding),
-        "funding_time": millis(funding.next_time_ns),
+        "funding_time": millis_text(funding.next_time_ns),
         "next_funding_time": None,
     }
 
@@ -314,7 +314,7 @@ def fundings(
             "contract_code": symbol,
             "funding_rate": paid.rate,
             "realized_rate": paid.rate,
-            "funding_time": millis(paid.time_ns),
+            "funding_time": millis_text(paid.time_ns),
         }
         for paid in newest[(page - 1) * size : page * size]
     ]

@@ -39,6 +39,7 @@ from perps_actors.simulator.venue_contract import (
     StreamSession,
     encode,
     json_number,
+    millis,
     paired,
     read_object,
 )
@@ -271,7 +272,7 @@ class HtxStreams(SeparateStreams):
     def touch_frame(self, touch: Touch, update: int) -> Framed:
         """Return the frame of a best bid and ask."""
         at = touch.venue_time_ns
-        tick = {"mrid": update, "id": _ms(at) // 1000, **touch_fields(touch), "version": update}
+        tick = {"mrid": update, "id": millis(at) // 1000, **touch_fields(touch), "version": update}
         return _frame(f"market.{touch.instrument.symbol}.bbo", tick, at)
 
     def trade_frame(self, trade: Trade) -> Framed:
@@ -279,11 +280,11 @@ class HtxStreams(SeparateStreams):
         at, number = trade.venue_time_ns, int(trade.trade_id)
         row = {
             "amount": json_number(trade.amount),
-            "ts": _ms(at),
+            "ts": millis(at),
             "id": number,
             "price": json_number(trade.price),
         }
-        tick = {"id": number, "ts": _ms(at), "data": [{**row, "direction": trade.side}]}
+        tick = {"id": number, "ts": millis(at), "data": [{**row, "direction": trade.side}]}
         return _frame(f"market.{trade.instrument.symbol}.trade.detail", tick, at)
 
     def mark_frames(self, mark: VenueMark, funding: Funding) -> tuple[Framed, ...]:
@@ -299,12 +300,14 @@ class HtxStreams(SeparateStreams):
             computed = funding.venue_time_ns
             row = {
                 **funding_fields(funding),
-                "funding_time": millis(computed),
-                "settlement_time": millis(funding.next_time_ns),
+                "funding_time": millis_text(computed),
+                "settlement_time": millis_text(funding.next_time_ns),
             }
             topic = f"public.{symbol}.funding_rate"
             frames.append(
-                _named(topic, {"op": "notify", "topic": topic, "ts": _ms(computed), "data": [row]})
+                _named(
+                    topic, {"op": "notify", "topic": topic, "ts": millis(computed), "data": [row]}
+                )
             )
         return tuple(frames)
 
@@ -352,7 +355,7 @@ def whole_book(symbol: str, tick: msgspec.Raw, time_ns: int | None) -> Depth:
 
 def book_tick(book: Depth, channel: str, version: int) -> dict[str, Any]:
     """Return sides, numbers and time of a book or delta."""
-    ms = _ms(book.venue_time_ns)
+    ms = millis(book.venue_time_ns)
     bids, asks = (
         [[json_number(price), json_number(size)] for price, size in side]
         for side in (book.bids, book.asks)
@@ -377,7 +380,7 @@ def touch_fields(touch: Touch) -> dict[str, Any]:
         else None
         for name, (price, size) in sides.items()
     }
-    return {**spelled, "ts": _ms(touch.venue_time_ns)}
+    return {**spelled, "ts": millis(touch.venue_time_ns)}
 
 
 def kline(price: str, time_ns: int | None) -> dict[str, Any]:
@@ -401,9 +404,9 @@ def funding_fields(funding: Funding) -> dict[str, Any]:
     }
 
 
-def millis(ns: int | None) -> str | None:
+def millis_text(ns: int | None) -> str | None:
     """Return a time as a text of milliseconds."""
-    return str(_ms(ns)) if ns is not None else None
+    return str(millis(ns)) if ns is not None else None
 
 
 def _book_frame(book: Depth, event: str) -> Framed:
@@ -414,7 +417,7 @@ def _book_frame(book: Depth, event: str) -> Framed:
 
 
 def _frame(channel: str, tick: dict[str, Any], time_ns: int | None) -> Framed:
-    return _named(channel, {"ch": channel, "ts": _ms(time_ns), "tick": tick})
+    return _named(channel, {"ch": channel, "ts": millis(time_ns), "tick": tick})
 
 
 def _named(topic: str, said: dict[str, Any]) -> Framed:
@@ -437,7 +440,3 @@ def _sides(book: FullBook | ChangedBook) -> tuple[Levels, Levels]:
 
 def _levels(rows: Rows | None) -> Levels:
     return paired(levels_of(rows or ()))
-
-
-def _ms(ns: int | None) -> int:
-    return (ns or 0) // NS_PER_MS

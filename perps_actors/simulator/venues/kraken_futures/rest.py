@@ -26,7 +26,7 @@ from perps_actors.simulator.rest_side import (
     listed_as,
     span_of,
 )
-from perps_actors.simulator.venue_contract import MarketView, encode, json_number
+from perps_actors.simulator.venue_contract import MarketView, encode, json_number, json_numbers
 from perps_actors.simulator.venues.kraken_futures.stream import money_of
 from perps_actors.venues.kraken_futures.rest import CHARTS, FUNDINGS
 from perps_actors.venues.kraken_futures.schema import SECONDS
@@ -146,7 +146,7 @@ def _ticker(instrument: Instrument, market: MarketView) -> dict[str, Any] | None
         "symbol": symbol,
         "tag": "perpetual" if instrument.perpetual else "month",
         "pair": f"{instrument.base}:{instrument.quote}",
-        **{name: json_number(number) for name, number in numbers.items() if number is not None},
+        **json_numbers(numbers),
         "suspended": not instrument.trading,
         "postOnly": False,
     }

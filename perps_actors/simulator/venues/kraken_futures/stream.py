@@ -18,7 +18,7 @@ import msgspec
 from perps_actors.market.book import levels_of
 from perps_actors.market.events import Funding, Touch, Trade, VenueMark
 from perps_actors.market.instrument import InstrumentId
-from perps_actors.market.numbers import DecimalText, plain, spelled
+from perps_actors.market.numbers import plain
 from perps_actors.simulator.venue_contract import (
     Channel,
     Depth,
@@ -30,11 +30,13 @@ from perps_actors.simulator.venue_contract import (
     are_texts,
     encode,
     json_number,
+    json_numbers,
+    millis,
     paired,
 )
 from perps_actors.venues.kraken_futures.rest import NAME
 from perps_actors.venues.kraken_futures.schema import BookDelta, BookSnapshot, Ticker, TickerLite
-from perps_actors.venues.toolkit.fields import NS_PER_MS
+from perps_actors.venues.toolkit.fields import NS_PER_MS, text_of
 
 PATH: Final = "/ws/v1"
 
@@ -164,11 +166,9 @@ class KrakenFuturesStreams(TickerStreams):
             "relative_funding_rate": funding.rate,
             "openInterest": ticker.open_interest,
         }
-        fields = {
-            name: json_number(number) for name, number in numbers.items() if number is not None
-        }
+        fields = json_numbers(numbers)
         next_ms = {} if next_ns is None else {"next_funding_rate_time": next_ns // NS_PER_MS}
-        return _frame("ticker", symbol, {"time": _ms(touch.venue_time_ns), **fields, **next_ms})
+        return _frame("ticker", symbol, {"time": millis(touch.venue_time_ns), **fields, **next_ms})
 
     def trade_frame(self, trade: Trade) -> Framed:
         """Return a trade's frame."""
@@ -176,7 +176,7 @@ class KrakenFuturesStreams(TickerStreams):
             "uid": trade.trade_id,
             "side": trade.side,
             "type": "fill",
-            "time": _ms(trade.venue_time_ns),
+            "time": millis(trade.venue_time_ns),
         }
         return _frame(
             "trade",
@@ -204,7 +204,7 @@ class KrakenFuturesStreams(TickerStreams):
     def read_touch(self, frame: bytes) -> Touch:
         """Return the best bid and ask in a ticker; `ticker_lite` has neither sizes nor time."""
         ticker = _ticker(frame)
-        bid, ask = _text(ticker.bid), _text(ticker.ask)
+        bid, ask = text_of(ticker.bid), text_of(ticker.ask)
         if bid is None and ask is None:
             msg = "Expected a ticker with best prices"
             raise msgspec.ValidationError(msg)
@@ -213,25 +213,25 @@ class KrakenFuturesStreams(TickerStreams):
             return Touch(instrument, bid, None, ask, None, None, None, 0)
         at = ticker.time * NS_PER_MS
         return Touch(
-            instrument, bid, _text(ticker.bid_size), ask, _text(ticker.ask_size), None, at, at
+            instrument, bid, text_of(ticker.bid_size), ask, text_of(ticker.ask_size), None, at, at
         )
 
     def read_mark(self, frame: bytes) -> tuple[VenueMark, Funding]:
         """Return mark and funding in a ticker."""
         ticker = _ticker(frame)
-        if isinstance(ticker, TickerLite) or _text(ticker.mark) is None:
+        if isinstance(ticker, TickerLite) or text_of(ticker.mark) is None:
             msg = "Expected a ticker with a mark"
             raise msgspec.ValidationError(msg)
         instrument, at, mark = (
             InstrumentId(NAME, ticker.product_id),
             ticker.time * NS_PER_MS,
-            _text(ticker.mark),
+            text_of(ticker.mark),
         )
         next_ns = ticker.next_time * NS_PER_MS if ticker.next_time is not None else None
         funding = Funding(
-            instrument, _text(ticker.rate), _text(ticker.predicted), next_ns, mark, at, at
+            instrument, text_of(ticker.rate), text_of(ticker.predicted), next_ns, mark, at, at
         )
-        return VenueMark(instrument, mark, _text(ticker.index), at, at), funding
+        return VenueMark(instrument, mark, text_of(ticker.index), at, at), funding
 
 
 def money_of(symbol: str, mark: VenueMark, funding: Funding) -> str | None:
@@ -261,12 +261,3 @@ def _frame(feed: str, product: str, data: dict[str, Any]) -> Framed:
 
 def _rows(levels: Levels) -> list[dict[str, msgspec.Raw]]:
     return [{"price": json_number(price), "qty": json_number(qty)} for price, qty in levels]
-
-
-def _text(number: msgspec.Raw) -> DecimalText | None:
-    text = spelled(number)
-    return text if text not in ("", "null") else None
-
-
-def _ms(ns: int | None) -> int:
-    return (ns or 0) // NS_PER_MS

@@ -23,6 +23,7 @@ from perps_actors.simulator.venue_contract import (
     SeparateStreams,
     StreamSession,
     encode,
+    millis,
     paired,
     read_object,
 )
@@ -287,4 +288,4 @@ def _only_row(frame: bytes) -> tuple[_Push, msgspec.Raw]:
 
 
 def _ms(ns: int | None) -> str:
-    return str((ns or 0) // NS_PER_MS)
+    return str(millis(ns))
