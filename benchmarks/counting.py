@@ -15,6 +15,7 @@ from perps_actors.kernel.actor import Actor
 from perps_actors.kernel.address import Address
 from perps_actors.kernel.inbox import InboxPolicy
 from perps_actors.kernel.runtime import ThreadedRuntime
+from perps_actors.messages.marks import MarksUpdated
 
 LIMIT_S = 120.0
 
@@ -47,13 +48,29 @@ class Counting:
 
 
 class OurCounting(Counting, Actor):
-    """On this kernel."""
+    """On this kernel, which hands over a batch item by item."""
+
+    def on_item(self, _: Any, __: Any) -> None:
+        """Count the item."""
+        self.count += 1
+        if self.count == self.enough:
+            self.done.set()
 
 
 class TheirCounting(Counting, pykka.ThreadingActor):
-    """On plain Pykka."""
+    """On plain Pykka, where an actor has to go through a batch itself."""
 
     use_daemon_thread = True
+
+    def on_receive(self, message: Any) -> int:
+        """Count the message, or the items of a batch."""
+        if message.__class__ is not MarksUpdated:
+            return super().on_receive(message)
+        for _ in message.marks:
+            self.count += 1
+            if self.count == self.enough:
+                self.done.set()
+        return self.count
 
 
 @contextmanager

@@ -38,7 +38,14 @@ class Actor(pykka.ThreadingActor):
     """Classes of batches that `on_receive` gets as a whole, because they are handled entirely or not at all. An error then
     loses all items."""
 
+    ends_batches: ClassVar[bool] = False
+    """Whether the class has an `on_batch_end`; found out here, because it costs a call for each batch."""
+
     actor_inbox: Lease
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.ends_batches = cls.on_batch_end is not Actor.on_batch_end
 
     @staticmethod
     def _create_actor_inbox() -> Lease:

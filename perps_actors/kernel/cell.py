@@ -25,7 +25,7 @@ from perps_actors.kernel.lifecycle import (
     Start,
     TurnResult,
 )
-from perps_actors.kernel.messages import BATCH, TRAITS, Batch, weight_of
+from perps_actors.kernel.messages import BATCH, LIFECYCLE, TRAITS, Batch, weight_of
 from perps_actors.kernel.statistics import CellStatistics, GetStatistics
 from perps_actors.kernel.timers import Timer
 
@@ -37,6 +37,7 @@ class Incarnation(Protocol):
     """An actor between two restarts, as far as its cell knows it: `Actor` and its subclasses."""
 
     atomic_batches: ClassVar[frozenset[type[Batch]]]
+    ends_batches: ClassVar[bool]
     actor_inbox: Lease
     actor_stopped: threading.Event
 
@@ -125,7 +126,7 @@ class Cell:
         self.generation += 1
         # A new list, because the thread of an incarnation that was fenced still looks into the old one.
         self._in_hand = []
-        self._batch = None
+        self._batch = self._reply = None
         self._first = START
         self.actor = actor
         self._schedule()
@@ -140,11 +141,14 @@ class Cell:
         before, HERE.lease = HERE.lease, actor.actor_inbox
         try:
             take, step = self.inbox.take, self.step
+            if self._first is not None:
+                entry, self._first = self._first, None
+                verdict = step(actor, entry)
+                if verdict is not None:
+                    return verdict
+                budget -= 1
             for _ in range(budget):
-                if self._first is not None:
-                    entry, self._first = self._first, None
-                else:
-                    entry = take()
+                entry = take()
                 if entry is EMPTY:
                     return TurnResult.IDLE
                 verdict = step(actor, entry)
@@ -153,41 +157,53 @@ class Cell:
         finally:
             HERE.lease = before
             self.busy_ns += self.runtime.clock.monotonic_ns() - began_ns
+        self.inbox.look()
         return TurnResult.MORE
 
     def step(self, actor: Incarnation, entry: Any) -> TurnResult | None:
         """Handle one message. Every error is the death of this actor alone; the reply is settled."""
-        traits = TRAITS.get(entry.__class__)
-        if traits is not None and traits & BATCH and entry.__class__ not in actor.atomic_batches:
-            return self._step_through(actor, entry, None)
+        traits = TRAITS.get(entry.__class__, LIFECYCLE)
+        if traits:
+            if traits & LIFECYCLE:
+                return self._step_carefully(actor, entry)
+            if traits & BATCH and not (
+                actor.atomic_batches and entry.__class__ in actor.atomic_batches
+            ):
+                return self._step_through(actor, entry, None)
         hand = self._in_hand
-        answer: Any = None
-        if traits == 0:
-            hand.append(entry)
-            try:
-                actor.on_receive(entry)
-            except BaseException as error:  # noqa: BLE001 - an actor's errors, SystemExit too, end here
-                return self._ended_by(actor, hand, error, None)
-        else:
-            message: Any
-            reply: Any
-            message, reply = (
-                (entry.message, entry.reply_to) if entry.__class__ is Envelope else (entry, None)
-            )
-            if isinstance(reply, Timer) and reply.void:
-                return None
-            if isinstance(message, Batch) and message.__class__ not in actor.atomic_batches:
-                return self._step_through(actor, message, reply)
-            hand.append(entry)
-            try:
-                answer = self._handle(actor, entry)
-            except BaseException as error:  # noqa: BLE001 - the same
-                return self._ended_by(actor, hand, error, reply)
+        hand.append(entry)
+        try:
+            actor.on_receive(entry)
+        except BaseException as error:  # noqa: BLE001 - an actor's errors, SystemExit too, end here
+            return self._ended_by(actor, hand, error, None)
         try:
             hand.pop()
         except IndexError:
             return _came_back_late(actor)
-        return None if traits == 0 else self._handled(actor, entry, answer)
+        return None
+
+    def _step_carefully(self, actor: Incarnation, entry: Any) -> TurnResult | None:
+        """Handle an envelope of Pykka's, a lifecycle message, or the first message of its class."""
+        message: Any
+        reply: Any
+        message, reply = (
+            (entry.message, entry.reply_to) if entry.__class__ is Envelope else (entry, None)
+        )
+        if isinstance(reply, Timer) and reply.void:
+            return None
+        if isinstance(message, Batch) and message.__class__ not in actor.atomic_batches:
+            return self._step_through(actor, message, reply)
+        hand = self._in_hand
+        hand.append(entry)
+        try:
+            answer = self._handle(actor, entry)
+        except BaseException as error:  # noqa: BLE001 - an actor's errors, SystemExit too, end here
+            return self._ended_by(actor, hand, error, reply)
+        try:
+            hand.pop()
+        except IndexError:
+            return _came_back_late(actor)
+        return self._handled(actor, entry, answer)
 
     def _step_through(self, actor: Incarnation, batch: Batch, reply: Any) -> TurnResult | None:
         """Give a batch to the actor item by item.
@@ -209,11 +225,12 @@ class Cell:
                 hand.append(item)
                 on_item(batch, item)
                 hand.pop()
-            # The end is in the account of the last item, or of an empty batch itself.
-            at_the_end = True
-            hand.append(item)
-            actor.on_batch_end(batch)
-            hand.pop()
+            if actor.ends_batches:
+                # The end is in the account of the last item, or of an empty batch itself.
+                at_the_end = True
+                hand.append(item)
+                actor.on_batch_end(batch)
+                hand.pop()
         except BaseException as error:  # noqa: BLE001 - an actor's errors, SystemExit too, end here
             if not hand:
                 return _came_back_late(actor)

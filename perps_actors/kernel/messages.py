@@ -59,6 +59,8 @@ BATCH: Final = 2
 MERGES: Final = 4
 SHEDDABLE: Final = 8
 LIFECYCLE: Final = 16
+HOLDS: Final = 32
+"""A batch that counts the bytes it holds from outside."""
 
 TRAITS: Final[dict[type, int]] = {_ActorStop: LIFECYCLE}
 """The traits of every class seen so far, for code in which a call would cost too much.
@@ -78,6 +80,7 @@ def traits_of(cls: type) -> int:
             | MERGES * hasattr(cls, "merged_with")
             | SHEDDABLE * (getattr(cls, "sheddable", False) is True)
             | LIFECYCLE * (getattr(cls, "lifecycle", False) is True)
+            | HOLDS * (getattr(cls, "held_bytes", 0) != 0 and issubclass(cls, Batch))
         )
         TRAITS[cls] = traits
     return traits

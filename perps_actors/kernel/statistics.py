@@ -34,8 +34,8 @@ class InboxStatistics:
     oldest_age_ns: int | None
     """How long the oldest message has waited, at most; None when nothing waits.
 
-    It is the age of the oldest message that waited when the consumer last exchanged the two deques, whether or not that
-    message was taken since. So it is never too low, and less than twice too high while the load is steady.
+    Exact while the inbox was empty not long ago. Otherwise it is the time since a moment of which all that waited then is
+    gone: never too low, and less than twice too high while the load is steady.
     """
     taken: int
     refused: int

@@ -423,7 +423,7 @@ def test_only_time_in_one_message_counts_for_hanging() -> None:
     cell._in_hand.append("message")
     second = 10**9
     assert not any(child.hangs(now * second, 2 * second, 10) for now in range(1, 9))
-    cell.inbox._out += 1
+    cell.inbox.taken += 1
     assert not any(child.hangs(now * second, 2 * second, 10) for now in range(9, 19))
     assert any(child.hangs(now * second, 2 * second, 10) for now in range(19, 22))
 

@@ -15,6 +15,7 @@ import perps_actors.messages
 from perps_actors.kernel.messages import (
     BATCH,
     CONTROL,
+    HOLDS,
     MERGES,
     SHEDDABLE,
     traits_of,
@@ -112,7 +113,7 @@ def test_beyond_the_limit_the_newest_of_each_instrument_is_kept() -> None:
 def test_what_goes_ahead_what_may_be_shed_and_what_is_counted_by_items() -> None:
     assert traits_of(RecordMarks) == BATCH | MERGES
     assert traits_of(MarksUpdated) == BATCH | SHEDDABLE
-    assert traits_of(FramesArrived) == BATCH
+    assert traits_of(FramesArrived) == BATCH | HOLDS
     assert traits_of(Tick) == traits_of(CloseSources) == CONTROL
     # Events and questions are never dropped, and the end of a connection comes after what it brought.
     assert traits_of(Record) == traits_of(Flush) == traits_of(ConnectionClosed) == 0
