@@ -34,8 +34,11 @@ from perps_actors.host.parts import (
     MarketParts,
     SystemParts,
     arguments,
+    markets_of,
+    provenances,
     venue_of,
     wanted,
+    with_broker,
 )
 from perps_actors.journal.contract import CountingWriter, JournalWriter
 from perps_actors.journal.group import RecordingPolicy
@@ -59,7 +62,7 @@ from perps_actors.kernel.supervisor import Supervisor
 from perps_actors.messages.feeds import FeedHealth
 from perps_actors.messages.marks import MarksUpdated
 from perps_actors.messages.records import JournalStatus
-from perps_actors.settings import HOST_BROKER, Market, Settings
+from perps_actors.settings import Market, Settings
 from perps_actors.transport.limits import READ_BYTES, Limits
 from perps_actors.transport.wire import Network
 
@@ -105,7 +108,8 @@ class Composition:
     markets: dict[str, MarketParts]
     runtime: Runtime
     supervisor: Cell
-    networks: Networks
+    network: Network | None
+    """Carries all markets that have no broker of the host; made when the first such market comes."""
     broker: Any
     """The host's own broker of a system with one market."""
     replace: Mapping[str, Any]
@@ -168,17 +172,12 @@ class Composition:
         """Make the parts and actors of a market, not started."""
         parts, settings = self.parts, self.parts.settings
         venue = venue_of(market)
-        specs = [spec for spec in START_ORDER if spec.per_market and self._factory(spec, name)]
-        cells = {spec.name: self._cell(spec, name) for spec in specs}
-        felt = [cells[spec.name].inbox for spec in specs if spec.reads_frames]
-        if settings.lossless:
-            felt += [member.child.cell.inbox for member in self.members if member.market is None]
-        self.markets[name] = MarketParts(
+        own = self.markets[name] = MarketParts(
             name=name,
             market=market,
             venue=venue,
             endpoints=market.endpoints if market.endpoints is not None else venue.endpoints,
-            network=self.networks.of(market),
+            network=self._network_of(market),
             clock=parts.clock,
             random=parts.random,
             report=attrs.evolve(
@@ -187,15 +186,41 @@ class Composition:
                 provenance=market.provenance or settings.provenance,
                 provenances={},
             ),
-            gate=Gate(felt, GATE_ITEMS, GATE_BYTES),
             venue_board=VenueBoard(),
             rate_limits=parts.rate_limits,
         )
-        added = tuple(
-            Member(spec, name, self._child(spec, name, cells[spec.name])) for spec in specs
-        )
-        self.members = (*self.members, *added)
+        added = self.add_actors(name)
+        # Sockets stop reading while the consumer's inbox is full; in lossless mode, any inbox.
+        felt = [
+            member.child.cell.inbox
+            for member in self.members
+            if (member in added and member.spec.reads_frames)
+            or (settings.lossless and member.market is None)
+        ]
+        own.gate = Gate(felt, GATE_ITEMS, GATE_BYTES)
         return added
+
+    def add_actors(self, market: str | None) -> tuple[Member, ...]:
+        """Make the actors of a market, or those of the whole system (None), not started."""
+        added = []
+        for spec in START_ORDER:
+            name = spec.name if market in (None, self.plain) else f"{spec.name}:{market}"
+            given = self.replace.get(
+                f"{spec.name}:{market}", self.replace.get(spec.name, spec.make)
+            )
+            if given is None or spec.per_market is (market is None):
+                continue
+            policy = InboxPolicy(bound=spec.bound, conflate=self.conflate)
+            cell = self.runtime.cell(name, group=spec.group, policy=policy)
+            child = ChildSpec(
+                name=name,
+                factory=partial(self._make, given, market),
+                hang_after_s=self.parts.settings.supervision.hang_after_s,
+            )
+            added.append(Member(spec, market, Child(child, cell)))
+        self.parts.drops.watch(member.child.cell for member in added)
+        self.members = (*self.members, *added)
+        return tuple(added)
 
     def forget_market(self, name: str) -> None:
         """Release what is left of a market whose actors have stopped."""
@@ -204,59 +229,27 @@ class Composition:
         for member in gone:
             self.runtime.release(member.child.cell)
             self.parts.drops.forget(member.child.cell)
-        broker = self.markets.pop(name).market.broker
-        if broker is not None and all(m.market.broker is not broker for m in self.markets.values()):
-            self.networks.leave(broker)
+        network = self.markets.pop(name).network
+        if network is not self.network:
+            network.close(1.0)
 
-    def add_shared(self) -> None:
-        """Make the actors that serve the whole system, not started."""
-        for spec in START_ORDER:
-            if not spec.per_market and self._factory(spec, None):
-                child = self._child(spec, None, self._cell(spec, None))
-                self.members = (*self.members, Member(spec, None, child))
+    def _network_of(self, market: Market) -> Network:
+        if market.broker is not None and "network" not in self.replace:
+            # Imported here, because most systems have no broker of their host.
+            from perps_actors.transport.broker import BrokerNetwork  # noqa: PLC0415
 
-    def _factory(self, spec: ActorSpec, market: str | None) -> Callable[..., Actor] | None:
-        replace = self.replace
-        given: Callable[..., Actor] | None = replace.get(
-            f"{spec.name}:{market}", replace.get(spec.name, spec.make)
-        )
-        return given
-
-    def _cell(self, spec: ActorSpec, market: str | None) -> Cell:
-        name = spec.name if market in (None, self.plain) else f"{spec.name}:{market}"
-        policy = InboxPolicy(bound=spec.bound, conflate=self.conflate)
-        cell = self.runtime.cell(name, group=spec.group, policy=policy)
-        self.parts.drops.watch((cell,))
-        return cell
-
-    def _child(self, spec: ActorSpec, market: str | None, cell: Cell) -> Child:
-        factory = self._factory(spec, market)
-        assert factory is not None
-        hang_after_s = self.parts.settings.supervision.hang_after_s
-        made = partial(self._make, factory, market)
-        return Child(ChildSpec(name=cell.name, factory=made, hang_after_s=hang_after_s), cell)
+            return BrokerNetwork(market.broker, self.parts.clock, name=self.parts.settings.name)
+        if self.network is None:
+            self.network = _live_network(self.runtime, self.parts.settings.name)
+        return self.network
 
     def _make(self, factory: Callable[..., Actor], market: str | None) -> Actor:
-        return factory(**self._arguments(factory, market))
-
-    def _arguments(self, factory: Callable[..., Actor], market: str | None) -> dict[str, Any]:
         actors: dict[str, Teller] = {spec.name: Absent() for spec in START_ORDER}
         for member in self.members:
             if member.market in (None, market):
                 actors[member.spec.name] = member.child.cell.address
-        parts = None if market is None else self.markets[market]
-        return wanted(factory, arguments(self.parts, parts, actors))
-
-    def check_factories(self) -> None:
-        """Check that every factory takes parts that there are.
-
-        Raises:
-            TypeError: one takes another.
-        """
-        for member in self.members:
-            factory = self._factory(member.spec, member.market)
-            assert factory is not None
-            self._arguments(factory, member.market)
+        own = None if market is None else self.markets[market]
+        return factory(**wanted(factory, arguments(self.parts, own, actors)))
 
     # --- the end
 
@@ -267,6 +260,13 @@ class Composition:
                 child.cell.retire(why)
                 child.end(ChildState.ABANDONED)
         return StopReport.of(self.children)
+
+    def close_networks(self, deadline_s: float) -> int:
+        """Close all networks; return how many threads did not end within `deadline_s` seconds."""
+        networks = {id(own.network): own.network for own in self.markets.values()}
+        if self.network is not None:
+            networks[id(self.network)] = self.network
+        return sum(network.close(deadline_s) for network in networks.values())
 
     def end_supervisor(self) -> None:
         """Stop the supervisor, whose children have ended."""
@@ -306,84 +306,11 @@ class Composition:
         )
 
 
-class Networks:
-    """The networks of a system: one for all venues, and one for each broker of the host."""
+def _live_network(runtime: Runtime, name: str) -> Network:
+    # Imported here, because a system that brings its own network does not need it.
+    from perps_actors.transport.network import LiveNetwork  # noqa: PLC0415
 
-    def __init__(self, given: Network | None, runtime: Runtime, name: str) -> None:
-        self._given = given
-        self._runtime = runtime
-        self._name = name
-        self._made: dict[int, Network] = {}
-
-    def of(self, market: Market) -> Network:
-        """Return the network that carries a market; made when first needed."""
-        if self._given is not None:
-            return self._given
-        key = id(market.broker)
-        if key not in self._made:
-            self._made[key] = self._new(market.broker)
-        return self._made[key]
-
-    def _new(self, broker: Any) -> Network:
-        # Imported here, because a system loads only the networks that it uses.
-        if broker is not None:
-            from perps_actors.transport.broker import BrokerNetwork  # noqa: PLC0415
-
-            return BrokerNetwork(broker, self._runtime.clock, name=self._name)
-        from perps_actors.transport.network import LiveNetwork  # noqa: PLC0415
-
-        return LiveNetwork(
-            clock=self._runtime.clock, name=self._name, loop=self._runtime.io_loop(FEEDS)
-        )
-
-    def leave(self, broker: Any) -> None:
-        """Close the network of a broker that no market uses any more."""
-        network = self._made.pop(id(broker), None)
-        if network is not None:
-            network.close(1.0)
-
-    def close(self, deadline_s: float) -> int:
-        """Close all; return how many threads did not end within `deadline_s` seconds."""
-        made = [self._given] if self._given is not None else list(self._made.values())
-        return sum(network.close(deadline_s) for network in made)
-
-
-def with_broker(settings: Settings, broker: Any) -> Settings:
-    """Return the settings of a system whose one market is a broker object of the host.
-
-    Raises:
-        SettingsError: there are several markets.
-    """
-    if broker is None:
-        return settings
-    if len(settings.markets) > 1:
-        why = "goes with one market; give each market its own: Market(..., broker=...)"
-        raise SettingsError(field="broker", value=broker, why=why, place="PerpsSystem")
-    if settings.markets:
-        (market,) = settings.markets
-        return attrs.evolve(settings, markets=(attrs.evolve(market, broker=broker),))
-    return attrs.evolve(settings, venue=HOST_BROKER)
-
-
-def markets_of(settings: Settings, broker: Any) -> dict[str, Market]:
-    """Return the markets by name, the one of the host's broker with its broker.
-
-    Raises:
-        SettingsError: a venue that is not known, or a symbol that it cannot have.
-    """
-    markets = {
-        name: market if broker is None else attrs.evolve(market, broker=broker)
-        for name, market in settings.resolved().items()
-    }
-    for market in markets.values():
-        venue = venue_of(market)
-        venue.stream(market.endpoints or venue.endpoints).plan(market.symbols)
-    return markets
-
-
-def provenances(markets: Mapping[str, Market]) -> set[str | None]:
-    """Return the provenances of markets."""
-    return {market.provenance for market in markets.values()}
+    return LiveNetwork(clock=runtime.clock, name=name, loop=runtime.io_loop(FEEDS))
 
 
 def compose(
@@ -407,11 +334,10 @@ def compose(
                 runtime = ThreadedRuntime(name=settings.name)
                 undo.callback(runtime.close, 1.0)
         with _phase("network"):
-            networks = Networks(replace.get("network"), runtime, settings.name)
-            if replace.get("network") is None:
-                undo.callback(networks.close, 1.0)
-            for market in markets.values():
-                networks.of(market)
+            network: Network | None = replace.get("network")
+            if network is None and any(market.broker is None for market in markets.values()):
+                network = _live_network(runtime, settings.name)
+                undo.callback(network.close, 1.0)
         with _phase("journal"):
             status = Published(
                 JournalStatus(recorded=0, dropped=0, waiting=0, last_sequence=0, failing=None)
@@ -424,17 +350,16 @@ def compose(
                 markets={},
                 runtime=runtime,
                 supervisor=runtime.cell("supervisor", group="supervisor"),
-                networks=networks,
+                network=network,
                 broker=broker,
                 replace=replace,
                 conflate=not settings.lossless and len(provenances(markets)) == 1,
                 plain=next(iter(markets)) if len(markets) == 1 else None,
             )
-            composition.add_shared()
+            composition.add_actors(None)
             _connect(composition)
             for name, market in markets.items():
                 composition.add_market(name, market)
-            composition.check_factories()
         with _phase("supervision"):
             composition.supervisor.install(_supervisor(composition))
         undo.pop_all()

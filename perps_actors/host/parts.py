@@ -25,7 +25,7 @@ from perps_actors.market.instrument import InstrumentId
 from perps_actors.messages.feeds import FeedHealth
 from perps_actors.messages.reconfiguration import StreamPlan
 from perps_actors.messages.records import JournalStatus
-from perps_actors.settings import Market, Settings
+from perps_actors.settings import HOST_BROKER, Market, Settings
 from perps_actors.transport.rate_limits import BackoffPolicy, Priority, RateLimits, RequestPacing
 from perps_actors.transport.wire import Network
 from perps_actors.venues.contract import Endpoints, RestAdapter, StreamAdapter
@@ -114,6 +114,44 @@ def venue_of(market: Market, level: int | None = None) -> Venue:
     return broker_venue(level if level is not None else market.stream.level)
 
 
+def with_broker(settings: Settings, broker: Any) -> Settings:
+    """Return the settings of a system whose one market is a broker object of the host.
+
+    Raises:
+        SettingsError: there are several markets.
+    """
+    if broker is None:
+        return settings
+    if len(settings.markets) > 1:
+        why = "goes with one market; give each market its own: Market(..., broker=...)"
+        raise SettingsError(field="broker", value=broker, why=why, place="PerpsSystem")
+    if settings.markets:
+        (market,) = settings.markets
+        return attrs.evolve(settings, markets=(attrs.evolve(market, broker=broker),))
+    return attrs.evolve(settings, venue=HOST_BROKER)
+
+
+def markets_of(settings: Settings, broker: Any) -> dict[str, Market]:
+    """Return the markets by name, the one of the host's broker with its broker.
+
+    Raises:
+        SettingsError: a venue that is not known, or a symbol that it cannot have.
+    """
+    markets = {
+        name: market if broker is None else attrs.evolve(market, broker=broker)
+        for name, market in settings.resolved().items()
+    }
+    for market in markets.values():
+        venue = venue_of(market)
+        venue.stream(market.endpoints or venue.endpoints).plan(market.symbols)
+    return markets
+
+
+def provenances(markets: Mapping[str, Market]) -> set[str | None]:
+    """Return the provenances of markets."""
+    return {market.provenance for market in markets.values()}
+
+
 @attrs.define(kw_only=True, slots=False)
 class MarketParts:
     """Parts of one market, for its own actors."""
@@ -130,10 +168,10 @@ class MarketParts:
     clock: Clock
     random: Random
     report: Reporter
-    gate: Gate
-    """Holds sockets back while inboxes are full."""
     venue_board: VenueBoard
     rate_limits: RateLimits
+    gate: Gate = attrs.field(init=False)
+    """Holds sockets back while inboxes are full."""
     sessions: Iterator[int] = attrs.Factory(lambda: count(1))
     """Numbers of the connection attempts."""
 

@@ -7,7 +7,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from perps_actors.errors import KernelError, PerpsActorsError, ReconfigureFailed, SettingsError
-from perps_actors.host.composition import START_ORDER, Member, markets_of, provenances, with_broker
+from perps_actors.host.composition import START_ORDER, Member
+from perps_actors.host.parts import markets_of, provenances, with_broker
 from perps_actors.kernel.address import Answer
 from perps_actors.kernel.clock import NS_PER_S
 from perps_actors.kernel.supervision import AddChild, RemoveChild

@@ -140,7 +140,7 @@ class PerpsSystem(Readings):
         except KernelError as error:
             actors = composition.abandon(error)
         self._subscriptions.end(self._left_s(end_ns), drain=drain)
-        unended = composition.networks.close(self._left_s(end_ns))
+        unended = composition.close_networks(self._left_s(end_ns))
         composition.end_supervisor()
         threads = self._runtime.close(self._left_s(end_ns))
         unnamed = tuple(f"network-{n}" for n in range(unended))

@@ -13,7 +13,14 @@ from typing import Any
 import pytest
 
 import perps_actors
-from perps_actors import CompositionFailed, PartAbsent, PerpsSystem, Settings, SettingsError
+from perps_actors import (
+    CompositionFailed,
+    PartAbsent,
+    PerpsSystem,
+    Settings,
+    SettingsError,
+    StartFailed,
+)
 from perps_actors.actors.risk_monitor import RiskMonitor
 from perps_actors.feeds.reporter import Reporter
 from perps_actors.journal.contract import CountingWriter
@@ -226,5 +233,6 @@ def test_a_factory_that_takes_an_unknown_part_is_refused_with_the_parts_there_ar
     def strict(*, moon_phase: object) -> Actor:
         raise NotImplementedError(moon_phase)
 
-    with pytest.raises(CompositionFailed, match="'moon_phase', expected some of .*board, clock"):
-        simulated(risk_monitor=strict)
+    system, _, _ = simulated(risk_monitor=strict)
+    with pytest.raises(StartFailed, match="'moon_phase', expected some of .*board, clock"):
+        system.start()
