@@ -1,1 +1,1 @@
-"""Deterministic exploration: whole systems under the simulated runtime, one a seed, harmed and held to what must always be true."""
+"""Deterministic exploration: planned failures of whole systems in virtual time."""

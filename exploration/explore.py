@@ -1,4 +1,7 @@
-"""Explores seeds: plays each, holds it to the invariants, shrinks what fails to a few steps and writes it down as a test."""
+"""Explores seeds: plays each and checks the invariants.
+
+A failing schedule is reduced to a few steps and printed as a test.
+"""
 
 from __future__ import annotations
 
@@ -14,15 +17,15 @@ from exploration.play import play
 from exploration.schedule import Schedule, drawn
 
 TWICE_EVERY = 50
-"""Every so many seeds one is played twice."""
+"""One seed in so many is played twice."""
 CHUNK = 20
 MOST_PASSES = 4
-"""Times that all is tried to make a schedule smaller."""
+"""Most passes in which a schedule is made smaller."""
 
 
 @attrs.frozen
 class Found:
-    """What a seed came to."""
+    """The result of a seed."""
 
     seed: int
     digest: str
@@ -31,16 +34,16 @@ class Found:
 
 
 def judge(schedule: Schedule) -> tuple[str, tuple[Violation, ...]]:
-    """Play a schedule; return the digest of the run and what it broke. A run that raises has broken the first rule of all."""
+    """Play a schedule and return the digest of the run and its violations."""
     try:
         run = play(schedule)
         return run.digest(), tuple(violations(run))
-    except Exception as error:  # noqa: BLE001 - whatever it is, the seed has failed and the others go on
+    except Exception as error:  # noqa: BLE001 - the seed has failed, and the others go on
         return "", (Violation("the_run_comes_to_its_end", f"{type(error).__name__}: {error}"),)
 
 
 def examine(seed: int) -> Found:
-    """Play a seed, some twice."""
+    """Play a seed; some seeds are played twice."""
     began_s = time.process_time()
     digest, broken = judge(drawn(seed))
     cpu_s = time.process_time() - began_s
@@ -53,7 +56,7 @@ def examine(seed: int) -> Found:
 
 
 def examine_all(seeds: range, jobs: int) -> Iterator[Found]:
-    """Play seeds, in as many processes as `jobs` says; yield them in order."""
+    """Play seeds in `jobs` processes and yield the results in order."""
     if jobs == 1:
         yield from map(examine, seeds)
         return
@@ -62,7 +65,7 @@ def examine_all(seeds: range, jobs: int) -> Iterator[Found]:
 
 
 def digest_of(found: Iterable[Found]) -> str:
-    """Return one hash for the traces and events of all these seeds."""
+    """Return one hash of the traces and events of all seeds."""
     hashed = hashlib.sha256()
     for each in found:
         hashed.update(f"{each.seed} {each.digest}\n".encode())
@@ -70,7 +73,7 @@ def digest_of(found: Iterable[Found]) -> str:
 
 
 def shrunk(schedule: Schedule, invariant: str) -> Schedule:
-    """Return a schedule as small as is soon found that breaks the same invariant."""
+    """Return a smaller schedule that breaks the same invariant."""
     for _ in range(MOST_PASSES):
         smaller = schedule
         for lessen in (_at_default, _without_one, _shorter):
@@ -90,7 +93,7 @@ def _with(schedule: Schedule, name: str, value: object) -> Schedule:
 
 
 def _at_default(schedule: Schedule, invariant: str) -> Schedule:
-    """Return the schedule with all at its default that need not be otherwise."""
+    """Return the schedule with as many fields as possible at their default."""
     for field in attrs.fields(Schedule):
         candidate = _with(schedule, field.name, field.default)
         if field.name != "seed" and candidate != schedule and _breaks(candidate, invariant):
@@ -99,7 +102,7 @@ def _at_default(schedule: Schedule, invariant: str) -> Schedule:
 
 
 def _without_one(schedule: Schedule, invariant: str) -> Schedule:
-    """Return the schedule without the faults and crashes that need not be."""
+    """Return the schedule without the faults and crashes that are not needed."""
     for name in (
         "faults",
         "crashes",
@@ -107,6 +110,7 @@ def _without_one(schedule: Schedule, invariant: str) -> Schedule:
         "journal_faults",
         "settings_changes",
         "last_crashes",
+        "second_faults",
     ):
         for one in getattr(schedule, name):
             candidate = _with(
@@ -133,7 +137,7 @@ def _shorter(schedule: Schedule, invariant: str) -> Schedule:
 
 
 def as_test(schedule: Schedule, invariant: str) -> str:
-    """Return a test that plays the schedule, ready to be run by pytest from the root of the repository."""
+    """Return a test that plays the schedule, for pytest at the root of the repository."""
     return f"""\
 from exploration.invariants import violations
 from exploration.play import play

@@ -1,4 +1,4 @@
-"""A journal in memory that keeps a journal's promises: all or none, numbers without holes, one writer at a time."""
+"""A journal in memory: it writes all events or none, numbers them, and has one writer at a time."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from perps_actors.messages.records import Event
 
 
 class MemoryJournal:
-    """What was written, over all writers; faults hold between their times.
+    """The events of all writers.
 
     Args:
-        faults: when it cannot be written or opened, in seconds of `now_s`.
-        now_s: tells the time.
+        faults: times at which it cannot be written or opened, in seconds of `now_s`.
+        now_s: returns the time.
 
     Attributes:
-        on_write: called before each write with its number; it may not come back for a while.
+        on_write: called before each write with its number; it may hang.
     """
 
     def __init__(self, faults: Sequence[JournalFault], now_s: Callable[[], float]) -> None:
@@ -29,7 +29,7 @@ class MemoryJournal:
         self.on_write: Callable[[int], None] | None = None
 
     def open(self) -> MemoryWriter:
-        """Open it for writing; an older writer is fenced.
+        """Open it for writing and fence the writer before.
 
         Raises:
             JournalError: it cannot be opened now.
@@ -41,7 +41,7 @@ class MemoryJournal:
         return MemoryWriter(self, self.opened)
 
     def write(self, epoch: int, events: Sequence[Event]) -> int:
-        """Keep events for the writer of that epoch."""
+        """Keep the events of the writer of an epoch."""
         self._writes += 1
         if self.on_write is not None:
             self.on_write(self._writes)
@@ -81,9 +81,9 @@ class MemoryWriter:
         return self.last_sequence + 1
 
     def write(self, events: Sequence[Event]) -> int:
-        """Keep these events, all or none."""
+        """Keep all events or none."""
         self.last_sequence = self._journal.write(self._epoch, events)
         return self.last_sequence
 
     def close(self) -> None:
-        """There is nothing to let go of."""
+        """Do nothing."""

@@ -1,4 +1,4 @@
-"""Plays a schedule: a whole system, the synthetic venue around it, harm at its times. What comes of it is a `Run`."""
+"""Plays a schedule: runs a whole system against simulated venues and makes it fail as planned."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 import attrs
 
 from exploration.memory import MemoryJournal
-from exploration.schedule import HANGS, SYMBOLS, Crash, Schedule
+from exploration.schedule import FIRST, HANGS, SECOND, SYMBOLS, Crash, Schedule
 from exploration.watch import Turn, WatchedRuntime
 from perps_actors.errors import PerpsActorsError, ReconfigureFailed
 from perps_actors.host.readings import SystemReport
@@ -30,7 +30,7 @@ from perps_actors.messages.polls import GetPollStatistics
 from perps_actors.messages.records import Event, Flush
 from perps_actors.messages.risk import GetVerdict
 from perps_actors.settings import Settings
-from perps_actors.testing import Harm, Probe, SimulatedVenue
+from perps_actors.testing import Harm, Probe, SimulatedNetwork, SimulatedVenue, WireFault
 from perps_actors.testing.simulated_link import SimulatedLink
 from perps_actors.transport.wire import AnswerListener, ConnectionPlan, HttpRequest, StreamListener
 
@@ -42,17 +42,17 @@ DEADLINE_S = 8.0
 
 @attrs.frozen
 class Look:
-    """What a host saw at one moment by reading."""
+    """The readings of a host at one moment."""
 
     now_ns: int
     health: FeedHealth
     newest_ns: dict[InstrumentId, int]
-    """Monotonic time of the newest mark that a listener was told of."""
+    """Monotonic time of the newest mark that was told to a listener."""
 
 
 @attrs.frozen
 class Asked:
-    """A question of the host, and who got it."""
+    """A question of the host to an actor."""
 
     actor: str
     question: Any
@@ -60,42 +60,66 @@ class Asked:
 
     @property
     def outcome(self) -> Any:
-        """What was answered; None: an error, or nothing yet."""
+        """The answer; None: an error, or no answer yet."""
         with suppress(PerpsActorsError, Exception):
             return self.answer.get(timeout=0)
         return None
 
 
+@attrs.frozen(kw_only=True)
+class PlayedMarket:
+    """A market of a run: its venue, its instruments and the names of its actors."""
+
+    venue: WatchedVenue
+    symbols: tuple[str, ...]
+    consumer: str
+    poller: str
+
+
 @attrs.define(kw_only=True)
 class Run:
-    """What came of a schedule."""
+    """A played schedule, with everything that the invariants need to know."""
 
     schedule: Schedule
     runtime: WatchedRuntime
-    venue: WatchedVenue
+    markets: tuple[PlayedMarket, ...]
     journal: MemoryJournal
     system: PerpsSystem
     saboteur: Saboteur
     heard: Probe = attrs.Factory(Probe)
-    """A listener of the host's: it was told every mark of the store's."""
+    """A listener of the host, which was told every mark of the store."""
     looks: list[Look] = attrs.Factory(list)
     asked: list[Asked] = attrs.Factory(list)
     calm_ns: int = 0
-    """From when on nothing went wrong any more."""
+    """Monotonic time of the last failure."""
     recovered_s: float | None = None
-    """How long it took to recover; None: it did not, or was not given the time."""
+    """Seconds until it had recovered; None: it did not, or had no time for it."""
     started: bool = False
     end_ns: int = 0
-    """When it was told to end."""
+    """Monotonic time at which it was told to end."""
     well_at_end: bool = False
-    """Whether every actor lived when it was told to end."""
+    """Whether all actors were alive when it was told to end."""
     ended_ns: int = 0
     report: SystemReport | None = None
 
+    def venue_of(self, instrument: InstrumentId) -> WatchedVenue:
+        """Return the venue of an instrument."""
+        return next(m.venue for m in self.markets if m.venue.name == instrument.venue)
+
+    @property
+    def polls(self) -> tuple[int, ...]:
+        """Number of polls at each venue."""
+        return tuple(market.venue.polls for market in self.markets)
+
+    @property
+    def now_s(self) -> float:
+        """Seconds since the venues began."""
+        return self.markets[0].venue.now_s
+
     @property
     def children(self) -> tuple[Child, ...]:
-        """The actors' records."""
-        return self.system._composition.children  # noqa: SLF001 - the invariants look behind the façade
+        """The records of all actors, in the order of their start."""
+        return self.system._composition.children  # noqa: SLF001 - the invariants need the records
 
     def child(self, actor: str) -> Child:
         """Return the record of one actor."""
@@ -103,17 +127,21 @@ class Run:
 
     @property
     def marks(self) -> list[Mark]:
-        """Every mark that was recorded, in order."""
+        """All recorded marks, in order."""
         return [mark for message in self.heard.of(MarksUpdated) for mark in message.marks]
 
     def events(self, kind: str) -> list[Event]:
-        """Return the events of a kind that the journal holds."""
+        """Return the events of a kind in the journal."""
         return [event for event in self.journal.events if event.kind == kind]
 
     @property
     def instruments(self) -> tuple[InstrumentId, ...]:
-        """What is watched."""
-        return tuple(self.system.instrument(symbol) for symbol in self.schedule.settings().symbols)
+        """The instruments of all markets."""
+        return tuple(
+            InstrumentId(market.venue.name, symbol)
+            for market in self.markets
+            for symbol in market.symbols
+        )
 
     def digest(self) -> str:
         """Return a hash of the trace and of every event in the journal."""
@@ -124,36 +152,50 @@ class Run:
 
 
 class WatchedVenue(SimulatedVenue):
-    """The simulated venue, which notes in whose turn each connection was opened: session n in `opened_in[n - 1]`."""
+    """A simulated venue that notes the turn in which each connection was opened.
 
-    def __init__(self, runtime: WatchedRuntime, schedule: Schedule) -> None:
+    The turn of session n is in `opened_in[n - 1]`.
+    """
+
+    def __init__(
+        self,
+        runtime: WatchedRuntime,
+        schedule: Schedule,
+        name: str,
+        symbols: tuple[str, ...],
+        faults: tuple[WireFault, ...],
+    ) -> None:
         self.opened_in: list[Turn | None] = []
         self.asked: list[tuple[HttpRequest, int]] = []
         """Every request, with its monotonic time."""
         self._notes = runtime.notes
-        symbols, faults = SYMBOLS[: schedule.symbols], schedule.faults
         super().__init__(
-            runtime, symbols, seed=schedule.seed, faults=faults, step_s=schedule.step_s
+            runtime,
+            symbols,
+            seed=schedule.seed,
+            faults=faults,
+            step_s=schedule.step_s,
+            venue=name,
         )
 
     def open(self, plan: ConnectionPlan, listener: StreamListener) -> SimulatedLink:
-        """Open a connection, and note for whom."""
+        """Note the turn and open a connection."""
         self.opened_in.append(self._notes.turn)
         return super().open(plan, listener)
 
     def request(self, request: HttpRequest, listener: AnswerListener) -> None:
-        """Take a request, and note when."""
+        """Note the time and take a request."""
         self.asked.append((request, self._runtime.clock.monotonic_ns()))
         super().request(request, listener)
 
     @property
     def polls(self) -> int:
-        """How many polls were asked of it."""
+        """Number of polls that it was asked for."""
         return sum(request.purpose == "quotes" for request, _ in self.asked)
 
 
 class Saboteur:
-    """Does the harm of a schedule, each at its message."""
+    """Lets actors fail at the messages that a schedule names."""
 
     def __init__(self, schedule: Schedule, clock: Clock) -> None:
         self._last = schedule.last_crashes
@@ -164,11 +206,11 @@ class Saboteur:
         self.ending = False
         self.struck_at_end: Counter[str] = Counter()
 
-    def __call__(self, actor: str, message: Any) -> Harm | None:  # noqa: ARG002 - the order counts, not what it is
-        """Return what is to befall the actor at this message."""
+    def __call__(self, actor: str, message: Any) -> Harm | None:  # noqa: ARG002 - messages are counted
+        """Return the failure of the actor at this message."""
         now_s = self._clock.monotonic_ns() / NS_PER_S
         struck = None
-        for due in self._due.get(actor, ()):
+        for due in self._due.get(actor.removesuffix(f":{FIRST}"), ()):
             if now_s >= due.crash.since_s:
                 struck = due.crash if due.left == 0 else struck
                 due.left -= 1
@@ -181,11 +223,11 @@ class Saboteur:
         return Harm(struck.moment, struck.item)
 
     def pause(self) -> None:
-        """Do no more harm for now."""
+        """Stop the failures for now."""
         self._due = {}
 
     def resume(self) -> None:
-        """Do the harm that is meant for the end."""
+        """Start the failures that are planned for the end."""
         self.ending = True
         self._due = _due(self._last)
 
@@ -196,7 +238,7 @@ class _Due:
 
     crash: Crash
     left: int
-    """How many messages its actor takes before."""
+    """Messages of its actor before it."""
 
 
 def _due(crashes: Iterable[Crash]) -> dict[str, list[_Due]]:
@@ -210,15 +252,18 @@ def play(schedule: Schedule) -> Run:
     """Play a schedule to its end."""
     runtime = WatchedRuntime(seed=schedule.seed, bound=schedule.bound)
     runtime.harm = saboteur = Saboteur(schedule, runtime.clock)
-    venue = WatchedVenue(runtime, schedule)
-    journal = MemoryJournal(schedule.journal_faults, lambda: venue.now_s)
+    markets = _markets(schedule, runtime)
+    first = markets[0].venue
+    network = SimulatedNetwork(*(m.venue for m in markets)) if len(markets) > 1 else first
+    journal = MemoryJournal(schedule.journal_faults, lambda: first.now_s)
     system = PerpsSystem(
-        schedule.settings(), replace={"network": venue, "runtime": runtime, "journal": journal.open}
+        schedule.settings(),
+        replace={"network": network, "runtime": runtime, "journal": journal.open},
     )
     run = Run(
         schedule=schedule,
         runtime=runtime,
-        venue=venue,
+        markets=markets,
         journal=journal,
         system=system,
         saboteur=saboteur,
@@ -235,8 +280,23 @@ def play(schedule: Schedule) -> Run:
     return run
 
 
+def _markets(schedule: Schedule, runtime: WatchedRuntime) -> tuple[PlayedMarket, ...]:
+    planned = [(FIRST, SYMBOLS[: schedule.symbols], schedule.faults)]
+    if schedule.second is not None:
+        planned.append((schedule.second, (SECOND[schedule.second],), schedule.second_faults))
+    return tuple(
+        PlayedMarket(
+            venue=WatchedVenue(runtime, schedule, name, symbols, faults),
+            symbols=symbols,
+            consumer="stream_consumer" if len(planned) == 1 else f"stream_consumer:{name}",
+            poller="quote_poller" if len(planned) == 1 else f"quote_poller:{name}",
+        )
+        for name, symbols, faults in planned
+    )
+
+
 def _hang_in_write(run: Run, number: int) -> None:
-    """Let the recorder hang in a write, if it is the one that is to hang."""
+    """Let the recorder hang in the write that the schedule names."""
     if number == run.schedule.hung_write:
         run.saboteur.hung.append(("event_recorder", "write"))
         run.runtime.hang(run.child("event_recorder").cell, 60.0)
@@ -247,15 +307,15 @@ def _live(run: Run) -> None:
     host = Host(run)
     host.look()
     for change in schedule.settings_changes:
-        runtime.advance(max(0.0, min(change.at_s, schedule.rough_s) - run.venue.now_s))
+        runtime.advance(max(0.0, min(change.at_s, schedule.rough_s) - run.now_s))
         _reconfigure(run, change.applied_to(run.system.settings))
-    runtime.advance(max(0.0, schedule.rough_s - run.venue.now_s))
+    runtime.advance(max(0.0, schedule.rough_s - run.now_s))
     if not schedule.calm:
         return
     run.saboteur.pause()
     _reconfigure(run, schedule.settings())
-    runtime.advance(max(0.0, schedule.rough_until_s - run.venue.now_s))
-    run.calm_ns, polls = runtime.clock.monotonic_ns(), run.venue.polls
+    runtime.advance(max(0.0, schedule.rough_until_s - run.now_s))
+    run.calm_ns, polls = runtime.clock.monotonic_ns(), run.polls
     for waited in range(int(RECOVERED_WITHIN_S / LOOK_EVERY_S)):
         runtime.advance(LOOK_EVERY_S)
         if _is_well(run, polls):
@@ -264,7 +324,7 @@ def _live(run: Run) -> None:
 
 
 def _reconfigure(run: Run, settings: Settings) -> None:
-    """Change settings; who is dead or hangs does not take them, and then all go back, until the host tries again."""
+    """Change settings, and try again while an actor that is dead or hangs does not take them."""
     for _ in range(RECONFIGURE_TRIES):
         with suppress(ReconfigureFailed):
             run.system.reconfigure(settings)
@@ -272,8 +332,8 @@ def _reconfigure(run: Run, settings: Settings) -> None:
         run.runtime.advance(LOOK_EVERY_S)
 
 
-def _is_well(run: Run, polls_before: int) -> bool:
-    """Return whether every instrument is live on its top rung, polls go on and the journal is written."""
+def _is_well(run: Run, polls_before: tuple[int, ...]) -> bool:
+    """Return whether all instruments are live on their best source, with polls and journal."""
     if any(child.state is ChildState.GIVEN_UP for child in run.children):
         return True
     system = run.system
@@ -282,11 +342,14 @@ def _is_well(run: Run, polls_before: int) -> bool:
         for mark in run.marks
         if mark.source == run.schedule.source and mark.monotonic_ns > run.calm_ns
     }
-    health = [system.health(symbol) for symbol in system.settings.symbols]
+    health = [system.health(instrument) for instrument in system.instruments]
     return (
         fresh == set(run.instruments)
         and all(judged is not None and judged.health is Health.LIVE for judged in health)
-        and (run.schedule.poll_s is None or run.venue.polls > polls_before)
+        and (
+            run.schedule.poll_s is None
+            or all(now > before for now, before in zip(run.polls, polls_before, strict=True))
+        )
         and system.journal().failing is None
         and all(child.state is ChildState.RUNNING for child in run.children)
     )
@@ -306,7 +369,7 @@ def _end(run: Run) -> None:
 
 
 class Host:
-    """Looks and asks, twice a second."""
+    """A host that reads and asks twice a second."""
 
     def __init__(self, run: Run) -> None:
         self._run = run
@@ -315,16 +378,16 @@ class Host:
         self._newest_ns: dict[InstrumentId, int] = {}
 
     def look(self) -> None:
-        """Look, ask one question, and come back."""
+        """Read, ask, and set the timer for the next look."""
         run = self._run
         self._hear()
-        health = run.system._composition.parts.health.value  # noqa: SLF001 - with the time of the judgement
+        health = run.system._composition.parts.health.value  # noqa: SLF001 - has the time of the judgement
         run.looks.append(Look(run.runtime.clock.monotonic_ns(), health, dict(self._newest_ns)))
         self._ask()
         run.runtime.at(LOOK_EVERY_S, self.look)
 
     def _hear(self) -> None:
-        """Take in the marks that were told since the last look."""
+        """Note the marks that were told since the last look."""
         told = self._run.heard.told
         for message in told[self._seen :]:
             for mark in message.marks:
@@ -336,13 +399,14 @@ class Host:
     def _ask(self) -> None:
         run = self._run
         instrument = self._random.choice(run.instruments)
+        market = self._random.choice(run.markets)
         questions: tuple[tuple[str, object], ...] = (
             ("mark_store", GetWindow(instrument)),
             ("mark_store", GetMarkStatistics()),
             ("market_monitor", GetFeedHealth()),
             ("event_recorder", Flush()),
-            ("stream_consumer", GetStreamStatistics()),
-            ("quote_poller", GetPollStatistics()),
+            (market.consumer, GetStreamStatistics()),
+            (market.poller, GetPollStatistics()),
         )
         for actor, question in (
             ("risk_monitor", GetVerdict(instrument)),

@@ -1,4 +1,7 @@
-"""A schedule: everything that is decided about a run before it begins. Plain values, drawn from a seed or written down in a test."""
+"""A schedule: everything that is decided about a run before it begins.
+
+A schedule consists of plain values. It is drawn from a seed or written down in a test.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,11 @@ from typing import Any, Literal, get_args
 
 import attrs
 
+from perps_actors.host.composition import START_ORDER
 from perps_actors.market.mark import RUNGS, Source
 from perps_actors.settings import (
     JournalSettings,
+    Market,
     MarkSettings,
     MonitorSettings,
     PollSettings,
@@ -20,21 +25,23 @@ from perps_actors.settings import (
 from perps_actors.testing import FaultKind, Moment, WireFault
 
 ELSEWHERE = "ELSEWHERE"
-"""A symbol that the venue does not list."""
+"""A symbol that no venue lists."""
+FIRST = "binance_futures"
+"""Venue of the first market."""
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT")
-ACTORS = (
-    "event_recorder",
-    "market_monitor",
-    "risk_monitor",
-    "mark_store",
-    "stream_consumer",
-    "quote_poller",
-)
-GROUPS = ("recorder", "marks", "streams", "supervisor")
+SECOND = {"bybit": "BTCUSDT", "okx": "BTC-USDT-SWAP"}
+"""Venues that a second market may have, and its symbol there. Their wire formats differ."""
+ACTORS = tuple(spec.name for spec in START_ORDER)
+"""In a system of two markets these names mean the actors of the first."""
+SOURCES = tuple(spec.name for spec in START_ORDER if spec.per_market)
+"""Actors of which each market has its own."""
+GROUPS = (*dict.fromkeys(spec.group for spec in START_ORDER), "supervisor")
 CRASHES: tuple[Moment, ...] = ("before", "within", "after")
 HANGS: tuple[Moment, ...] = ("hang_before", "hang_after")
+TWO_MARKETS_EVERY = 6
+"""One seed in so many has two markets."""
 HANG_SLACK_S = 36.0
-"""How long a run goes on for an actor that hangs: longer than what is taken for hung."""
+"""How much longer a run lasts if an actor hangs: longer than the limit for one handler."""
 
 
 JournalFaultKind = Literal["full", "shut", "broken"]
@@ -42,19 +49,22 @@ JournalFaultKind = Literal["full", "shut", "broken"]
 
 @attrs.frozen
 class Crash:
-    """What befalls an actor at the `nth` message that it takes, counted from 0 over all its incarnations, `on_start` included."""
+    """A failure of an actor at its `nth` message.
+
+    Messages are counted from 0 over all incarnations of the actor; `on_start` counts as one.
+    """
 
     actor: str
     nth: int
     moment: Moment
     item: int = 0
     since_s: float = 0.0
-    """From when on is counted."""
+    """Messages count from this second on."""
 
 
 @attrs.frozen
 class Stall:
-    """A group of actors gets no time of its thread."""
+    """The thread of a group of actors does not run for a while."""
 
     at_s: float
     group: str
@@ -63,7 +73,11 @@ class Stall:
 
 @attrs.frozen
 class JournalFault:
-    """The journal cannot be written (`full`), cannot be opened either (`shut`), or raises what it should not (`broken`)."""
+    """The journal fails for a while.
+
+    `full`: it cannot be written. `shut`: it cannot be opened either. `broken`: it raises an error
+    that is not a `JournalError`.
+    """
 
     at_s: float
     do: JournalFaultKind
@@ -77,8 +91,8 @@ SettingsKind = Literal["level", "symbols", "poll", "journal", "switch"]
 class SettingsChange:
     """The host changes settings.
 
-    The streams restart (`level`), stop or start again (`switch`), a symbol of no market comes or goes (`symbols`), polls and the
-    journal follow another pace.
+    `level`: the streams restart. `switch`: they stop, or start again. `symbols`: a symbol that is
+    not listed comes or goes. `poll`, `journal`: another pace.
     """
 
     at_s: float
@@ -91,20 +105,24 @@ class SettingsChange:
             "switch": {
                 "stream": attrs.evolve(settings.stream, enabled=not settings.stream.enabled)
             },
-            "symbols": {
-                "symbols": settings.symbols[:-1]
-                if ELSEWHERE in settings.symbols
-                else (*settings.symbols, ELSEWHERE)
-            },
+            "symbols": _with_or_without_elsewhere(settings),
             "poll": {"poll": attrs.evolve(settings.poll, interval_s=settings.poll.interval_s / 2)},
             "journal": {"journal": attrs.evolve(settings.journal, linger_s=0.005, block=3)},
         }
         return attrs.evolve(settings, **changes[self.what])
 
 
+def _with_or_without_elsewhere(settings: Settings) -> dict[str, Any]:
+    first, *others = settings.as_markets()
+    symbols = first.symbols[:-1] if ELSEWHERE in first.symbols else (*first.symbols, ELSEWHERE)
+    if not settings.markets:
+        return {"symbols": symbols}
+    return {"markets": (attrs.evolve(first, symbols=symbols), *others)}
+
+
 @attrs.frozen(kw_only=True)
 class Schedule:
-    """One run: its settings and what befalls it. Equal schedules give equal runs."""
+    """One run: its settings and its failures. Equal schedules give equal runs."""
 
     seed: int = 0
     symbols: int = 1
@@ -123,7 +141,7 @@ class Schedule:
     block: int = 100
     rest_marks: bool = False
     bound: int | None = None
-    """Items that the inboxes of store, monitors and recorder hold; None: as a system has it."""
+    """Items that inboxes of store, monitors and recorder hold; None: the system's own bounds."""
     step_s: float = 0.1
     faults: tuple[WireFault, ...] = ()
     crashes: tuple[Crash, ...] = ()
@@ -131,14 +149,18 @@ class Schedule:
     journal_faults: tuple[JournalFault, ...] = ()
     settings_changes: tuple[SettingsChange, ...] = ()
     hung_write: int | None = None
-    """Which write of the journal does not come back for a while; None: none."""
+    """Number of the write of the journal that hangs for a while; None: none."""
     rough_s: float = 8.0
-    """How long things may go wrong."""
+    """Seconds in which failures may happen."""
     calm: bool = True
     """Whether the system is given time to recover before it is told to end."""
     end: Literal["drain", "stop"] = "drain"
     last_crashes: tuple[Crash, ...] = ()
-    """As `crashes`, counted from the order to end."""
+    """As `crashes`, counted from the moment at which the system is told to end."""
+    second: str | None = None
+    """Venue of a second market with one symbol; None: there is one market."""
+    second_faults: tuple[WireFault, ...] = ()
+    """Faults of the second venue; `faults` are those of the first."""
 
     def settings(self) -> Settings:
         """Return the settings of the system."""
@@ -146,8 +168,11 @@ class Schedule:
             enabled=self.poll_s is not None,
             interval_s=self.poll_s if self.poll_s is not None else 1.0,
         )
+        symbols = SYMBOLS[: self.symbols]
+        second = None if self.second is None else Market(self.second, (SECOND[self.second],))
         return Settings(
-            symbols=SYMBOLS[: self.symbols],
+            symbols=symbols if second is None else (),
+            markets=() if second is None else (Market(FIRST, symbols), second),
             provenance="recording" if self.lossless else "synthetic",
             lossless=self.lossless,
             seed=self.seed,
@@ -169,7 +194,8 @@ class Schedule:
     @property
     def rough_until_s(self) -> float:
         """When the last of its faults is over."""
-        ends = [self.rough_s, *(fault.end_s for fault in self.faults)]
+        faults = (*self.faults, *self.second_faults)
+        ends = [self.rough_s, *(fault.end_s for fault in faults)]
         ends += [stall.at_s + stall.for_s for stall in self.stalls]
         return max(*ends, *(fault.at_s + fault.for_s for fault in self.journal_faults), 0.0)
 
@@ -179,7 +205,7 @@ class Schedule:
         return self.hung_write is not None or any(crash.moment in HANGS for crash in crashes)
 
     def code(self) -> str:
-        """Return it as Python source, without what is as by default."""
+        """Return the schedule as Python source, without fields that have their default."""
         given = {
             field.name: value
             for field in attrs.fields(Schedule)
@@ -219,7 +245,7 @@ def drawn(seed: int) -> Schedule:
         "step_s": 0.5 if hangs else random.choice((0.1, 0.1, 0.2)),
     }
     _make_livable(settings)
-    return Schedule(
+    schedule = Schedule(
         **settings,
         faults=_faults(random, rough_s),
         crashes=tuple(crashes + (_hangs(random) if hangs else [])),
@@ -235,21 +261,62 @@ def drawn(seed: int) -> Schedule:
             for crash in _crashes(random, random.choice((0, 0, 0, 1, 2)), 10)
         ),
     )
+    return _with_two_markets(schedule) if seed % TWO_MARKETS_EVERY == 0 else schedule
+
+
+def _with_two_markets(schedule: Schedule) -> Schedule:
+    """Add a second market.
+
+    In half of the cases all failures are at the first venue or in the actors of its market, so
+    that the second market must not notice them.
+    """
+    random = Random(schedule.seed)
+    second = random.choice(sorted(SECOND))
+    if random.random() < 0.5:
+        of_second = [
+            attrs.evolve(crash, actor=f"{random.choice(SOURCES)}:{second}")
+            for crash in _crashes(random, random.choice((0, 1, 2)), 100)
+        ]
+        return attrs.evolve(
+            schedule,
+            second=second,
+            second_faults=_faults(random, schedule.rough_s),
+            crashes=(*schedule.crashes, *of_second),
+        )
+    crashes = [
+        attrs.evolve(crash, actor=random.choice(SOURCES))
+        for crash in schedule.crashes
+        if crash.moment not in HANGS and crash.nth
+    ]
+    kind: FaultKind = random.choice(("silence", "refuse", "cut", "rest_refuse"))
+    outage = WireFault(at_s=2.0, do=kind, for_s=10.0)
+    return attrs.evolve(
+        schedule,
+        second=second,
+        faults=(*schedule.faults, outage),
+        crashes=tuple(crashes),
+        stalls=(),
+        journal_faults=(),
+        settings_changes=(),
+        last_crashes=(),
+        hung_write=None,
+        bound=None,
+    )
 
 
 def _make_livable(settings: dict[str, Any]) -> None:
-    """Set limits that a market of that pace keeps when all is well, so that at rest every feed is live."""
+    """Set limits that a healthy market of that pace keeps, so that at rest every feed is live."""
     source, step_s = settings["source"], settings["step_s"]
     if source == "rest":
         settings["poll_s"] = settings["poll_s"] or 1.0
         settings["limit_s"] = 2.5 * settings["poll_s"]
-    # There is no trade in two of five steps.
+    # Two of five steps of the market have no trade.
     settings["limit_s"] = max(settings["limit_s"], step_s * (12 if source == "trades" else 4))
     settings["patience_s"] = max(settings["patience_s"], 3 * step_s)
 
 
 def _nth(random: Random, most: int) -> int:
-    """Return an ordinal of a message: as often below the square root of `most` as above."""
+    """Return the number of a message, as often below the square root of `most` as above."""
     return int(most ** random.random())
 
 
@@ -270,13 +337,9 @@ def _storm(random: Random) -> list[Crash]:
 
 
 def _at_the_end_of(random: Random, stall: Stall) -> Crash:
-    """Return a crash among what an actor finds waiting after a stall."""
-    held = {
-        "recorder": ACTORS[:1],
-        "marks": ("mark_store", *ACTORS[1:4], "quote_poller"),
-        "streams": ("stream_consumer",),
-    }
-    actor = random.choice(held.get(stall.group, ACTORS))
+    """Return a crash at one of the messages that wait for an actor after a stall."""
+    held = [spec.name for spec in START_ORDER if spec.group == stall.group]
+    actor = random.choice(held or ACTORS)
     return Crash(
         actor,
         random.randrange(4),
@@ -287,7 +350,7 @@ def _at_the_end_of(random: Random, stall: Stall) -> Crash:
 
 
 def _hangs(random: Random) -> list[Crash]:
-    # The recorder hangs where it does in life: in a write.
+    # Not the recorder: it hangs in a write, as it does in practice.
     return [Crash(random.choice(ACTORS[1:]), _nth(random, 200), random.choice(HANGS))]
 
 
@@ -305,7 +368,7 @@ def _faults(random: Random, rough_s: float) -> tuple[WireFault, ...]:
 
 
 def _stalls(random: Random, rough_s: float) -> tuple[Stall, ...]:
-    """Return some stalls, often one just before things get calm or the system is told to end, so that much waits then."""
+    """Return some stalls, often one at the end of the failures, so that many messages wait then."""
     starts = [random.uniform(0.0, rough_s) for _ in range(random.choice((0, 1, 2, 4)))]
     if random.random() < 0.3:
         starts.append(rough_s - 0.7)

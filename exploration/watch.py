@@ -1,4 +1,7 @@
-"""A runtime that notes who told whom what, without asking the actors: what the invariants are held against."""
+"""A runtime that notes every message and its sender, without asking the actors.
+
+The invariants are checked against these notes.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from typing import Any, NamedTuple
 import attrs
 from pykka._envelope import Envelope
 
+from exploration.schedule import SOURCES
 from perps_actors.kernel.address import Address
 from perps_actors.kernel.cell import Cell
 from perps_actors.kernel.clock import NS_PER_S
@@ -21,7 +25,7 @@ from perps_actors.testing.harm import HarmedCell
 
 
 class Turn(NamedTuple):
-    """One actor handles one message."""
+    """An actor handles a message."""
 
     number: int
     actor: str
@@ -30,10 +34,10 @@ class Turn(NamedTuple):
 
 
 class Put(NamedTuple):
-    """Somebody told an actor something."""
+    """A message was told to an actor."""
 
     turn: Turn | None
-    """Who told it; None: the outside, or the kernel."""
+    """The turn in which it was told; None: the outside or the kernel told it."""
     to: str
     message: Any
     taken: bool
@@ -42,38 +46,38 @@ class Put(NamedTuple):
 
 @attrs.define
 class Notes:
-    """What was seen of a run."""
+    """The notes of a run."""
 
     puts: list[Put] = attrs.Factory(list)
     told: Counter[str] = attrs.Factory(Counter)
-    """Items told, by the receiver; orders and timers apart."""
+    """Items told, by receiver, without lifecycle messages and timers."""
     timers: Counter[str] = attrs.Factory(Counter)
-    """Timers' messages handled, by actor."""
+    """Messages of timers that were handled, by actor."""
     handled: list[tuple[Turn, int]] = attrs.Factory(list)
-    """Every message that a handler got, with the monotonic time."""
+    """Every message that was given to a handler, with the monotonic time."""
     ghosts: list[str] = attrs.Factory(list)
-    """Who was heard though it had been replaced."""
+    """Messages of incarnations that had been replaced."""
     overtaken: list[str] = attrs.Factory(list)
-    """Data that was handled while control waited."""
+    """Data messages that were handled while control messages waited."""
     outlasted: list[str] = attrs.Factory(list)
-    """Who hung to the end of its time and was not replaced."""
+    """Actors that hung and were not replaced."""
     turn: Turn | None = None
     turns: int = 0
     of_the_dead: bool = False
-    """Whether the message in hand is a timer's of an incarnation before."""
+    """Whether the message in hand comes from a timer of an earlier incarnation."""
     struck: dict[int, Harm] = attrs.Factory(dict)
-    """What befell the actor in a turn, by the turn's number."""
+    """The failure of a turn, by the turn's number."""
     control: Counter[str] = attrs.Factory(Counter)
-    """Control messages that wait, by actor."""
+    """Waiting control messages, by actor."""
 
 
 class WatchedCell(HarmedCell):
-    """A cell whose messages are noted."""
+    """A cell that notes its messages."""
 
     notes: Notes
 
     def step(self, actor: Any, entry: Any) -> TurnResult | None:
-        """Handle one message, and note that it was."""
+        """Note a message and handle it."""
         notes, before = self.notes, self.notes.turn
         message, timer = _opened(entry)
         notes.timers[self.name] += timer is not None
@@ -95,7 +99,7 @@ class WatchedCell(HarmedCell):
 
 
 def _opened(entry: Any) -> tuple[Any, Timer | None]:
-    """Return the message of an entry, and the timer that told it."""
+    """Return the message of an entry, and the timer that sent it."""
     if not isinstance(entry, Envelope):
         return entry, None
     reply: object = entry.reply_to
@@ -103,11 +107,11 @@ def _opened(entry: Any) -> tuple[Any, Timer | None]:
 
 
 class WatchedRuntime(HarmfulRuntime):
-    """Runs cells and notes what they are told.
+    """Runs cells and notes the messages that they are told.
 
     Args:
-        seed: of the order.
-        bound: items that the inboxes of all but the sources and the supervisor hold; None: as composed.
+        seed: seed of the order in which cells run.
+        bound: items that inboxes of store, monitors and recorder hold; None: as composed.
     """
 
     cell_class = WatchedCell
@@ -118,10 +122,10 @@ class WatchedRuntime(HarmfulRuntime):
         self._bound = bound
 
     def harm_to(self, actor: str, message: Any) -> Harm | None:
-        """Return what is to befall, and note it; and note when what is about to be handled is none of the living one's business."""
+        """Return and note the failure of a turn, and note a message of an earlier incarnation."""
         if self.notes.of_the_dead:
             self.notes.ghosts.append(
-                f"{actor} handled {message!r}, a timer's of an incarnation before"
+                f"{actor} handled {message!r} of a timer of an earlier incarnation"
             )
         harm = super().harm_to(actor, message)
         if harm is not None and self.notes.turn is not None:
@@ -129,7 +133,7 @@ class WatchedRuntime(HarmfulRuntime):
         return harm
 
     def hang(self, cell: Cell, seconds: float) -> None:
-        """Let the handler that runs hang, and note if nobody minded."""
+        """Let the running handler hang, and note if the actor was not replaced."""
         actor, began_ns = cell.actor, self.clock.monotonic_ns()
         super().hang(cell, seconds)
         if (
@@ -140,11 +144,11 @@ class WatchedRuntime(HarmfulRuntime):
             self.notes.outlasted.append(cell.name)
 
     def cell(self, name: str, *, group: str = "", policy: InboxPolicy | None = None) -> Cell:
-        """Return a new, vacant cell whose messages are noted."""
+        """Return a new, vacant cell that notes its messages."""
         if (
             self._bound is not None
             and policy is not None
-            and name not in {"stream_consumer", "quote_poller", "supervisor"}
+            and name.partition(":")[0] not in (*SOURCES, "supervisor")
         ):
             policy = attrs.evolve(policy, bound=self._bound)
         cell = super().cell(name, group=group, policy=policy)
@@ -179,7 +183,8 @@ class WatchedRuntime(HarmfulRuntime):
             )
             return taken
 
-        # Everyone who tells goes through this attribute; the address has it by heart already.
+        # All senders use this attribute. The address made before this keeps a reference to the old
+        # one, so it is replaced.
         cell.inbox.put = noted  # type: ignore[method-assign]
         cell.address = Address(cell)
 

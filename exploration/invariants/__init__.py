@@ -1,4 +1,4 @@
-"""What must hold of every run, each a function that yields what breaks it."""
+"""The invariants of every run. Each is a function that yields violations."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ INVARIANTS: tuple[Invariant, ...] = (*ACCOUNTS, *MARKS, *SOURCES, *JOURNAL, *LIF
 
 @attrs.frozen
 class Violation:
-    """An invariant that a run broke, and how."""
+    """An invariant that a run broke."""
 
     invariant: str
     what: str
@@ -30,6 +30,6 @@ class Violation:
 
 
 def violations(run: Run) -> list[Violation]:
-    """Return what a run broke, at most one finding an invariant."""
+    """Return the violations of a run, at most one per invariant."""
     found = ((invariant.__name__, next(iter(invariant(run)), None)) for invariant in INVARIANTS)
     return [Violation(name, what) for name, what in found if what is not None]

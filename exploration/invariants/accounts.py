@@ -11,7 +11,7 @@ from perps_actors.messages.marks import RecordMarks
 
 
 def every_message_is_accounted_for(run: Run) -> Iterator[str]:
-    """What an actor was told was handled, or dropped and counted, or is a dead letter, or was left: as its senders count it."""
+    """Every message was handled, dropped and counted, a dead letter, or left over."""
     notes = run.runtime.notes
     for child in run.children:
         statistics = child.cell.statistics()
@@ -25,27 +25,31 @@ def every_message_is_accounted_for(run: Run) -> Iterator[str]:
             + inbox.length
         )
         if accounted != notes.told[child.name]:
-            yield f"{child.name} was told {notes.told[child.name]} items, accounts for {accounted}: {statistics}"
+            told = notes.told[child.name]
+            yield f"{child.name} was told {told} items, accounts for {accounted}: {statistics}"
 
 
-def nothing_waits_behind_a_closed_door(run: Run) -> Iterator[str]:
-    """After the end nothing waits in any inbox, and every inbox is closed."""
+def inboxes_end_closed_and_empty(run: Run) -> Iterator[str]:
+    """After the end every inbox is closed and empty."""
     for child in run.children:
         if len(child.cell.inbox) or not child.cell.inbox.closed:
-            yield f"{child.name} holds {len(child.cell.inbox)} items, closed: {child.cell.inbox.closed}"
+            inbox = child.cell.inbox
+            yield f"{child.name} holds {len(inbox)} items, closed: {inbox.closed}"
 
 
 def dead_letters_are_as_many_as_are_counted(run: Run) -> Iterator[str]:
-    """The items of the dead letters are those that the cells count as dead."""
+    """Cells count as many dead items as there are in dead letters."""
     for child in run.children:
         letters = sum(letter.items for letter in child.letters)
-        # The record keeps the last hundred; a hung actor that was abandoned at the end has a letter that nobody took in.
-        if len(child.letters) < 100 and letters > child.cell.statistics().dead:
-            yield f"{child.name}: {letters} items in letters, {child.cell.statistics().dead} counted"
+        dead = child.cell.statistics().dead
+        # The record keeps the last hundred. The letter of a hung actor that was abandoned at the
+        # end is not in it.
+        if len(child.letters) < 100 and letters > dead:
+            yield f"{child.name}: {letters} items in letters, {dead} counted"
 
 
 def one_item_dies_at_a_time(run: Run) -> Iterator[str]:
-    """A message that kills its actor loses one item of a batch, and its neighbours live."""
+    """A batch that kills its actor loses one item."""
     for child in run.children:
         for letter in child.letters:
             message = letter.message
@@ -54,7 +58,7 @@ def one_item_dies_at_a_time(run: Run) -> Iterator[str]:
 
 
 def what_killed_is_never_delivered_again(run: Run) -> Iterator[str]:
-    """A message that an actor died of is set aside at once."""
+    """A message that killed an actor is not delivered again."""
     handled: dict[int, int] = {}
     for turn, _ in run.runtime.notes.handled:
         handled[id(turn.message)] = handled.get(id(turn.message), 0) + 1
@@ -65,7 +69,7 @@ def what_killed_is_never_delivered_again(run: Run) -> Iterator[str]:
 
 
 def marks_reach_the_store_once(run: Run) -> Iterator[str]:
-    """Of the marks that were told to the store none is recorded twice, and those missing died, were dropped or were left."""
+    """The store records every mark once, unless it died, was dropped or was left over."""
     told = [
         mark
         for put in run.runtime.notes.puts
@@ -81,16 +85,17 @@ def marks_reach_the_store_once(run: Run) -> Iterator[str]:
     if twice:
         yield f"{twice} marks were recorded twice"
     if any(id(mark) not in identities for mark in recorded):
-        yield "a mark was recorded that nobody told"
+        yield "a mark was recorded that had not been told"
     if {id(mark) for mark in dead} & {id(mark) for mark in recorded}:
-        yield "a mark that the store died of was recorded"
+        yield "a mark that killed the store was recorded"
     missing = len(told) - len(recorded)
     if not len(dead) <= missing <= len(dead) + undelivered(run, "mark_store"):
-        yield f"{missing} marks never were recorded, {len(dead)} died, {undelivered(run, 'mark_store')} were dropped or left"
+        lost = undelivered(run, "mark_store")
+        yield f"{missing} marks were not recorded, {len(dead)} died, {lost} were dropped or left"
 
 
 def nothing_is_dropped_without_pressure(run: Run) -> Iterator[str]:
-    """No inbox drops or merges away anything while its bound is far."""
+    """No inbox drops or merges anything while it is far from its bound."""
     for child in run.children:
         dropped = child.cell.statistics().inbox.dropped
         if dropped and run.schedule.bound is None:
@@ -98,13 +103,13 @@ def nothing_is_dropped_without_pressure(run: Run) -> Iterator[str]:
 
 
 def control_goes_ahead(run: Run) -> Iterator[str]:
-    """No data is handled while control waits."""
+    """No data message is handled while a control message waits."""
     yield from run.runtime.notes.overtaken
 
 
 ACCOUNTS = (
     every_message_is_accounted_for,
-    nothing_waits_behind_a_closed_door,
+    inboxes_end_closed_and_empty,
     dead_letters_are_as_many_as_are_counted,
     one_item_dies_at_a_time,
     what_killed_is_never_delivered_again,

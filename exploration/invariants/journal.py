@@ -1,4 +1,4 @@
-"""The journal: what was told is in it once, what was lost is told in it, and every event says where it comes from."""
+"""The journal: it holds every event once, reports every loss, and each event has its origin."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 from exploration.invariants.losses import dead_items, replaced_while_hung, undelivered
 from exploration.play import Run
+from exploration.schedule import ELSEWHERE
 from perps_actors.kernel.lifecycle import Drain, Stop
 from perps_actors.market.numbers import plain
 from perps_actors.messages.marks import MarksUpdated
@@ -16,7 +17,7 @@ from perps_actors.messages.records import Event, Record
 
 RECORDER = "event_recorder"
 OWN_KINDS = frozenset({"hole", "event_unfit", "journal_repaired"})
-"""What the recorder has to say itself."""
+"""Events that the recorder makes itself."""
 MARK_KINDS = frozenset({"ws_mark_update", "rest_mark_update"})
 _TELLS = re.compile(r"urn:uuid|0x[0-9a-f]{6,}|Thread-|object at ")
 
@@ -27,6 +28,7 @@ def _mark_keys(message: MarksUpdated, run: Run) -> Iterator[Key]:
     for mark in message.marks:
         if mark.source != "rest" or run.schedule.rest_marks:
             yield (
+                mark.instrument.venue,
                 mark.instrument.symbol,
                 mark.source,
                 mark.venue_time_ns,
@@ -37,6 +39,7 @@ def _mark_keys(message: MarksUpdated, run: Run) -> Iterator[Key]:
 
 def _event_key(event: Event) -> Key:
     return (
+        event.venue,
         event.symbol,
         event.source,
         event.venue_time_ns,
@@ -46,7 +49,7 @@ def _event_key(event: Event) -> Key:
 
 
 def each_mark_is_journalled_once(run: Run) -> Iterator[str]:
-    """Every mark of a stream that the recorder was told is journalled once, or it died, was dropped or left, or the journal lost it."""
+    """Every mark that the recorder was told is in the journal once, or its loss is explained."""
     told: Counter[Key] = Counter()
     for put in run.runtime.notes.puts:
         if put.to == RECORDER and isinstance(put.message, MarksUpdated):
@@ -63,7 +66,7 @@ def each_mark_is_journalled_once(run: Run) -> Iterator[str]:
 
 
 def each_event_is_journalled_once(run: Run) -> Iterator[str]:
-    """Every event that the recorder was told is journalled once, or it died, was dropped or left, or the journal lost it."""
+    """Every event that the recorder was told is in the journal once, or its loss is explained."""
     told: Counter[Key] = Counter()
     for put in run.runtime.notes.puts:
         if put.to == RECORDER and isinstance(put.message, Record):
@@ -79,12 +82,13 @@ def each_event_is_journalled_once(run: Run) -> Iterator[str]:
 
 def marks_are_journalled_in_order(run: Run) -> Iterator[str]:
     """The marks of an instrument are journalled in the order in which they were received."""
-    last: dict[str | None, int] = {}
+    last: dict[tuple[str, str | None], int] = {}
     for event in run.journal.events:
         if event.kind in MARK_KINDS:
-            if event.received_ns < last.get(event.symbol, 0):
-                yield f"{event} after one received at {last[event.symbol]}"
-            last[event.symbol] = event.received_ns
+            instrument = (event.venue, event.symbol)
+            if event.received_ns < last.get(instrument, 0):
+                yield f"{event} after one received at {last[instrument]}"
+            last[instrument] = event.received_ns
 
 
 def _compare(
@@ -94,7 +98,8 @@ def _compare(
     if extra:
         yield f"{what} journalled more often than told: {next(iter(extra))}"
     if (hung := replaced_while_hung(run, RECORDER)) is False and dead - (told - journalled):
-        yield f"{what} journalled though the recorder died of it: {next(iter(dead - (told - journalled)))}"
+        killer = next(iter(dead - (told - journalled)))
+        yield f"{what} journalled though the recorder died of it: {killer}"
     missing = (told - journalled).total()
     granted = (
         dead.total()
@@ -103,11 +108,11 @@ def _compare(
         + hung
     )
     if missing > granted:
-        yield f"{missing} {what}s are missing from the journal, {granted} at most are accounted for"
+        yield f"{missing} {what}s are missing from the journal, {granted} are explained"
 
 
 def _most_in_one(run: Run) -> int:
-    """Return how many events the largest `Record` holds: it counts for one item in an inbox."""
+    """Return the number of events in the largest `Record`, which is one item in an inbox."""
     return max(
         (
             len(put.message.events)
@@ -119,7 +124,7 @@ def _most_in_one(run: Run) -> int:
 
 
 def the_journal_counts_right(run: Run) -> Iterator[str]:
-    """What the recorder says it recorded is what the journal holds."""
+    """The recorder's count of recorded events is that of the journal."""
     status = run.system.journal()
     held = len(run.journal.events)
     if not replaced_while_hung(run, RECORDER) and (status.recorded, status.last_sequence) != (
@@ -130,7 +135,7 @@ def the_journal_counts_right(run: Run) -> Iterator[str]:
 
 
 def a_sound_journal_loses_nothing(run: Run) -> Iterator[str]:
-    """While the journal can be written, it holds all that the recorder took, however often the recorder dies."""
+    """A journal that can be written loses nothing, however often the recorder dies."""
     status = run.system.journal()
     if (
         status.dropped
@@ -141,7 +146,7 @@ def a_sound_journal_loses_nothing(run: Run) -> Iterator[str]:
 
 
 def drops_are_journalled(run: Run) -> Iterator[str]:
-    """What inboxes dropped is told in the journal by the time of the end, as holes that add up."""
+    """The holes in the journal add up to the items that inboxes dropped."""
     holes: Counter[str] = Counter()
     for event in run.events("hole"):
         data = dict(event.data)
@@ -154,7 +159,7 @@ def drops_are_journalled(run: Run) -> Iterator[str]:
 
 
 def _recorder_was_well(run: Run) -> bool:
-    """Return whether the recorder lived to the end, by an order, and the journal took all it had to say."""
+    """Return whether the recorder ended when told to, and the journal took all of its events."""
     status = run.system.journal()
     last = [turn.message for turn, _ in run.runtime.notes.handled if turn.actor == RECORDER][-1:]
     finished = any(isinstance(message, Stop | Drain) for message in last)
@@ -167,7 +172,7 @@ def _recorder_was_well(run: Run) -> bool:
 
 
 def holes_of_the_journal_add_up(run: Run) -> Iterator[str]:
-    """What the journal itself lost is told in it, or known to be still unreported."""
+    """Events that the journal lost are reported in it, or counted as still unreported."""
     status = run.system.journal()
     told = sum(
         int(dict(event.data)["dropped"])
@@ -182,7 +187,7 @@ def holes_of_the_journal_add_up(run: Run) -> Iterator[str]:
 
 
 def holes_are_at_most_one_a_second(run: Run) -> Iterator[str]:
-    """An inbox has at most one hole a second, but for a last one at a stop and one by each incarnation of the recorder."""
+    """An inbox has one hole per second, and one more at a stop and at each recorder's death."""
     seconds: Counter[tuple[str, int]] = Counter()
     for event in run.events("hole"):
         seconds[str(dict(event.data)["inbox"]), event.received_ns // 1_000_000_000] += 1
@@ -192,12 +197,15 @@ def holes_are_at_most_one_a_second(run: Run) -> Iterator[str]:
 
 
 def events_say_where_they_come_from(run: Run) -> Iterator[str]:
-    """Every event carries the run's provenance and venue, and names no thread, no address and no URN."""
+    """Every event has the run's provenance and a market's venue, and no name of this process."""
+    symbols = {market.venue.name: {None, ELSEWHERE, *market.symbols} for market in run.markets}
     for event in run.journal.events:
-        if event.provenance != run.system.settings.provenance or event.venue != "binance_futures":
+        if event.provenance != run.system.settings.provenance:
             yield f"{event} in a run of {run.system.settings.provenance}"
+        if event.symbol not in symbols.get(event.venue, {None}):
+            yield f"{event} in a run of {', '.join(symbols)}"
         if _TELLS.search(repr(event)):
-            yield f"{event} names what only this process knows"
+            yield f"{event} has a name that is known in this process only"
 
 
 JOURNAL = (

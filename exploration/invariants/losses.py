@@ -1,4 +1,4 @@
-"""What a run may have lost, by what befell it: what the invariants grant."""
+"""The losses that the failures of a run explain."""
 
 from __future__ import annotations
 
@@ -6,16 +6,17 @@ from collections.abc import Iterator
 from typing import Any
 
 from exploration.play import Run
+from exploration.watch import Turn
 from perps_actors.kernel.children import Hung
 from perps_actors.messages.records import Event, Record
 from perps_actors.testing import InjectedCrash
 
 STRANDED = ("before", "within, ")
-"""How the error of a crash begins that came before the handler had done anything with the item in hand."""
+"""Beginnings of the errors of crashes before the item in hand was handled."""
 
 
 def dead_items(run: Run, actor: str, kind: type) -> Iterator[Any]:
-    """Yield the messages of a kind that an actor died of without having done anything with them."""
+    """Yield the messages of a class that killed an actor before it had handled them."""
     hung_before = (actor, "hang_before") in run.saboteur.hung
     for letter in run.child(actor).letters:
         error = letter.error
@@ -28,21 +29,30 @@ def dead_items(run: Run, actor: str, kind: type) -> Iterator[Any]:
             yield letter.message
 
 
+def items_taken(run: Run, turn: Turn) -> tuple[Any, ...]:
+    """Return the items of a batch that the actor handled in a turn: those before a failure."""
+    items: tuple[Any, ...] = turn.message.items
+    harm = run.runtime.notes.struck.get(turn.number)
+    if harm is None or harm.moment == "after":
+        return items
+    return items[: harm.item % len(items)] if harm.moment == "within" else ()
+
+
 def replaced_while_hung(run: Run, actor: str) -> bool:
-    """Return whether an incarnation of the actor was fenced, or abandoned at the end, in a handler."""
+    """Return whether an incarnation of the actor was fenced or abandoned while it hung."""
     assert run.report is not None
     hung = any(name == actor for name, _ in run.saboteur.hung)
     return hung and (run.runtime.abandoned > 0 or actor in run.report.actors.abandoned)
 
 
 def undelivered(run: Run, actor: str) -> int:
-    """Return how many items an actor's inbox dropped, or had left when it closed."""
+    """Return the number of items that an inbox dropped or that were left when it closed."""
     inbox = run.child(actor).cell.statistics().inbox
     return inbox.dropped + inbox.left
 
 
 def told_events(run: Run, *kinds: str, since_ns: int = 0) -> list[Event]:
-    """Return the events of these kinds that the recorder was told, from a monotonic time on, whether or not it kept them."""
+    """Return the events of these kinds that the recorder was told since a monotonic time."""
     records = (
         put.message
         for put in run.runtime.notes.puts

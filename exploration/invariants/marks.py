@@ -1,16 +1,18 @@
-"""Rules 2, 7, 8: the marks are true, and what is read is what was told."""
+"""Rules 2, 7, 8: marks are true, and readings agree with the marks that were told."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import pairwise
+from typing import Any
 
-from exploration.invariants.losses import replaced_while_hung, told_events
+from exploration.invariants.losses import items_taken, replaced_while_hung, told_events
 from exploration.play import Run
 from perps_actors.market.feed_state import Health
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.mark import Mark
-from perps_actors.messages.marks import RecordMarks
+from perps_actors.messages.feeds import FeedHealth, GetFeedHealth
+from perps_actors.messages.marks import MarksUpdated, RecordMarks
 from perps_actors.messages.risk import GetVerdict, Verdict
 from perps_actors.settings import MarkSettings
 
@@ -18,12 +20,12 @@ NS_PER_S = 1_000_000_000
 
 
 def every_mark_is_true(run: Run) -> Iterator[str]:
-    """Every mark equals what the market was at the venue time that it names, by its own source."""
+    """Every mark equals the market's price at the mark's venue time, by the mark's own source."""
     for put in run.runtime.notes.puts:
         if isinstance(put.message, RecordMarks):
             for mark in put.message.marks:
-                if not run.venue.truth.has(mark):
-                    yield f"{mark} never was so"
+                if not run.venue_of(mark.instrument).truth.has(mark):
+                    yield f"{mark} was never a price of the market"
 
 
 def marks_keep_their_order(run: Run) -> Iterator[str]:
@@ -36,7 +38,7 @@ def marks_keep_their_order(run: Run) -> Iterator[str]:
 
 
 def the_board_shows_what_was_told(run: Run) -> Iterator[str]:
-    """The window of an instrument is the newest of the marks that a listener was told of, and the count is of all of them."""
+    """A window holds the newest marks that a listener was told, and the count is that of all."""
     if replaced_while_hung(run, "mark_store"):
         return
     length = _window_length(run.system.settings.marks)
@@ -44,20 +46,20 @@ def the_board_shows_what_was_told(run: Run) -> Iterator[str]:
     for mark in run.marks:
         told[mark.instrument].append(mark)
     for instrument, marks in told.items():
-        window = run.system.window(instrument.symbol)
+        window, count = run.system.window(instrument), run.system.count(instrument)
         if list(window) != marks[-length:]:
-            yield f"the window of {instrument} holds {len(window)} marks that are not the newest of {len(marks)}"
-        if run.system.count(instrument.symbol) != len(marks):
-            yield f"{run.system.count(instrument.symbol)} marks of {instrument} were counted, {len(marks)} told"
+            yield f"{instrument}: {len(window)} marks that are not the newest of {len(marks)}"
+        if count != len(marks):
+            yield f"{count} marks of {instrument} were counted, {len(marks)} told"
 
 
 def _window_length(settings: MarkSettings) -> int:
-    # The design's own words: max(short, long) + 5.
+    # The rule of the design, without the code that is tested.
     return max(settings.short, settings.long) + 5
 
 
 def live_means_a_fresh_mark(run: Run) -> Iterator[str]:
-    """A feed is called live only on a mark that was no older than the limit when it was judged."""
+    """A feed is live only with a mark that was no older than the limit when it was judged."""
     limit_ns = run.schedule.limit_s * NS_PER_S
     newest: dict[InstrumentId, list[int]] = {instrument: [] for instrument in run.instruments}
     for mark in run.marks:
@@ -68,11 +70,11 @@ def live_means_a_fresh_mark(run: Run) -> Iterator[str]:
             if judged.health is Health.LIVE and not any(
                 judged_ns - limit_ns <= at_ns <= judged_ns for at_ns in newest[instrument]
             ):
-                yield f"{instrument} was called live at {judged_ns} without a mark in {run.schedule.limit_s} s"
+                yield f"{instrument} was live at {judged_ns} without a mark in {limit_ns} ns"
 
 
 def no_position_is_opened_on_an_old_mark(run: Run) -> Iterator[str]:
-    """A verdict allows a position only on a mark within the hard limit."""
+    """A verdict permits a position only with a mark within the hard limit."""
     handled_ns = {
         id(turn.message): at_ns
         for turn, at_ns in run.runtime.notes.handled
@@ -93,7 +95,7 @@ def no_position_is_opened_on_an_old_mark(run: Run) -> Iterator[str]:
 
 
 def stale_marks_are_told(run: Run) -> Iterator[str]:
-    """An instrument without a mark beyond the hard limit is told to be stale within two seconds, while its monitor lives and has time."""
+    """An instrument without a mark is reported as stale within two seconds of the hard limit."""
     child = run.child("risk_monitor")
     if (
         child.restarts
@@ -111,18 +113,70 @@ def stale_marks_are_told(run: Run) -> Iterator[str]:
     for instrument in run.instruments:
         times = [
             began_ns,
-            *(mark.monotonic_ns for mark in run.marks if mark.instrument == instrument),
+            *(mark.as_of_ns for mark in run.marks if mark.instrument == instrument),
             run.end_ns,
         ]
         for since_ns, until_ns in pairwise(times):
             stale_ns = since_ns + int(run.schedule.hard_s * NS_PER_S)
             edges = (
-                event.received_ns - wall_ns for event in told if event.symbol == instrument.symbol
+                event.received_ns - wall_ns
+                for event in told
+                if (event.venue, event.symbol) == (instrument.venue, instrument.symbol)
             )
             if until_ns - stale_ns > 2 * NS_PER_S and not any(
                 stale_ns < edge_ns <= until_ns for edge_ns in edges
             ):
-                yield f"{instrument} had no mark from {since_ns} to {until_ns} and nobody was told"
+                yield f"{instrument} had no mark from {since_ns} to {until_ns}, without a report"
+
+
+def monitors_know_the_newest_mark(run: Run) -> Iterator[str]:
+    """Risk and market monitor answer with the age of the newest mark that they handled.
+
+    A monitor handles all items of a batch but one that kills it; its next incarnation handles the
+    items after that.
+    """
+    if run.schedule.hangs():
+        return
+    for monitor in ("risk_monitor", "market_monitor"):
+        known = _known_at_questions(run, monitor)
+        for asked in run.asked:
+            if id(asked.question) not in known:
+                continue
+            at_ns, newest_ns = known[id(asked.question)]
+            for instrument, age_ns in _ages_ns(asked.outcome):
+                mark_ns = newest_ns.get(instrument)
+                expected_ns = None if mark_ns is None else at_ns - mark_ns
+                if age_ns != expected_ns and instrument in run.instruments:
+                    yield (
+                        f"{monitor}: {instrument} was marked {age_ns} ns ago at {at_ns}, "
+                        f"expected {expected_ns}"
+                    )
+
+
+def _known_at_questions(run: Run, monitor: str) -> dict[int, tuple[int, dict[InstrumentId, int]]]:
+    """Return when each question was handled, and the newest marks that its incarnation knew."""
+    newest_ns: dict[InstrumentId, int] = {}
+    generation = 0
+    known: dict[int, tuple[int, dict[InstrumentId, int]]] = {}
+    for turn, at_ns in run.runtime.notes.handled:
+        if turn.actor != monitor:
+            continue
+        if turn.generation != generation:
+            generation, newest_ns = turn.generation, {}
+        if isinstance(turn.message, MarksUpdated):
+            newest_ns |= {m.instrument: m.as_of_ns for m in items_taken(run, turn)}
+        elif isinstance(turn.message, GetVerdict | GetFeedHealth):
+            known[id(turn.message)] = (at_ns, newest_ns.copy())
+    return known
+
+
+def _ages_ns(outcome: Any) -> Iterator[tuple[InstrumentId, int | None]]:
+    if isinstance(outcome, Verdict):
+        age_s = outcome.mark_age_s
+        yield outcome.instrument, None if age_s is None else round(age_s * NS_PER_S)
+    elif isinstance(outcome, FeedHealth):
+        for instrument, judgement in outcome.judgements:
+            yield instrument, judgement.age_ns
 
 
 MARKS = (
@@ -132,4 +186,5 @@ MARKS = (
     live_means_a_fresh_mark,
     no_position_is_opened_on_an_old_mark,
     stale_marks_are_told,
+    monitors_know_the_newest_mark,
 )

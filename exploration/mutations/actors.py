@@ -203,6 +203,11 @@ ACTORS = (
         lambda _: lambda *_: 1e6,
     ),
     Mutation(
+        "perps_actors.transport.rate_limits:RateLimits.of",
+        "a refusal by one venue stops the requests to all venues",
+        lambda of: lambda limits, _, weight: of(limits, "any", weight),
+    ),
+    Mutation(
         f"{ACTORS_OF}.event_recorder:EventRecorder.on_failure",
         "a recorder that dies does not write the events that wait",
         nothing,
