@@ -17,6 +17,7 @@ from exploration.schedule import FIRST, HANGS, SECOND, SYMBOLS, Crash, Schedule
 from exploration.watch import Turn, WatchedRuntime
 from perps_actors.errors import PerpsActorsError, ReconfigureFailed
 from perps_actors.host.readings import SystemReport
+from perps_actors.host.subscriptions import Subscription
 from perps_actors.host.system import PerpsSystem
 from perps_actors.kernel.address import Answer
 from perps_actors.kernel.children import Child, ChildState
@@ -76,6 +77,20 @@ class PlayedMarket:
     poller: str
 
 
+class FailingCallable:
+    """A callable of the host that keeps the marks that it gets and raises at some of them."""
+
+    def __init__(self) -> None:
+        self.marks: list[Mark] = []
+
+    def __call__(self, mark: Mark) -> None:
+        """Keep the mark; raise at one in seven."""
+        self.marks.append(mark)
+        if len(self.marks) % 7 == 0:
+            msg = "the callable fails at this mark"
+            raise ValueError(msg)
+
+
 @attrs.define(kw_only=True)
 class Run:
     """A played schedule, with everything that the invariants need to know."""
@@ -88,6 +103,9 @@ class Run:
     saboteur: Saboteur
     heard: Probe = attrs.Factory(Probe)
     """A listener of the host, which was told every mark of the store."""
+    received: FailingCallable = attrs.Factory(FailingCallable)
+    subscription: Subscription | None = None
+    """A subscription of the host, whose callable fails at some marks."""
     looks: list[Look] = attrs.Factory(list)
     asked: list[Asked] = attrs.Factory(list)
     calm_ns: int = 0
@@ -270,6 +288,7 @@ def play(schedule: Schedule) -> Run:
     )
     journal.on_write = partial(_hang_in_write, run)
     system.listen(run.heard)
+    run.subscription = system.subscribe(run.received)
     for stall in schedule.stalls:
         runtime.at(stall.at_s, partial(runtime.stall, stall.group, stall.for_s))
     with suppress(PerpsActorsError):

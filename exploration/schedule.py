@@ -290,6 +290,9 @@ def _with_two_markets(schedule: Schedule) -> Schedule:
     ]
     kind: FaultKind = random.choice(("silence", "refuse", "cut", "rest_refuse"))
     outage = WireFault(at_s=2.0, do=kind, for_s=10.0)
+    if kind == "rest_refuse":
+        # Only a market that is polled needs requests while its streams work.
+        schedule = attrs.evolve(schedule, source="rest", poll_s=0.6, limit_s=2.5)
     return attrs.evolve(
         schedule,
         second=second,

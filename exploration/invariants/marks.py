@@ -14,6 +14,7 @@ from perps_actors.market.mark import Mark
 from perps_actors.messages.feeds import FeedHealth, GetFeedHealth
 from perps_actors.messages.marks import MarksUpdated, RecordMarks
 from perps_actors.messages.risk import GetVerdict, Verdict
+from perps_actors.messages.subscriber import MarksHeard
 from perps_actors.settings import MarkSettings
 
 NS_PER_S = 1_000_000_000
@@ -63,7 +64,7 @@ def live_means_a_fresh_mark(run: Run) -> Iterator[str]:
     limit_ns = run.schedule.limit_s * NS_PER_S
     newest: dict[InstrumentId, list[int]] = {instrument: [] for instrument in run.instruments}
     for mark in run.marks:
-        newest[mark.instrument].append(mark.monotonic_ns)
+        newest[mark.instrument].append(mark.as_of_ns)
     for look in run.looks:
         judged_ns = look.health.judged_ns
         for instrument, judged in look.health.judgements:
@@ -87,11 +88,26 @@ def no_position_is_opened_on_an_old_mark(run: Run) -> Iterator[str]:
         if isinstance(verdict, Verdict) and verdict.may_open:
             at_ns = handled_ns[id(asked.question)]
             if not any(
-                mark.instrument == verdict.instrument
-                and at_ns - hard_ns <= mark.monotonic_ns <= at_ns
+                mark.instrument == verdict.instrument and at_ns - hard_ns <= mark.as_of_ns <= at_ns
                 for mark in marks
             ):
                 yield f"{verdict} at {at_ns}, without a mark in {run.schedule.hard_s} s"
+
+
+def a_subscriber_gets_every_mark_once(run: Run) -> Iterator[str]:
+    """A subscriber's callable gets each mark of its inbox, in order, even after it raised."""
+    subscription = run.subscription
+    assert subscription is not None
+    told = [
+        mark
+        for put in run.runtime.notes.puts
+        if put.to == subscription.name and isinstance(put.message, MarksHeard)
+        for mark in put.message.items
+    ]
+    inbox = subscription.child.cell.statistics().inbox
+    got, lost = run.received.marks, inbox.dropped + inbox.left + inbox.length
+    if len(got) != len(told) - lost or (not lost and got != told):
+        yield f"{len(told)} marks were told, {lost} lost, {len(got)} received: {inbox}"
 
 
 def stale_marks_are_told(run: Run) -> Iterator[str]:
@@ -186,5 +202,6 @@ MARKS = (
     live_means_a_fresh_mark,
     no_position_is_opened_on_an_old_mark,
     stale_marks_are_told,
+    a_subscriber_gets_every_mark_once,
     monitors_know_the_newest_mark,
 )

@@ -24,7 +24,7 @@ from perps_actors.messages.marks import OfferMarks, RecordMarks
 from perps_actors.messages.records import Event, Record
 from perps_actors.simulator.venues import side_of
 
-OUTAGE_GAP_S = 4.0
+OUTAGE_GAP_S = 2.5
 """Longest time without a mark of a market whose own venue works, beside its poll interval."""
 NS_PER_S = 1_000_000_000
 SNAPSHOTS_IN_TEN_S = 10

@@ -219,6 +219,22 @@ ACTORS = (
     ),
 )
 
+
+def _deaf_after_a_failure(on_item: Any) -> Any:
+    """Ignore the rest of a batch once the callable has raised."""
+
+    def deaf(subscriber: Any, batch: Any, item: Any) -> None:
+        if getattr(subscriber, "_batch_of_mutation", None) is batch:
+            return
+        reception = subscriber._reception  # noqa: SLF001
+        before = reception.failures
+        on_item(subscriber, batch, item)
+        if reception.failures > before:
+            subscriber._batch_of_mutation = batch  # noqa: SLF001
+
+    return deaf
+
+
 BATCH_ACTORS = (
     ("mark_store:MarkStore", "the mark store"),
     ("stream_consumer:StreamConsumer", "the stream consumer"),
@@ -243,6 +259,11 @@ NEIGHBOURS = (
             _losing_the_item_after,
         )
         for module, actor in BATCH_ACTORS
+    ),
+    Mutation(
+        f"{ACTORS_OF}.subscriber:Subscriber.on_item",
+        "a subscriber loses the items after one at which its callable raised",
+        _deaf_after_a_failure,
     ),
 )
 """Each batch actor that loses a neighbour of a poisoned item."""

@@ -147,7 +147,7 @@ KERNEL = (
     ),
     Mutation(f"{CHILD}.exhausted", "no actor is ever given up", lambda _: lambda *_: False),
     Mutation(
-        "perps_actors.kernel.brood:Brood.__reversed__",
+        "perps_actors.kernel.children:Children.__reversed__",
         "actors are stopped in the order of their start",
         lambda _: iter,
     ),
