@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from importlib.metadata import version
 from typing import Any
 
 try:
@@ -50,7 +49,7 @@ class Commands(click.Group):
 @click.group(
     cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
 )
-@click.version_option(version("perps-actors"), message="%(prog)s %(version)s")
+@click.version_option(package_name="perps-actors", message="%(prog)s %(version)s")
 def main() -> None:
     """Keep validated mid prices of perpetual futures in a process."""
 
