@@ -36,8 +36,8 @@ class VenueOffset:
         """The present offset; None before the first message with a time."""
         return self._offset_ns
 
-    def note(self, monotonic_ns: int, venue_time_ns: int) -> None:
-        """Note a message: its monotonic time of receipt and its venue time."""
+    def note(self, monotonic_ns: int, venue_time_ns: int) -> int:
+        """Note a message, by its monotonic time of receipt and its venue time; return its lag."""
         if self._ends_ns is None or monotonic_ns >= self._ends_ns:
             self._begin_bucket(monotonic_ns)
         difference_ns = monotonic_ns - venue_time_ns
@@ -46,12 +46,8 @@ class VenueOffset:
             self._buckets[-1] = difference_ns
             if self._offset_ns is None or difference_ns < self._offset_ns:
                 self._offset_ns = difference_ns
-
-    def lag_ns(self, monotonic_ns: int, venue_time_ns: int) -> int:
-        """Return how late a message arrived; call `note` for it first."""
-        if self._offset_ns is None:
-            return 0
-        return max(0, monotonic_ns - venue_time_ns - self._offset_ns)
+        # Never below zero: the offset is at most this difference.
+        return difference_ns - (self._offset_ns or 0)
 
     def take_rise_ns(self) -> int | None:
         """Return by how much the offset exceeds its minimum of the last hour, once per rise.

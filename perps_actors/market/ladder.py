@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import attrs
 
 from perps_actors.market.mark import RUNGS, Source
@@ -30,8 +32,7 @@ class RungChange:
     cause: str
 
 
-@attrs.frozen
-class _Update:
+class _Update(NamedTuple):
     """The last good update of a source."""
 
     received_ns: int
@@ -72,6 +73,10 @@ class SourceLadder:
         if source not in self._rungs or self._is_older(source, monotonic_ns, venue_time_ns):
             return False
         update = _Update(monotonic_ns, monotonic_ns - lag_ns, venue_time_ns)
+        if source == self.current and not self._failed:
+            # Nearly every update: the best source of a healthy ladder.
+            self._last[source] = update
+            return True
         if source in self._failed:
             self._climb(source, fresh=lag_ns <= self._policy.patience_ns)
         elif source != self.current and (cause := self._why_outdated(update, source)) is not None:

@@ -132,8 +132,7 @@ class MarkMaker:
     def _lag_ns(self, monotonic_ns: int, venue_time_ns: int | None) -> int:
         if self._offset is None or venue_time_ns is None:
             return 0
-        self._offset.note(monotonic_ns, venue_time_ns)
-        return self._offset.lag_ns(monotonic_ns, venue_time_ns)
+        return self._offset.note(monotonic_ns, venue_time_ns)
 
     def _is_active(
         self,
