@@ -453,3 +453,13 @@ def test_a_gap_of_one_instrument_leaves_another_unchanged():
     session.depth(99, previous=98)
     assert tops(session.depth(11, previous=10, symbol="ETHUSDT")) == [(False, 11)]
     assert session.adapter.depth("ETHUSDT", 1) == ([("100", "1")], [("101", "1")])
+
+
+def test_a_snapshot_of_a_symbol_that_is_no_longer_followed_gives_nothing():
+    session = Session()
+    session.adapter.plan(["BTCUSDT", "ETHUSDT"])
+    session.depth(10, previous=9)
+    session.adapter.plan(["ETHUSDT"])
+    assert session.snapshot(9) == session.answer(500, b"") == session.depth(11, previous=10) == []
+    (invalid,) = session.snapshot(9, symbol="XRPUSDT")
+    assert "not subscribed" in invalid.what
