@@ -87,6 +87,8 @@ class RecordedVenue:
 
     async def run(self) -> None:
         """Wait for the end of all subscribed streams, close the connections, report the end."""
+        # Everything here runs on one event loop, so nothing changes between two awaits. `_quiet`
+        # waits for `_changed`, which every subscription, end of a stream and disconnection sets.
         async with self._progress_reports():
             while not await self._quiet():
                 self._changed.clear()
@@ -128,6 +130,7 @@ class RecordedVenue:
             connection, _Player(Cursor(self._recording, self._gates, dict(self._left)))
         )
         while True:
+            # Cleared before the subscriptions are read: a change after that wakes the wait below.
             connection.changed.clear()
             self._follow(connection, player)
             await self._begin_new_streams(connection, player)

@@ -114,6 +114,7 @@ class SyntheticVenue:
         """Send a connection everything from now on; never returns."""
         outbox = self._outboxes.setdefault(connection, _Outbox())
         while True:
+            # Cleared before the streams are read: a change after that wakes the wait below.
             connection.changed.clear()
             for stream in connection.new_streams():
                 for framed in self._side.streams.beginning_of(stream, self._market):

@@ -34,6 +34,7 @@ from perps_actors.venues.toolkit.fields import NS_PER_MS, NS_PER_S
 WEIGHT_LIMIT: Final = 2400
 
 _DEPTH_WEIGHTS: Final = {5: 2, 10: 2, 20: 2, 50: 2, 100: 5, 500: 10, 1000: 20}
+_INTERNAL_ERROR: Final = "Internal error; unable to process your request. Please try again."
 _IGNORED: Final = ("limit", "timestamp", "recvWindow", "signature")
 _PERPETUAL_DELIVERY_MS: Final = 4_133_404_800_000
 
@@ -87,13 +88,7 @@ class BinanceRestSide(RestSide):
         dialect: the venue.
     """
 
-    unknown = (
-        503,
-        {
-            "code": -1001,
-            "msg": "Internal error; unable to process your request. Please try again.",
-        },
-    )
+    unknown = (503, {"code": -1001, "msg": _INTERNAL_ERROR})
 
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect
