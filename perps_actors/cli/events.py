@@ -10,7 +10,7 @@ from threading import Event as Signal
 
 import click
 
-from perps_actors.cli.output import discard_stdout, fail
+from perps_actors.cli.output import discard_stdout, exit_on_sigterm, fail
 from perps_actors.errors import JournalError, SettingsError
 from perps_actors.journal.event_text import json_line, parse_since, plain_line
 from perps_actors.journal.sqlite_reader import SqliteJournalReader
@@ -48,6 +48,8 @@ def events(
     """
     line = json_line if as_json else plain_line
     after = 0
+    if follow:
+        exit_on_sigterm()
     try:
         since_ns = None if since is None else parse_since(since)
         with SqliteJournalReader(journal) as reader:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import sqlite3
 import sys
 from types import TracebackType
@@ -69,6 +70,11 @@ def fail(command: str, error: BaseException, code: int = 2) -> NoReturn:
     """Print why a command cannot go on, and exit: 2 for unusable input, 1 for a failure."""
     say(command, describe(error))
     raise SystemExit(code)
+
+
+def exit_on_sigterm() -> None:
+    """Let SIGTERM end a command that runs until Ctrl-C, with exit code 0 after cleaning up."""
+    signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(0))
 
 
 def discard_stdout() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from perps_actors.cli.output import fail
+from perps_actors.cli.output import exit_on_sigterm, fail
 from perps_actors.errors import SimulatorError
 
 
@@ -97,6 +97,7 @@ def simulate(
         speed=speed,
         parent_pipe=parent_pipe,
     )
+    exit_on_sigterm()
     try:
         serve_venue(options, announce)
     except SimulatorError as error:

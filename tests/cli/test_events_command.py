@@ -144,6 +144,14 @@ def test_events_before_the_damage_are_printed_before_the_error(path, writer):
     assert "block 11..11" in done.stderr
 
 
+def test_follow_ends_with_0_on_sigterm(path):
+    with running(path, "--follow") as process:
+        process.stdout.readline()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
+        assert process.stderr.read() == ""
+
+
 def test_follow_prints_new_events_until_interrupted(path, writer):
     with running(path, "--json", "--follow", "--symbol", "ETHUSDT") as process:
         assert [json.loads(process.stdout.readline())["seq"] for _ in range(5)] == [1, 3, 5, 7, 9]

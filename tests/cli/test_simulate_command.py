@@ -21,7 +21,8 @@ def refused(*arguments: str) -> str:
     return done.stderr
 
 
-def test_the_command_prints_its_addresses_and_serves_until_interrupted() -> None:
+@pytest.mark.parametrize(("number", "expected"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
+def test_the_command_prints_its_addresses_and_serves_until_interrupted(number, expected) -> None:
     with subprocess.Popen(
         [*COMMAND, "--symbols", "BTCUSDT"],
         stdout=subprocess.PIPE,
@@ -37,9 +38,9 @@ def test_the_command_prints_its_addresses_and_serves_until_interrupted() -> None
             "synthetic",
         )
         assert requests.get(ready["rest"] + "/fapi/v1/ping", timeout=10).json() == {}
-        child.send_signal(signal.SIGINT)
+        child.send_signal(number)
         assert (child.stdout.read(), child.stderr.read()) == ("", "")
-    assert child.returncode == 130
+    assert child.returncode == expected
 
 
 @pytest.mark.parametrize(
