@@ -1,4 +1,7 @@
-"""Hosted rounds: the recording, inside a threaded or an asyncio host with bad subscribers, while settings change; windows are equal."""
+"""Hosted rounds: a recording inside a threaded or an asyncio host with bad subscribers.
+
+Settings change meanwhile. Windows and journal must be those of an undisturbed play.
+"""
 
 from __future__ import annotations
 
@@ -19,20 +22,26 @@ from perps_actors.testing.fakes import Probe
 
 SPEED = 3.0
 """Multiple of the recorded pace."""
-CHANGE_EVERY_S = 1.0
+CHANGES_EVERY_S = 3.0
+"""Seconds of the recording between two changes of settings."""
 DRAIN_S = 3.0
 LOOK_EVERY_S = 0.02
 
 
 class HostedRounds:
-    """Plays the recording in peace once, then in hosts of either kind in turn."""
+    """Plays the recording undisturbed once, then in a host of each kind in turn.
 
-    def __init__(self) -> None:
+    Args:
+        speed: multiple of the recorded pace.
+    """
+
+    def __init__(self, speed: float = SPEED) -> None:
+        self._speed = speed
         self._peace: Play | None = None
         self._rounds = 0
 
     def play(self, seed: int) -> RoundResult:
-        """Play a round; without the recording there is nothing to play, and the result says so."""
+        """Play a round, or say in the result that the recording is missing."""
         result, before = RoundResult(kind="hosted", seed=seed), Belongings.now()
         if not RECORDING.is_dir():
             result.figures = {
@@ -41,10 +50,10 @@ class HostedRounds:
             }
             return result
         if self._peace is None:
-            self._peace = _in_peace(result)
+            self._peace = _in_peace(result, self._speed)
         self._rounds += 1
         host = _in_a_threaded_host if self._rounds % 2 else _in_an_asyncio_host
-        play = host(result)
+        play = host(result, self._speed)
         result.violations += differences(self._peace, play)
         result.figures |= {"marks": len(play.marks), "dead": len(play.letters)}
         result.violations += (f"left behind: {what}" for what in left_behind(before))
@@ -63,7 +72,7 @@ class _Stage:
         self.system.listen(self.heard)
 
     def outcome(self, result: RoundResult, report: SystemReport) -> Play:
-        """Return what came of it; an end that was not clean is a violation, but for the host's own threads."""
+        """Return the play; an end that was not clean is a violation, the host's threads apart."""
         ours = [name for name in report.threads_left if "dead" not in name]
         result.require(report.actors.clean and not ours, f"not a clean end: {report}")
         result.violations += journal_faults(self.disk.path, report.journal)
@@ -72,26 +81,27 @@ class _Stage:
         return Play.of(self.system, self.heard, self.disk.path)
 
 
-def _in_peace(result: RoundResult) -> Play:
-    with tempfile.TemporaryDirectory(prefix="chaos-") as folder, _served() as venue:
+def _in_peace(result: RoundResult, speed: float) -> Play:
+    with tempfile.TemporaryDirectory(prefix="chaos-") as folder, _served(speed) as venue:
         stage = _Stage(folder, venue)
         stage.system.start()
         result.require(venue.finished.wait(PLAYED_WITHIN_S), "the recording was not played in time")
         return stage.outcome(result, stage.system.drain(DRAIN_S))
 
 
-def _served() -> VenueProcess:
-    return VenueProcess.start("--recording", str(RECORDING), "--speed", str(SPEED))
+def _served(speed: float) -> VenueProcess:
+    return VenueProcess.start("--recording", str(RECORDING), "--speed", str(speed))
 
 
-def _in_a_threaded_host(result: RoundResult) -> Play:
-    with tempfile.TemporaryDirectory(prefix="chaos-") as folder, _served() as venue:
+def _in_a_threaded_host(result: RoundResult, speed: float) -> Play:
+    with tempfile.TemporaryDirectory(prefix="chaos-") as folder, _served(speed) as venue:
         stage = _Stage(folder, venue)
         guests = ThreadedGuests(stage.system)
         stage.system.start()
-        changes, deadline = 0, PLAYED_WITHIN_S / CHANGE_EVERY_S
+        pause_s = CHANGES_EVERY_S / speed
+        changes, most = 0, PLAYED_WITHIN_S / pause_s
         for settings in variations(stage.settings):
-            if venue.finished.wait(CHANGE_EVERY_S) or changes > deadline:
+            if venue.finished.wait(pause_s) or changes > most:
                 break
             stage.system.reconfigure(settings)
             changes += 1
@@ -108,23 +118,21 @@ def _in_a_threaded_host(result: RoundResult) -> Play:
         return play
 
 
-def _in_an_asyncio_host(result: RoundResult) -> Play:
-    return asyncio.run(_hosted_by_asyncio(result))
+def _in_an_asyncio_host(result: RoundResult, speed: float) -> Play:
+    return asyncio.run(_hosted_by_asyncio(result, speed))
 
 
-async def _hosted_by_asyncio(result: RoundResult) -> Play:
+async def _hosted_by_asyncio(result: RoundResult, speed: float) -> Play:
     watchdog = Watchdog()
     watching = asyncio.ensure_future(watchdog.watch())
-    with tempfile.TemporaryDirectory(prefix="chaos-") as folder, _served() as venue:
+    with tempfile.TemporaryDirectory(prefix="chaos-") as folder, _served(speed) as venue:
         stage = _Stage(folder, venue)
         async with stage.system as perps:
             guests = AsyncGuests(perps)
-            changes = 0
+            pause_s = CHANGES_EVERY_S / speed
+            changes, most = 0, PLAYED_WITHIN_S / pause_s
             for settings in variations(stage.settings):
-                if (
-                    await _within(CHANGE_EVERY_S, venue.finished)
-                    or changes > PLAYED_WITHIN_S / CHANGE_EVERY_S
-                ):
+                if await _within(pause_s, venue.finished) or changes > most:
                     break
                 await perps.reconfigure(settings)
                 changes += 1
@@ -147,7 +155,7 @@ async def _hosted_by_asyncio(result: RoundResult) -> Play:
 
 
 async def _within(seconds: float, event: threading.Event) -> bool:
-    """Wait for an event of another thread without blocking the loop or leaving a thread in wait."""
+    """Wait for an event of another thread without blocking the loop and without a thread."""
     for _ in range(int(seconds / LOOK_EVERY_S)):
         if event.is_set():
             break

@@ -51,9 +51,7 @@ def killed_writer(path, seed):
     """Run a writer process, kill it while it writes, and return the last number it acknowledged."""
     acknowledged = 0
     with running(path, seed) as process:
-        for _, line in zip(
-            range(random.Random(seed).randint(2, 150)), process.stdout, strict=False
-        ):
+        for _, line in zip(range(random.Random(seed).randint(2, 40)), process.stdout, strict=False):
             acknowledged = int(line)
         process.send_signal(signal.SIGKILL)
         for line in process.stdout:

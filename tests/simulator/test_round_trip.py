@@ -140,7 +140,7 @@ def test_an_unlisted_symbol_does_not_affect_listed_ones(name) -> None:
         )
         system.subscribe(lambda _: marked.release(), instruments=symbols[:1])
         with system:
-            for _ in range(20):
+            for _ in range(8):
                 assert marked.acquire(timeout=20)
             assert system.mark(symbols[0]).source == "book"
             assert system.mark(symbols[1]) is None

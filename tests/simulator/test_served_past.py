@@ -56,13 +56,15 @@ def core(candle):
 
 @pytest.mark.parametrize("name", SERVED)
 @given(data=st.data(), seed=st.integers(0, 2**32))
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=6, deadline=None)
 def test_the_adapter_reads_candles_of_any_span_and_length(name, data, seed) -> None:
     side, market, symbol, _ = market_of(name, seed)
     rest = venue(name).rest(venue(name).endpoints)
     interval_s = data.draw(st.sampled_from(sorted(rest.intervals)))
     now_ns = START + 59 * STEP
-    since_ns = now_ns - data.draw(st.integers(0, 2_500)) * interval_s * S
+    # Less than one answer holds, or more than any venue puts into one.
+    count = data.draw(st.one_of(st.integers(0, 100), st.integers(2_001, 2_500)))
+    since_ns = now_ns - count * interval_s * S
     until_ns = data.draw(st.integers(since_ns, now_ns + 3_600 * S))
     served = market.candles(symbol, interval_s, since_ns, until_ns)
     if name == "bitmex":
