@@ -8,9 +8,9 @@ from typing import Any
 from pykka._envelope import Envelope
 
 from perps_actors.kernel.address import Address
-from perps_actors.kernel.cell import Cell, Incarnation
+from perps_actors.kernel.cell import Cell
 from perps_actors.kernel.inbox import InboxPolicy
-from perps_actors.kernel.lifecycle import TurnResult
+from perps_actors.kernel.lifecycle import Incarnation, TurnResult
 from perps_actors.kernel.messages import LIFECYCLE, traits_of, weight_of
 from perps_actors.kernel.runtime import Runtime, ThreadedRuntime
 from perps_actors.kernel.timers import Timer

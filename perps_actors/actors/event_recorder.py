@@ -53,12 +53,13 @@ def mark_event(mark: Mark, provenance: Provenance, system: str = "") -> Event:
 
 
 class EventRecorder(Actor):
-    """Writes events to the journal: a group when it is full or has lingered, each group one transaction.
+    """Writes events to the journal in groups, each when it is full or has lingered.
 
-    Takes: `Record`, `MarksUpdated`, `Flush`, `SetRecording`, its own timers. Tells nobody; publishes a `JournalStatus`. Inbox: *all*
-    but mark updates, which are dropped beyond the bound. Drops of every inbox are journalled as `hole` events, at most one a second
-    and inbox. While the journal fails (disk full) events wait. A restart loses nothing that can be written: its last act is to write
-    what waits.
+    Takes: `Record`, `MarksUpdated`, `Flush`, `SetRecording`, its own timers. Tells nobody;
+    publishes a `JournalStatus`. Inbox: *all* but mark updates, which are dropped beyond the bound.
+    Drops of every inbox are journalled as `hole` events, at most one a second and inbox. While the
+    journal fails (disk full) events wait. A restart loses nothing that can be written: its last act
+    is to write what waits.
     """
 
     inbox_policy: ClassVar[InboxPolicy] = InboxPolicy(bound=200_000)
@@ -94,7 +95,7 @@ class EventRecorder(Actor):
         self._commit()
 
     def on_stop(self) -> None:
-        """Write what waits and close the journal; what cannot be written now never will be, and counts as dropped."""
+        """Write what waits and close the journal; what cannot be written counts as dropped."""
         self._tell_holes()
         self.on_failure()
         self._open_group.abandon()
@@ -165,7 +166,8 @@ class EventRecorder(Actor):
 
     def _commit(self) -> None:
         group = self._open_group
-        # Before too: when the write never comes back, the next incarnation knows how much was in it.
+        # Before too: when the write never comes back, the next incarnation knows how much was in
+        # it.
         self._publish()
         group.commit()
         for unfit in group.take_unfit():
@@ -175,7 +177,8 @@ class EventRecorder(Actor):
         self._publish()
 
     def _publish(self) -> None:
-        # One that was replaced while it hung in a write has nothing to say any more: its successor does.
+        # One that was replaced while it hung in a write has nothing to say any more: its successor
+        # does.
         if not self.actor_inbox.void:
             self._status.value = self._open_group.status()
 

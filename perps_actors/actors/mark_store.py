@@ -29,7 +29,7 @@ _LIMIT = Decimal("1e20")
 
 
 def is_price(mark: Mark) -> bool:
-    """Return whether the mark is a price of something: finite, above zero, of an instrument with a symbol."""
+    """Return whether the mark is finite, above zero, and of an instrument with a symbol."""
     try:
         return _ZERO < mark.mark < _LIMIT and bool(mark.instrument.symbol)
     except InvalidOperation:
@@ -39,10 +39,11 @@ def is_price(mark: Mark) -> bool:
 class MarkStore(Actor):
     """Keeps a window of marks an instrument and publishes them on the board.
 
-    Takes: `RecordMarks`, `GetWindow`, `GetMarkStatistics`, `SetWindows`. Tells: `MarksUpdated` to its
-    listeners, with the marks of each message in one. Inbox: *all* under a recording; live, waiting marks are merged, and conflated
-    to the newest of each instrument when they pile up. A restart loses nothing but the mark that killed it: windows come from the
-    board, which was written mark by mark; the count of rejected ones starts over.
+    Takes: `RecordMarks`, `GetWindow`, `GetMarkStatistics`, `SetWindows`. Tells: `MarksUpdated` to
+    its listeners, with the marks of each message in one. Inbox: *all* under a recording; live,
+    waiting marks are merged, and conflated to the newest of each instrument when they pile up. A
+    restart loses nothing but the mark that killed it: windows come from the board, which was
+    written mark by mark; the count of rejected ones starts over.
     """
 
     inbox_policy: ClassVar[InboxPolicy] = InboxPolicy(bound=100_000)
@@ -58,7 +59,7 @@ class MarkStore(Actor):
         self._rejected = 0
         self._kept: list[Mark] = []
 
-    def on_item(self, batch: RecordMarks, item: Mark) -> None:
+    def on_item(self, _: RecordMarks, item: Mark) -> None:
         """Put a mark into its window."""
         if not is_price(item):
             self._rejected += 1

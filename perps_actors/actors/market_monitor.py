@@ -32,9 +32,10 @@ from perps_actors.settings import Settings
 class MarketMonitor(Actor):
     """Judges whether each instrument's marks arrive, and why not.
 
-    Takes: `MarksUpdated`, `FeedHeard`, `FeedDown`, `FeedGone`, `BookSuspect`, `GetFeedHealth`, `SetWatch`, its own `Tick`. Tells
-    the recorder a `feed_health` event for each change, and publishes the `FeedHealth`. Inbox: *all*; ticks go ahead. A restart
-    forgets the ages; they are known again with the next marks, at the latest after the limit.
+    Takes: `MarksUpdated`, `FeedHeard`, `FeedDown`, `FeedGone`, `BookSuspect`, `GetFeedHealth`,
+    `SetWatch`, its own `Tick`. Tells the recorder a `feed_health` event for each change, and
+    publishes the `FeedHealth`. Inbox: *all*; ticks go ahead. A restart forgets the ages; they are
+    known again with the next marks, at the latest after the limit.
     """
 
     inbox_policy: ClassVar[InboxPolicy] = InboxPolicy(bound=100_000)

@@ -34,13 +34,14 @@ class _Poll:
 
 
 class QuotePoller(Actor):
-    """Polls best bid and ask of all its symbols in as few requests as the venue allows, and offers them as marks of source `rest`.
+    """Polls best bid and ask of its symbols and offers them as marks of source `rest`.
 
-    Takes: `PollNow`, `SetPolling`, `AnswerArrived`, `MakeRequest`, `CloseSources`, `GetPollStatistics`, its own timers. Tells: `OfferMarks`
-    to whoever keeps the ladder; `poll_failed` and `input_rejected` events to the recorder. Each request is made again an interval
-    after it was answered, whatever becomes of the others, and every one is answered within its total deadline, so a hung venue hangs
-    nobody and nothing piles up. One bad row never blocks its neighbours. Inbox: *all*. A restart loses what is under way and polls
-    at once.
+    Takes: `PollNow`, `SetPolling`, `AnswerArrived`, `MakeRequest`, `CloseSources`,
+    `GetPollStatistics`, its own timers. Tells: `OfferMarks` to whoever keeps the ladder;
+    `poll_failed` and `input_rejected` events to the recorder. Each request is made again an
+    interval after it was answered, whatever becomes of the others, and every one is answered within
+    its total deadline, so a hung venue hangs nobody and nothing piles up. One bad row never blocks
+    its neighbours. Inbox: *all*. A restart loses what is under way and polls at once.
     """
 
     inbox_policy: ClassVar[InboxPolicy] = InboxPolicy(bound=10_000)
@@ -121,7 +122,8 @@ class QuotePoller(Actor):
             self._tick_off(answer.request)
 
     def _tick_off(self, answered: HttpRequest) -> None:
-        # By identity: the answer to a request of an incarnation before, which may still come, ends no poll of this one.
+        # By identity: the answer to a request of an incarnation before, which may still come, ends
+        # no poll of this one.
         if self._under_way.get(answered) is answered:
             del self._under_way[answered]
             self._next[answered] = self.after(self._interval_s, _Poll(answered))

@@ -40,7 +40,7 @@ from perps_actors.venues.contract import StreamAdapter
 
 
 class StreamConsumer(Actor):
-    """Owns a market's connections, its adapter with the books, and the active source of each instrument.
+    """Owns a market's connections, and the reader that makes marks of what they bring.
 
     Takes: `ConnectionOpened`, `FramesArrived`, `ConnectionClosed` of its connections,
     `AnswerArrived`, `OfferMarks` of the poller, `SetStreams`, `CloseSources`, `GetTops`,

@@ -41,11 +41,12 @@ class Reception:
 
 
 class Subscriber(Actor):
-    """Calls a callable of the host with each item it hears, and keeps what the callable raises from harming anyone.
+    """Calls a callable of the host with each item; an exception of the callable harms nothing.
 
-    Takes: `MarksHeard`, `EventsHeard`. Tells the recorder `subscriber_failed` when the callable raises, at most one a second, and
-    `subscriber_removed` for the tenth time in a row, after which nothing is heard any more. The callable runs as the host's own
-    code, so it may ask. Inbox: the subscription's; by default the oldest gives way. It is never restarted: no exception of the
+    Takes: `MarksHeard`, `EventsHeard`. Tells the recorder `subscriber_failed` when the callable
+    raises, at most one a second, and `subscriber_removed` for the tenth time in a row, after which
+    nothing is heard any more. The callable runs as the host's own code, so it may ask. Inbox: the
+    subscription's; by default the oldest gives way. It is never restarted: no exception of the
     callable kills it.
     """
 
@@ -77,7 +78,7 @@ class Subscriber(Actor):
         try:
             with under(None):
                 self._receive(item)
-        except BaseException as error:  # noqa: BLE001 - the host's own, SystemExit too: it must harm nobody
+        except BaseException as error:  # noqa: BLE001 - the host's own, SystemExit too
             reception.failures += 1
             reception.in_a_row += 1
             reception.last_error = f"{type(error).__name__}: {error}"[:300]

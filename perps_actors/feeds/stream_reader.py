@@ -1,4 +1,4 @@
-"""Reads one market's streams: the venue's adapter, and the ladders that decide which source makes marks. Plain."""
+"""Reads one market's streams: the venue's adapter, and the ladders that choose the source."""
 
 from __future__ import annotations
 
@@ -87,11 +87,11 @@ class StreamReader:
         return True
 
     def amend(self, before: ConnectionPlan, after: ConnectionPlan) -> tuple[str, ...] | None:
-        """Return the frames that turn a connection of one plan into one of another, if there are any."""
+        """Return the frames that turn a connection of one plan into one of another, or None."""
         return self._adapter.amend(before, after)
 
     def replace(self, plan: StreamPlan) -> None:
-        """Follow another plan from its beginning: books are lost and every ladder starts at its top."""
+        """Follow another plan from its beginning: books are lost, ladders start at their top."""
         stood: dict[InstrumentId, Source] = dict(self._maker.rungs())
         self._use(plan)
         moved = [

@@ -1,4 +1,4 @@
-"""Subscriptions of the host: callables with a thread and an inbox of their own, under a supervisor of their own."""
+"""Subscriptions of the host: callables, each on a thread of its own, under one supervisor."""
 
 from __future__ import annotations
 
@@ -57,7 +57,8 @@ def interest_in(
     """Return the interest of a subscriber from the arguments of `subscribe`.
 
     Raises:
-        SettingsError: `to` is neither `Mark` nor `Event`, or there are kinds although it is not `Event`.
+        SettingsError: `to` is neither `Mark` nor `Event`, or there are kinds although it is not
+            `Event`.
     """
     if to not in (Mark, Event):
         raise SettingsError(field="to", value=to, why="expected Mark or Event", place="subscribe")
@@ -92,7 +93,7 @@ class SubscriptionStatistics:
 
 
 class Subscription:
-    """A callable that is sent marks or events until `close`, ten exceptions in a row, or the end of the system.
+    """A callable that gets marks or events until `close`, ten exceptions in a row, or the end.
 
     It also ends when the callable hangs for longer than the system lets a handler hang.
     """
@@ -123,7 +124,9 @@ class Subscription:
         )
 
     def close(self, timeout_s: float = 1.0) -> bool:
-        """End without delivering what waits. Return whether the callable had returned within `timeout_s` seconds.
+        """End without delivering what waits.
+
+        Return whether the callable had returned within `timeout_s` seconds.
 
         Idempotent. Called from inside the callable it returns at once.
         """
@@ -136,7 +139,7 @@ class Subscription:
         self._owner.subscribers.remove(self._route)
 
     def cease(self, timeout_s: float, *, drain: bool) -> None:
-        """Have the supervisor end it within `timeout_s` seconds, after what waits was delivered (`drain`) or ahead of it.
+        """Have the supervisor end it within `timeout_s` seconds; `drain`: deliver what waits first.
 
         Does not wait for the end.
         """
@@ -150,7 +153,10 @@ class Subscription:
             self._owner.supervisor().tell(order)
 
     def wait(self, timeout_s: float) -> bool:
-        """Wait for the end that `cease` has ordered. Return whether the callable returned by itself."""
+        """Wait for the end that `cease` has ordered.
+
+        Return whether the callable returned by itself.
+        """
         if not self._inside() and self._ended is not None:
             with suppress(KernelError):
                 self._owner.runtime.wait(self._ended, timeout_s + _GRACE_S)
@@ -174,8 +180,8 @@ class EndingStream(Protocol):
 class Subscriptions:
     """All subscriptions of one system. The host's threads call it.
 
-    Subscribers have a supervisor of their own, because they end after the journal, all at the same time, and a callable
-    that hangs must not make the system's own stop report unclean.
+    Subscribers have a supervisor of their own, because they end after the journal, all at the same
+    time, and a callable that hangs must not make the system's own stop report unclean.
     """
 
     def __init__(
@@ -202,7 +208,7 @@ class Subscriptions:
         self._streams: weakref.WeakSet[EndingStream] = weakref.WeakSet()
 
     def supervisor(self) -> Address:
-        """Return the address of the subscribers' supervisor, which is started for the first of them."""
+        """Return the address of the subscribers' supervisor, started for the first of them."""
         with self._changing:
             if self._supervisor is None:
                 cell = self.runtime.cell("subscription_supervisor", group="supervisor")
@@ -226,7 +232,10 @@ class Subscriptions:
         inbox: InboxPolicy | None,
         name: str,
     ) -> Subscription:
-        """Send marks or events to a callable on a thread of its own. A number is added to its name to make it unique."""
+        """Send marks or events to a callable on a thread of its own.
+
+        A number is added to its name to make it unique.
+        """
         name = self.new_name(name)
         cell = self.runtime.cell(
             name, group=name, policy=inbox if inbox is not None else SUBSCRIBER_INBOX
@@ -257,7 +266,7 @@ class Subscriptions:
         return subscription
 
     def adopt(self, stream: EndingStream) -> None:
-        """End the stream of an asyncio host with all others, unless nothing refers to it by then."""
+        """End the stream of an asyncio host with all others, unless it is garbage by then."""
         self._streams.add(stream)
 
     def new_name(self, name: str) -> str:
@@ -265,7 +274,7 @@ class Subscriptions:
         return f"{name}-{next(self._numbers)}"
 
     def forget(self, subscription: Subscription) -> None:
-        """Leave out a subscription that was closed, and release the cells and threads of all that have ended."""
+        """Leave out a closed subscription; release cells and threads of all that have ended."""
         with self._changing:
             if subscription in self._open:
                 self._open = tuple(other for other in self._open if other is not subscription)
@@ -288,7 +297,10 @@ class Subscriptions:
         return tuple(subscription.statistics() for subscription in self._open)
 
     def end(self, deadline_s: float, *, drain: bool) -> None:
-        """End all at the same time. Callables that do not return within `deadline_s` seconds are given up."""
+        """End all at the same time.
+
+        Callables that do not return within `deadline_s` seconds are given up.
+        """
         clock, ending = self.runtime.clock, (*self._open, *self._closing)
         end_ns = clock.monotonic_ns() + int(deadline_s * NS_PER_S)
         for stream in list(self._streams):

@@ -1,7 +1,9 @@
-"""The parts of an actor system that Pykka leaves out. They know nothing of markets and can be used alone.
+"""The parts of an actor system that Pykka leaves out.
 
-Bounded inboxes, batches, addresses that outlive their actor, clocks and timers, supervision, and a runtime that
-replays a seed.
+They know nothing of markets and can be used alone.
+
+Bounded inboxes, batches, addresses that outlive their actor, clocks and timers, supervision, and a
+runtime that replays a seed.
 """
 
 from perps_actors.kernel.actor import Actor

@@ -1,12 +1,12 @@
 """The base of every actor: a Pykka actor whose loop is ours.
 
-Pykka's users find what they know: `SomeActor.start(...)` returns an `ActorRef` that can be told, asked, proxied and stopped. A
-system installs the same class into a cell of its own instead, unregistered, so that a host's `ActorRegistry.stop_all` does not
-see it.
+Pykka's users find what they know: `SomeActor.start(...)` returns an `ActorRef` that can be told,
+asked, proxied and stopped. A system installs the same class into a cell of its own instead,
+unregistered, so that a host's `ActorRegistry.stop_all` does not see it.
 
 Private surface of Pykka used by this package, all of it in this room by these names, with tests in
-`tests/kernel/test_pykka_surface.py`: `_create_actor_inbox`, `_create_future`, `_start_actor_loop`, `_handle_receive`, `_ActorStop`,
-`Envelope`.
+`tests/kernel/test_pykka_surface.py`: `_create_actor_inbox`, `_create_future`, `_start_actor_loop`,
+`_handle_receive`, `_ActorStop`, `Envelope`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,10 @@ from perps_actors.kernel.timers import Timer
 
 
 class Actor(pykka.ThreadingActor):
-    """An actor. Override `on_receive`, `on_item` for batches, and `on_start`, `on_stop`, `on_failure` where needed.
+    """An actor.
+
+    Override `on_receive`, `on_item` for batches, and `on_start`, `on_stop`, `on_failure` where
+    needed.
 
     Tell others, never wait for them.
     """
@@ -35,11 +38,9 @@ class Actor(pykka.ThreadingActor):
     """The policy when the actor is started alone; a system gives its own."""
 
     atomic_batches: ClassVar[frozenset[type[Batch]]] = frozenset()
-    """Classes of batches that `on_receive` gets as a whole, because they are handled entirely or not at all. An error then
-    loses all items."""
-
+    """Classes of batches that `on_receive` gets as a whole; an error loses all their items."""
     ends_batches: ClassVar[bool] = False
-    """Whether the class has an `on_batch_end`; found out here, because it costs a call for each batch."""
+    """Whether the class overrides `on_batch_end`, which costs a call for each batch."""
 
     actor_inbox: Lease
 
@@ -64,11 +65,14 @@ class Actor(pykka.ThreadingActor):
         runtime.cell(name, policy=self.inbox_policy).install(self)
 
     def on_item(self, batch: Any, item: Any) -> None:  # noqa: ARG002 - for those that override it
-        """Handle one item of a batch. Unless it is overridden, an item is handled like a message of its own."""
+        """Handle one item of a batch.
+
+        Unless it is overridden, an item is handled like a message of its own.
+        """
         self.on_receive(item)
 
     def on_batch_end(self, batch: Any) -> None:
-        """Finish a batch after its last item, or after the item that killed this actor: send what the items made."""
+        """Send what the items made: after the last item, or after one that killed this actor."""
 
     def receive_envelope(self, message: Any) -> Any:
         """Handle what came in an envelope of Pykka's: questions, and calls through a proxy."""
@@ -97,5 +101,5 @@ class Actor(pykka.ThreadingActor):
         return Voice(self.actor_inbox, self.cell.inbox.put)
 
     def after(self, delay_s: float, message: Any) -> Timer:
-        """Have `message` told to this incarnation after `delay_s` seconds; a later incarnation never sees it."""
+        """Send `message` to this incarnation after `delay_s` seconds, and to no later one."""
         return self.cell.runtime.after(delay_s, self.actor_inbox, message)

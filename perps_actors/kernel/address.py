@@ -24,10 +24,12 @@ class Teller(Protocol):
 
 
 class Answer(pykka.ThreadingFuture[Any]):
-    """The future of an answer. It may be settled twice: the first write wins and the second is ignored.
+    """The future of an answer.
 
-    The step that handled the message, the inbox that was closed and the supervisor that fenced a thread may all try to
-    settle it. Each of them is right at its moment, so the first one counts.
+    It may be settled twice: the first write wins and the second is ignored.
+
+    The step that handled the message, the inbox that was closed and the supervisor that fenced a
+    thread may all try to settle it. Each of them is right at its moment, so the first one counts.
     """
 
     def set(self, value: Any = None) -> None:
@@ -46,7 +48,8 @@ class Answer(pykka.ThreadingFuture[Any]):
         """Wait for the value.
 
         Raises:
-            AskRefused: called inside a handler or on a thread that works for an actor: no actor waits for another.
+            AskRefused: called inside a handler or on a thread that works for an actor: no actor
+                waits for another.
             AskTimeout: not settled within `timeout` seconds.
         """
         if HERE.lease is not None:
@@ -122,6 +125,8 @@ class Address:
         if HERE.lease is not None:
             msg = f"{self!r} was asked from inside a handler; actors only tell"
             raise AskRefused(msg)
+        # A question that is put while the actor ends is taken by the inbox, and settled by the
+        # thread that closes it, or refused by the inbox, and settled here. It never stays open.
         answer = answer if answer is not None else Answer()
         if not self._put(Envelope(message, reply_to=answer)):
             error = ActorUnavailable(f"Nobody answers at {self!r}")

@@ -1,12 +1,11 @@
-"""A cell: the lasting place of one actor, with its name and inbox, and `step`, the only way in which an actor's code is run."""
+"""A cell: the lasting place of one actor. Its `step` runs all code of the actor."""
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from operator import length_hint
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pykka
 from pykka._envelope import Envelope
@@ -21,6 +20,7 @@ from perps_actors.kernel.lifecycle import (
     LIFECYCLE_MESSAGES,
     START,
     DeadLetter,
+    Incarnation,
     Recycle,
     Start,
     TurnResult,
@@ -31,25 +31,6 @@ from perps_actors.kernel.timers import Timer
 
 if TYPE_CHECKING:
     from pykka._types import OptExcInfo
-
-
-class Incarnation(Protocol):
-    """An actor between two restarts, as far as its cell knows it: `Actor` and its subclasses."""
-
-    atomic_batches: ClassVar[frozenset[type[Batch]]]
-    ends_batches: ClassVar[bool]
-    actor_inbox: Lease
-    actor_stopped: threading.Event
-
-    @property
-    def actor_ref(self) -> Any: ...
-    def on_start(self) -> None: ...
-    def on_stop(self) -> None: ...
-    def on_failure(self, kind: Any, error: Any, traceback: Any, /) -> None: ...
-    def on_receive(self, message: Any, /) -> Any: ...
-    def on_item(self, batch: Any, item: Any, /) -> None: ...
-    def on_batch_end(self, batch: Any, /) -> None: ...
-    def receive_envelope(self, message: Any, /) -> Any: ...
 
 
 class Runner(Protocol):
@@ -63,7 +44,10 @@ class Runner(Protocol):
         """Have the cell run soon."""
 
     def abandon_thread_of(self, cell: Cell) -> None:
-        """Leave the thread that hangs in a handler of `cell` behind. Another one takes its other cells over."""
+        """Leave the thread that hangs in a handler of `cell` behind.
+
+        Another one takes its other cells over.
+        """
 
     def after(self, delay_s: float, lease: Lease, message: Any) -> Timer:
         """Set a timer."""
@@ -84,7 +68,10 @@ class Watcher(Protocol):
         """The incarnation ended by an error. The inbox waits for the next one."""
 
     def stopped(self, cell: Cell, generation: int, left: int, error: BaseException | None) -> None:
-        """The incarnation ended by a lifecycle message. `error` is what `on_stop` raised, or says that it hung."""
+        """The incarnation ended by a lifecycle message.
+
+        `error` is what `on_stop` raised, or says that it hung.
+        """
 
 
 class Cell:
@@ -100,14 +87,14 @@ class Cell:
         self.generation = 0
         self.watcher: Watcher | None = None
         self.lasting = False
-        """Whether the inbox stays open when the actor ends by itself, because another incarnation will follow."""
+        """Whether the inbox stays open when the actor ends by itself, for the next incarnation."""
         self.dead = self.busy_ns = 0
-        # The message, or the item of a batch, that a handler holds right now. The thread that ran the handler and the
-        # supervisor that fences this thread both pop it. `list.pop` is one instruction, so one of them gets it, and that
-        # one accounts for it.
+        # The message, or the item of a batch, that a handler holds right now. The thread that ran
+        # the handler and the supervisor that fences this thread both pop it. `list.pop` is one
+        # instruction, so one of them gets it, and that one accounts for it.
         self._in_hand: list[Any] = []
-        # The batch of which an item is in hand, the items after it, and who waits for the answer. They are written while
-        # the hand is empty, and belong to the thread that pops the hand.
+        # The batch of which an item is in hand, the items after it, and who waits for the answer.
+        # They are written while the hand is empty, and belong to the thread that pops the hand.
         self._batch: Batch | None = None
         self._rest: Iterator[Any] = iter(())
         self._reply: Any = None
@@ -120,11 +107,12 @@ class Cell:
         self.runtime.schedule(self)
 
     def install(self, actor: Incarnation) -> None:
-        """Let an incarnation live here: its lease is bound, its `on_start` will be its first step."""
+        """Let an incarnation live here. Its `on_start` is its first step."""
         lease: Lease = actor.actor_inbox
         lease.cell = self
         self.generation += 1
-        # A new list, because the thread of an incarnation that was fenced still looks into the old one.
+        # A new list, because the thread of an incarnation that was fenced still looks into the old
+        # one.
         self._in_hand = []
         self._batch = self._reply = None
         self._first = START
@@ -161,7 +149,10 @@ class Cell:
         return TurnResult.MORE
 
     def step(self, actor: Incarnation, entry: Any) -> TurnResult | None:
-        """Handle one message. Every error is the death of this actor alone; the reply is settled."""
+        """Handle one message.
+
+        Every error is the death of this actor alone; the reply is settled.
+        """
         traits = TRAITS.get(entry.__class__, LIFECYCLE)
         if traits:
             if traits & LIFECYCLE:
@@ -206,15 +197,15 @@ class Cell:
         return self._handled(actor, entry, answer)
 
     def _step_through(self, actor: Incarnation, batch: Batch, reply: Any) -> TurnResult | None:
-        """Give a batch to the actor item by item.
-
-        Each item is in hand while it is handled. Two threads may meet here: this one, and the supervisor that fences it
-        because it seems to hang. They meet at `hand.pop()` alone. If this thread pops first, the item was handled and the
-        iterator stays with this thread. If the supervisor pops first, the item is dead, and the iterator belongs to the
-        supervisor, which puts the rest back. This thread then finds the hand empty when its handler returns, and touches
-        neither the iterator nor the cell again. While the hand is empty between two items, nothing can be fenced. So each
-        item is counted once and no item is lost.
-        """
+        """Give a batch to the actor item by item."""
+        # Each item is in hand while it is handled. Two threads may meet here: this one, and the
+        # supervisor that fences it because it seems to hang. They meet at `hand.pop()` alone.
+        # If this thread pops first, the item was handled and the iterator stays with this thread.
+        # If the supervisor pops first, the item is dead, and the iterator belongs to the
+        # supervisor, which puts the rest back. This thread then finds the hand empty when its
+        # handler returns, and touches neither the iterator nor the cell again.
+        # While the hand is empty between two items, nothing can be fenced. So each item is counted
+        # once and none is lost.
         hand, on_item = self._in_hand, actor.on_item
         item: Any = batch
         at_the_end = False
@@ -235,7 +226,8 @@ class Cell:
             if not hand:
                 return _came_back_late(actor)
             if not at_the_end:
-                # What the items before this one made is sent while this one is still in hand, because the hook may hang.
+                # What the items before this one made is sent while this one is still in hand,
+                # because the hook may hang.
                 with suppress(BaseException):
                     actor.on_batch_end(batch)
             return self._ended_by(actor, hand, error, reply)
@@ -245,7 +237,7 @@ class Cell:
         return None
 
     def _handle(self, actor: Incarnation, entry: Any) -> Any:
-        """Have the actor do what a message with traits, an order or an envelope is about; return the answer."""
+        """Handle a lifecycle message, or one in an envelope; return the answer."""
         enveloped = entry.__class__ is Envelope
         message: Any = entry.message if enveloped else entry
         cls = message.__class__
@@ -256,7 +248,7 @@ class Cell:
         return actor.receive_envelope(message) if enveloped else actor.on_receive(message)
 
     def _handled(self, actor: Incarnation, entry: Any, answer: Any) -> TurnResult | None:
-        """End the incarnation where a lifecycle message said so; settle the reply of any other message."""
+        """End the incarnation after a lifecycle message; settle the reply of any other."""
         message, reply = (
             (entry.message, entry.reply_to) if entry.__class__ is Envelope else (entry, None)
         )
@@ -267,7 +259,7 @@ class Cell:
         return None
 
     def _carry_out(self, actor: Incarnation, order: type) -> BaseException | None:
-        """Run the hook that belongs to an order; of `on_stop` return the error, because the actor ends all the same."""
+        """Run the hook of a lifecycle message; return an error of `on_stop`, which ends nothing."""
         if order is Start:
             actor.on_start()
             return None
@@ -319,7 +311,7 @@ class Cell:
         self._tell_watcher("died", self.generation, error, letter)
 
     def _for_asker(self, error: BaseException) -> OptExcInfo:
-        """Return the error as the asker gets it: what ends a thread or a process here must not do so there."""
+        """Return the error for the asker, whose thread must not be ended by it."""
         if isinstance(error, Exception):
             return type(error), error, error.__traceback__
         unavailable = ActorUnavailable(f"{self.name} was ended by {error!r}")
@@ -327,7 +319,10 @@ class Cell:
         return ActorUnavailable, unavailable, None
 
     def _set_aside(self, entry: Any, error: BaseException) -> DeadLetter:
-        """Make a dead letter of what killed the actor. Of a batch that is one item; the rest goes back to the inbox."""
+        """Make a dead letter of what killed the actor.
+
+        Of a batch that is one item; the rest goes back to the inbox.
+        """
         batch = self._batch
         if batch is None:
             message = entry.message if entry.__class__ is Envelope else entry
@@ -344,7 +339,7 @@ class Cell:
         )
 
     def fence(self, error: BaseException) -> bool:
-        """Give up the incarnation that hangs in a handler; return False when it came back by itself in the meantime."""
+        """Give up the incarnation that hangs in a handler; return False if it does not hang."""
         actor = self.actor
         try:
             entry = self._in_hand.pop()
@@ -366,7 +361,7 @@ class Cell:
         return True
 
     def retire(self, error: BaseException) -> None:
-        """End whatever lives here without waiting for it: a handler that is running is fenced, a vacant cell stays vacant."""
+        """End the incarnation, if any, without waiting for it: a handler that runs is fenced."""
         actor = self.actor
         if not self.fence(error) and actor is not None:
             self._vacate(actor)
@@ -398,7 +393,10 @@ class Cell:
                 entry.reply_to.set_exception((ActorUnavailable, error, None))
 
     def close(self) -> int:
-        """Take no more messages; return how many items were left over. For a cell that no incarnation will live in again."""
+        """Take no more messages; return how many items were left over.
+
+        For a cell that no incarnation will live in again.
+        """
         before = self.inbox.statistics().left
         self.inbox.close()
         return self.inbox.statistics().left - before
@@ -412,7 +410,10 @@ class Cell:
                 enter(before)
 
     def statistics(self) -> CellStatistics:
-        """Return the counters; exact when the cell is idle. Otherwise what is in hand counts as handled already."""
+        """Return the counters; exact when the cell is idle.
+
+        Otherwise what is in hand counts as handled already.
+        """
         inbox = self.inbox.statistics()
         return CellStatistics(
             name=self.name,

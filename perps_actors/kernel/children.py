@@ -1,4 +1,4 @@
-"""The children of a supervisor: how to make each, how it fares, when to start it again, and their order.
+"""The children of a supervisor: how to make each, its record, its restarts, their order.
 
 Plain rules without threads.
 """
@@ -69,7 +69,8 @@ class ChildState(Enum):
 class RestartPolicy:
     """How often, and how fast, a child is started again.
 
-    The burst (`intensity` within `period_s`) and the sustained rate (which the backoff sets) are apart, as OTP advises.
+    The burst (`intensity` within `period_s`) and the sustained rate (which the backoff sets) are
+    apart, as OTP advises.
     """
 
     intensity: int = 5
@@ -106,8 +107,10 @@ class Incident:
     """Something the host should know of an actor's life."""
 
     kind: str
-    """`actor_died`, `actor_restarted`, `actor_given_up`, `actor_stop_failed`; `actor_ended`: it stopped by itself;
-    `supervisor_failed`: nobody watches over the actors any more; `held_up`, `clock_stepped`: what happened to time itself."""
+    """`actor_died`, `actor_restarted`, `actor_given_up`, `actor_stop_failed`, `actor_ended`;
+    `supervisor_failed`: nobody watches over the actors any more; `held_up`, `clock_stepped`: what
+    happened to time itself.
+    """
     actor: str
     generation: int
     restarts: int
@@ -176,10 +179,10 @@ class Child:
         return pause * (1 + policy.jitter * (2 * random.random() - 1))
 
     def hangs(self, now_ns: int, most_ns: int, limit_s: float) -> bool:
-        """Return whether the same message or item has been in hand, look after look, for longer than `limit_s` seconds.
+        """Return whether one message or item has been in hand for longer than `limit_s` seconds.
 
-        The time between two looks counts for at most `most_ns`: while the process itself is held up (a suspension, a debugger) no
-        handler could have come back.
+        The time between two looks counts for at most `most_ns`: while the process itself is held up
+        (a suspension, a debugger) no handler could have come back.
         """
         seen = self.cell.progress
         passed_ns, self._looked_ns = min(now_ns - self._looked_ns, most_ns), now_ns
@@ -258,7 +261,7 @@ class Children:
         return next((child for child in self if child.state is state), None)
 
     def recycle_after(self, child: Child) -> None:
-        """End those that were started after a child that died; their inboxes stay for those that follow them."""
+        """End the children that were started after one that died; their inboxes stay open."""
         names = list(self._children)
         for name in names[names.index(child.name) + 1 :]:
             later = self._children[name]
@@ -269,7 +272,7 @@ class Children:
                 later.state = ChildState.RECYCLED
 
     def next_recycled(self) -> Child | None:
-        """Return who comes up next of those that were recycled; None while another is coming up, ending or pausing."""
+        """Return the next recycled child to start; None while another starts, ends or backs off."""
         busy = {ChildState.STARTING, ChildState.BACKING_OFF, ChildState.RECYCLING}
         if any(child.state in busy for child in self):
             return None

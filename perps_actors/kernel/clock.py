@@ -125,7 +125,7 @@ class TimeWatch:
         self._wall_ns = clock.time_ns()
 
     def look(self) -> Iterator[tuple[str, str]]:
-        """Yield what happened since the last look, as (kind, what): `held_up` or `clock_stepped`."""
+        """Yield `held_up` and `clock_stepped`, each with a text, since the last look."""
         monotonic_ns, wall_ns = self._clock.monotonic_ns(), self._clock.time_ns()
         passed_s = (monotonic_ns - self._monotonic_ns) / NS_PER_S
         stepped_s = (wall_ns - self._wall_ns) / NS_PER_S - passed_s

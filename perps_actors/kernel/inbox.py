@@ -1,22 +1,6 @@
-"""A bounded inbox with a control lane. Every message is handled, or dropped by a declared policy and counted, or left over.
+"""A bounded inbox with a control lane.
 
-Nearly all messages weigh one item: plain messages and batches of one. They pass without a lock, because a lock costs as much as
-everything else that is done for them, and because a signal handler that raises just after `acquire` would leave it locked.
-Everything else takes the lock: control and lifecycle messages, batches of several items, messages that are merged, and
-messages that meet the bound.
-
-Which threads meet, and why nothing is lost or counted twice:
-
-- **Senders and the consumer.** Appending to a deque and popping from it are one instruction each. Whoever popped an entry
-  accounts for it: the consumer, a sender that makes room, or the thread that closes the inbox.
-- **A sender and the closer.** The sender appends and then looks at `_closed`; the closer sets `_closed` and then empties the
-  inbox. Whatever the order of these four steps, one of the two finds the entry and counts it as left.
-- **A sender and a consumer that goes to sleep.** The consumer clears `_scheduled` and then looks at the lanes once more; the
-  sender appends and then looks at `_scheduled`. So the consumer sees the entry, or the sender schedules the actor again.
-- **Two consumers.** There are none: an incarnation that was fenced never calls `take` again, because its step returns `FENCED`.
-- **Several senders at the bound.** Each may see room for the same last item, so there may be one item more for each of them.
-- **A signal handler of the host** runs between two instructions of the main thread, at calls and backward jumps only. The lock
-  is re-entrant, and no call stands between the reading and the writing of a counter.
+Every message is handled, or dropped by a declared policy and counted, or left over and counted.
 """
 
 from __future__ import annotations
@@ -45,12 +29,44 @@ from perps_actors.kernel.messages import (
 from perps_actors.kernel.statistics import InboxStatistics
 from perps_actors.kernel.timers import Timer
 
+# Nearly all messages weigh one item: plain messages and batches of one. They pass without a lock,
+# because a lock costs as much as everything else that is done for them, and because a signal
+# handler that raises just after `acquire` would leave it locked. Everything else takes the lock:
+# control and lifecycle messages, batches of several items, messages that are merged, and messages
+# that meet the bound.
+#
+# Which threads meet here, and why nothing is lost or counted twice:
+#
+# Senders and the consumer. Appending to a deque and popping from it are one instruction each. The
+# thread that popped an entry accounts for it: the consumer, a sender that makes room, or the
+# thread that closes the inbox.
+#
+# A sender and the closer. The sender appends and then looks at `_closed`. The closer sets `_closed`
+# and then empties the inbox. In any order of these four steps one of them finds the entry.
+#
+# A sender and a consumer that goes to sleep. The consumer clears `_scheduled` and then looks at the
+# lanes once more. The sender appends and then looks at `_scheduled`. So the consumer sees the
+# entry, or the sender schedules the actor again, or both, which does no harm.
+#
+# Two consumers. There are none: an incarnation that was fenced never calls `take` again, because
+# its step returns `FENCED`.
+#
+# Several senders at the bound. Each may see room for the same last item, so that there may be one
+# item more for each of them. All are counted.
+#
+# A signal handler of the host runs between two instructions of the main thread, at calls and
+# backward jumps only. The lock is re-entrant, and no call stands between the reading and the
+# writing of a counter.
+
 
 class Overflow(Enum):
     """What happens to a data message that finds the inbox full."""
 
     REFUSE = "refuse"
-    """A message of a sheddable class is dropped. Any other is taken up to twice the bound, and refused beyond that."""
+    """A message of a sheddable class is dropped.
+
+    Any other is taken up to twice the bound, and refused beyond that.
+    """
     DROP_OLDEST = "drop_oldest"
     """The message is taken, and the oldest data message is dropped."""
 
@@ -60,17 +76,20 @@ class InboxPolicy:
     """How an inbox behaves under pressure."""
 
     bound: int = 100_000
-    """Data items that may wait; a batch counts its length. Control and lifecycle messages and timers do not count."""
+    """Data items that may wait; a batch counts its length.
+
+    Control and lifecycle messages and timers do not count.
+    """
     conflate: bool = False
     """Whether classes with `merged_with` are merged while they wait."""
     overflow: Overflow = Overflow.REFUSE
 
     @property
     def most_items(self) -> int:
-        """The most data items that may wait: those of a class that is not sheddable are taken up to twice the bound.
+        """The most data items that may wait: all but sheddable ones are taken to twice the bound.
 
-        Not counted, because there are few: control and lifecycle messages, timers and questions, and one batch longer
-        than the bound in an inbox that drops the oldest.
+        Not counted, because there are few: control and lifecycle messages, timers and questions,
+        and one batch longer than the bound in an inbox that drops the oldest.
         """
         return self.bound if self.overflow is Overflow.DROP_OLDEST else 2 * self.bound
 
@@ -119,7 +138,10 @@ def _is_uneven(message: Any) -> bool:
 
 
 class Inbox:
-    """Where an actor's messages wait. Any thread may put, one takes. It outlives the actor's incarnations."""
+    """Where an actor's messages wait.
+
+    Any thread may put, one takes. It outlives the actor's incarnations.
+    """
 
     def __init__(
         self,
@@ -150,7 +172,8 @@ class Inbox:
         self.taken = 0
         """Items that actors took, those in hand included."""
         self._refused = self._merged = self._overrun = self._left = 0
-        # No message is stamped. All that waits came after `since`. All that waited at `looked` is gone at the `horizon`.
+        # No message is stamped. All that waits came after `since`. All that waited at `looked` is
+        # gone at the `horizon`.
         self._since_ns: int | None = None
         self._looked_ns = 0
         self._horizon = 0
@@ -172,7 +195,10 @@ class Inbox:
         return self._closed
 
     def put(self, entry: Any) -> bool:
-        """Take a message, or an envelope that holds one. Return False when it was dropped or the inbox is closed."""
+        """Take a message, or an envelope that holds one.
+
+        Return False when it was dropped or the inbox is closed.
+        """
         traits = TRAITS.get(entry.__class__, _CAREFULLY)
         data = self._data
         if (
@@ -180,6 +206,7 @@ class Inbox:
             and (not traits & BATCH or len(entry.items) == 1)
             and len(data) + self._extra < self._bound
         ):
+            # The consumer counts it: without the lock two senders could overwrite each other's sum.
             data.append(entry)
         elif not self._put_carefully(entry):
             return False
@@ -194,7 +221,10 @@ class Inbox:
         return True
 
     def _put_carefully(self, entry: Any) -> bool:
-        """Append what has a lane or a weight of its own, or meets the bound. Return False when it was dropped."""
+        """Append what has a lane or a weight of its own, or meets the bound.
+
+        Return False when it was dropped.
+        """
         message = _opened(entry)
         traits, weight = traits_of(message.__class__), weight_of(message)
         with self._lock:
@@ -226,8 +256,8 @@ class Inbox:
             old = slot.message
             merged = old.merged_with(message)
             grown, grown_bytes = weight_of(merged) - weight_of(old), held_by(merged) - held_by(old)
-            # A signal handler may have merged into the slot while `merged_with` ran. No call stands between this look and
-            # the write, so it cannot come between them.
+            # A signal handler may have merged into the slot while `merged_with` ran. No call stands
+            # between this look and the write, so it cannot come between them.
             if slot.message is old:
                 slot.message = merged
                 self._extra += grown
@@ -236,7 +266,7 @@ class Inbox:
                 return
 
     def _make_room(self, traits: int, weight: int) -> bool:
-        """Return whether a data message may be taken, after dropping the oldest where that is the policy."""
+        """Return whether a data message may be taken; drop the oldest if that is the policy."""
         if self._waiting() + weight <= self._bound:
             return True
         if self.policy.overflow is Overflow.DROP_OLDEST:
@@ -308,7 +338,7 @@ class Inbox:
             return entry
 
     def _still_scheduled(self) -> bool:
-        """Have the next `put` schedule the actor again, unless one came just before that was known."""
+        """Note that the actor sleeps; return whether a message came just before."""
         self._since_ns = None
         self._scheduled = False
         if not self._data and not self._control:
@@ -328,14 +358,17 @@ class Inbox:
             self._empty()
 
     def look(self) -> None:
-        """Note what waits now. The consumer calls it now and then, for the age of an inbox that is never empty."""
+        """Note what waits now.
+
+        The consumer calls it now and then, for the age of an inbox that is never empty.
+        """
         gone = self.taken + self._overrun
         if self._since_ns is not None and gone >= self._horizon:
             self._since_ns, self._looked_ns = self._looked_ns, self._now_ns()
             self._horizon = gone + len(self)
 
     def park(self) -> None:
-        """Have the next `put` schedule the cell although messages wait: its actor is gone and they wait for the next one."""
+        """Note that the actor is gone. Messages wait for the next one; the next `put` schedules."""
         since_ns, self._since_ns = self._since_ns, None
         self._scheduled = False
         if self._data or self._control:
@@ -360,7 +393,10 @@ class Inbox:
             self._on_left(entry)
 
     def on_relief(self, relief: Callable[[], None]) -> None:
-        """Have `relief` called after each message taken, so that a source may read again. It must not block or raise."""
+        """Have `relief` called after each message taken, so that a source may read again.
+
+        It must not block or raise.
+        """
         self._reliefs = (*self._reliefs, relief)
 
     def statistics(self) -> InboxStatistics:

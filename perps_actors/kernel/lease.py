@@ -1,8 +1,9 @@
 """The lease of an incarnation, and the lease under which the present thread works.
 
-Every incarnation of an actor holds a lease. The threads that work for it (its dispatcher while it handles a message, its
-socket threads and workers) work *under* that lease. When the incarnation is replaced, its lease becomes void, and messages
-that those threads still send are refused. Python cannot stop a thread that hangs, but its messages can be kept out.
+Every incarnation of an actor holds a lease. The threads that work for it (its dispatcher while it
+handles a message, its socket threads and workers) work *under* that lease. When the incarnation is
+replaced, its lease becomes void, and messages that those threads still send are refused. Python
+cannot stop a thread that hangs, but its messages can be kept out.
 """
 
 from __future__ import annotations
@@ -57,7 +58,9 @@ class Place(Protocol):
 
 
 class Lease:
-    """An incarnation's right to its inbox. Also the `actor_inbox` that Pykka's `ActorRef` puts envelopes into.
+    """An incarnation's right to its inbox.
+
+    Also the `actor_inbox` that Pykka's `ActorRef` puts envelopes into.
 
     It is created unbound by Pykka's constructor and bound to a cell before the loop starts.
     """
@@ -69,14 +72,19 @@ class Lease:
         self.void = False
 
     def put(self, envelope: Any) -> None:
-        """Put an envelope of Pykka's into the inbox. After the incarnation's end its reply is settled with an error.
+        """Put an envelope of Pykka's into the inbox.
 
-        A message that is dropped by the inbox's policy is counted there. It is no error, as with an address.
+        After the incarnation's end its reply is settled with an error.
+
+        A message that is dropped by the inbox's policy is counted there. It is no error, as with an
+        address.
 
         Raises:
             Fenced: called by a thread of an incarnation that has been replaced.
             ActorUnavailable: told (not asked), and nobody is there.
         """
+        # Pykka's refs hold this lease and not the cell, so that a ref of an incarnation that has
+        # ended does not reach the next one: Pykka's users expect a dead ref to stay dead.
         refuse_fenced()
         cell = self.cell
         if cell is not None and not self.void:
@@ -148,7 +156,7 @@ def under(lease: Lease | None) -> Iterator[None]:
 
 
 def enter(lease: Lease | None) -> Lease | None:
-    """Set the present thread's lease and return the one before: `under` for loops that cannot afford a context manager."""
+    """Set the present thread's lease and return the one before; faster than `under`."""
     before = HERE.lease
     HERE.lease = lease
     return before
@@ -165,7 +173,7 @@ def leased(lease: Lease, work: Callable[[], None]) -> Callable[[], None]:
 
 
 class Voice:
-    """How a thread that works for an incarnation (a socket's, a worker's) speaks: refused once the incarnation is replaced."""
+    """Sends messages for an incarnation from another thread, until it is replaced."""
 
     __slots__ = ("_lease", "_put")
 

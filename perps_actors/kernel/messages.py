@@ -1,11 +1,13 @@
-"""What the kernel knows of a message before it is handled: its lane, its weight, and whether it is a batch.
+"""Facts of a message that its class fixes: lane, weight, and whether it is a batch.
 
 Lane and policy are facts of the message's class and are read once for each class:
 
 - `control = True`: the message goes ahead of all data and is never dropped.
-- `lifecycle = True`: the message is about the actor's life. It is never refused or dropped, and counted nowhere.
+- `lifecycle = True`: the message is about the actor's life. It is never refused or dropped, and
+  counted nowhere.
 - `sheddable = True`: the message may be dropped when the inbox is full.
-- `merged_with(newer)`: the message may be merged with a newer one of its class. In an inbox that conflates at most one
+- `merged_with(newer)`: the message may be merged with a newer one of its class. In an inbox that
+  conflates at most one
   message of the class waits.
 
 Any object can be a message. One that carries many items is a `Batch`.
@@ -23,8 +25,8 @@ from pykka.messages import _ActorStop
 class Batch(msgspec.Struct, frozen=True, gc=False):
     """A message of many items, which the kernel gives to an actor one by one.
 
-    A subclass names its tuple of items in `items_field`. A batch weighs as much as it has items, and at least one, in
-    bounds and in statistics. An error in one item loses that item alone.
+    A subclass names its tuple of items in `items_field`. A batch weighs as much as it has items,
+    and at least one, in bounds and in statistics. An error in one item loses that item alone.
     """
 
     items_field: ClassVar[str] = "items"
@@ -37,14 +39,18 @@ class Batch(msgspec.Struct, frozen=True, gc=False):
 
         @property
         def held_bytes(self) -> int:
-            """Bytes from outside that the items hold. A gate bounds their sum over all that waits."""
+            """Bytes from outside that the items hold.
+
+            A gate bounds their sum over all that waits.
+            """
 
     else:
         held_bytes = 0  # a subclass may make it a field
 
     def __init_subclass__(cls, **config: Any) -> None:
         super().__init_subclass__(**config)
-        # A second name for the slot of the field. It is read as fast as the field; a property takes five times as long.
+        # A second name for the slot of the field. It is read as fast as the field; a property takes
+        # five times as long.
         slot = cls.__dict__.get(cls.items_field)
         if slot is not None and cls.items_field != "items":
             cls.items = slot  # type: ignore[method-assign]

@@ -1,4 +1,4 @@
-"""The simulated runtime: the same cells and actors on one thread, in an order drawn from a seed, under a clock that only it moves."""
+"""The simulated runtime: cells on one thread, in an order drawn from a seed, on its own clock."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ from perps_actors.kernel.timers import CallbackTimer, Timer, TimerHeap
 
 
 class SimulatedRuntime:
-    """Runs cells one message at a time. Equal seed and equal input give an equal order, and so an equal `trace`.
+    """Runs cells one message at a time.
+
+    Equal seed and equal input give an equal order, and so an equal `trace`.
 
     Nothing happens by itself: `settle`, `advance` and the host's asks turn the wheel.
     """
@@ -27,7 +29,7 @@ class SimulatedRuntime:
     """What `cell` makes; of another class where a test looks on or interferes."""
 
     def __init__(self, *, seed: int = 0, max_steps: int = 1_000_000) -> None:
-        """Set up; `max_steps` is how many steps may follow one another while virtual time stands still."""
+        """Set up; at most `max_steps` steps may follow each other at one virtual moment."""
         self.clock = ManualClock()
         self.random = Random(seed)  # noqa: S311 - an order, not a secret
         self._max_steps = max_steps
@@ -49,7 +51,7 @@ class SimulatedRuntime:
         """Have the cell run when the seed chooses it."""
         self._ready[cell] = None
 
-    def abandon_thread_of(self, cell: Cell) -> None:  # noqa: ARG002 - the one thread is the host's own
+    def abandon_thread_of(self, cell: Cell) -> None:  # noqa: ARG002 - one thread
         """Count it; there is no thread to leave behind."""
         self.abandoned += 1
 
@@ -66,7 +68,7 @@ class SimulatedRuntime:
         return timer
 
     def at(self, delay_s: float, act: Callable[[], None]) -> Timer:
-        """Have the outside do something `delay_s` seconds from now, in the host's name; it can be cancelled."""
+        """Call `act` in `delay_s` seconds, as the outside world; it can be cancelled."""
         timer = CallbackTimer(self.clock.monotonic_ns() + int(delay_s * NS_PER_S), act)
         self._timers.add(timer)
         return timer
@@ -81,13 +83,15 @@ class SimulatedRuntime:
             return False
         self.steps += 1
         if self.steps - self._steps_before > self._max_steps:
-            msg = f"Still busy after {self._max_steps} steps at one moment: do two actors tell each other without end?"
+            msg = (
+                f"Still busy after {self._max_steps} steps at one moment: "
+                "do two actors tell each other without end?"
+            )
             raise KernelError(msg)
         cell = list(self._ready)[self.random.randrange(len(self._ready))]
         del self._ready[cell]
-        self._trace.update(
-            f"{self.clock.monotonic_ns()} {cell.name} {cell.generation} {cell.inbox.taken};".encode()
-        )
+        now_ns, taken = self.clock.monotonic_ns(), cell.inbox.taken
+        self._trace.update(f"{now_ns} {cell.name} {cell.generation} {taken};".encode())
         if cell.turn(1) is TurnResult.MORE:
             self.schedule(cell)
         return True
@@ -121,7 +125,7 @@ class SimulatedRuntime:
         timer.fire()
         return True
 
-    def io_loop(self, group: str) -> None:  # noqa: ARG002 - the protocol's
+    def io_loop(self, group: str) -> None:
         """Return None: no sockets live in virtual time."""
 
     def wait(self, answer: Answer, timeout_s: float) -> Any:

@@ -12,7 +12,9 @@ import attrs
 
 @attrs.frozen
 class GetStatistics:
-    """Ask any actor for its `CellStatistics`. The kernel answers, ahead of data. Not counted, like a lifecycle message.
+    """Ask any actor for its `CellStatistics`.
+
+    The kernel answers, ahead of data. Not counted, like a lifecycle message.
 
     While a handler runs, or the cell is vacant, the answer waits. `Cell.statistics` never waits.
     """
@@ -23,7 +25,9 @@ class GetStatistics:
 
 @attrs.frozen(kw_only=True)
 class InboxStatistics:
-    """Counters of one inbox, in items. Lifecycle messages and timers that fired too late are not counted.
+    """Counters of one inbox, in items.
+
+    Lifecycle messages and timers that fired too late are not counted.
 
     Every item that came was taken, or dropped, or left, or still waits.
     """
@@ -34,8 +38,9 @@ class InboxStatistics:
     oldest_age_ns: int | None
     """How long the oldest message has waited, at most; None when nothing waits.
 
-    Exact while the inbox was empty not long ago. Otherwise it is the time since a moment of which all that waited then is
-    gone: never too low, and less than twice too high while the load is steady.
+    Exact while the inbox was empty not long ago. Otherwise it is the time since a moment of which
+    all that waited then is gone: never too low, and less than twice too high while the load is
+    steady.
     """
     taken: int
     refused: int
@@ -99,7 +104,10 @@ class Watched(Protocol):
 
 
 class DropLedger:
-    """Reads the drop counters of inboxes. It has one reader and outlives that reader's incarnations, so every drop is reported."""
+    """Reads the drop counters of inboxes.
+
+    It has one reader and outlives that reader's incarnations, so every drop is reported.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
@@ -123,7 +131,7 @@ class DropLedger:
         return self._all().total()
 
     def fresh(self) -> dict[str, int]:
-        """Return the items dropped since the last call, by the cell's name; cells that dropped none are absent."""
+        """Return the items dropped since the last call, by the name of the cell."""
         dropped = self._all()
         fresh, self._told = dropped - self._told, dropped
         return dict(fresh)
@@ -164,7 +172,7 @@ class CeilingRow:
 
 @attrs.frozen
 class MemoryCeiling:
-    """The most bytes of all messages that can wait in a system, without windows, books and the interpreter."""
+    """The most bytes of all messages that can wait in a system; windows and books not counted."""
 
     rows: tuple[CeilingRow, ...]
 

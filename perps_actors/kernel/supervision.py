@@ -1,7 +1,7 @@
 """The messages of a supervisor. All of them are control messages.
 
-A host sends commands, each with the future on which it waits. The cells of the children report what happens to them.
-The supervisor sends itself reminders.
+A host sends commands, each with the future on which it waits. The cells of the children report what
+happens to them. The supervisor sends itself reminders.
 """
 
 from __future__ import annotations
@@ -19,7 +19,10 @@ from perps_actors.kernel.lifecycle import DeadLetter
 
 @attrs.frozen
 class StartChildren:
-    """Start all children, each once the one before it is up; `done` gets None, or `StartFailed` after those that were up stopped."""
+    """Start all children, each once the one before it is up.
+
+    `done` gets None, or `StartFailed` after the children that were up have stopped.
+    """
 
     control = True
     done: Answer
@@ -29,7 +32,8 @@ class StartChildren:
 class StopChildren:
     """Stop all children in reverse order within the deadline; `done` gets a `StopReport`.
 
-    Repeated, it gets the same report; the earlier deadline holds, and an order to stop overrides one to drain.
+    Repeated, it gets the same report; the earlier deadline holds, and an order to stop overrides
+    one to drain.
     """
 
     control = True
@@ -41,7 +45,10 @@ class StopChildren:
 
 @attrs.frozen
 class AddChild:
-    """Take in and start one more child, last in the order; `done` gets None once it is up, or `StartFailed` and it is forgotten."""
+    """Add a child, last in the order, and start it.
+
+    `done` gets None once it is up, or `StartFailed`, and the child is forgotten.
+    """
 
     control = True
     child: Child
@@ -52,7 +59,8 @@ class AddChild:
 class RemoveChild:
     """Stop one child and forget it. `done` gets the number of items it left.
 
-    A child that has not stopped after `stop_s` seconds, or after the stop deadline of its own, is abandoned.
+    A child that has not stopped after `stop_s` seconds, or after the stop deadline of its own, is
+    abandoned.
     """
 
     control = True

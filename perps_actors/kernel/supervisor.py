@@ -1,4 +1,4 @@
-"""The supervisor: starts its children in order, watches them, restarts what dies or hangs, stops all in reverse."""
+"""The supervisor: starts children in order, restarts those that die or hang, stops in reverse."""
 
 from __future__ import annotations
 
@@ -41,12 +41,14 @@ from perps_actors.kernel.supervision import (
 
 
 class Supervisor(Actor):
-    """Keeps its children alive by OTP's rules: a strategy, an intensity over a period, backoff with jitter.
+    """Keeps children alive by OTP's rules: strategy, intensity over a period, backoff with jitter.
 
-    Takes: `StartChildren`, `StopChildren`, `AddChild`, `RemoveChild`, and the news of its children's cells. Tells: an `Incident` to
-    `on_incident` for each death, restart, fencing and giving up. Inbox policy: everything is control. A child that exceeds the
-    intensity is given up: it stays dead, its inbox is closed, and the host learns it from the incident and `Child.state`; the
-    others go on. What `on_incident` raises is ignored: who watches over the others must not fall with a listener.
+    Takes: `StartChildren`, `StopChildren`, `AddChild`, `RemoveChild`, and the news of its
+    children's cells. Tells: an `Incident` to `on_incident` for each death, restart, fencing and
+    giving up. Inbox policy: everything is control. A child that exceeds the intensity is given up:
+    it stays dead, its inbox is closed, and the host learns it from the incident and `Child.state`;
+    the others go on. What `on_incident` raises is ignored: who watches over the others must not
+    fall with a listener.
     """
 
     def __init__(
@@ -102,6 +104,8 @@ class Supervisor(Actor):
         if isinstance(news, ChildOverdue):
             self._abandon(child)
         elif news.generation != child.cell.generation or child.ended:
+            # A report of an incarnation that has been replaced or abandoned meanwhile. Reports and
+            # fencing race: whichever comes first has changed the generation or the state.
             return
         elif isinstance(news, Started):
             self._child_started(child)
@@ -113,7 +117,7 @@ class Supervisor(Actor):
             self._revive(child)
 
     def on_failure(self, _: object, error: BaseException | None, __: object) -> None:
-        """Let nobody wait for a supervisor that has failed itself, and tell the host that nobody watches over the others."""
+        """Settle all answers, and tell the host that the children are not supervised any more."""
         failure = KernelError(f"The supervisor failed: {type(error).__name__}: {error}")
         for answer in (self._starting, *self._waiting_for_stop):
             if answer is not None:
@@ -173,11 +177,13 @@ class Supervisor(Actor):
 
     def _bring_up(self, child: Child) -> None:
         child.state = ChildState.STARTING
+        # The watcher is called on the dispatcher's thread of the child. It only sends messages, so
+        # all decisions are made on this actor's own thread, in the order of the reports.
         child.cell.watcher = ChildObserver(self.address.tell)
         child.cell.lasting = child.spec.restart is Restart.PERMANENT
         try:
             actor = child.spec.factory()
-        except BaseException as error:  # noqa: BLE001 - whatever a constructor raises, SystemExit too, is this child's failed start
+        except BaseException as error:  # noqa: BLE001 - also SystemExit is a failed start
             self.address.tell(Died(child.name, child.cell.generation, error, None))
             return
         child.cell.install(actor)
@@ -217,7 +223,7 @@ class Supervisor(Actor):
             self._try_again(child, died=True)
 
     def _try_again(self, child: Child, *, died: bool) -> None:
-        """Start a child again, now or after a pause, unless it died too often, is not to be restarted, or all are stopping."""
+        """Restart a child, now or after a pause, if its policy allows it and none are stopping."""
         if self._stopping is not None and not self._stopping.drain:
             child.end(ChildState.STOPPED)
             self._stop_next()
@@ -262,7 +268,7 @@ class Supervisor(Actor):
         self._stop_next()
 
     def _give_up_start(self, child: Child, error: BaseException) -> None:
-        """Undo a start that failed: what came up before is stopped in reverse, then the host is told."""
+        """Undo a failed start: stop the children that were up in reverse, then tell the host."""
         child.end(ChildState.GIVEN_UP)
         self._failure = _not_started(child, error)
         self._stop_all(StopChildren(drain=False, deadline_s=self._policy.undo_s, done=Answer()))
@@ -284,11 +290,14 @@ class Supervisor(Actor):
                 )
             )
         now_ns, most_ns = self._now_ns(), int(2 * self._look_every_s * NS_PER_S)
-        # While stopping, half of the deadline at most, so that the rest is left for those who share a thread with the hung one.
+        # While stopping, half of the deadline at most, so that the rest is left for those who share
+        # a thread with the hung one.
         most_s = math.inf if self._stopping is None else self._stopping.deadline_s / 2
         for child in self._children:
             limit_s = min(child.spec.hang_after_s, most_s)
             if child.hangs(now_ns, most_ns, limit_s):
+                # The handler may return in this very moment: then `fence` finds nothing in hand and
+                # does nothing, or it hits the next message, which becomes a dead letter instead.
                 child.cell.fence(
                     Hung(f"{child.name} was in one handler for more than {limit_s:g} s")
                 )
@@ -316,7 +325,7 @@ class Supervisor(Actor):
             self._stop_next()
 
     def _stop_next(self) -> None:
-        """Order the last child that lives to stop; those before it in the order wait until it has."""
+        """Tell the last child that lives to stop; the one before it is told when it has."""
         if self._stopping is None or self._report is not None:
             return
         for child in reversed(self._children):
@@ -334,7 +343,7 @@ class Supervisor(Actor):
         self._finish()
 
     def _order_to_stop(self, child: Child, order: Stop | Drain) -> None:
-        """Tell a child to stop; one that is coming up or waits to be revived finds the order when it is up."""
+        """Tell a child to stop; one that starts or backs off finds the message when it is up."""
         child.ordered = True
         if child.state is ChildState.RUNNING:
             child.state = ChildState.STOPPING

@@ -1,4 +1,7 @@
-"""Timers: a message to an incarnation, later. They fire once, so that nothing piles up behind a slow handler or a suspension."""
+"""Timers: a message to an incarnation, later.
+
+They fire once, so that nothing piles up behind a slow handler or a suspension.
+"""
 
 from __future__ import annotations
 
@@ -17,10 +20,12 @@ _SWEEP_FROM: Final = 64
 
 
 class Timer:
-    """One message to come. `cancel` it, or let it fire; cancelled, or after the incarnation's end, it is never handled.
+    """One message to come.
 
-    While its message waits in the inbox the timer stands where the future of an answer would, so that a message which has fired
-    but was not handled yet is still ignored when it is void by then.
+    `cancel` it, or let it fire; cancelled, or after the incarnation's end, it is never handled.
+
+    While its message waits in the inbox the timer stands where the future of an answer would, so
+    that a message which has fired but was not handled yet is still ignored when it is void by then.
     """
 
     __slots__ = ("_lease", "_message", "due_ns")
@@ -69,7 +74,10 @@ class CallbackTimer(Timer):
 
 
 class TimerHeap:
-    """Timers by due time, and by order of setting where that is equal. Void ones do not pile up. Not locked."""
+    """Timers by due time, and by order of setting where that is equal.
+
+    Void ones do not pile up. Not locked.
+    """
 
     def __init__(self) -> None:
         self._heap: list[tuple[int, int, Timer]] = []
@@ -77,7 +85,7 @@ class TimerHeap:
         self._sweep_at = _SWEEP_FROM
 
     def __len__(self) -> int:
-        """Return how many timers wait; of the void ones among them there are never more than of the others, or a few dozen."""
+        """Return how many timers wait; at most half of them, or a few dozen, are void."""
         return len(self._heap)
 
     def add(self, timer: Timer) -> None:

@@ -12,7 +12,7 @@ from perps_actors.market.mark import Mark, Provenance
 from perps_actors.market.window import Window
 
 CONFLATE_ABOVE = 2_000
-"""Marks that may wait at the store, in live mode, before only the newest of each instrument waits."""
+"""Marks that may wait at the store; beyond, only the newest of each instrument does (live)."""
 
 
 def _newest(marks: tuple[Mark, ...]) -> tuple[Mark, ...]:

@@ -21,7 +21,7 @@ class StreamPlan:
     symbols: tuple[str, ...]
     """All that have a ladder, also when nothing is streamed."""
     streaming: bool = True
-    ladder: LadderPolicy = LadderPolicy()
+    ladder: LadderPolicy = attrs.field(factory=LadderPolicy)
     silence_s: float = 20.0
     """A connection that brought nothing at all for so long is dead."""
     audit_s: float | None = None

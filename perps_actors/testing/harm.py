@@ -13,10 +13,10 @@ from typing import Any, Literal, cast
 import attrs
 
 from perps_actors.kernel.actor import Actor
-from perps_actors.kernel.cell import Cell, Incarnation
+from perps_actors.kernel.cell import Cell
 from perps_actors.kernel.clock import NS_PER_S
 from perps_actors.kernel.lease import enter
-from perps_actors.kernel.lifecycle import START
+from perps_actors.kernel.lifecycle import START, Incarnation
 from perps_actors.kernel.simulated import SimulatedRuntime
 
 Moment = Literal["before", "within", "after", "hang_before", "hang_after"]

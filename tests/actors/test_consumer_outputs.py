@@ -102,7 +102,7 @@ def test_a_flood_of_complaints_is_one_event_at_each_look_with_their_number(outpu
     ],
 )
 def test_only_the_clean_close_of_a_recording_that_was_sent_ends_a_feed(
-    outputs, bench, provenance, reason, error, ended
+    *, outputs, bench, provenance, reason, error, ended
 ) -> None:
     outputs.report = attrs.evolve(bench.report, provenance=provenance)
     outputs.ended(PLAN, reason, error=error)

@@ -21,7 +21,7 @@ from perps_actors.messages.records import Flush, JournalStatus, Record
 
 
 class Store:
-    """What a journal keeps, and what is wrong with it; any number of writers, the newest of which counts."""
+    """A journal in memory that can fail; of any number of writers the newest counts."""
 
     def __init__(self) -> None:
         self.blocks: list[list] = []

@@ -108,7 +108,7 @@ def test_an_instrument_that_nobody_named_before_gets_a_window(bench, store, mark
     "price", ["0", "-1", "NaN", "-NaN", "sNaN", "Infinity", "-Infinity", "1e20"]
 )
 def test_what_is_no_price_is_counted_and_kept_from_everybody_while_its_neighbours_pass(
-    bench, price, store, listener, mark, btc
+    *, bench, price, store, listener, mark, btc
 ) -> None:
     bench.tell(store, recorded(mark(1), mark(price), mark(2)))
     assert prices(bench.ask(store, GetWindow(btc)).marks) == [1, 2]

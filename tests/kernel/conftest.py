@@ -1,4 +1,4 @@
-"""A runtime on threads that is closed after the test, and a family: a supervisor with its children on any runtime."""
+"""Threaded runtimes that are closed after the test, and a supervisor with its children."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A cell and the incarnations that live in it, turned by hand under the simulated runtime or by real threads."""
+"""A cell and its incarnations, under the simulated runtime and on real threads."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class News:
 
 
 class Counter(Actor):
-    """Sums what it is told into a list that outlives it; a negative number kills it, an event blocks it."""
+    """Adds numbers to a list that outlives it. A negative one kills it, an event blocks it."""
 
     def __init__(self, seen: list[int]) -> None:
         super().__init__()

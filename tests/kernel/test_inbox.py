@@ -270,7 +270,7 @@ def test_all_who_asked_for_relief_get_it_with_each_message_taken() -> None:
 
 
 class _Interrupted(deque[Any]):
-    """A lane into which a signal handler puts a message in the very instant in which it was found empty."""
+    """A lane into which a signal handler puts a message just when it was found empty."""
 
     def __init__(self, interruption: Callable[[], object]) -> None:
         super().__init__()

@@ -25,7 +25,7 @@ SEEDS = range(12)
 
 
 class Worker(Actor):
-    """Writes its life and what it is told into a log that outlives it; a negative number kills it."""
+    """Logs its hooks and messages into a list that outlives it. A negative number kills it."""
 
     def __init__(
         self, name: str, log: list[tuple[str, Any]], listener: Teller | None = None

@@ -1,4 +1,4 @@
-"""rest_for_one, children that come and go, deadlines of their own, and a stop that overrides a drain."""
+"""rest_for_one, children that are added and removed, stop deadlines, a stop after a drain."""
 
 from __future__ import annotations
 
