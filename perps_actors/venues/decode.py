@@ -86,7 +86,7 @@ class _Decoder:
             try:
                 line = self._line.decode(text)
                 outcomes = self._outcomes(line)
-            except Exception as error:  # noqa: BLE001 - hostile text may raise anything in the decoder
+            except Exception as error:  # noqa: BLE001 - hostile text
                 yield InvalidInput(f"line {number}: {error}: in {text[:80]!r}")
                 continue
             for outcome in outcomes:

@@ -96,7 +96,8 @@ def read(data: dict, adapter=None):
 def test_all_streams_of_a_symbol_go_over_one_connection_on_the_venues_own_host() -> None:
     (plan,) = VENUE.stream(VENUE.endpoints).plan(["BTCUSD_PERP"])
     assert plan.url == (
-        "wss://dstream.binance.com/stream?streams=btcusd_perp@depth@100ms/btcusd_perp@bookTicker/btcusd_perp@aggTrade"
+        "wss://dstream.binance.com/stream?streams="
+        "btcusd_perp@depth@100ms/btcusd_perp@bookTicker/btcusd_perp@aggTrade"
         "/btcusd_perp@markPrice@1s/btcusd_perp@forceOrder"
     )
     assert plan.sources == ("book", "touch", "trades")

@@ -300,11 +300,13 @@ def test_a_plan_has_current_addresses_and_replaces_connections_before_the_venue_
     public, market = BinanceFuturesStream().plan(["BTCUSDT", "ETHUSDT", "BTCUSDT"])
     assert public.name == "public-0"
     assert public.url == (
-        "wss://fstream.binance.com/public/stream?streams=btcusdt@depth@100ms/btcusdt@bookTicker/ethusdt@depth@100ms/ethusdt@bookTicker"
+        "wss://fstream.binance.com/public/stream?streams="
+        "btcusdt@depth@100ms/btcusdt@bookTicker/ethusdt@depth@100ms/ethusdt@bookTicker"
     )
     assert market.name == "market-0"
     assert market.url == (
-        "wss://fstream.binance.com/market/stream?streams=btcusdt@aggTrade/btcusdt@markPrice@1s/btcusdt@forceOrder"
+        "wss://fstream.binance.com/market/stream?streams="
+        "btcusdt@aggTrade/btcusdt@markPrice@1s/btcusdt@forceOrder"
         "/ethusdt@aggTrade/ethusdt@markPrice@1s/ethusdt@forceOrder"
     )
     assert public.max_age_s == market.max_age_s == 23.5 * 3600

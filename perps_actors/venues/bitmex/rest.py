@@ -101,7 +101,11 @@ class BitmexRest(VenueRest):
         one = f"{_ONE}?symbol={quote(symbols[0], safe='')}" if len(wanted) == 1 else _ACTIVE
         return (self._get(one),) if wanted else ()
 
-    def poll(self, what: Polled, symbols: Sequence[str]) -> tuple[HttpRequest, ...]:  # noqa: ARG002 - see below
+    def poll(
+        self,
+        what: Polled,  # noqa: ARG002
+        symbols: Sequence[str],
+    ) -> tuple[HttpRequest, ...]:
         """Return the request for quotes, whose answer has everything that can be polled."""
         return self.quotes(symbols)
 

@@ -105,7 +105,11 @@ class BybitRest(VenueRest):
             for category, members in by_category(tuple(dict.fromkeys(symbols))).items()
         )
 
-    def poll(self, what: Polled, symbols: Sequence[str]) -> tuple[HttpRequest, ...]:  # noqa: ARG002 - see below
+    def poll(
+        self,
+        what: Polled,  # noqa: ARG002
+        symbols: Sequence[str],
+    ) -> tuple[HttpRequest, ...]:
         """Return the requests for quotes, whose answers have everything that can be polled."""
         return self.quotes(symbols)
 

@@ -164,7 +164,7 @@ class DeribitStream(SymbolStream[SymbolState]):
         try:
             push = decode(data).params
             return self._readers[type(push.data)](push.data, push.channel, connection, received_ns)
-        except Exception:  # noqa: BLE001 - nothing was changed, and the slower way reports the cause
+        except Exception:  # noqa: BLE001 - `_read_any` reports the cause
             return self._read_any(connection, data, received_ns)
 
     def _read_any(self, connection: str, data: bytes, received_ns: int) -> Sequence[Outcome]:

@@ -199,7 +199,7 @@ class HtxSwapStream(SymbolStream[SymbolState]):
             if read is None or state is None:
                 return ()
             return read(state, frame, topic, connection, received_ns)
-        except Exception as error:  # noqa: BLE001 - hostile bytes may raise anything in the decoders
+        except Exception as error:  # noqa: BLE001 - hostile bytes
             return (InvalidInput(f"{error}: in frame {data[:80]!r}", symbol[:50] or None),)
 
     def _plans(

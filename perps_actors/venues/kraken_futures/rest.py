@@ -127,7 +127,12 @@ class KrakenFuturesRest(VenueRest):
             )
         )
 
-    def funding_history(self, symbol: str, since_ns: int, until_ns: int) -> tuple[HttpRequest, ...]:  # noqa: ARG002 - see below
+    def funding_history(
+        self,
+        symbol: str,
+        since_ns: int,  # noqa: ARG002
+        until_ns: int,  # noqa: ARG002
+    ) -> tuple[HttpRequest, ...]:
         """Return the request for all past fundings, because it cannot name a span."""
         return (self._get(f"{FUNDINGS}?symbol={quote(symbol, safe='')}"),)
 
