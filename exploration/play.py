@@ -25,9 +25,13 @@ from perps_actors.kernel.clock import NS_PER_S, Clock
 from perps_actors.market.feed_state import Health
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.mark import Mark
-from perps_actors.messages.feeds import FeedHealth, GetFeedHealth, GetStreamStatistics
+from perps_actors.messages.feeds import (
+    FeedHealth,
+    GetFeedHealth,
+    GetPollStatistics,
+    GetStreamStatistics,
+)
 from perps_actors.messages.marks import GetMarkStatistics, GetWindow, MarksUpdated
-from perps_actors.messages.polls import GetPollStatistics
 from perps_actors.messages.records import Event, Flush
 from perps_actors.messages.risk import GetVerdict
 from perps_actors.settings import Settings

@@ -17,9 +17,8 @@ from perps_actors.kernel.inbox import InboxPolicy
 from perps_actors.kernel.statistics import DropLedger
 from perps_actors.market.mark import Mark, Provenance
 from perps_actors.market.numbers import plain
-from perps_actors.messages.control import Tick
+from perps_actors.messages.control import SetRecording, Tick
 from perps_actors.messages.marks import MarksUpdated
-from perps_actors.messages.reconfiguration import SetRecording
 from perps_actors.messages.records import Event, Flush, JournalStatus, Record
 from perps_actors.settings import Settings
 

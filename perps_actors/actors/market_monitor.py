@@ -14,7 +14,7 @@ from perps_actors.kernel.inbox import InboxPolicy
 from perps_actors.market.feed_state import FeedState, Health, Judgement
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.mark import Mark
-from perps_actors.messages.control import Tick
+from perps_actors.messages.control import SetWatch, Tick
 from perps_actors.messages.feeds import (
     BookSuspect,
     FeedDown,
@@ -24,7 +24,6 @@ from perps_actors.messages.feeds import (
     GetFeedHealth,
 )
 from perps_actors.messages.marks import MarksUpdated
-from perps_actors.messages.reconfiguration import SetWatch
 from perps_actors.messages.records import Event
 from perps_actors.settings import Settings
 

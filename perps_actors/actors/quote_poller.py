@@ -17,10 +17,16 @@ from perps_actors.kernel.timers import Timer
 from perps_actors.market.events import Touch
 from perps_actors.market.mark import Mark
 from perps_actors.market.mark_maker import price_of
-from perps_actors.messages.feeds import AnswerArrived, CloseSources, MakeRequest
+from perps_actors.messages.control import SetPolling
+from perps_actors.messages.feeds import (
+    AnswerArrived,
+    CloseSources,
+    GetPollStatistics,
+    MakeRequest,
+    PollNow,
+    PollStatistics,
+)
 from perps_actors.messages.marks import OfferMarks
-from perps_actors.messages.polls import GetPollStatistics, PollNow, PollStatistics
-from perps_actors.messages.reconfiguration import SetPolling
 from perps_actors.settings import Market
 from perps_actors.transport.rate_limits import Priority
 from perps_actors.transport.wire import HttpAnswer, HttpRequest

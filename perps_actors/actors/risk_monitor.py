@@ -12,9 +12,8 @@ from perps_actors.kernel.clock import NS_PER_S
 from perps_actors.kernel.inbox import InboxPolicy
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.mark import Mark
-from perps_actors.messages.control import Tick
+from perps_actors.messages.control import SetRisk, Tick
 from perps_actors.messages.marks import MarksUpdated
-from perps_actors.messages.reconfiguration import SetRisk
 from perps_actors.messages.records import Event
 from perps_actors.messages.risk import GetVerdict, Verdict
 from perps_actors.settings import Settings

@@ -18,7 +18,7 @@ from perps_actors.kernel.actor import Actor
 from perps_actors.kernel.address import Teller
 from perps_actors.kernel.gate import Gate
 from perps_actors.kernel.inbox import InboxPolicy
-from perps_actors.messages.control import Tick
+from perps_actors.messages.control import SetStreams, StreamPlan, Tick
 from perps_actors.messages.feeds import (
     AnswerArrived,
     CloseSources,
@@ -32,7 +32,6 @@ from perps_actors.messages.feeds import (
     StreamStatistics,
 )
 from perps_actors.messages.marks import OfferMarks
-from perps_actors.messages.reconfiguration import SetStreams, StreamPlan
 from perps_actors.settings import Market
 from perps_actors.transport.rate_limits import BackoffPolicy, Priority
 from perps_actors.transport.wire import Network

@@ -13,7 +13,7 @@ from perps_actors.kernel.actor import Actor
 from perps_actors.kernel.clock import NS_PER_S
 from perps_actors.kernel.inbox import InboxPolicy, Overflow
 from perps_actors.kernel.lease import under
-from perps_actors.messages.subscriber import EventsHeard, MarksHeard
+from perps_actors.messages.interest import EventsHeard, MarksHeard
 
 FAILURES_IN_A_ROW = 10
 """Exceptions after each other that end a subscription."""

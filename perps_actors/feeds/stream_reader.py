@@ -16,8 +16,8 @@ from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.ladder import LadderPolicy, RungChange
 from perps_actors.market.mark import RUNGS, Mark, Source
 from perps_actors.market.mark_maker import MARKED, MarkMaker
+from perps_actors.messages.control import StreamPlan
 from perps_actors.messages.feeds import Tops
-from perps_actors.messages.reconfiguration import StreamPlan
 from perps_actors.settings import Market
 from perps_actors.transport.wire import ConnectionPlan, HttpAnswer, HttpRequest
 from perps_actors.venues.contract import InvalidInput, SendFrame, StreamAdapter

@@ -8,9 +8,9 @@ from collections.abc import Callable
 import attrs
 
 from perps_actors.market.mark import Mark
+from perps_actors.messages.interest import Heard, Interest
 from perps_actors.messages.marks import MarksUpdated
 from perps_actors.messages.records import Event, Record
-from perps_actors.messages.subscriber import Heard, Interest
 
 
 @attrs.frozen(eq=False)

@@ -24,10 +24,10 @@ from perps_actors.kernel.statistics import DropLedger
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.mark import Mark
 from perps_actors.messages.feeds import GetStreamStatistics, StreamStatistics
+from perps_actors.messages.interest import Interest
 from perps_actors.messages.marks import GetMarkStatistics, MarkStatistics
 from perps_actors.messages.records import Event, Flush
 from perps_actors.messages.risk import GetVerdict, Verdict
-from perps_actors.messages.subscriber import Interest
 from perps_actors.settings import Change, Settings
 
 if TYPE_CHECKING:

@@ -22,8 +22,8 @@ from perps_actors.kernel.clock import Clock
 from perps_actors.kernel.gate import Gate
 from perps_actors.kernel.statistics import DropLedger
 from perps_actors.market.instrument import InstrumentId
+from perps_actors.messages.control import StreamPlan
 from perps_actors.messages.feeds import FeedHealth
-from perps_actors.messages.reconfiguration import StreamPlan
 from perps_actors.messages.records import JournalStatus
 from perps_actors.settings import HOST_BROKER, Market, Settings
 from perps_actors.transport.rate_limits import BackoffPolicy, Priority, RateLimits, RequestPacing

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from perps_actors.kernel.children import StopReport
     from perps_actors.kernel.lifecycle import DeadLetter
     from perps_actors.kernel.statistics import CellStatistics, MemoryCeiling
-    from perps_actors.messages.subscriber import Interest
+    from perps_actors.messages.interest import Interest
     from perps_actors.transport.broker import HostBroker
 
 

@@ -31,8 +31,8 @@ from perps_actors.kernel.supervision import AddChild, RemoveChild, StartChildren
 from perps_actors.kernel.supervisor import Supervisor
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.mark import Mark
+from perps_actors.messages.interest import Interest
 from perps_actors.messages.records import Event
-from perps_actors.messages.subscriber import Interest
 
 if TYPE_CHECKING:
     from perps_actors.feeds.reporter import Reporter

@@ -19,10 +19,9 @@ from perps_actors.journal.sqlite_reader import SqliteJournalReader
 from perps_actors.journal.sqlite_writer import SqliteJournalWriter
 from perps_actors.kernel import Published, SystemClock
 from perps_actors.market.ladder import LadderPolicy
-from perps_actors.messages.feeds import GetStreamStatistics
+from perps_actors.messages.control import StreamPlan
+from perps_actors.messages.feeds import GetPollStatistics, GetStreamStatistics
 from perps_actors.messages.marks import GetWindow
-from perps_actors.messages.polls import GetPollStatistics
-from perps_actors.messages.reconfiguration import StreamPlan
 from perps_actors.messages.records import Flush, JournalStatus
 from perps_actors.messages.risk import GetVerdict
 from perps_actors.testing import FakeNetwork, Probe

@@ -33,12 +33,12 @@ from perps_actors.kernel import (
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.ladder import LadderPolicy
 from perps_actors.market.mark import Mark
+from perps_actors.messages.control import StreamPlan
 from perps_actors.messages.feeds import FeedHealth, FramesArrived, GetFeedHealth
+from perps_actors.messages.interest import MarksHeard
 from perps_actors.messages.marks import MarksUpdated, OfferMarks, RecordMarks
-from perps_actors.messages.reconfiguration import StreamPlan
 from perps_actors.messages.records import Event, Flush, JournalStatus
 from perps_actors.messages.risk import GetVerdict
-from perps_actors.messages.subscriber import MarksHeard
 from perps_actors.testing import FakeNetwork, Probe
 from perps_actors.trading.staleness import StalenessLimits
 from perps_actors.transport.rate_limits import BackoffPolicy, Priority, RateLimiter, RequestPacing

@@ -9,9 +9,8 @@ import pytest
 
 from perps_actors.actors.quote_poller import QuotePoller
 from perps_actors.feeds.request_scheduler import RequestScheduler
-from perps_actors.messages.feeds import AnswerArrived
+from perps_actors.messages.feeds import AnswerArrived, GetPollStatistics, PollNow
 from perps_actors.messages.marks import OfferMarks
-from perps_actors.messages.polls import GetPollStatistics, PollNow
 from perps_actors.testing import FakeNetwork, Probe
 from perps_actors.transport.rate_limits import (
     BackoffPolicy,

@@ -8,8 +8,7 @@ import pytest
 
 from perps_actors.errors import Fenced
 from perps_actors.kernel.address import Answer
-from perps_actors.messages.feeds import CloseSources, FramesArrived
-from perps_actors.messages.polls import PollNow
+from perps_actors.messages.feeds import CloseSources, FramesArrived, PollNow
 from perps_actors.settings import JournalSettings, PollSettings, StreamSettings
 
 FAULT = "reset by peer"

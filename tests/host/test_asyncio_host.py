@@ -29,8 +29,8 @@ from perps_actors.host.async_system import HostStream
 from perps_actors.kernel.clock import SystemClock
 from perps_actors.kernel.statistics import CellStatistics, DropLedger, GetStatistics
 from perps_actors.market.instrument import InstrumentId
+from perps_actors.messages.interest import Interest
 from perps_actors.messages.marks import MarksUpdated
-from perps_actors.messages.subscriber import Interest
 from perps_actors.settings import MarkSettings
 from perps_actors.simulator.process import VenueProcess
 
