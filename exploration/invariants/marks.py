@@ -12,9 +12,9 @@ from perps_actors.market.feed_state import Health
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.mark import Mark
 from perps_actors.messages.feeds import FeedHealth, GetFeedHealth
+from perps_actors.messages.interest import MarksHeard
 from perps_actors.messages.marks import MarksUpdated, RecordMarks
 from perps_actors.messages.risk import GetVerdict, Verdict
-from perps_actors.messages.subscriber import MarksHeard
 from perps_actors.settings import MarkSettings
 
 NS_PER_S = 1_000_000_000

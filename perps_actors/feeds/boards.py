@@ -25,7 +25,7 @@ class Board:
         """Length of windows that settings have changed to; None: as the store was made with."""
 
     def take_over(self) -> tuple[dict[InstrumentId, Window], dict[InstrumentId, int]]:
-        """Return copies of the maps for a new incarnation of the store, which writes them from now on."""
+        """Return copies of the maps, for a new incarnation of the store to write."""
         # `copy` is one instruction, because the replaced incarnation may still be writing.
         self._windows, self._counts = self._windows.copy(), self._counts.copy()
         return self._windows, self._counts
@@ -63,7 +63,7 @@ class VenueBoard:
         self._venue_marks: dict[InstrumentId, VenueMark] = {}
 
     def take_over(self) -> dict[InstrumentId, VenueMark]:
-        """Return a copy of the map for a new incarnation of the consumer, which writes it from now on."""
+        """Return a copy of the map, for a new incarnation of the consumer to write."""
         self._venue_marks = self._venue_marks.copy()
         return self._venue_marks
 

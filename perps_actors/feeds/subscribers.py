@@ -41,7 +41,10 @@ class Subscribers:
                 self._to_events = (*self._to_events, route)
 
     def remove(self, route: SubscriberRoute) -> None:
-        """Remove a subscriber; an actor that has just read the tuple may still tell it once. Idempotent."""
+        """Remove a subscriber. Idempotent.
+
+        An actor that has just read the tuple may still tell it once.
+        """
         with self._changing:
             self._to_marks = tuple(other for other in self._to_marks if other is not route)
             self._to_events = tuple(other for other in self._to_events if other is not route)

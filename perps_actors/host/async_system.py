@@ -94,7 +94,7 @@ class HostStream(Generic[Item]):
         return self
 
     async def __anext__(self) -> Item:
-        """Wait for the next item and return it; now and then let other tasks of the loop run first."""
+        """Wait for the next item and return it; now and then let other tasks run first."""
         self._given += 1
         if self._given % IN_A_ROW == 0:
             await asyncio.sleep(0)

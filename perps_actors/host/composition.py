@@ -109,7 +109,7 @@ class Composition:
     runtime: Runtime
     supervisor: Cell
     network: Network | None
-    """Carries all markets that have no broker of the host; made when the first such market comes."""
+    """Carries all markets without a broker of the host; made for the first such market."""
     broker: Any
     """The host's own broker of a system with one market."""
     replace: Mapping[str, Any]
@@ -319,7 +319,7 @@ def compose(
     """Return a system, set up and not started. A phase that fails undoes the phases before it.
 
     Raises:
-        SettingsError: an unknown venue, a symbol that it cannot have, or an unknown name to replace.
+        SettingsError: an unknown venue or name to replace, or a symbol that no venue has.
         CompositionFailed: a phase failed; names the phase, the cause is chained.
     """
     replace = replace if replace is not None else {}

@@ -202,7 +202,7 @@ class Readings:
         return next((mark for mark in marks if mark is not None), None)
 
     def health(self, instrument: InstrumentId | str) -> Judgement | None:
-        """Return the health of an instrument's feed as of the last second; None before the first."""
+        """Return the health of an instrument's feed as of the last second; None at first."""
         return dict(self._composition.parts.health.value.judgements).get(
             self.instrument(instrument)
         )

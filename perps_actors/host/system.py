@@ -55,7 +55,7 @@ class PerpsSystem(Readings):
             it needs, see `perps_actors.host.parts`.
 
     Raises:
-        SettingsError: an unknown venue, a symbol that it cannot have, or an unknown name to replace.
+        SettingsError: an unknown venue or name to replace, or a symbol that no venue has.
         CompositionFailed: a part could not be made; names the phase.
     """
 
