@@ -1,4 +1,6 @@
-"""Play rounds of chaos for a while: one JSON line a round and one at the end; exit 1 if anything was broken, with the seed.
+"""Play rounds of chaos for a while; exit with 1 if a round broke anything.
+
+Prints one JSON line per round, with its seed, and one at the end.
 
 Usage: python -m chaos [--seconds S] [--seed N] [--kinds KIND ...]
 """
@@ -21,15 +23,15 @@ LEAST_TORMENT_S = 1.0
 FLOOD_S = 2.0
 WARM_ROUNDS = 6
 GROWTH_MIB = 32.0
-"""What resident memory may grow by after the first rounds."""
+"""Growth of resident memory that is allowed after the first rounds."""
 
 
 KINDS = ("live", "recorded", "hosted", "flood")
-"""What is played, in this order."""
+"""The kinds of rounds, in the order in which they are played."""
 
 
 def rounds(seconds: float, seed: int, kinds: Sequence[str] = KINDS) -> list[RoundResult]:
-    """Play rounds of these kinds in turn until the time is over, at least one of each."""
+    """Play rounds of these kinds in turn for a time, at least one of each."""
     results: list[RoundResult] = []
     recorded, hosted, until_s = RecordedRounds(), HostedRounds(), time.monotonic() + seconds
     players: dict[str, Callable[[int, float], RoundResult]] = {
@@ -48,7 +50,7 @@ def rounds(seconds: float, seed: int, kinds: Sequence[str] = KINDS) -> list[Roun
 
 
 def summary(results: list[RoundResult], seed: int, seconds: float) -> RoundResult:
-    """Return what all rounds came to; memory must have stopped growing."""
+    """Return the result of all rounds; memory must have stopped growing."""
     resident = [result.figures["rss_mib"] for result in results]
     growth_mib = max(resident[WARM_ROUNDS:], default=0.0) - max(resident[:WARM_ROUNDS])
     total = RoundResult(kind="summary", seed=seed)
@@ -80,7 +82,7 @@ def summary(results: list[RoundResult], seed: int, seconds: float) -> RoundResul
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Play, and return the exit code."""
+    """Play rounds and return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m chaos", description=__doc__)
     parser.add_argument(
         "--seconds", type=float, default=600.0, help="how long; default ten minutes"

@@ -1,4 +1,4 @@
-"""A disk that is slow, or full, for a while: in front of the real journal."""
+"""A disk that is slow or full for a while, in front of a real journal."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from perps_actors.messages.records import Event
 
 
 class Disk:
-    """What the writers of one journal meet when they write."""
+    """The state of the disk under the writers of one journal."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -23,12 +23,12 @@ class Disk:
         self._fast = threading.Event()
 
     def slow_down(self, seconds: float) -> None:
-        """Let each write wait so long from now on."""
+        """Delay each write from now on."""
         self._fast.clear()
         self._slow_s = seconds
 
     def recover(self) -> None:
-        """Be fast and have room again; writes that wait go on."""
+        """Be fast and have room again; waiting writes continue."""
         self.full = False
         self._slow_s = 0.0
         self._fast.set()
@@ -38,7 +38,7 @@ class Disk:
         return DiskWriter(SqliteJournalWriter.open(self.path), self)
 
     def meet(self) -> None:
-        """Wait, where it is slow.
+        """Wait while the disk is slow.
 
         Raises:
             JournalFull: no room.
@@ -52,7 +52,7 @@ class Disk:
 
 
 class DiskWriter:
-    """A `JournalWriter` that writes when the disk lets it."""
+    """A `JournalWriter` on such a disk."""
 
     def __init__(self, writer: JournalWriter, disk: Disk) -> None:
         self._writer = writer
@@ -60,24 +60,24 @@ class DiskWriter:
 
     @property
     def last_sequence(self) -> int:
-        """Sequence number of the last event that is safe."""
+        """Sequence number of the last written event."""
         return self._writer.last_sequence
 
     @property
     def next_sequence(self) -> int:
-        """Sequence number that the next event will get."""
+        """Sequence number of the next event."""
         return self._writer.next_sequence
 
     @property
     def repaired(self) -> Repair | None:
-        """What was set aside at opening."""
+        """The repair that was made at opening."""
         return self._writer.repaired
 
     def write(self, events: Sequence[Event]) -> int:
-        """Keep these events, when the disk lets it."""
+        """Write events when the disk allows it."""
         self._disk.meet()
         return self._writer.write(events)
 
     def close(self) -> None:
-        """Let go of the journal."""
+        """Close the journal."""
         self._writer.close()

@@ -1,4 +1,4 @@
-"""A flooded round: small inboxes of every policy under many senders, while whoever handles them crashes and hangs."""
+"""A flooded round: many senders, small inboxes of every policy, actors that crash and hang."""
 
 from __future__ import annotations
 
@@ -35,37 +35,37 @@ SENDERS = 3
 
 
 class Load(Batch, frozen=True):
-    """Items that travel together."""
+    """A batch of items."""
 
     items: tuple[int, ...]
 
 
 class Sum(Load, frozen=True):
-    """Items of which a later message may make an earlier one needless."""
+    """A batch that may be merged with a later one."""
 
     def merged_with(self, newer: Sum) -> Sum:
-        """Return both, while they are few."""
+        """Return the items of both, while they are few."""
         items = self.items + newer.items
         return Sum(items if len(items) < 20 else items[-10:])
 
 
 @attrs.frozen
 class Trifle:
-    """May be dropped."""
+    """A message that may be dropped."""
 
     sheddable = True
     number: int
 
 
 class Relay(Actor):
-    """Passes every item on to the next."""
+    """Sends every item to the next relay."""
 
     def __init__(self, following: Address | None) -> None:
         super().__init__()
         self._following = following
 
     def on_receive(self, message: Any) -> None:
-        """Pass on a message, or an item of a batch."""
+        """Send a message, or an item of a batch, to the next relay."""
         if self._following is not None:
             self._following.tell(message)
 
@@ -117,7 +117,7 @@ class Flood:
         self._supervisor.install(supervisor)
 
     def play(self, seconds: float) -> StopReport:
-        """Flood for so long, then drain."""
+        """Flood for a time, then drain."""
         started, stopped = Answer(), Answer()
         self._supervisor.address.tell(StartChildren(started))
         started.get(timeout=LIMIT_S)

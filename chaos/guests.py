@@ -1,4 +1,4 @@
-"""Subscribers as hosts have them: slow, raising, dead; and settings that change all the time."""
+"""Bad subscribers of a host, and settings that change repeatedly."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from perps_actors import (
 SMALL = InboxPolicy(bound=50, overflow=Overflow.DROP_OLDEST)
 SLOW_S = 0.02
 ELSEWHERE = "ELSEWHEREUSDT"
-"""A symbol that the venue has no news of."""
+"""A symbol without data."""
 
 
 def variations(settings: Settings) -> Iterator[Settings]:
-    """Yield settings to change to, one after the other, for ever; none of them changes which marks are made of the others."""
+    """Yield settings without end. None of them changes the marks of the listed symbols."""
     journal = settings.journal
     changes: tuple[dict[str, Any], ...] = (
         {"marks": MarkSettings(short=2, long=60)},
@@ -45,7 +45,7 @@ def variations(settings: Settings) -> Iterator[Settings]:
 
 
 class ThreadedGuests:
-    """Callables: one that counts, a slow one, one that raises, one that never comes back until it is released."""
+    """Callables: one counts, one is slow, one raises, and one hangs until it is released."""
 
     def __init__(self, system: PerpsSystem) -> None:
         self.released = threading.Event()
@@ -64,7 +64,7 @@ class ThreadedGuests:
 
 
 class AsyncGuests:
-    """Tasks: one that counts, a slow one, one that raises; and a stream that nobody reads."""
+    """Tasks: one counts, one is slow, one raises. A further stream is never read."""
 
     def __init__(self, perps: AsyncPerps) -> None:
         self.counted = 0
@@ -86,20 +86,20 @@ class AsyncGuests:
             raise ValueError(event)
 
     async def end(self) -> None:
-        """Have all tasks ended; the one that raised had its way."""
+        """Cancel all tasks and wait for their end."""
         for task in self.tasks:
             task.cancel()
         await asyncio.gather(*self.tasks, return_exceptions=True)
 
 
 class Watchdog:
-    """Looks every millisecond how late the loop is: what it is late by, somebody else held it up, or the interpreter."""
+    """Measures every millisecond how late the loop is."""
 
     def __init__(self) -> None:
         self.late_ms: list[float] = []
 
     async def watch(self) -> None:
-        """Look until cancelled."""
+        """Measure until cancelled."""
         loop = asyncio.get_running_loop()
         while True:
             due_s = loop.time() + 0.001
@@ -107,7 +107,7 @@ class Watchdog:
             self.late_ms.append(1000 * (loop.time() - due_s))
 
     def percentile(self, part: float) -> float:
-        """Return the lateness, in milliseconds, that this part of all looks stayed below."""
+        """Return a percentile of the lateness in milliseconds."""
         return (
             round(sorted(self.late_ms)[int(part * (len(self.late_ms) - 1))], 2)
             if self.late_ms

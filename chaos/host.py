@@ -1,4 +1,4 @@
-"""A host that keeps asking while everything breaks: every question must end in time, with an answer or an error that it expects."""
+"""A host that asks all the time: every question must get an answer or a documented error."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ GRACE_S = 1.0
 
 
 class Host:
-    """Asks on a thread of its own until it is told to end."""
+    """Asks on a thread of its own until it is stopped."""
 
     def __init__(self, system: PerpsSystem, random: Random) -> None:
         self._system = system
@@ -30,7 +30,7 @@ class Host:
         self._thread.start()
 
     def end(self) -> None:
-        """Ask no more."""
+        """Stop asking."""
         self._ended.set()
         self._thread.join()
 
@@ -49,7 +49,7 @@ class Host:
                 self._random.choice(questions)()
             except (PerpsActorsError, InjectedCrash) as error:
                 self.outcomes[type(error).__name__] += 1
-            except Exception as error:  # noqa: BLE001 - whatever it is, it is not what a host was promised
+            except Exception as error:  # noqa: BLE001 - no other error is documented
                 self.wrong.append(f"a question ended with {error!r}")
             else:
                 self.outcomes["answered"] += 1

@@ -1,4 +1,4 @@
-"""Whether a journal is whole: read by the reader, which checks the chain of hashes, and counted."""
+"""Checks a journal: reads it, which verifies the chain of hashes, and counts its events."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from perps_actors.messages.records import JournalStatus
 
 
 def journal_faults(path: Path, status: JournalStatus) -> Iterator[str]:
-    """Yield what is wrong with the journal that a system has left."""
+    """Yield the faults of the journal of a system that has ended."""
     expected = 0
     try:
         with SqliteJournalReader(path) as reader:
@@ -25,6 +25,6 @@ def journal_faults(path: Path, status: JournalStatus) -> Iterator[str]:
         return
     if status.last_sequence != expected:
         yield f"the journal ends with {expected}, its status says {status}"
-    # What a writer was fenced in may have been written all the same; what was counted must be there.
+    # A write in which the writer was fenced may have succeeded, so there may be more than counted.
     if status.recorded > expected:
         yield f"the journal holds {expected} events, its status says {status}"

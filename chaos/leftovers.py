@@ -1,4 +1,4 @@
-"""What a round leaves behind: threads, descriptors, child processes, memory."""
+"""Threads, descriptors, child processes and memory that a round leaves behind."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from pathlib import Path
 import attrs
 
 PATIENCE_S = 5.0
-"""How long what was let go may take to be gone."""
+"""Seconds until released resources must be gone."""
 LOOK_EVERY_S = 0.02
 
 
 def child_processes() -> frozenset[int]:
-    """Return the process ids of this process' children, those that nobody has waited for included."""
+    """Return the ids of the child processes, including zombies."""
     mine, children = str(os.getpid()), set()
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit():
             try:
                 stat = (folder / "stat").read_text()
             except OSError:
-                continue  # it ended in the meantime
+                continue  # the process ended meanwhile
             if stat.rpartition(")")[2].split()[1] == mine:
                 children.add(int(folder.name))
     return frozenset(children)
@@ -43,13 +43,13 @@ def _descriptors() -> frozenset[str]:
         try:
             found.add(f"{entry.name} -> {entry.readlink()}")
         except OSError:
-            continue  # the one with which the folder is read
+            continue  # the descriptor that reads this folder
     return frozenset(found)
 
 
 @attrs.frozen
 class Belongings:
-    """What this process has at a moment."""
+    """The resources of this process at one moment."""
 
     threads: frozenset[threading.Thread]
     descriptors: frozenset[str]
@@ -57,7 +57,7 @@ class Belongings:
 
     @classmethod
     def now(cls) -> Belongings:
-        """Return what it has now."""
+        """Return the present resources."""
         gc.collect()
         return cls(frozenset(threading.enumerate()), _descriptors(), child_processes())
 
@@ -70,7 +70,7 @@ class Belongings:
 
 
 def left_behind(before: Belongings) -> list[str]:
-    """Return what there is now that was not there before, once it had the time to go."""
+    """Return the resources that are new since `before` and do not go away in time."""
     pause, until_s = threading.Event(), time.monotonic() + PATIENCE_S
     while left := sorted(Belongings.now()._beyond(before)):  # noqa: SLF001 - of this module
         if time.monotonic() > until_s:

@@ -1,4 +1,4 @@
-"""A live round: the whole system on a venue's process, with sockets and a journal on disk, tormented, then drained."""
+"""A live round: a whole system with sockets and disk, under failures, then drained."""
 
 from __future__ import annotations
 
@@ -35,12 +35,15 @@ from perps_actors.testing.harm import Harm
 RECOVERED_WITHIN_S = 30.0
 DRAIN_S = 5.0
 GRACE_S = 2.5
-"""What `drain` may take beyond its deadline: for the supervisor's own thread, and half a second for sockets and threads each."""
+"""Seconds beyond its deadline that `drain` may take.
+
+The supervisor's thread ends after it, and sockets and threads get half a second each.
+"""
 LOOK_EVERY_S = 0.02
 
 
 def settings_on(venue: FrailVenue, seed: int, *, lossless: bool) -> Settings:
-    """Return the settings of a round: everything is noticed quickly."""
+    """Return the settings of a round, with short limits."""
     return Settings(
         symbols=SYMBOLS,
         endpoints=venue.process.endpoints,
@@ -56,7 +59,7 @@ def settings_on(venue: FrailVenue, seed: int, *, lossless: bool) -> Settings:
 
 
 def live_round(seed: int, torment_s: float) -> RoundResult:
-    """Play a round; it takes a few seconds longer than the torment."""
+    """Play a round, which takes a few seconds longer than its failures."""
     random, result, before = Random(seed), RoundResult(kind="live", seed=seed), Belongings.now()
     with tempfile.TemporaryDirectory(prefix="chaos-") as folder, FrailVenue(seed) as venue:
         runtime, disk = HarmfulThreads("chaos"), Disk(Path(folder) / "events.journal")
@@ -82,7 +85,7 @@ def live_round(seed: int, torment_s: float) -> RoundResult:
 
 
 def _recover(system: PerpsSystem, result: RoundResult) -> None:
-    """Wait until all is as if nothing had been."""
+    """Wait until the system has recovered."""
     pause, calm_s, calm_ns = threading.Event(), time.monotonic(), time.time_ns()
     while missing := list(_unrecovered(system, calm_ns)):
         if time.monotonic() - calm_s > RECOVERED_WITHIN_S:
@@ -108,7 +111,7 @@ def _unrecovered(system: PerpsSystem, calm_ns: int) -> Iterator[str]:
 
 
 def unanswering(system: PerpsSystem) -> Iterator[str]:
-    """Yield the actors that do not answer, having waited for them."""
+    """Yield the actors that do not answer in time."""
     for actor in VICTIMS:
         try:
             system.ask(actor, GetStatistics())
@@ -119,7 +122,7 @@ def unanswering(system: PerpsSystem) -> Iterator[str]:
 def _drain(
     system: PerpsSystem, runtime: HarmfulThreads, result: RoundResult, *, held: bool
 ) -> SystemReport:
-    """Drain within the deadline; `held`: while the store hangs for longer than that, and lets go afterwards."""
+    """Drain within the deadline, also while the store hangs for longer (`held`)."""
     if held:
         _hold_the_store(runtime)
     began_s = time.monotonic()

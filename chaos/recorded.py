@@ -1,4 +1,7 @@
-"""A recorded round: the same recording, undisturbed and with crashes; what differs is what died, and nothing else."""
+"""A recorded round: one recording, undisturbed and with crashes.
+
+The two plays may differ by the items that killed an actor only.
+"""
 
 from __future__ import annotations
 
@@ -35,32 +38,32 @@ DATA = Path(
 RECORDING = DATA / "recordings" / "binance_futures"
 VICTIMS = ("event_recorder", "market_monitor", "risk_monitor", "mark_store")
 STRIKES = 4
-"""Crashes of one actor at most: the supervisor forgives five."""
+"""Most crashes of one actor; the supervisor allows five."""
 PLAYED_WITHIN_S = 60.0
 DRAIN_S = 10.0
 
 Key = tuple[str, str, int | None, Decimal]
-"""What a mark is, whenever it was received."""
+"""The identity of a mark, without its receive time."""
 
 
 def key_of(mark: Mark) -> Key:
-    """Return what a mark is, whenever it was received."""
+    """Return the identity of a mark, without its receive time."""
     return mark.instrument.symbol, mark.source, mark.venue_time_ns, mark.mark
 
 
 @attrs.frozen(kw_only=True)
 class Play:
-    """What came of playing the recording."""
+    """The outcome of playing the recording."""
 
     marks: tuple[Key, ...]
-    """All that were put into windows, in order."""
+    """All marks that were put into windows, in order."""
     windows: dict[str, tuple[Key, ...]]
     journalled: Counter[Key]
     letters: tuple[DeadLetter, ...]
 
     @classmethod
     def of(cls, system: PerpsSystem, heard: Probe, journal: Path) -> Self:
-        """Return what came of a system that has ended, whose marks were `heard`."""
+        """Return the outcome of a system that has ended, whose marks a listener kept."""
         return cls(
             marks=tuple(
                 key_of(mark) for message in heard.of(MarksUpdated) for mark in message.marks
@@ -74,7 +77,7 @@ class Play:
         )
 
     def dead(self, actor: str, kind: type) -> list[Key]:
-        """Return the marks an actor died of."""
+        """Return the marks that killed an actor."""
         messages = (letter.message for letter in self.letters if letter.actor == actor)
         return [
             key_of(mark)
@@ -90,13 +93,13 @@ def _marks_of(message: Any) -> tuple[Mark, ...]:
 
 
 class RecordedRounds:
-    """Plays the recording once in peace, then with crashes, as often as asked."""
+    """Plays the recording undisturbed once, then with crashes in each round."""
 
     def __init__(self) -> None:
         self._peace: Play | None = None
 
     def play(self, seed: int) -> RoundResult:
-        """Play a round; without the recording there is nothing to play, and the result says so."""
+        """Play a round, or say in the result that the recording is missing."""
         result, before = RoundResult(kind="recorded", seed=seed), Belongings.now()
         if not RECORDING.is_dir():
             result.figures = {
@@ -130,7 +133,7 @@ def settings_on(venue: VenueProcess) -> Settings:
         endpoints=venue.endpoints,
         provenance="recording",
         lossless=True,
-        # However busy the machine: what is slow here is no news of the venue.
+        # A busy machine must not look like a slow venue.
         stream=StreamSettings(patience_s=3600.0, silence_s=3600.0),
         poll=PollSettings(enabled=False),
     )
@@ -152,7 +155,8 @@ def _play(result: RoundResult, runtime: HarmfulThreads, random: Random, *, crash
                 f"the recording was not played within {PLAYED_WITHIN_S:g} s",
             )
             runtime.disarm()
-            # What dies in the instant of draining is revived behind the order, and has no time to tell of it.
+            # An actor that dies while it is drained is restarted after the order to stop, and
+            # has no time to report.
             result.violations += unanswering(system)
             report = system.drain(DRAIN_S)
         result.require(
@@ -164,7 +168,10 @@ def _play(result: RoundResult, runtime: HarmfulThreads, random: Random, *, crash
 
 
 def _arm(runtime: HarmfulThreads, random: Random) -> None:
-    """Let every victim crash at a few random messages, never when one was handled already: it would be dead, and in a window as well."""
+    """Let every victim crash at a few random messages.
+
+    It never crashes after it has handled one, because the item would be dead and in a window.
+    """
     for victim in VICTIMS:
         moments: tuple[Moment, ...] = (
             ("before", "within") if victim == "mark_store" else ("before",)
@@ -182,7 +189,7 @@ def _journalled(path: Path) -> Iterator[Key]:
 
 
 def _without(marks: Iterable[Key], dead: Iterable[Key]) -> list[Key]:
-    """Return the marks without the dead ones, each of which takes one of its kind along."""
+    """Return the marks without the dead ones."""
     gone = Counter(dead)
     kept = []
     for mark in marks:
@@ -198,14 +205,19 @@ def _of(symbol: str, marks: Iterable[Key]) -> list[Key]:
 
 
 def differences(peace: Play, play: Play) -> Iterator[str]:
-    """Yield what is not as it was in peace, though nothing died of it. Each instrument by itself: which comes first is the network's."""
+    """Yield the differences to an undisturbed play that no dead letter explains.
+
+    Each instrument is compared by itself, because the network decides on the order between them.
+    """
     expected = _without(peace.marks, play.dead("mark_store", RecordMarks))
     for symbol, window in play.windows.items():
         recorded, due = _of(symbol, play.marks), _of(symbol, expected)
         if recorded != due:
-            yield f"{len(recorded)} marks of {symbol} were recorded, {len(due)} were due: {_first_difference(recorded, due)}"
+            first = _first_difference(recorded, due)
+            yield f"{len(recorded)} marks of {symbol} recorded, {len(due)} expected: {first}"
         if list(window) != due[-len(peace.windows[symbol]) :]:
-            yield f"the window of {symbol} is {window}, due was {due[-len(peace.windows[symbol]) :]}"
+            expected_window = due[-len(peace.windows[symbol]) :]
+            yield f"the window of {symbol} is {window}, expected {expected_window}"
     due_in_journal = Counter(_without(expected, play.dead("event_recorder", MarksUpdated)))
     if play.journalled != due_in_journal:
         missing, extra = (

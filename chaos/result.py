@@ -1,4 +1,4 @@
-"""What came of a round: one JSON line."""
+"""The result of a round: one JSON line."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import attrs
 
 @attrs.define(kw_only=True)
 class RoundResult:
-    """A round, what it did and what it broke."""
+    """The figures and violations of a round."""
 
     kind: str
     seed: int
@@ -18,12 +18,12 @@ class RoundResult:
     violations: list[str] = attrs.Factory(list)
 
     def require(self, holds: object, what: str) -> None:
-        """Note what was broken, unless it holds."""
+        """Note a violation unless the condition holds."""
         if not holds:
             self.violations.append(what)
 
     def show(self) -> None:
-        """Print as one JSON line."""
+        """Print one JSON line."""
         print(
             json.dumps(
                 {

@@ -1,4 +1,7 @@
-"""A runtime on threads whose actors crash and hang when told to, and that counts who was told what, apart from the inboxes' own books."""
+"""A runtime on threads whose actors crash and hang as planned.
+
+It counts the messages of each actor itself, so that the counters of the inboxes can be checked.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ from perps_actors.testing.harm import Harm, HarmedCell
 
 
 class Tally:
-    """A sum to which many threads add without a lock: each on a line of its own."""
+    """A sum to which many threads add without a lock, because each has a term of its own."""
 
     def __init__(self) -> None:
         self._mine = threading.local()
@@ -33,7 +36,7 @@ class Tally:
         line[0] += items
 
     def total(self) -> int:
-        """Return the sum; exact while nobody adds."""
+        """Return the sum, which is exact while no thread adds."""
         return sum(line[0] for line in self._lines)
 
 
@@ -42,14 +45,14 @@ def _of_timer(entry: Any) -> bool:
 
 
 class CountedCell(HarmedCell):
-    """A cell that counts what it is told where it is told."""
+    """A cell that counts messages when they are sent."""
 
     def __init__(self, name: str, runtime: Runtime, group: str, policy: InboxPolicy) -> None:
         super().__init__(name, runtime, group, policy)
         self.told = Tally()
         self.timers = Tally()
         self._put = self.inbox.put
-        # Everyone who tells goes through this attribute; the address has it by heart already.
+        # All senders use this attribute. The address made before keeps a reference to the old one.
         self.inbox.put = self._counting_put  # type: ignore[method-assign]
         self.address = Address(self)
 
@@ -60,13 +63,13 @@ class CountedCell(HarmedCell):
         return self._put(entry)
 
     def step(self, actor: Incarnation, entry: Any) -> TurnResult | None:
-        """Handle one message; those of timers are counted when they come, because some never do."""
+        """Handle one message. Timers' messages count here, because a timer may never fire."""
         if _of_timer(entry):
             self.timers.add(1)
         return super().step(actor, entry)
 
     def unaccounted(self) -> str | None:
-        """Return what is wrong with the books of this inbox; None when they agree."""
+        """Return the fault in the counters of this inbox; None if they are right."""
         books = self.statistics()
         inbox = books.inbox
         told = self.told.total() + self.timers.total()
@@ -77,7 +80,7 @@ class CountedCell(HarmedCell):
 
 
 class HarmfulThreads(ThreadedRuntime):
-    """A runtime whose actors suffer what is armed for them, each at its next message."""
+    """A runtime whose actors fail as planned, each at its next message."""
 
     cell_class = CountedCell
 
@@ -96,15 +99,15 @@ class HarmfulThreads(ThreadedRuntime):
         return cell
 
     def arm(self, actor: str, *harms: tuple[int, Harm]) -> None:
-        """Let these befall the actor one after the other, each after so many messages that are spared."""
+        """Plan failures of an actor, each after a number of further messages."""
         self._armed[actor] = list(reversed(harms))
 
     def disarm(self) -> None:
-        """Let nothing happen any more to those it has not happened to yet."""
+        """Cancel all planned failures."""
         self._armed.clear()
 
-    def harm_to(self, actor: str, message: Any) -> Harm | None:  # noqa: ARG002 - who does harm is asked about both
-        """Return what is to befall an actor now; asked before each message, by the one thread that runs the actor."""
+    def harm_to(self, actor: str, message: Any) -> Harm | None:  # noqa: ARG002 - of the base class
+        """Return the failure that is due. Called before each message on the actor's thread."""
         armed = self._armed.get(actor)
         if not armed:
             return None
@@ -117,9 +120,9 @@ class HarmfulThreads(ThreadedRuntime):
 
     @property
     def struck(self) -> int:
-        """How often something befell an actor."""
+        """Number of failures so far."""
         return self.strikes.total()
 
     def hang(self, cell: Cell, seconds: float) -> None:  # noqa: ARG002 - each hangs in its own thread
-        """Hold the present handler up until all are released, for `seconds` at most."""
+        """Let the running handler hang until all are released, for `seconds` at most."""
         self.released.wait(seconds)

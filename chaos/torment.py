@@ -1,4 +1,7 @@
-"""What a live round suffers, drawn from its seed: actors crash and hang, the venue dies and stands still, the disk is slow and full."""
+"""The failures of a live round, drawn from its seed.
+
+Actors crash and hang, the venue dies and freezes, the disk is slow and full.
+"""
 
 from __future__ import annotations
 
@@ -26,12 +29,12 @@ VICTIMS = (
 CRASHES: tuple[Moment, ...] = ("before", "within", "after")
 HANGS: tuple[Moment, ...] = ("hang_before", "hang_after")
 STRIKES = 6
-"""Crashes and hangs of one actor in a round: fewer than the supervisor forgives."""
+"""Crashes and hangs of one actor in a round, fewer than the supervisor allows."""
 LONGEST_HANG_S = 3.0
 
 
 class Torment:
-    """Does one thing after the other, and undoes each after a while."""
+    """Starts one failure after the other, and ends each after a while."""
 
     def __init__(
         self, random: Random, runtime: HarmfulThreads, disk: Disk, venue: FrailVenue
@@ -46,7 +49,7 @@ class Torment:
         self.done: Counter[str] = Counter()
 
     def go_on_for(self, seconds: float) -> None:
-        """Torment for so long, then let all be well again."""
+        """Let things fail for a time, then end all failures."""
         acts = (
             self._crash,
             self._hang,
@@ -65,7 +68,7 @@ class Torment:
         self.end()
 
     def end(self) -> None:
-        """Let all be well: nobody hangs, the disk has room and time, the venue serves."""
+        """End all failures of actors, disk and venue."""
         self._runtime.disarm()
         self._runtime.released.set()
         self._disk.recover()

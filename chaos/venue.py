@@ -1,4 +1,4 @@
-"""The venue's process as something that dies, stands still and comes back at the same address."""
+"""A venue process that can be killed, frozen and restarted at the same address."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT")
 
 
 class FrailVenue:
-    """A synthetic venue on one port of loopback, whatever process serves it. A context manager."""
+    """A synthetic venue on one port of loopback, served by one process after the other."""
 
     def __init__(self, seed: int) -> None:
         self._seed = seed
@@ -25,12 +25,12 @@ class FrailVenue:
 
     @property
     def process(self) -> VenueProcess:
-        """The process that serves it now, or served it last."""
+        """The present process, or the last one."""
         assert self._process is not None
         return self._process
 
     def restart(self) -> None:
-        """Have a fresh process serve it, unless one does."""
+        """Start a process unless one is running."""
         if self._process is None or not self._process.running:
             self._seed += 1
             self._process = VenueProcess.start(
@@ -38,7 +38,7 @@ class FrailVenue:
             )
 
     def kill(self) -> None:
-        """End its process as `kill -9` does; connections break, and nobody listens at the address."""
+        """Kill the process with SIGKILL; connections break and the port is closed."""
         if self.process.running:
             self.go_on()
             self.deaths += 1
@@ -46,13 +46,13 @@ class FrailVenue:
             self.process.stop()
 
     def stand_still(self) -> None:
-        """Stop its process: connections stay and are mute."""
+        """Stop the process: connections stay open and silent."""
         if self.process.running and not self._stopped:
             self._stopped = True
             os.kill(self.process.pid, signal.SIGSTOP)
 
     def go_on(self) -> None:
-        """Let a process that stands still go on."""
+        """Continue a stopped process."""
         if self._stopped:
             self._stopped = False
             os.kill(self.process.pid, signal.SIGCONT)

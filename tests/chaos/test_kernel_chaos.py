@@ -1,4 +1,4 @@
-"""Actors on real threads are killed and hung at random, and still every message is accounted for."""
+"""Actors on real threads crash and hang at random, and every message is accounted for."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ class Poison:
 
 @attrs.frozen(eq=False)
 class Trap:
-    """Holds whoever handles it until the end of the test."""
+    """Holds the actor that handles it until the end of the test."""
 
     release: threading.Event
 
 
 class Tally:
-    """Counts what senders told one inbox: each sender on a line of its own, so that none is lost between threads."""
+    """Counts the messages to one inbox, without a lock: each sender has a counter of its own."""
 
     def __init__(self) -> None:
         self._lines: list[list[int]] = []
