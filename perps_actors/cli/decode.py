@@ -8,9 +8,8 @@ import os
 import sys
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import click
 import msgspec
@@ -28,26 +27,16 @@ _PROGRESS_LINES = 256
 """How many lines are read between two reports of progress."""
 
 
-class _RawFile:
+class _RawFile(AbstractContextManager["_RawFile"]):
     """The lines of a plain or gzipped file. `fault` says afterwards why reading ended early."""
 
     def __init__(self, path: Path) -> None:
         self._bytes = path.open("rb")
+        unpacked = gzip.GzipFile(fileobj=self._bytes) if path.suffix == ".gz" else self._bytes
         # Invalid UTF-8 becomes surrogates, which the JSON decoder refuses: one line is lost.
-        self._lines = io.TextIOWrapper(
-            self._unpacked(path), encoding="utf-8", errors="surrogateescape"
-        )
+        self._lines = io.TextIOWrapper(unpacked, encoding="utf-8", errors="surrogateescape")
         self.size = os.fstat(self._bytes.fileno()).st_size
         self.fault: str | None = None
-
-    def _unpacked(self, path: Path) -> io.BufferedReader | gzip.GzipFile:
-        if path.suffix != ".gz":
-            return self._bytes
-        if self._bytes.peek(2)[:2] not in (b"\x1f\x8b", b""):
-            self._bytes.close()
-            msg = f"{path}: not a gzip file"
-            raise gzip.BadGzipFile(msg)
-        return gzip.GzipFile(fileobj=self._bytes)
 
     def lines(self, progress: Callable[[int, int], None]) -> Iterator[str]:
         """Yield each line; call `progress` now and then with the bytes read and the file's size."""
@@ -64,15 +53,7 @@ class _RawFile:
         except (OSError, EOFError, zlib.error) as error:
             self.fault = str(error)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._lines.close()
         self._bytes.close()
 

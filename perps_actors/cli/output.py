@@ -7,8 +7,8 @@ import os
 import signal
 import sqlite3
 import sys
-from types import TracebackType
-from typing import IO, NoReturn, Self
+from contextlib import AbstractContextManager
+from typing import IO, NoReturn
 
 import click
 
@@ -96,7 +96,7 @@ def bar_text(what: str, done: int, total: int, unit: str, width: int) -> str:
     return cut(f"{what} {bar}{numbers}", width)
 
 
-class Bar:
+class Bar(AbstractContextManager["Bar"]):
     """A progress bar for work whose size is known.
 
     It is drawn on a terminal only, at most four times a second, and erased when the context ends.
@@ -142,13 +142,5 @@ class Bar:
         self._out.write(text)
         self._out.flush()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.clear()

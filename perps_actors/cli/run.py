@@ -24,6 +24,7 @@ from perps_actors.cli.table import LiveTable
 from perps_actors.errors import PerpsActorsError, SettingsError, SimulatorError
 from perps_actors.host.session import RunOptions, Session
 from perps_actors.kernel.clock import NS_PER_S, SystemClock
+from perps_actors.settings.fields import names
 
 POLL_S = 0.1
 """How often the display and the reasons to stop are checked."""
@@ -139,7 +140,9 @@ def run(
     interrupts, clock = _Interrupts(), SystemClock()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, interrupts)
-    session = _open(RunOptions(symbols=_names(symbols), environ=os.environ, **options), interrupts)
+    session = _open(
+        RunOptions(symbols=tuple(names(symbols)), environ=os.environ, **options), interrupts
+    )
     began_ns = clock.monotonic_ns()
     reason = _wait(session, interrupts, duration, as_json=as_json)
     ran_ns = clock.monotonic_ns() - began_ns
@@ -155,18 +158,10 @@ def run(
     context.exit(_exit_code(reason, interrupts.code, clean=summary["clean_stop"]))
 
 
-def _names(listed: str) -> tuple[str, ...]:
-    return tuple(name for part in listed.split(",") if (name := part.strip()))
-
-
 def _exit_code(reason: str, interrupted: int, *, clean: bool) -> int:
-    match reason:
-        case "interrupted":
-            return interrupted if clean else interrupted or 1
-        case "finished" | "time is up":
-            return 0 if clean else 1
-        case _:
-            return 1
+    if reason == "interrupted":
+        return interrupted if clean else interrupted or 1
+    return 0 if clean and reason != "venue died" else 1
 
 
 def _open(options: RunOptions, interrupts: _Interrupts) -> Session:

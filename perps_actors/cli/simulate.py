@@ -8,6 +8,7 @@ import click
 
 from perps_actors.cli.output import exit_on_sigterm, fail
 from perps_actors.errors import SimulatorError
+from perps_actors.settings.fields import names
 
 
 @click.command()
@@ -93,7 +94,7 @@ def simulate(
         faults=faults,
         seed=seed,
         port=port,
-        symbols=tuple(filter(None, symbols.split(","))),
+        symbols=tuple(names(symbols)),
         speed=speed,
         parent_pipe=parent_pipe,
     )
