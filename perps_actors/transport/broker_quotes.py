@@ -1,4 +1,4 @@
-"""Quotes of a host's broker: each call on a worker, each request answered once, no symbol called twice at a time."""
+"""Quotes of a host's broker: calls on workers, one at a time per symbol."""
 
 from __future__ import annotations
 
@@ -9,28 +9,32 @@ import attrs
 
 from perps_actors.errors import TransportError
 from perps_actors.kernel.clock import Clock
-from perps_actors.transport.broker_calls import GET_QUOTE, HostBroker
-from perps_actors.transport.broker_items import described, quote_body
+from perps_actors.transport.broker_calls import GET_QUOTE, HostBroker, described, quote_body
+from perps_actors.transport.deadline import SocketPoller
 from perps_actors.transport.limits import Limits
-from perps_actors.transport.waiting import SocketPoller
+from perps_actors.transport.request_pool import RequestPool, tell
 from perps_actors.transport.wire import AnswerListener, HttpAnswer, HttpRequest, failed
-from perps_actors.transport.workers import RequestPool, tell
 
 PURPOSE: Final = "quote"
 MAX_WAITING: Final = 10_000
-"""Requests, one a symbol, that may wait for a worker."""
+"""The most requests, one per symbol, that wait for a worker."""
 
 
 @attrs.define(eq=False)
 class _Call:
-    """One symbol's request: from its coming until it is answered and the host's code, if it was entered, has come back."""
+    """A request for one symbol, until it is answered and the host's code has returned."""
 
     inside: bool = False
     abandoned: bool = False
 
 
 class _Calls:
-    """Which calls are under way, by symbol."""
+    """The calls under way, by symbol.
+
+    Three threads meet here: the thread that requests, the worker that calls, and the thread that
+    keeps deadlines. The lock decides whether a call is entered or answered first: an answered call
+    is not entered, and a call that is answered while inside is abandoned.
+    """
 
     def __init__(self, clock: Clock, max_abandoned: int) -> None:
         self._clock = clock
@@ -46,7 +50,7 @@ class _Calls:
         """Return the new call of a symbol.
 
         Raises:
-            TransportError: it must not be called now.
+            TransportError: a call of the symbol has not returned, or too many are abandoned.
         """
         with self._lock:
             why = None
@@ -60,7 +64,7 @@ class _Calls:
             return call
 
     def enter(self, symbol: str, poller: SocketPoller, deadline_ns: int) -> bool:
-        """Note that the host's code is entered; False where the asker was answered meanwhile."""
+        """Note that the host's code is entered; return False if the request was answered."""
         with self._lock:
             if poller.stopped is not None or self._clock.monotonic_ns() >= deadline_ns:
                 return False
@@ -68,12 +72,12 @@ class _Calls:
             return True
 
     def leave(self, symbol: str) -> None:
-        """Note that the host's code has come back."""
+        """Note that the host's code has returned."""
         with self._lock:
             del self._calls[symbol]
 
     def answered(self, symbol: str, call: _Call) -> None:
-        """Note that the asker has its answer: a call that is still inside the host's code is abandoned."""
+        """Note the answer; a call that is still inside the host's code is abandoned."""
         with self._lock:
             call.abandoned = call.inside
             if not call.inside:
@@ -84,7 +88,7 @@ class _Calls:
 
 
 class _Caller:
-    """What a worker makes its calls with."""
+    """Makes the calls of one worker."""
 
     def __init__(self, broker: HostBroker, clock: Clock, calls: _Calls, max_bytes: int) -> None:
         self._broker = broker
@@ -93,7 +97,7 @@ class _Caller:
         self._max_bytes = max_bytes
 
     def exchange(self, request: HttpRequest, poller: SocketPoller, deadline_ns: int) -> HttpAnswer:
-        """Return the quote, or what the host's code raised."""
+        """Return the quote, or a failed answer with the error of the host's code."""
         symbol = request.symbol or ""
         if not self._calls.enter(symbol, poller, deadline_ns):
             return failed(request, "given up before it was made", self._clock)
@@ -103,7 +107,7 @@ class _Caller:
             body = quote_body(quote, self._max_bytes)
         except TransportError as error:
             return failed(request, str(error), self._clock)
-        except BaseException as error:  # noqa: BLE001 - the host's SystemExit, too, is the failure of this call alone
+        except BaseException as error:  # noqa: BLE001 - SystemExit, too, fails this call alone
             return failed(request, described(error), self._clock)
         finally:
             self._calls.leave(symbol)
@@ -116,21 +120,21 @@ class _Caller:
             monotonic_ns=monotonic_ns,
         )
 
-    def cut(self) -> None:
-        """Do nothing: a thread inside the host's code cannot be stopped."""
+    def cancel(self) -> None:
+        """Do nothing, because a thread inside the host's code cannot be stopped."""
 
     def close(self) -> None:
-        """Do nothing: nothing is held."""
+        """Do nothing, because nothing is kept."""
 
 
 class QuoteCalls:
     """Makes requests of purpose `quote`, with as many workers as calls may be abandoned.
 
-    So at most `max_abandoned` threads are ever lost inside the host's code. When all are, `get_quote` is *suspended*: every further
-    request is answered at once with an error, until a call comes back.
+    So at most `max_abandoned` threads hang inside the host's code. When all do, `get_quote` is
+    *suspended*: further requests are answered with an error until a call returns.
 
     Args:
-        broker: the host's.
+        broker: the host's object.
         clock: stamps and deadlines.
         limits: the total deadline of a request, the size of an answer.
         max_abandoned: calls at the same time.
@@ -184,7 +188,7 @@ class QuoteCalls:
         return (GET_QUOTE,) if self._calls.suspended() else ()
 
     def close(self) -> None:
-        """Answer what is pending with an error, and let all workers end that can. Idempotent."""
+        """Answer all pending requests with an error and let the workers end. Idempotent."""
         self._pool.close()
 
     def threads(self) -> list[threading.Thread]:

@@ -1,7 +1,8 @@
-"""One iterator of a host's broker on one thread: begun, listened to item by item, ended exactly once, whatever the host's code does.
+"""One iterator of a host's broker on a thread of its own; it ends exactly once.
 
-A thread that is inside the host's code cannot be stopped. So the end of a connection does not wait for it: the listener hears of
-the end from the keeper's thread, and the worker, when it does come back, finds that nobody listens, closes its iterator and ends.
+A thread inside the host's code cannot be stopped, so the end of a connection does not wait for it.
+The keeper's thread tells the listener of the end. When the host's code returns, the worker finds
+that the connection has ended, closes the iterator and ends.
 """
 
 from __future__ import annotations
@@ -16,12 +17,17 @@ import attrs
 
 from perps_actors.errors import TransportError
 from perps_actors.kernel.clock import NS_PER_S, Clock
-from perps_actors.transport.broker_calls import HostBroker, iterator_of, method_of
-from perps_actors.transport.broker_items import described, frame_of
+from perps_actors.transport.broker_calls import (
+    HostBroker,
+    described,
+    frame_of,
+    iterator_of,
+    method_of,
+)
 from perps_actors.transport.wire import ConnectionPlan, StreamListener
 
 READY_WAIT_S: Final = 0.1
-"""How long the inside is waited for before the end is looked at again."""
+"""How often a worker that waits for room checks whether the connection has ended."""
 
 _NO_MORE: Final = object()
 
@@ -37,20 +43,24 @@ class End:
 
 
 class _Ended(Exception):
-    """Somebody else has ended this connection, while its worker was in our own code: the worker tells."""
+    """The connection was ended while its worker was in our code: the worker tells the listener."""
 
 
 class _Abandoned(_Ended):
-    """Somebody else has ended it, while its worker was inside the host's code: the keeper tells."""
+    """It was ended while its worker was in the host's code, so the keeper tells the listener."""
 
 
 class Iteration:
-    """A connection to one iterator; a `Link` to its owner. News comes on its own thread, or the end from the keeper's.
+    """A connection to one iterator, a `Link` to its owner.
+
+    The worker and the keeper meet at the state that `changed` guards: `_end` is set once, and
+    `_entered_ns` tells whether the worker is inside the host's code. So exactly one of them tells
+    the listener of the end: the keeper (`untold`) if the worker is inside, else the worker.
 
     Args:
-        plan: what to iterate.
-        listener: who hears of it.
-        broker: the host's.
+        plan: names the iterator.
+        listener: is told of opening, items and end.
+        broker: the host's object.
         clock: stamps.
         changed: guards the state of all iterations of a network, and wakes their keeper.
         max_item_bytes: of one item as JSON.
@@ -89,12 +99,12 @@ class Iteration:
 
     # --- the owner's side, and the keeper's
 
-    def send(self, text: str) -> None:  # noqa: ARG002 - whatever it is
-        """End the connection: an iterator takes nothing."""
+    def send(self, text: str) -> None:  # noqa: ARG002
+        """End the connection, because an iterator takes no frames."""
         self.finish(End("cannot send: an iterator takes no frames", error=True))
 
     def close(self, reason: str) -> None:
-        """End the connection; `closed` follows though the iterator blocks. Idempotent."""
+        """End the connection; `closed` follows even if the iterator blocks. Idempotent."""
         self.finish(End(reason, error=False))
 
     def finish(self, end: End) -> None:
@@ -106,7 +116,7 @@ class Iteration:
                 self._changed.notify()
 
     def tell_end(self) -> None:
-        """Tell the listener how it ended."""
+        """Tell the listener of the end."""
         assert self._end is not None, "told before the end"
         self._listener.closed(self._plan.name, self._end.reason, self._end.error)
 
@@ -117,11 +127,11 @@ class Iteration:
 
     @property
     def abandoned(self) -> bool:
-        """Whether it has ended, and its worker has not come back."""
+        """Whether it has ended and its worker has not returned."""
         return self._end is not None and not self._returned
 
     def due_ns(self, now_ns: int) -> int:
-        """Return when it will have been silent for too long, at the earliest; only time inside the host's code counts."""
+        """Return when it is silent for too long; only time inside the host's code counts."""
         return (now_ns if self._entered_ns is None else self._entered_ns) + int(
             self.silence_s * NS_PER_S
         )
@@ -136,7 +146,7 @@ class Iteration:
             tells = not isinstance(ended, _Abandoned)
         except TransportError as error:
             self.finish(End(str(error), error=True))
-        except BaseException as error:  # noqa: BLE001 - the host's SystemExit, too, ends this connection and nothing else
+        except BaseException as error:  # noqa: BLE001 - SystemExit, too, ends this connection alone
             self.finish(End(described(error), error=True))
         try:
             if tells:
@@ -145,7 +155,7 @@ class Iteration:
             self._part()
 
     def _live(self) -> End:
-        """Listen until there is no more; return how it ended."""
+        """Iterate to the end; return how it ended."""
         self._iterator = self._in_host(partial(iterator_of, self._broker, self._plan))
         self._tell(self._listener.opened, self._plan.name)
         following = partial(next, self._iterator, _NO_MORE)
@@ -189,13 +199,13 @@ class Iteration:
             return callback(*news)
         except (
             BaseException
-        ) as error:  # a listener's SystemExit ends its connection, not in silence
+        ) as error:  # a listener's SystemExit, too, ends its connection with a reason
             msg = f"the listener failed: {error!r}"
             raise TransportError(msg) from error
 
     def _part(self) -> None:
-        """Let the host's iterator clean up, and be known to have come back."""
-        # The listener has heard the end: of what fails now there is nobody to tell.
+        """Close the host's iterator, and note that the worker has returned."""
+        # The listener was told of the end, so a failure now is reported to nobody.
         with contextlib.suppress(BaseException):
             close = getattr(self._iterator, "close", None)
             if callable(close):

@@ -1,4 +1,4 @@
-"""From an address to a connected socket, under one deadline: look-up, TCP, the proxy's tunnel, TLS."""
+"""Connects to an address under one deadline: look-up, TCP, proxy tunnel, TLS."""
 
 from __future__ import annotations
 
@@ -8,25 +8,24 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 from urllib.parse import urlsplit
 
 from perps_actors.errors import TransportError
 from perps_actors.kernel.clock import NS_PER_S
-from perps_actors.transport.limits import Limits
-from perps_actors.transport.urls import ServerAddress, is_loopback
-from perps_actors.transport.waiting import READABLE, WRITABLE, Deadline
+from perps_actors.transport.deadline import READABLE, WRITABLE, Deadline
+from perps_actors.transport.limits import Limits, ServerAddress, is_loopback
 
 MAX_HEAD_BYTES = 16 * 2**10
-"""Bytes that the head of a handshake's or a proxy's answer may have."""
+"""The most bytes of the head of an answer to a handshake or to CONNECT."""
 
 _Found = list[tuple[Any, ...]]
 LookUp = Callable[..., _Found]
 
 
 class _LookUp:
-    """One look-up under way, for all who want to know."""
+    """A look-up under way, which several threads may wait for."""
 
     def __init__(self) -> None:
         self.found: _Found | None = None
@@ -36,9 +35,9 @@ class _LookUp:
 
 
 class Resolver:
-    """Finds the addresses of names on threads of their own, because the operating system's look-up cannot be interrupted.
+    """Looks names up on threads of their own, because the system's look-up cannot be interrupted.
 
-    Look-ups of one name share a thread, so that a resolver which hangs holds at most one thread a name.
+    Look-ups of one name share a thread, so a hanging resolver holds at most one thread per name.
     """
 
     def __init__(self, look_up: LookUp = socket.getaddrinfo, thread_prefix: str = "") -> None:
@@ -101,7 +100,7 @@ class Resolver:
 
 
 class Dialer:
-    """Opens connections the way the limits say."""
+    """Opens connections within the limits."""
 
     def __init__(self, limits: Limits, resolver: Resolver) -> None:
         self._limits = limits
@@ -116,10 +115,10 @@ class Dialer:
             raise TransportError(msg) from error
 
     def dial(self, address: ServerAddress, deadline: Deadline) -> socket.socket:
-        """Return a non-blocking socket to `address`: through the proxy if there is one, over TLS if it says so.
+        """Return a non-blocking socket to `address`, through the proxy and over TLS where set.
 
         Raises:
-            TransportError, OSError: not reached in time, not trusted, refused, or stopped.
+            TransportError, OSError: no connection in time, not trusted, refused, or stopped.
         """
         if not address.tls:
             return self.connect(address.host, address.port, deadline, loopback_only=True)
@@ -137,10 +136,12 @@ class Dialer:
     def connect(
         self, host: str, port: int, deadline: Deadline, *, loopback_only: bool = False
     ) -> socket.socket:
-        """Return a non-blocking TCP connection to the first address of `host` that answers, each given its share of the time.
+        """Return a non-blocking TCP connection to the first address of `host` that answers.
+
+        Each address gets an equal part of the time that is left.
 
         Raises:
-            TransportError, OSError: not reached in time, refused, or stopped.
+            TransportError, OSError: no connection in time, refused, or stopped.
         """
         found = self._resolver.addresses(host, port, deadline)
         if loopback_only:
@@ -197,12 +198,13 @@ def _proxy_address(proxy: str) -> ServerAddress:
 
 
 def _tunnel(sock: socket.socket, address: ServerAddress, deadline: Deadline) -> None:
-    """Have the proxy connect us through (RFC 9110, section 9.3.6)."""
+    """Make the proxy open a tunnel to `address` (RFC 9110, section 9.3.6)."""
     request = f"CONNECT {address.authority} HTTP/1.1\r\nHost: {address.authority}\r\n\r\n".encode()
     send_all(sock, request, deadline)
     status = read_head(sock, deadline).split(b"\r\n", 1)[0].split(b" ", 2)
     if status[1:2] != [b"200"]:
-        msg = f"the proxy answered {b' '.join(status)[:80].decode('ascii', 'backslashreplace')!r} to CONNECT"
+        shown = b" ".join(status)[:80].decode("ascii", "backslashreplace")
+        msg = f"the proxy answered {shown!r} to CONNECT"
         raise TransportError(msg)
 
 
@@ -210,26 +212,26 @@ def send_all(sock: socket.socket, data: bytes, deadline: Deadline) -> None:
     """Send all of `data` on a non-blocking socket.
 
     Raises:
-        TransportError, OSError: not taken in time, refused, or stopped.
+        TransportError, OSError: not sent in time, refused, or stopped.
     """
     rest = memoryview(data)
     while rest:
-        sent = deadline.step(sock, WRITABLE, lambda rest=rest: sock.send(rest))  # type: ignore[misc]
+        sent = deadline.step(sock, WRITABLE, partial(sock.send, rest))
         rest = rest[sent:]
 
 
 def read_head(sock: socket.socket, deadline: Deadline) -> bytes:
-    """Return the head of an HTTP answer with its empty line, and not one byte beyond it.
+    """Read the head of an HTTP answer with its empty line, and not one byte more.
 
     Raises:
-        TransportError, OSError: not whole in time, longer than `MAX_HEAD_BYTES`, ended before, or stopped.
+        TransportError, OSError: not complete in time, too long, ended before, or stopped.
     """
     head = bytearray()
     while not head.endswith(b"\r\n\r\n"):
         if len(head) >= MAX_HEAD_BYTES:
             msg = f"the answer's head is longer than {MAX_HEAD_BYTES} bytes"
             raise TransportError(msg)
-        # One byte at a time: what follows is not ours to take.
+        # One byte at a time, because the bytes after the head belong to the next reader.
         byte = deadline.step(sock, READABLE, lambda: sock.recv(1))
         if not byte:
             msg = f"the connection ended after {len(head)} bytes of the answer's head"

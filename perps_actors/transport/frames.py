@@ -1,7 +1,7 @@
-"""WebSocket frames from bytes (RFC 6455, section 5), as a client reads them. Sans-I/O.
+"""Decodes WebSocket frames as a client (RFC 6455, section 5). Sans-I/O.
 
-What a venue sends is nearly always one whole unmasked text frame after another, so that path runs on local variables and makes
-nothing but the payload; everything else goes frame by frame through the full rules.
+Venues send almost only complete text frames, so these take a fast path of local variables that
+copies the payload and nothing else. All other frames go through the full rules.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ _NO_STATUS = 1005
 
 @attrs.frozen
 class Ping:
-    """The other side wants a pong with this payload."""
+    """A request for a pong with this payload."""
 
     payload: bytes
 
 
 @attrs.frozen
 class Pong:
-    """The answer to a ping, or a heartbeat nobody asked for."""
+    """The answer to a ping, or an unrequested heartbeat."""
 
     payload: bytes
 
 
 @attrs.frozen
 class Close:
-    """The other side ends the connection. `code` is 1005 where it gave none (RFC 6455, section 7.1.5)."""
+    """The end of the connection. `code` is 1005 if none was sent (RFC 6455, section 7.1.5)."""
 
     code: int
     reason: str
@@ -46,15 +46,15 @@ Control = Ping | Pong | Close
 
 
 class FrameDecoder:
-    """Makes messages of the bytes of one connection, however they are cut.
+    """Turns the bytes of one connection into messages, wherever reads end.
 
-    Data messages come from `feed`; control frames wait in `take_controls`; what the other side did wrong is raised by `check`. They
-    are apart so that what came whole before a violation or a close frame is delivered whether or not it shared a read with it.
-    After a violation or a close frame all further bytes are ignored. Payloads are not checked for UTF-8: the JSON decoder does it.
+    `feed` returns data messages, `take_controls` control frames, and `check` raises a violation.
+    They are separate so that messages before a violation or a close frame are delivered even if
+    they came in the same read. All bytes after it are ignored. UTF-8 is left to the JSON decoder.
 
     Args:
-        max_message_bytes: payload a message may have; a frame's size is judged by its header, before its payload has come.
-        max_fragments: frames one message may be cut into.
+        max_message_bytes: the most payload of a message; judged by the header of a frame.
+        max_fragments: the most frames of a message.
     """
 
     __slots__ = (
@@ -83,7 +83,7 @@ class FrameDecoder:
         self._fault: str | None = None
 
     def feed(self, data: bytes) -> list[bytes]:
-        """Return the payloads of the messages that these bytes complete, in order; never raises."""
+        """Return the payloads of the messages that these bytes complete. Never raises."""
         messages: list[bytes] = []
         if self._over:
             return messages
@@ -115,20 +115,20 @@ class FrameDecoder:
         return not self._controls and self._fault is None
 
     def check(self) -> None:
-        """Return if the other side has kept to the protocol and the limits.
+        """Return if protocol and limits were kept.
 
         Raises:
-            TransportError: it has not; says what it did.
+            TransportError: they were not; names the violation.
         """
         if self._fault is not None:
             raise TransportError(self._fault)
 
     def _walk(self, data: bytes, messages: list[bytes]) -> int:
-        """Take whole frames from the front of `data`; return where the first one that is not whole begins."""
+        """Take all complete frames; return where the first incomplete one begins."""
         at, end, limit, append = 0, len(data), self._limit, messages.append
         while True:
             if not self._in_message:
-                # The fast path; whatever it does not know is left to `_frame`.
+                # The fast path. Every other frame is left to `_frame`.
                 while end - at > 3:
                     first = data[at]
                     if first != _FINAL_TEXT and first != _FINAL_BINARY:  # noqa: PLR1714 - twice as fast as `in`
@@ -152,7 +152,7 @@ class FrameDecoder:
             at = following
 
     def _frame(self, data: bytes, at: int, messages: list[bytes]) -> int:
-        """Take the frame that begins at `at`; return where the next begins, or `at` if this one is not whole yet."""
+        """Take the frame at `at`; return where the next begins, or `at` if it is incomplete."""
         have = len(data) - at
         self._need = 2
         if have < 2:
@@ -176,7 +176,7 @@ class FrameDecoder:
         return start + size
 
     def _check_start(self, first: int, size: int) -> None:
-        """Judge a frame by its first two bytes."""
+        """Check the first two bytes of a frame."""
         opcode = first & _OPCODE
         fault = None
         if first & _RESERVED_BITS:

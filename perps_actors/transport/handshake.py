@@ -1,4 +1,4 @@
-"""The WebSocket handshake: websocket-client's, on a socket that keeps the deadline, the limits and the cookies."""
+"""The WebSocket handshake of websocket-client, within our deadline and limits."""
 
 from __future__ import annotations
 
@@ -9,59 +9,61 @@ import socket
 import websocket
 
 from perps_actors.errors import TransportError
-from perps_actors.transport.dial import read_head, send_all
-from perps_actors.transport.waiting import Deadline
+from perps_actors.kernel.clock import NS_PER_S
+from perps_actors.transport.deadline import Deadline, SocketPoller
+from perps_actors.transport.dial import Dialer, read_head, send_all
+from perps_actors.transport.limits import Limits, checked_address
 
 _NEEDED = re.compile(rb"(?:upgrade|connection|sec-websocket-accept)\s*:", re.IGNORECASE)
 _COOKIE = re.compile(rb"\r\nCookie:[^\r\n]*", re.IGNORECASE)
 
 
 class _HandshakeSocket:
-    """What websocket-client takes for its socket during the handshake.
+    """Stands in for the socket of websocket-client during the handshake.
 
-    It sees the status line and the headers that make a handshake, nothing else: its cookie jar belongs to the whole process and is
-    open to any host's cookies, and it would read an error's body of whatever length, or as many headers as there are.
+    websocket-client sees the status line and the headers of a handshake only. Its cookie jar is
+    shared by the whole process, and it would read endless headers and the body of an error.
     """
 
     def __init__(self, sock: socket.socket, deadline: Deadline) -> None:
         self._sock = sock
-        self._patience = deadline
+        self._deadline = deadline
         self._head: io.BytesIO | None = None
         self.status = ""
         """The status line of the answer."""
 
     @property
     def switches(self) -> bool:
-        """Whether the answer calls itself a change of protocols."""
+        """Whether the answer is a change of protocols."""
         return self.status.split(" ")[1:2] == ["101"]
 
     def gettimeout(self) -> float:
-        """Return 0: every call waits on its own account."""
+        """Return 0, because each call waits by itself."""
         return 0
 
     def send(self, data: bytes) -> int:
         """Send all of the request, without cookies."""
-        send_all(self._sock, _COOKIE.sub(b"", data), self._patience)
+        send_all(self._sock, _COOKIE.sub(b"", data), self._deadline)
         return len(data)
 
     def recv(self, size: int) -> bytes:
         """Return the next bytes of the answer's head."""
         if self._head is None:
-            status, *headers = read_head(self._sock, self._patience).split(b"\r\n")
+            status, *headers = read_head(self._sock, self._deadline).split(b"\r\n")
             self.status = status.decode("ascii", "backslashreplace")
             kept = [status, *(header for header in headers if _NEEDED.match(header)), b"", b""]
             self._head = io.BytesIO(b"\r\n".join(kept))
         return self._head.read(size)
 
     def close(self) -> None:
-        """Leave the socket to its owner."""
+        """Leave the socket open for its owner."""
 
 
-def shake_hands(sock: socket.socket, url: str, deadline: Deadline) -> None:
-    """Make `sock` a WebSocket, open for frames from the next byte on.
+def _shake_hands(sock: socket.socket, url: str, deadline: Deadline) -> None:
+    """Make `sock` a WebSocket. The next byte is the first of a frame.
 
     Raises:
-        TransportError: the other side refuses, redirects, is no WebSocket server, breaks a limit, or is not done in time.
+        TransportError: refused, redirected, no WebSocket server, beyond a limit, or too late.
         OSError: the connection failed.
     """
     guarded = _HandshakeSocket(sock, deadline)
@@ -72,3 +74,22 @@ def shake_hands(sock: socket.socket, url: str, deadline: Deadline) -> None:
         if guarded.switches:
             msg += f": {error}"[:160]
         raise TransportError(msg) from error
+
+
+def open_websocket(url: str, dialer: Dialer, limits: Limits, poller: SocketPoller) -> socket.socket:
+    """Return a non-blocking socket to a WebSocket server, all steps within `limits.handshake_s`.
+
+    Raises:
+        TransportError, OSError: no connection in time, refused, or stopped.
+    """
+    address = checked_address(url, encrypted="wss", plain="ws")
+    seconds = limits.handshake_s
+    deadline_ns = poller.clock.monotonic_ns() + int(seconds * NS_PER_S)
+    deadline = Deadline(poller, deadline_ns, f"not open within {seconds:g} s")
+    sock = dialer.dial(address, deadline)
+    try:
+        _shake_hands(sock, url, deadline)
+    except BaseException:
+        sock.close()
+        raise
+    return sock

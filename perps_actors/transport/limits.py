@@ -1,7 +1,9 @@
-"""What the outside may cost: sizes, times and numbers beyond which an exchange is given up."""
+"""Limits of connections and requests, and which addresses may be used."""
 
 from __future__ import annotations
 
+import ipaddress
+import re
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -11,11 +13,11 @@ import attrs
 from perps_actors.errors import TransportError
 
 READ_BYTES: Final = 65_536
-"""What one read of a WebSocket takes at most."""
+"""The most bytes of one read of a WebSocket."""
 
 
 def _http_proxy(_: Limits, __: attrs.Attribute[str | None], value: str | None) -> None:
-    """Refuse proxies other than `http://host:port`: credentials would be seen in errors, other kinds are not spoken here."""
+    """Refuse proxies other than `http://host:port`: errors would show credentials."""
     if value is None:
         return
     parts = urlsplit(value)
@@ -26,10 +28,10 @@ def _http_proxy(_: Limits, __: attrs.Attribute[str | None], value: str | None) -
 
 @attrs.frozen(kw_only=True)
 class Limits:
-    """Bounds of connections and requests, and how the outside is reached.
+    """Limits of connections and requests, and how they are made.
 
     Raises:
-        TransportError: the proxy is no `http://host:port`.
+        TransportError: the proxy is not `http://host:port`.
     """
 
     max_message_bytes: int = 4 * 2**20
@@ -37,14 +39,75 @@ class Limits:
     max_answer_bytes: int = 32 * 2**20
     """The body of an HTTP answer, as received and after decompression."""
     handshake_s: float = 10.0
-    """From the start of a connection to its being open: address look-up, TCP, TLS and the WebSocket handshake together."""
+    """Total time to open a connection: look-up, TCP, TLS and the WebSocket handshake."""
     request_total_s: float = 10.0
-    """From `request` to its answer, waiting for a worker included."""
+    """Total time of a request, including its wait for a worker."""
     workers: int = 4
-    """Exchanges at the same time."""
+    """The most requests under way at a time."""
     queue: int = 64
-    """Requests that may wait for a worker; one more is refused at once."""
+    """The most requests that wait for a worker; further ones are refused."""
     ca_file: str | Path | None = None
-    """Certificates that are trusted, in PEM; None: those of the system (streams) or of `requests` (requests)."""
+    """Trusted certificates in PEM; None: the system's for streams, `requests`'s for REST."""
     proxy: str | None = attrs.field(default=None, validator=_http_proxy)
-    """`http://host:port` through which all but loopback `ws://` and `http://` goes; the environment's are never used."""
+    """`http://host:port`, for all but loopback; proxies of the environment are never used."""
+
+
+_PRINTABLE = re.compile(r"[\x21-\x7e]+")
+
+
+@attrs.frozen
+class ServerAddress:
+    """The server of a URL that passed every check."""
+
+    host: str
+    """Name or IP address, IPv6 without brackets."""
+    port: int
+    tls: bool
+
+    @property
+    def authority(self) -> str:
+        """`host:port` as a CONNECT request names it."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether `host` is this machine: 127.0.0.0/8, ::1 or `localhost`."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
+def checked_address(url: str, *, encrypted: str, plain: str) -> ServerAddress:
+    """Return the server of a URL.
+
+    Args:
+        url: an absolute URL.
+        encrypted: the scheme with TLS, allowed for every host.
+        plain: the scheme without TLS, allowed on loopback only.
+
+    Raises:
+        TransportError: another scheme, a plain one beyond loopback, no host, credentials in the
+            URL, or characters that are not allowed. The error names scheme and host only, because
+            the rest may be secret.
+    """
+    if not _PRINTABLE.fullmatch(url):
+        msg = "Expected a URL of printable ASCII characters"
+        raise TransportError(msg)
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        msg = "Expected a URL with a host and a valid port"
+        raise TransportError(msg) from error
+    if parts.scheme not in (encrypted, plain) or not parts.hostname or "@" in parts.netloc:
+        found = f"{parts.scheme[:20]}://{(parts.hostname or '')[:80]}"
+        msg = f"Expected {encrypted}://host without credentials, was {found}"
+        raise TransportError(msg)
+    tls = parts.scheme == encrypted
+    if not tls and not is_loopback(parts.hostname):
+        msg = (
+            f"{plain}:// is allowed on loopback only, use {encrypted}:// for {parts.hostname[:80]}"
+        )
+        raise TransportError(msg)
+    return ServerAddress(parts.hostname, port or (443 if tls else 80), tls)

@@ -10,6 +10,7 @@ from perps_actors.kernel.dispatcher import IoDispatcher, IoLoop
 from perps_actors.transport.dial import Dialer, Resolver
 from perps_actors.transport.exchange import Exchanger
 from perps_actors.transport.limits import Limits
+from perps_actors.transport.request_pool import RequestPool
 from perps_actors.transport.websocket import WebSocketConnection
 from perps_actors.transport.wire import (
     AnswerListener,
@@ -18,7 +19,6 @@ from perps_actors.transport.wire import (
     Link,
     StreamListener,
 )
-from perps_actors.transport.workers import RequestPool
 
 __all__ = ["Limits", "LiveNetwork"]
 

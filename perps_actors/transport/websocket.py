@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import ssl
 import threading
 from collections.abc import Callable
 from functools import partial
@@ -16,21 +15,19 @@ from perps_actors.errors import TransportError
 from perps_actors.kernel.clock import NS_PER_S, Clock
 from perps_actors.kernel.dispatcher import READABLE, WRITABLE, IoLoop
 from perps_actors.kernel.timers import Timer
+from perps_actors.transport.deadline import SocketPoller
 from perps_actors.transport.dial import Dialer
 from perps_actors.transport.frames import Close, FrameDecoder, Ping
-from perps_actors.transport.handshake import shake_hands
+from perps_actors.transport.handshake import open_websocket
 from perps_actors.transport.keep_alive import KeepAlive
 from perps_actors.transport.limits import READ_BYTES, Limits
-from perps_actors.transport.outbox import Outbox
-from perps_actors.transport.urls import checked_address
-from perps_actors.transport.waiting import Deadline, SocketPoller
+from perps_actors.transport.socket_io import WOULD_BLOCK, Outbox, receive
 from perps_actors.transport.wire import ConnectionPlan, StreamListener
 
 CLOSING_NS: Final = NS_PER_S // 4
 """How long the other side is given to take our close frame and to end the connection."""
 
 _NORMAL, _PROTOCOL_ERROR, _NO_STATUS = 1000, 1002, 1005
-_WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
 @attrs.frozen
@@ -90,7 +87,6 @@ class WebSocketConnection:
         self._fault: str | None = None
         self._decoder = FrameDecoder(limits.max_message_bytes)
         self._sock: socket.socket | None = None
-        self._gathers = False
         self._watched = 0
         self._reading = True
         self._closing: _End | None = None
@@ -125,7 +121,7 @@ class WebSocketConnection:
     def _open(self) -> None:
         sock, end = None, None
         try:
-            sock = self._dial()
+            sock = open_websocket(self._plan.url, self._dialer, self._limits, self._poller)
         except Exception as error:  # noqa: BLE001 - the listener is told
             end = self._failure(error)
         self._poller.close()
@@ -133,19 +129,6 @@ class WebSocketConnection:
             # A loop that has ended runs nothing, so no other thread meets this one.
             self._sock = sock
             self._end(end or _End("the loop has ended", error=True))
-
-    def _dial(self) -> socket.socket:
-        address = checked_address(self._plan.url, encrypted="wss", plain="ws")
-        seconds = self._limits.handshake_s
-        deadline_ns = self._clock.monotonic_ns() + int(seconds * NS_PER_S)
-        deadline = Deadline(self._poller, deadline_ns, f"not open within {seconds:g} s")
-        sock = self._dialer.dial(address, deadline)
-        try:
-            shake_hands(sock, self._plan.url, deadline)
-        except BaseException:
-            sock.close()
-            raise
-        return sock
 
     def _failure(self, error: Exception) -> _End:
         if self._poller.stopped is not None:
@@ -167,7 +150,6 @@ class WebSocketConnection:
             self._close(_End(self._poller.stopped, error=False))
         else:
             self._alive = KeepAlive(self._plan, self._clock.monotonic_ns())
-            self._gathers = isinstance(sock, ssl.SSLSocket)
             if self._opened():
                 # The TLS layer may have read the first frames with the end of the handshake.
                 self._read()
@@ -286,48 +268,16 @@ class WebSocketConnection:
             self._reading = False
             self._watch()
             return
+        assert self._sock is not None
         try:
-            data = self._receive()
+            data, more = receive(self._sock)
         except OSError as error:
             self._end(self._failure(error))
             return
+        if more:
+            self._loop.call_soon(self._read_on)
         if data is not None:
             self._take(data)
-
-    def _receive(self) -> bytes | None:
-        """Return at most `READ_BYTES` bytes; b"" at the end of the connection, None if none came.
-
-        TLS hands out one record at a time, often of one message, so records are gathered.
-        """
-        sock = self._sock
-        assert sock is not None
-        if not self._gathers:
-            try:
-                return sock.recv(READ_BYTES)
-            except BlockingIOError:
-                return None
-        chunks: list[bytes] = []
-        left, more = READ_BYTES, True
-        while left:
-            try:
-                chunk = sock.recv(left)
-            except _WOULD_BLOCK:
-                more = False
-                break
-            except OSError:
-                if not chunks:
-                    raise
-                break
-            if not chunk:
-                break
-            chunks.append(chunk)
-            left -= len(chunk)
-        if not chunks:
-            return b"" if more else None
-        if more:
-            # The end, an error or the rest of a record: the loop cannot see what TLS has read.
-            self._loop.call_soon(self._read_on)
-        return b"".join(chunks)
 
     def _take(self, data: bytes) -> None:
         """Hand on the frames of one read, and answer control frames."""
@@ -401,7 +351,7 @@ class WebSocketConnection:
             if self._outbox.is_empty() and not sock.recv(READ_BYTES):
                 self._end(end)
                 return
-        except _WOULD_BLOCK:
+        except WOULD_BLOCK:
             pass
         except OSError:
             self._end(end)

@@ -1,4 +1,4 @@
-"""What passes between the inside and the transport: plans and exchanges, as plain values."""
+"""The interface between actors and network: plans, requests, answers and protocols."""
 
 from __future__ import annotations
 
@@ -13,41 +13,41 @@ from perps_actors.market.mark import Source
 
 @attrs.frozen(kw_only=True)
 class ConnectionPlan:
-    """One WebSocket connection that a venue's adapter wants open."""
+    """A WebSocket connection that a venue's adapter needs."""
 
     name: str
     """Stable name within the venue, e.g. `public-0`."""
     url: str
     symbols: tuple[str, ...] = ()
-    """What it carries: the instruments ..."""
+    """The symbols that it carries ..."""
     sources: tuple[Source, ...] = ()
-    """... and which sources of marks of each."""
+    """... and the sources of marks of each."""
     silence_limit_s: float = 20.0
-    """Close when nothing (no frame, ping or pong) came for so long; a ping is sent after half of it."""
+    """Close after so long without a frame, ping or pong; a ping is sent after half of it."""
     keep_alive: tuple[str, float] | None = None
-    """A text frame that the venue wants to hear at least every so many seconds, beside WebSocket's own pings; None: none."""
+    """A text frame that the venue expects at least every so many seconds; None: none."""
     max_age_s: float | None = None
-    """Replace the connection after so long, before the venue cuts it; None: never."""
+    """Replace the connection after so long, before the venue closes it; None: never."""
 
 
 @attrs.frozen(kw_only=True)
 class HttpRequest:
-    """One REST request that an adapter wants made."""
+    """A REST request of an adapter."""
 
     url: str
     """Full address with query."""
     weight: int = 1
-    """What the venue charges for it against its rate limit."""
+    """Its cost in the venue's rate limit."""
     purpose: str
-    """What it is for, e.g. `depth`; tells the answer's reader how to read it."""
+    """E.g. `depth`; determines how the answer is read."""
     symbol: str | None = None
     interval_s: int | None = None
-    """Length of the candles that it asks for."""
+    """Length of the requested candles."""
 
 
 @attrs.frozen(kw_only=True)
 class HttpAnswer:
-    """What became of a request: a body, or `error` saying why there is none."""
+    """The answer to a request: a body, or `error` with the reason why there is none."""
 
     request: HttpRequest
     status: int | None
@@ -56,11 +56,11 @@ class HttpAnswer:
     received_ns: int
     monotonic_ns: int
     retry_after_s: float | None = None
-    """What the venue asked for with 418, 429 or 503."""
+    """Of the header Retry-After."""
 
 
 def failed(request: HttpRequest, error: str, clock: Clock) -> HttpAnswer:
-    """Return the answer to a request that got none."""
+    """Return the answer to a request that failed."""
     return HttpAnswer(
         request=request,
         status=None,
@@ -81,19 +81,19 @@ class StreamListener(Protocol):
         """
 
     def opened(self, connection: str) -> None:
-        """The handshake is done."""
+        """Note that the handshake is done."""
 
     def frames(
         self, connection: str, frames: tuple[bytes, ...], received_ns: int, monotonic_ns: int
     ) -> None:
-        """Data frames (text or binary) of one read of the socket, in order, with the time of that read."""
+        """Take the data frames (text or binary) of one read, with the time of the read."""
 
-    def closed(self, connection: str, reason: str, error: bool) -> None:  # noqa: FBT001 - told, never chosen by a caller
-        """The connection ended, for ever: at the other side's wish (`error` False) or for a fault. Told exactly once."""
+    def closed(self, connection: str, reason: str, error: bool) -> None:  # noqa: FBT001
+        """Note that the connection ended, by request (`error` False) or by a fault. Called once."""
 
 
 class Link(Protocol):
-    """A connection that was opened, as its owner sees it. Every call returns at once."""
+    """A connection as its owner sees it. Every call returns at once, on any thread."""
 
     def send(self, text: str) -> None:
         """Send a text frame; a failure ends the connection and reaches the listener."""
@@ -103,20 +103,20 @@ class Link(Protocol):
 
 
 class AnswerListener(Protocol):
-    """Who hears of an HTTP exchange, on a thread of the network's or, when it is refused at once, on the caller's; must not block."""
+    """Takes the answer to a request, on any thread. Must not block."""
 
     def __call__(self, answer: HttpAnswer) -> None:
-        """Hear what became of the request."""
+        """Take the answer."""
 
 
 class Network(Protocol):
-    """The seam to the outside: real sockets, or a test's or simulation's stand-in."""
+    """All input and output of a system: real sockets, a host's broker, or a simulation."""
 
     def open(self, plan: ConnectionPlan, listener: StreamListener) -> Link:
-        """Start to open a connection and return at once; all news of it reaches the listener."""
+        """Start to open a connection and return at once; the listener is told the rest."""
 
     def request(self, request: HttpRequest, listener: AnswerListener) -> None:
-        """Make a request on a worker and return at once; the listener gets exactly one answer, within the total deadline."""
+        """Make a request and return at once; the listener gets one answer, by the deadline."""
 
     def close(self, deadline_s: float) -> int:
-        """End every connection and worker; return how many threads did not end in time."""
+        """End every connection and worker; return how many did not end in time."""

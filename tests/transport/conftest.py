@@ -1,4 +1,4 @@
-"""Real peers on loopback: a server that does to each connection whatever a test's script says, and a listener that remembers."""
+"""Peers on loopback that follow a test's script, and listeners that record their calls."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from perps_actors.kernel.clock import SystemClock
 from perps_actors.transport.network import Limits, LiveNetwork
 from perps_actors.transport.wire import ConnectionPlan, HttpAnswer, HttpRequest
 
-PATIENCE_S = 8.0
+LIMIT_S = 8.0
 GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 
@@ -68,8 +68,8 @@ class Peer:
         )
         accept = base64.b64encode(hashlib.sha1(key + GUID).digest())
         head = (
-            b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "
-            + accept
+            b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
+            b"Connection: Upgrade\r\nSec-WebSocket-Accept: " + accept
         )
         self.sock.sendall(head + b"\r\n" + extra + b"\r\n" + then)
 
@@ -100,7 +100,7 @@ class Peer:
 
     def stop_dead(self) -> None:
         """Do nothing at all, not even notice that the client goes."""
-        self.over.wait(PATIENCE_S)
+        self.over.wait(LIMIT_S)
 
     def wait_for_end(self) -> None:
         """Read until the client is gone."""
@@ -132,7 +132,7 @@ class RawServer:
 
     def _serve(self, sock: socket.socket) -> None:
         try:
-            sock.settimeout(PATIENCE_S)
+            sock.settimeout(LIMIT_S)
             with self._tls.wrap_socket(sock, server_side=True) if self._tls else sock as wrapped:
                 peer = Peer(wrapped, self.over)
                 self.peers.append(peer)
@@ -146,13 +146,13 @@ class RawServer:
         self.over.set()
         self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
-        self.threads[0].join(PATIENCE_S)
+        self.threads[0].join(LIMIT_S)
         for peer in self.peers:
-            # Not the method of a TLS socket, which would take its state from under the thread that reads it.
+            # Not the method of the TLS socket: it would change the state that a thread reads with.
             with contextlib.suppress(OSError):
                 socket.socket.shutdown(peer.sock, socket.SHUT_RDWR)
         for thread in self.threads:
-            thread.join(PATIENCE_S)
+            thread.join(LIMIT_S)
             assert not thread.is_alive()
         assert self.errors == []
 
@@ -227,7 +227,7 @@ class Hearing:
 
     def until(self, condition: Callable[[], object]) -> None:
         with self._news:
-            assert self._news.wait_for(condition, PATIENCE_S), (
+            assert self._news.wait_for(condition, LIMIT_S), (
                 self.openings,
                 self.frames_heard[-3:],
                 self.endings,
@@ -257,7 +257,7 @@ class Asked:
 
     def all(self, count: int) -> list[HttpAnswer]:
         with self._news:
-            assert self._news.wait_for(lambda: len(self.answers) >= count, PATIENCE_S), self.answers
+            assert self._news.wait_for(lambda: len(self.answers) >= count, LIMIT_S), self.answers
         return self.answers
 
     def one(self) -> HttpAnswer:
@@ -282,7 +282,7 @@ class Outside:
 
     @staticmethod
     def _assert_ended(network: LiveNetwork) -> None:
-        assert network.close(PATIENCE_S) == 0
+        assert network.close(LIMIT_S) == 0
 
     def serve(self, script: Callable[[Peer], None], tls: ssl.SSLContext | None = None) -> RawServer:
         server = RawServer(script, tls)

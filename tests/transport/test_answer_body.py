@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perps_actors.errors import TransportError
-from perps_actors.transport.body import Body
+from perps_actors.transport.exchange import Body
 
 LIMIT = 100_000
 
@@ -31,7 +31,7 @@ def test_a_body_of_exactly_the_limit_passes():
     assert len(collected(b"x" * LIMIT, "")) == LIMIT
 
 
-def test_little_that_decompresses_to_too_much_is_refused_without_making_all_of_it():
+def test_a_small_body_that_decompresses_beyond_the_limit_is_refused_early():
     bomb = gzip.compress(bytes(50_000_000))
     assert len(bomb) < LIMIT
     tracemalloc.start()
@@ -42,7 +42,7 @@ def test_little_that_decompresses_to_too_much_is_refused_without_making_all_of_i
     assert peak < 10 * LIMIT
 
 
-def test_much_that_decompresses_to_nothing_is_refused():
+def test_a_large_body_that_decompresses_to_nothing_is_refused():
     with pytest.raises(TransportError, match="longer than 100000 bytes"):
         collected(gzip.compress(b"")[:10] + b"\0\0\0\xff\xff" * LIMIT)
 
@@ -57,14 +57,14 @@ def test_much_that_decompresses_to_nothing_is_refused():
     ],
 )
 @pytest.mark.parametrize("step", [1, 10_000])
-def test_what_is_not_one_whole_compression_is_refused(data, said, step):
+def test_an_incomplete_or_continued_compression_is_refused(data, said, step):
     with pytest.raises(TransportError, match=said):
         collected(data, step=step)
 
 
 @pytest.mark.parametrize("encoding", ["br", "zstd", "deflate", "gzip, gzip"])
-def test_an_encoding_that_was_not_asked_for_is_refused(encoding):
-    with pytest.raises(TransportError, match="not asked for"):
+def test_an_encoding_that_was_not_accepted_is_refused(encoding):
+    with pytest.raises(TransportError, match="did not accept"):
         Body(encoding, LIMIT)
 
 

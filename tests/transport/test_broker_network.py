@@ -12,7 +12,7 @@ from perps_actors.transport.broker import BrokerNetwork
 from perps_actors.transport.limits import Limits
 from perps_actors.transport.wire import ConnectionPlan, HttpRequest
 
-PATIENCE_S = 8.0
+LIMIT_S = 8.0
 ORDERBOOK, TRADES = "broker:stream_orderbook?level=2", "broker:stream_trades"
 
 
@@ -60,7 +60,7 @@ class Place:
         """Return when the worker of the iterators has ended."""
         for thread in threading.enumerate():
             if thread.name.startswith(prefix):
-                thread.join(PATIENCE_S)
+                thread.join(LIMIT_S)
                 assert not thread.is_alive()
 
     def end(self) -> None:
@@ -68,9 +68,7 @@ class Place:
             network.close(0.0)
         for lock in self.locks:
             lock.set()
-        assert [network.close(PATIENCE_S) for network in self._networks] == [0] * len(
-            self._networks
-        )
+        assert [network.close(LIMIT_S) for network in self._networks] == [0] * len(self._networks)
 
 
 @pytest.fixture
@@ -85,10 +83,10 @@ def hanging(place, *, closings=None):
 
     def items(lock):
         try:
-            lock.wait(PATIENCE_S)
+            lock.wait(LIMIT_S)
             yield {"late": True}
             lock.clear()
-            lock.wait(PATIENCE_S)
+            lock.wait(LIMIT_S)
         finally:
             if closings is not None:
                 closings.append(threading.current_thread().name)
@@ -151,7 +149,7 @@ def after_two(*_, **__):
         (None, 0, 0, "TypeError: 'NoneType' object is not callable"),
     ],
 )
-def test_an_iterator_that_fails_at_whatever_moment_ends_its_connection_with_what_it_raised(
+def test_an_iterator_that_fails_at_any_moment_ends_its_connection_with_its_error(
     place, stream, opened, items, reason
 ):
     place.broker(stream_orderbook=stream, stream_trades=lambda _: iter([{}]))
@@ -175,7 +173,7 @@ def test_an_address_that_names_no_stream_of_a_broker_ends_its_connection_and_cal
     )
 
 
-def test_an_item_of_no_use_is_a_frame_like_the_others_and_the_stream_goes_on(place):
+def test_an_unusable_item_is_a_frame_like_the_others_and_the_stream_goes_on(place):
     place.broker(stream_trades=lambda _: [None, {"a": "x" * 2_000}, {"b": 1}])
     hearing, _ = place.open(TRADES)
     hearing.ending()
@@ -186,7 +184,7 @@ def test_an_item_of_no_use_is_a_frame_like_the_others_and_the_stream_goes_on(pla
     ]
 
 
-def test_an_iterator_is_taken_from_only_while_the_inside_has_room(place):
+def test_an_iterator_is_read_only_while_the_listener_has_room(place):
     taken = []
 
     def stream(_):
@@ -206,14 +204,14 @@ def test_an_iterator_is_taken_from_only_while_the_inside_has_room(place):
     hearing.has_room = full
     place.network.open(plan, hearing)
     for _ in range(100):
-        assert asked.acquire(timeout=PATIENCE_S)
+        assert asked.acquire(timeout=LIMIT_S)
     assert (taken, hearing.endings) == ([], [])
     hearing.has_room = lambda _: True
     assert hearing.ending() == ("the iterator ended", False)
     assert taken == [0, 1, 2]
 
 
-def test_a_silent_iterator_is_given_up_and_what_it_yields_later_is_ignored_and_it_is_closed_when_it_comes_back(
+def test_a_silent_iterator_is_abandoned_and_closed_when_it_returns_and_its_items_are_ignored(
     place,
 ):
     closings = []
@@ -227,15 +225,15 @@ def test_a_silent_iterator_is_given_up_and_what_it_yields_later_is_ignored_and_i
     assert (hearing.frames_heard, len(hearing.endings)) == ([], 1)
 
 
-def test_a_method_that_does_not_return_is_given_up_too(place):
+def test_a_method_that_does_not_return_is_abandoned_too(place):
     lock = place.lock()
-    place.broker(stream_orderbook=lambda *_, **__: lock.wait(PATIENCE_S))
+    place.broker(stream_orderbook=lambda *_, **__: lock.wait(LIMIT_S))
     hearing, _ = place.open(silence_s=0.05)
     assert hearing.ending() == ("nothing came for 0.05 s", True)
     assert hearing.openings == 0
 
 
-def test_beyond_the_limit_a_silent_iterator_is_listened_to_for_ever_and_that_is_shown(place):
+def test_beyond_the_limit_a_silent_iterator_is_kept_and_its_method_is_shown_as_suspended(place):
     network = place.broker(
         max_abandoned=2, stream_orderbook=hanging(place), stream_trades=hanging(place)
     )
@@ -243,13 +241,16 @@ def test_beyond_the_limit_a_silent_iterator_is_listened_to_for_ever_and_that_is_
     assert network.suspended() == ()
     reason, error = place.open(silence_s=0.01)[0].ending()
     assert (reason, error) == (
-        "nothing came for 0.01 s; 2 calls of stream_orderbook have not come back, so no further one is given up",
+        (
+            "nothing came for 0.01 s; 2 calls of stream_orderbook have not come back, "
+            "so no further one is given up"
+        ),
         True,
     )
     assert network.suspended() == ("stream_orderbook",)
     present, _ = place.open(silence_s=0.01)
     present.until_open()
-    # When the other method's has been given up, the present one has been silent for far longer than it might.
+    # When the iterator of the other method was abandoned, this one is silent beyond its limit.
     assert place.open(TRADES, silence_s=0.2)[0].ending() == ("nothing came for 0.2 s", True)
     assert present.endings == []
     place.locks[2].set()
@@ -259,7 +260,7 @@ def test_beyond_the_limit_a_silent_iterator_is_listened_to_for_ever_and_that_is_
     assert present.ending()[1]
 
 
-def test_a_suspended_method_is_not_called_again_before_one_of_its_calls_has_come_back(place):
+def test_a_suspended_method_is_not_called_before_one_of_its_calls_returns(place):
     network = place.broker(max_abandoned=1, stream_orderbook=hanging(place))
     for _ in range(2):
         hearing, link = place.open()
@@ -293,7 +294,7 @@ def test_a_frame_for_an_iterator_ends_the_connection(place):
     assert hearing.ending() == ("cannot send: an iterator takes no frames", True)
 
 
-def test_an_iterator_that_fails_to_clean_up_ends_its_thread_all_the_same(place):
+def test_a_thread_ends_although_closing_its_iterator_fails(place):
     class Dirty:
         def __iter__(self):
             return self
@@ -313,7 +314,7 @@ def test_an_iterator_that_fails_to_clean_up_ends_its_thread_all_the_same(place):
     assert network.suspended() == ()
 
 
-def test_a_listener_that_fails_at_the_end_takes_no_neighbour_along(place, monkeypatch):
+def test_a_listener_that_fails_at_the_end_affects_no_other_connection(place, monkeypatch):
     reported = []
     monkeypatch.setattr(
         threading, "excepthook", lambda args: reported.append((args.exc_type, args.thread.name))
@@ -360,16 +361,14 @@ def raising(error):
         (None, "TypeError: 'NoneType' object is not callable"),
     ],
 )
-def test_a_quote_that_cannot_be_had_is_an_error_and_the_next_one_is_asked_for_again(
-    place, get_quote, why
-):
+def test_a_quote_that_fails_is_an_error_and_the_next_request_is_made(place, get_quote, why):
     place.broker(get_quote=get_quote)
     for _ in range(5):
         answer = place.ask().one()
         assert (answer.status, answer.error) == (None, why)
 
 
-def test_only_quotes_of_a_symbol_can_be_asked_for(place):
+def test_only_quotes_of_a_symbol_can_be_requested(place):
     place.broker(get_quote=lambda _: {"bid": 1})
     assert (
         place.ask(purpose="depth").one().error
@@ -381,13 +380,13 @@ def test_only_quotes_of_a_symbol_can_be_asked_for(place):
     )
 
 
-def test_a_symbol_whose_call_is_under_way_is_not_called_again_and_its_neighbours_are_served(place):
+def test_a_symbol_is_not_called_twice_at_a_time_and_others_are_called(place):
     lock, calls = place.lock(), []
 
     def get_quote(symbol):
         calls.append(symbol)
         if symbol == "BTC":
-            lock.wait(PATIENCE_S)
+            lock.wait(LIMIT_S)
         return {"bid": 1}
 
     place.broker(get_quote=get_quote)
@@ -400,11 +399,11 @@ def test_a_symbol_whose_call_is_under_way_is_not_called_again_and_its_neighbours
     assert sorted(calls) == ["BTC", "BTC", "ETH"]
 
 
-def test_a_call_that_takes_too_long_is_answered_once_by_the_deadline_and_its_symbol_is_free_when_it_comes_back(
+def test_a_slow_call_is_answered_by_the_deadline_and_its_symbol_is_free_when_it_returns(
     place,
 ):
     lock = place.lock()
-    place.broker(seconds=0.1, get_quote=lambda _: {"back": lock.wait(PATIENCE_S)})
+    place.broker(seconds=0.1, get_quote=lambda _: {"back": lock.wait(LIMIT_S)})
     late = place.ask("BTC")
     assert late.one().error == "no answer within 0.1 s"
     assert place.ask("BTC").one().error == "a call of get_quote for BTC has not come back"
@@ -416,13 +415,13 @@ def test_a_call_that_takes_too_long_is_answered_once_by_the_deadline_and_its_sym
     assert len(late.answers) == 1
 
 
-def test_when_as_many_calls_hang_as_may_be_abandoned_no_more_are_made_until_one_comes_back(place):
+def test_when_the_most_calls_are_abandoned_no_more_are_made_until_one_returns(place):
     locks, calls = {symbol: place.lock() for symbol in "ABC"}, []
 
     def get_quote(symbol):
         calls.append(symbol)
         if symbol in locks:
-            locks[symbol].wait(PATIENCE_S)
+            locks[symbol].wait(LIMIT_S)
         return {"bid": 1}
 
     network = place.broker(seconds=0.5, max_abandoned=3, get_quote=get_quote)
@@ -450,7 +449,7 @@ def test_close_counts_the_threads_that_hang_in_the_hosts_code_and_may_be_repeate
 
     def hang():
         inside.release()
-        lock.wait(PATIENCE_S)
+        lock.wait(LIMIT_S)
         yield {}
 
     network = place.broker(
@@ -458,8 +457,8 @@ def test_close_counts_the_threads_that_hang_in_the_hosts_code_and_may_be_repeate
     )
     hearing, _ = place.open()
     asked = place.ask()
-    assert inside.acquire(timeout=PATIENCE_S)
-    assert inside.acquire(timeout=PATIENCE_S)
+    assert inside.acquire(timeout=LIMIT_S)
+    assert inside.acquire(timeout=LIMIT_S)
     assert {thread.name for thread in threading.enumerate() if "broker" in thread.name} == {
         "paper-broker-orderbook",
         "paper-broker-keeper",
@@ -470,7 +469,7 @@ def test_close_counts_the_threads_that_hang_in_the_hosts_code_and_may_be_repeate
     assert hearing.ending() == ("closed", False)
     assert asked.one().error == "closed"
     lock.set()
-    assert network.close(PATIENCE_S) == 0
+    assert network.close(LIMIT_S) == 0
     assert (len(hearing.endings), len(asked.answers)) == (1, 1)
 
 

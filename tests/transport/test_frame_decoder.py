@@ -111,7 +111,7 @@ VIOLATIONS = {
 
 @pytest.mark.parametrize(("fault", "stream"), VIOLATIONS.items(), ids=VIOLATIONS)
 @pytest.mark.parametrize("bytewise", [False, True])
-def test_a_violation_is_named_after_all_that_came_before_it_and_nothing_after_it_counts(
+def test_messages_before_a_violation_are_returned_and_bytes_after_it_ignored(
     fault, stream, bytewise
 ):
     stream = encoded(TEXT, b"before") + stream + encoded(TEXT, b"after")
@@ -123,7 +123,7 @@ def test_a_violation_is_named_after_all_that_came_before_it_and_nothing_after_it
 
 
 @given(st.binary(max_size=300), st.lists(st.integers(0, 300), max_size=6))
-def test_any_bytes_mean_the_same_however_they_are_cut(stream, cuts):
+def test_any_bytes_decode_alike_wherever_reads_end(stream, cuts):
     whole = decode(stream, max_message_bytes=100, max_fragments=4)
     assert (
         decode(
@@ -134,16 +134,16 @@ def test_any_bytes_mean_the_same_however_they_are_cut(stream, cuts):
 
 
 @pytest.mark.parametrize("width", [16, 64])
-def test_a_frame_that_is_too_long_is_refused_by_its_header_before_its_payload_has_come(width):
+def test_a_frame_beyond_the_limit_is_refused_by_its_header(width):
     header = encoded(TEXT, b"x" * 5001, width=width)[: 2 + width // 8]
     assert "more than 5000 bytes" in decode(header, max_message_bytes=5000)[2]
 
 
-def test_a_length_that_no_memory_holds_is_refused():
+def test_a_length_beyond_all_memory_is_refused():
     assert "more than" in decode(b"\x82\x7f" + b"\xff" * 8)[2]
 
 
-def test_fragments_are_too_long_together_when_each_is_short_enough():
+def test_fragments_beyond_the_limit_together_are_refused():
     parts = (
         encoded(TEXT, b"x" * 600, fin=False)
         + encoded(PING, b"p" * 125)
@@ -163,11 +163,11 @@ def test_a_message_of_exactly_the_limit_passes_with_control_frames_between_its_f
     assert decode(stream, max_message_bytes=1000) == ([b"x" * 1000], [Ping(b"p" * 125)], None)
 
 
-def test_text_that_is_no_utf_8_is_left_to_the_reader_of_the_json():
+def test_text_that_is_not_utf_8_passes_because_the_json_decoder_checks_it():
     assert decode(encoded(TEXT, b"\xff\xfe"))[0] == [b"\xff\xfe"]
 
 
-def test_a_close_frame_without_a_status_is_told_as_1005_and_ends_the_conversation():
+def test_a_close_frame_without_a_status_has_code_1005_and_ends_the_connection():
     assert decode(encoded(CLOSE, b"") + encoded(TEXT, b"late")) == ([], [Close(1005, "")], None)
 
 

@@ -46,7 +46,7 @@ def test_an_answer_comes_with_status_body_times_and_its_request(outside):
 
 
 @pytest.mark.parametrize("status", [400, 404, 418, 429, 500, 503])
-def test_an_error_status_is_an_answer_with_its_body_and_what_the_venue_asks_for(outside, status):
+def test_an_error_status_is_an_answer_with_its_body_and_retry_after(outside, status):
     body = f"HTTP/1.1 {status} No\r\nRetry-After: 7\r\nContent-Length: 4\r\n\r\nwhy!".encode()
     answer = outside.ask_at(answering(body)).one()
     assert (answer.status, answer.body, answer.error, answer.retry_after_s) == (
@@ -68,7 +68,9 @@ def test_retry_after_may_be_a_date(outside):
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_a_redirect_is_not_followed_and_is_an_error(outside, status):
     target = outside.serve(answering(GOOD))
-    head = f"HTTP/1.1 {status} Moved\r\nLocation: http://127.0.0.1:{target.port}/\r\nContent-Length: 5\r\n\r\nmoved".encode()
+    location = f"http://127.0.0.1:{target.port}/"
+    head = f"HTTP/1.1 {status} Moved\r\nLocation: {location}\r\n"
+    head = f"{head}Content-Length: 5\r\n\r\nmoved".encode()
     answer = outside.ask_at(answering(head)).one()
     assert (answer.status, answer.body, answer.error) == (
         status,
@@ -111,7 +113,7 @@ def only_promises(peer):
 
 
 @pytest.mark.parametrize("script", [slow_head, slow_body, no_answer, only_padding, only_promises])
-def test_an_exchange_that_does_not_end_is_given_up_at_the_deadline_and_frees_its_worker(
+def test_an_exchange_that_does_not_end_is_cancelled_at_the_deadline_and_frees_its_worker(
     outside, script
 ):
     outside.limits = Limits(request_total_s=0.3, workers=1, max_answer_bytes=2**30)
@@ -140,7 +142,7 @@ def test_the_deadline_counts_the_time_a_request_waits_for_a_worker(outside):
     assert time.monotonic() - start < 1.5
 
 
-def test_a_request_more_than_may_wait_is_refused_at_once(outside):
+def test_a_request_beyond_the_queue_is_refused_at_once(outside):
     outside.limits = Limits(workers=2, queue=3)
     url = f"http://127.0.0.1:{outside.serve(no_answer).port}/"
     waiting = [outside.ask(url) for _ in range(5)]
@@ -151,7 +153,7 @@ def test_a_request_more_than_may_wait_is_refused_at_once(outside):
 
 
 @pytest.mark.parametrize("script", [no_answer, slow_head, slow_body])
-def test_closing_answers_what_is_under_way_at_once(outside, script):
+def test_closing_answers_requests_under_way_at_once(outside, script):
     reached = threading.Event()
     asked = outside.ask_at(lambda peer: (reached.set(), script(peer)))
     assert reached.wait(5)
@@ -181,8 +183,7 @@ def test_every_request_of_a_crowd_gets_exactly_one_answer_also_while_closing(out
     "answer",
     [
         b"HTTP/1.1 200 OK\r\nContent-Length: 1001\r\n\r\n" + b"x" * 1001,
-        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-        + b"100\r\n"
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n100\r\n"
         + b"x" * 256
         + b"\r\n"
         + b"300\r\n"
@@ -237,7 +238,7 @@ def test_a_compressed_body_within_the_limit_is_read(outside):
         "noise",
     ],
 )
-def test_what_is_no_answer_is_an_error_that_says_nothing_of_the_query(outside, answer):
+def test_an_invalid_answer_is_an_error_that_does_not_show_the_query(outside, answer):
     def script(peer):
         peer.read_head()
         peer.sock.sendall(answer)
@@ -260,7 +261,7 @@ def test_what_is_no_answer_is_an_error_that_says_nothing_of_the_query(outside, a
         "x",
     ],
 )
-def test_an_address_that_is_neither_encrypted_nor_here_is_an_error(outside, url):
+def test_an_address_that_is_neither_encrypted_nor_loopback_is_an_error(outside, url):
     answer = outside.ask(url).one()
     assert answer.status is None
     assert "loopback" in answer.error or "Expected" in answer.error

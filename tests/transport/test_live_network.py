@@ -30,7 +30,7 @@ def stream_and_rest(peer):
         peer.wait_for_end()
 
 
-def test_a_server_whose_certificate_nobody_signed_is_refused(outside, tls_server):
+def test_a_server_with_an_untrusted_certificate_is_refused(outside, tls_server):
     port = outside.serve(stream_and_rest, tls_server).port
     hearing, _ = outside.open(f"wss://127.0.0.1:{port}/")
     reason, error = hearing.ending()
@@ -58,7 +58,7 @@ def test_a_trusted_certificate_of_another_name_is_refused(outside, tls_server, c
     assert outside.ask(f"https://127.0.0.2:{port}/").one().status is None
 
 
-def test_certificates_that_cannot_be_read_are_told_of(outside, tls_server, tmp_path):
+def test_an_unreadable_certificate_file_is_named_in_the_error(outside, tls_server, tmp_path):
     outside.limits = Limits(ca_file=tmp_path / "none.pem")
     port = outside.serve(stream_and_rest, tls_server).port
     hearing, _ = outside.open(f"wss://127.0.0.1:{port}/")
@@ -67,7 +67,7 @@ def test_certificates_that_cannot_be_read_are_told_of(outside, tls_server, tmp_p
 
 
 @pytest.mark.parametrize("peer_of_tls", ["silent", "dripping"])
-def test_a_tls_handshake_that_does_not_end_is_given_up_at_the_deadline(outside, peer_of_tls):
+def test_a_tls_handshake_that_does_not_end_fails_at_the_deadline(outside, peer_of_tls):
     outside.limits = Limits(handshake_s=0.3, request_total_s=0.3)
     # A record of a server's hello that promises 1,000 bytes.
     hello = (
@@ -260,7 +260,7 @@ def test_closing_tells_every_listener_and_is_idempotent(outside):
     assert [hearing.ending() for hearing in heard] == [("closed", False)] * 5
 
 
-def test_what_is_opened_after_closing_ends_before_it_begins(outside):
+def test_a_connection_opened_after_closing_ends_without_connecting(outside):
     server = outside.serve(stream_and_rest)
     outside.network.close(1)
     hearing, _ = outside.open(f"ws://127.0.0.1:{server.port}/")
@@ -302,7 +302,10 @@ def test_threads_carry_the_name_of_the_system(outside):
 
 
 def test_importing_the_package_and_its_wire_loads_neither_requests_nor_websocket_client():
-    code = "import sys, perps_actors.transport.wire; print([name for name in ('requests', 'websocket') if name in sys.modules])"
+    code = (
+        "import sys, perps_actors.transport.wire; "
+        "print([name for name in ('requests', 'websocket') if name in sys.modules])"
+    )
     assert (
         subprocess.run(
             [sys.executable, "-c", code], capture_output=True, check=True, text=True

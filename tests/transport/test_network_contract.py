@@ -1,4 +1,4 @@
-"""What `Network`, `StreamListener` and `AnswerListener` promise, kept by real sockets, a host's broker and both stand-ins alike."""
+"""The contract of `Network` and its listeners, kept by sockets, brokers, fakes and simulations."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from perps_actors.transport.wire import ConnectionPlan, HttpRequest
 from perps_actors.venues.binance_futures.rest import BinanceFuturesRest
 from perps_actors.venues.binance_futures.stream import BinanceFuturesStream
 
-PATIENCE_S = 8.0
+LIMIT_S = 8.0
 TEXT, CLOSE = 1, 8
 
 
@@ -116,7 +116,7 @@ class Live:
 
     def run(self, log, condition):
         with log.changed:
-            assert log.changed.wait_for(condition, PATIENCE_S), (log.news[-3:], log.answers)
+            assert log.changed.wait_for(condition, LIMIT_S), (log.news[-3:], log.answers)
 
     def end(self):
         """The fixture of the sockets ends it."""
@@ -133,7 +133,7 @@ class Broker:
         if symbol == "failing":
             raise OSError(symbol)
         if symbol == "hanging":
-            self.over.wait(PATIENCE_S)
+            self.over.wait(LIMIT_S)
         return {"bid": 1, "ask": 2}
 
     def stream_orderbook(self, symbols, level):
@@ -157,7 +157,7 @@ class Broker:
 
     def end(self):
         self.over.set()
-        assert self.network.close(PATIENCE_S) == 0
+        assert self.network.close(LIMIT_S) == 0
 
 
 class Fake:
@@ -255,41 +255,37 @@ def log():
     return Log()
 
 
-def test_a_connection_is_opened_brings_frames_and_is_closed_once_and_last_when_the_other_side_ends_it(
-    rig, log
-):
+def test_a_connection_that_the_other_side_ends_tells_opened_then_frames_then_closed(rig, log):
     plan = rig.plan("ending")
     rig.network.open(plan, log)
     rig.run(log, log.has("closed"))
-    rig.network.close(PATIENCE_S)
+    rig.network.close(LIMIT_S)
     assert log.kinds() == ["opened", "frames", "closed"]
     assert {news[1] for news in log.news} == {plan.name}
     assert log.news[-1][3] is False
 
 
-def test_a_connection_that_its_owner_closes_tells_the_owners_reason_once_and_nothing_after(
-    rig, log
-):
+def test_a_connection_that_its_owner_closes_tells_the_owners_reason_once_and_last(rig, log):
     link = rig.network.open(rig.plan("good"), log)
     rig.run(log, log.has("frames"))
     link.close("enough")
     link.close("more than enough")
     rig.run(log, log.has("closed"))
-    rig.network.close(PATIENCE_S)
+    rig.network.close(LIMIT_S)
     assert log.kinds() == ["opened", "frames", "closed"]
     assert log.news[-1][2:] == ("enough", False)
 
 
-def test_a_connection_that_cannot_be_had_is_closed_for_a_fault_once_and_was_never_open(rig, log):
+def test_a_connection_that_fails_to_open_tells_closed_once_and_never_opened(rig, log):
     plan = rig.plan("refused")
     rig.network.open(plan, log)
     rig.run(log, log.has("closed"))
-    rig.network.close(PATIENCE_S)
+    rig.network.close(LIMIT_S)
     assert log.kinds() == ["closed"]
     assert log.news[0][3] is True
 
 
-def test_while_the_inside_is_full_nothing_is_brought_and_nothing_is_lost_for_the_connection(
+def test_while_the_listener_has_no_room_no_frames_come_and_the_connection_stays_open(
     rig_that_speaks_for_itself, log
 ):
     rig = rig_that_speaks_for_itself
@@ -321,7 +317,7 @@ def test_a_request_gets_one_answer_that_names_it(rig, log):
     request = rig.request("good")
     rig.network.request(request, log)
     rig.run(log, lambda: log.answers)
-    rig.network.close(PATIENCE_S)
+    rig.network.close(LIMIT_S)
     (answer,) = log.answers
     assert answer.request is request
     assert (answer.status, answer.error) == (200, None)
@@ -332,7 +328,7 @@ def test_a_request_that_fails_gets_one_answer_that_says_so(rig, log):
     request = rig.request("failing")
     rig.network.request(request, log)
     rig.run(log, lambda: log.answers)
-    rig.network.close(PATIENCE_S)
+    rig.network.close(LIMIT_S)
     (answer,) = log.answers
     assert (answer.status, answer.body) == (None, b"")
     assert answer.error
@@ -355,7 +351,7 @@ def test_closing_the_network_ends_every_connection_and_answers_every_request_and
 
 def test_after_close_nothing_is_opened_and_every_request_is_answered_with_an_error(rig, log):
     plan, request = rig.plan("good"), rig.request("good")
-    rig.network.close(PATIENCE_S)
+    rig.network.close(LIMIT_S)
     rig.network.open(plan, log)
     rig.network.request(request, log)
     rig.run(log, lambda: log.has("closed")() and log.answers)

@@ -19,7 +19,7 @@ TEXT, BINARY, CONTINUATION, CLOSE, PING, PONG = 1, 2, 0, 8, 9, 10
 
 
 def opened(outside, script, **plan):
-    """Open a connection to a peer that shakes hands and then follows the script; return what is heard, when it is open."""
+    """Open a connection to a peer that follows the script; return its listener and link."""
     hearing, link = outside.open_at(lambda peer: (peer.accept_handshake(), script(peer)), **plan)
     hearing.until_open()
     return hearing, link
@@ -48,7 +48,7 @@ def test_a_ping_is_answered_with_its_own_payload(outside):
     assert pongs.get(timeout=5) == (PONG, b"t=1700")
 
 
-def test_what_is_sent_from_many_threads_arrives_whole_and_each_threads_in_order(outside):
+def test_frames_sent_from_many_threads_arrive_whole_and_in_order_per_thread(outside):
     arrived = queue.SimpleQueue()
 
     def script(peer):
@@ -71,7 +71,7 @@ def test_what_is_sent_from_many_threads_arrives_whole_and_each_threads_in_order(
         assert mine == [f"{t}:{i}:{'x' * i}" for i in range(200)]
 
 
-def test_what_is_sent_before_the_connection_is_open_is_sent_when_it_is(outside):
+def test_a_frame_sent_before_the_connection_is_open_is_sent_when_it_is(outside):
     arrived = queue.SimpleQueue()
     go = threading.Event()
     _, link = outside.open_at(
@@ -87,7 +87,7 @@ def test_what_is_sent_before_the_connection_is_open_is_sent_when_it_is(outside):
     assert arrived.get(timeout=5) == (TEXT, b"subscribe")
 
 
-def test_more_than_can_wait_to_be_sent_ends_the_connection_and_never_blocks(outside):
+def test_sending_more_than_may_wait_ends_the_connection_and_never_blocks(outside):
     hearing, link = opened(outside, lambda peer: peer.hang())
     start = time.monotonic()
     for _ in range(200):
@@ -97,7 +97,7 @@ def test_more_than_can_wait_to_be_sent_ends_the_connection_and_never_blocks(outs
 
 
 def fill(hearing, link):
-    """Send until the sockets hold no more, so that something waits; the peer's ticks show that the connection has turned round."""
+    """Send until the sockets are full and frames wait. The peer's ticks show progress."""
     sent = 0
     while True:
         link.send("x" * 300_000)
@@ -113,13 +113,13 @@ def tick(peer, until):
         peer.send_frame(TEXT, b"tick")
 
 
-def test_a_peer_that_takes_nothing_of_what_is_sent_is_given_up_though_it_talks(outside):
+def test_a_peer_that_sends_but_takes_nothing_is_closed(outside):
     hearing, link = opened(outside, lambda peer: tick(peer, peer.over), silence_limit_s=0.4)
     fill(hearing, link)
     assert hearing.ending() == ("nothing of what was sent was taken for 0.4 s", True)
 
 
-def test_what_a_busy_peer_did_not_take_at_once_is_sent_when_it_does(outside):
+def test_frames_that_a_busy_peer_does_not_take_are_sent_when_it_does(outside):
     listen, taken = threading.Event(), queue.SimpleQueue()
 
     def script(peer):
@@ -180,7 +180,7 @@ def test_a_reset_is_an_error(outside):
     assert ("reset" in reason, error) == (True, True)
 
 
-def test_a_violation_is_told_to_both_sides_and_what_came_before_it_is_heard(outside):
+def test_a_violation_is_reported_to_both_sides_after_the_frames_before_it(outside):
     answers = queue.SimpleQueue()
     hearing, _ = opened(
         outside,
@@ -212,7 +212,7 @@ def test_fragments_that_are_too_long_together_are_refused(outside):
     assert hearing.ending() == ("protocol violation: a message of more than 1000 bytes", True)
 
 
-def test_a_silent_peer_is_pinged_after_half_the_limit_and_given_up_after_all_of_it(outside):
+def test_a_silent_peer_is_pinged_after_half_the_limit_and_closed_after_all_of_it(outside):
     heard = queue.SimpleQueue()
     start = time.monotonic()
     hearing, _ = opened(
@@ -240,7 +240,7 @@ def test_a_peer_that_only_answers_pings_is_not_silent(outside):
     assert [pings.get() for _ in range(5)] == [PING] * 5
 
 
-def test_a_venue_hears_the_text_that_keeps_a_connection_alive_again_and_again(outside):
+def test_the_keep_alive_text_of_a_plan_is_sent_again_and_again(outside):
     said = queue.SimpleQueue()
     opened(
         outside,
@@ -250,7 +250,7 @@ def test_a_venue_hears_the_text_that_keeps_a_connection_alive_again_and_again(ou
     assert [said.get(timeout=5) for _ in range(3)] == [(TEXT, b'{"op":"ping"}')] * 3
 
 
-def test_closing_wakes_a_thread_that_waits_for_bytes_and_says_goodbye(outside):
+def test_closing_an_idle_connection_sends_a_close_frame_at_once(outside):
     answers = queue.SimpleQueue()
     hearing, link = opened(
         outside, lambda peer: (answers.put(peer.read_frame()), peer.wait_for_end())
@@ -313,7 +313,7 @@ def test_a_listener_that_raises_when_told_of_the_end_is_reported_and_told_once(
     assert reported.get(timeout=5) is KeyError
 
 
-def test_a_full_inside_stalls_the_sender_by_tcp_for_longer_than_the_silence_limit_and_loses_nothing(
+def test_without_room_tcp_stalls_the_sender_beyond_the_silence_limit_and_nothing_is_lost(
     outside,
 ):
     stalled = threading.Event()
@@ -344,7 +344,7 @@ def test_a_full_inside_stalls_the_sender_by_tcp_for_longer_than_the_silence_limi
     assert [int(frame[:6]) for frame in hearing.frames_heard] == list(range(20_000))
 
 
-def test_a_peer_in_the_middle_of_sending_is_let_finish_so_that_it_sees_the_goodbye(outside):
+def test_a_peer_that_is_sending_can_finish_and_sees_the_close_frame(outside):
     full, sending, goodbye = threading.Event(), threading.Event(), queue.SimpleQueue()
 
     def script(peer):
@@ -400,7 +400,7 @@ def aiohttp_echo():
     loop.close()
 
 
-def test_a_well_behaved_server_is_talked_with_in_sizes_of_every_kind(outside):
+def test_a_well_behaved_server_echoes_messages_of_all_sizes(outside):
     texts = ["", "a", "b" * 125, "c" * 126, "é" * 40_000, "d" * 70_000]
     with aiohttp_echo() as port:
         hearing, link = outside.open(f"ws://127.0.0.1:{port}/ws")

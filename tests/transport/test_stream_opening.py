@@ -16,7 +16,7 @@ from perps_actors.transport.websocket import WebSocketConnection
 from perps_actors.transport.wire import ConnectionPlan
 
 
-def test_a_handshake_opens_the_connection_and_asks_for_what_the_plan_says(outside):
+def test_a_handshake_requests_the_path_of_the_plan_and_opens_the_connection(outside):
     def script(peer):
         peer.accept_handshake()
         peer.hang()
@@ -43,7 +43,7 @@ def test_frames_in_the_packet_of_the_handshake_are_not_lost(outside):
 @pytest.mark.parametrize(
     "answer", [b"", b"HTTP/1.1 101 Switching Protocols\r\nX-Slow: " + b"x" * 400]
 )
-def test_a_handshake_that_never_ends_is_given_up_at_the_deadline(outside, answer):
+def test_a_handshake_that_never_ends_fails_at_the_deadline(outside, answer):
     outside.limits = Limits(handshake_s=0.3)
     start = time.monotonic()
     hearing, _ = outside.open_at(lambda peer: (peer.read_head(), peer.drip(answer), peer.hang()))
@@ -66,7 +66,8 @@ def test_a_handshake_with_endless_headers_is_cut_at_the_limit(outside):
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_a_redirect_is_not_followed(outside, status):
     target = outside.serve(lambda peer: peer.accept_handshake())
-    location = f"HTTP/1.1 {status} Moved\r\nLocation: ws://127.0.0.1:{target.port}/\r\nContent-Length: 0\r\n\r\n".encode()
+    head = f"HTTP/1.1 {status} Moved\r\nLocation: ws://127.0.0.1:{target.port}/\r\n"
+    location = f"{head}Content-Length: 0\r\n\r\n".encode()
     hearing, _ = outside.open_at(
         lambda peer: (peer.read_head(), peer.sock.sendall(location), peer.hang())
     )
@@ -81,7 +82,10 @@ def test_a_redirect_is_not_followed(outside, status):
         (b"HTTP/1.1 403 Forbidden\r\nContent-Length: 999999999999\r\n\r\nno", "403 Forbidden"),
         (b"HTTP/1.1 200 OK\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n", "200 OK"),
         (
-            b"HTTP/1.1 101 OK\r\nUpgrade: websocket\r\nConnection: upgrade\r\nSec-WebSocket-Accept: bm8=\r\n\r\n",
+            (
+                b"HTTP/1.1 101 OK\r\nUpgrade: websocket\r\nConnection: upgrade\r\n"
+                b"Sec-WebSocket-Accept: bm8=\r\n\r\n"
+            ),
             "Invalid WebSocket Header",
         ),
         (b"HTTP/1.1 101 OK\r\n\r\n", "Invalid WebSocket Header"),
@@ -91,7 +95,7 @@ def test_a_redirect_is_not_followed(outside, status):
         (b"", "ended after 0 bytes"),
     ],
 )
-def test_what_is_no_handshake_is_refused_at_once_and_named(outside, answer, said):
+def test_an_answer_that_is_no_handshake_fails_at_once_and_is_shown(outside, answer, said):
     hearing, _ = outside.open_at(
         lambda peer: (
             peer.read_head(),
@@ -106,7 +110,7 @@ def test_what_is_no_handshake_is_refused_at_once_and_named(outside, answer, said
     assert len(reason) < 300
 
 
-def test_cookies_pass_neither_from_our_handshakes_to_the_hosts_own_nor_back(outside, monkeypatch):
+def test_our_handshakes_and_those_of_the_host_share_no_cookies(outside, monkeypatch):
     monkeypatch.setattr(websocket._handshake, "CookieJar", type(websocket._handshake.CookieJar)())
     server = outside.serve(
         lambda peer: (peer.accept_handshake(b"Set-Cookie: id=1; Domain=127.0.0.1\r\n"), peer.hang())
@@ -128,14 +132,14 @@ def test_cookies_pass_neither_from_our_handshakes_to_the_hosts_own_nor_back(outs
 @pytest.mark.parametrize(
     "url", ["ws://192.0.2.1/", "ws://example.com/", "http://127.0.0.1/", "nonsense"]
 )
-def test_an_address_that_is_neither_encrypted_nor_here_is_told_as_the_end(outside, url):
+def test_an_address_that_is_neither_encrypted_nor_loopback_ends_the_connection(outside, url):
     hearing, _ = outside.open(url)
     reason, error = hearing.ending()
     assert error
     assert "loopback" in reason or "Expected" in reason
 
 
-def test_a_port_where_nobody_listens_is_told_as_the_end(outside):
+def test_a_refused_connection_ends_with_that_reason(outside):
     with socket.create_server(("127.0.0.1", 0)) as unused:
         port = unused.getsockname()[1]
     hearing, _ = outside.open(f"ws://127.0.0.1:{port}/")
@@ -157,7 +161,7 @@ def full_port():
             filler.close()
 
 
-def test_a_connect_that_hangs_is_given_up_at_the_deadline(outside, full_port):
+def test_a_connect_that_hangs_fails_at_the_deadline(outside, full_port):
     outside.limits = Limits(handshake_s=0.3)
     hearing, _ = outside.open(f"ws://127.0.0.1:{full_port}/")
     reason, error = hearing.ending()
@@ -265,9 +269,7 @@ def hanging_name(connected):
         thread.join(5)
 
 
-def test_a_look_up_that_hangs_keeps_neither_deadline_nor_close_waiting_and_is_not_doubled(
-    hanging_name, hearings
-):
+def test_a_hanging_look_up_delays_neither_deadline_nor_close_and_runs_once(hanging_name, hearings):
     connect, resolver, release = hanging_name
     late, closed, third = hearings(3)
     connect(late, 0.2)

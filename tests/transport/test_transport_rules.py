@@ -4,9 +4,8 @@ import pytest
 
 from perps_actors.errors import TransportError
 from perps_actors.transport.keep_alive import KeepAlive
-from perps_actors.transport.limits import Limits
+from perps_actors.transport.limits import Limits, ServerAddress, checked_address
 from perps_actors.transport.rate_limits import retry_after_s
-from perps_actors.transport.urls import ServerAddress, checked_address
 from perps_actors.transport.wire import ConnectionPlan
 
 S = 1_000_000_000
@@ -23,7 +22,7 @@ S = 1_000_000_000
         ("ws://localhost:1/", ServerAddress("localhost", 1, tls=False)),
     ],
 )
-def test_encrypted_addresses_and_loopback_are_good(url, expected):
+def test_encrypted_and_loopback_addresses_are_accepted(url, expected):
     assert checked_address(url, encrypted="wss", plain="ws") == expected
 
 
@@ -49,7 +48,7 @@ def test_encrypted_addresses_and_loopback_are_good(url, expected):
         "",
     ],
 )
-def test_other_addresses_are_refused_without_showing_what_they_carry(url):
+def test_other_addresses_are_refused_without_showing_their_secrets(url):
     with pytest.raises(TransportError) as refused:
         checked_address(url, encrypted="wss", plain="ws")
     assert "secret" not in str(refused.value)

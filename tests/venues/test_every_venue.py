@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from perps_actors.errors import SettingsError, VenueError
 from perps_actors.market.mark import RUNGS
-from perps_actors.transport.urls import checked_address
+from perps_actors.transport.limits import checked_address
 from perps_actors.transport.wire import HttpRequest
 from perps_actors.venues.contract import InvalidInput, Polled, SendFrame
 from perps_actors.venues.registry import VENUES, venue

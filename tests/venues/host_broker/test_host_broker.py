@@ -11,7 +11,7 @@ from perps_actors.errors import SettingsError, VenueError
 from perps_actors.market.events import Touch
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.mark_maker import price_of
-from perps_actors.transport.broker_items import frame_of
+from perps_actors.transport.broker_calls import frame_of
 from perps_actors.transport.wire import HttpRequest
 from perps_actors.venues.contract import InvalidInput
 from perps_actors.venues.host_broker import broker_venue

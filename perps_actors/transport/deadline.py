@@ -1,4 +1,4 @@
-"""How a thread waits for its socket without being out of reach: a deadline bounds it, and any other thread can wake or stop it."""
+"""Waiting for a socket within a deadline, so that other threads can wake or stop the thread."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _NS_PER_MS: Final = NS_PER_S // 1000
 
 
 class SocketPoller:
-    """The waiting of one thread. `wake` and `stop` may be called from every thread, also after `close`; the rest from its own."""
+    """Lets one thread wait for a socket. Others may call `wake` and `stop`, also after `close`."""
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
         self.stopped: str | None = None
-        """Why this thread shall end; None while it shall not."""
+        """Why the thread is to end; None while it is not."""
         self._lock = threading.Lock()
         self._inner, self._outer = socket.socketpair()
         self._inner.setblocking(False)
@@ -37,19 +37,22 @@ class SocketPoller:
 
     def wake(self) -> None:
         """End the present or the next `wait`."""
-        # The lock keeps the byte from a descriptor that `close` has just given back.
+        # The lock keeps the byte from a descriptor that `close` has closed and another opened.
         with self._lock, contextlib.suppress(BlockingIOError):
             if self._outer.fileno() >= 0:
                 self._outer.send(b"\0")
 
     def stop(self, reason: str) -> None:
-        """Have the thread end; the first reason stands."""
+        """Make the thread end; the first reason counts."""
         if self.stopped is None:
             self.stopped = reason
         self.wake()
 
     def wait(self, sock: socket.socket | None, events: int, until_ns: int) -> bool:
-        """Return True once `sock` is ready for one of `events` or has failed; False when woken, or at `until_ns` (monotonic)."""
+        """Wait until `sock` is ready for one of `events` or has failed, and return True.
+
+        Return False if the thread was woken, or at `until_ns` (monotonic).
+        """
         self._watch(sock, events)
         left_ms = max(0, until_ns - self.clock.monotonic_ns()) / _NS_PER_MS
         ready = False
@@ -71,19 +74,19 @@ class SocketPoller:
         self._watched = wanted
 
     def close(self) -> None:
-        """Give the descriptors back."""
+        """Close the descriptors."""
         with self._lock:
             self._inner.close()
             self._outer.close()
 
 
 class Deadline:
-    """The deadline of several steps together, each of which may have to wait.
+    """One deadline for several steps, each of which may have to wait.
 
     Args:
-        waiter: how this thread waits.
+        poller: how this thread waits.
         deadline_ns: monotonic time by which all steps are done.
-        late: what is said when they are not.
+        late: text of the error after the deadline.
     """
 
     def __init__(self, poller: SocketPoller, deadline_ns: int, late: str) -> None:
@@ -92,7 +95,7 @@ class Deadline:
         self._late = late
 
     def over(self) -> str | None:
-        """Return why it is over: the thread was stopped, or the deadline has passed; None while there is time."""
+        """Return why there is no more time: stopped, or too late; None while there is time."""
         late = self.poller.clock.monotonic_ns() >= self.deadline_ns
         return self._late if self.poller.stopped is None and late else self.poller.stopped
 
@@ -100,7 +103,7 @@ class Deadline:
         """Return the seconds that are left.
 
         Raises:
-            TransportError: none, or the thread was stopped.
+            TransportError: no time is left, or the thread was stopped.
         """
         over = self.over()
         if over is not None:
@@ -119,7 +122,9 @@ class Deadline:
         return ready
 
     def step(self, sock: socket.socket, events: int, call: Callable[[], R]) -> R:
-        """Return what `call` returns once the non-blocking `sock` is ready for it; `events` is what it waits for without TLS.
+        """Make a call on a non-blocking socket when the socket is ready; return its result.
+
+        `events` is what the call waits for without TLS.
 
         Raises:
             TransportError: the deadline has passed, or the thread was stopped.

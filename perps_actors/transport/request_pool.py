@@ -1,4 +1,4 @@
-"""Requests on a few worker threads: each gets exactly one answer, by its deadline, whatever the other side does."""
+"""Requests on a few worker threads: each gets exactly one answer, by its deadline."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from typing import Protocol
 import attrs
 
 from perps_actors.kernel.clock import NS_PER_S, Clock
+from perps_actors.transport.deadline import SocketPoller
 from perps_actors.transport.limits import Limits
-from perps_actors.transport.waiting import SocketPoller
 from perps_actors.transport.wire import AnswerListener, HttpAnswer, HttpRequest, failed
 
 
-class Exchanging(Protocol):
-    """What makes the requests of one worker, one after the other."""
+class RequestMaker(Protocol):
+    """Makes the requests of one worker, one after the other."""
 
     def exchange(self, request: HttpRequest, poller: SocketPoller, deadline_ns: int) -> HttpAnswer:
-        """Return what became of a request; never raises for what the outside does. `waiter` is stopped when it is given up."""
+        """Make a request and return its answer. `poller` is stopped when it is cancelled."""
 
-    def cut(self) -> None:
-        """End what is under way, if that is possible; called from other threads."""
+    def cancel(self) -> None:
+        """End the exchange under way, if possible; called from other threads."""
 
     def close(self) -> None:
-        """Give back what is held."""
+        """Close connections that were kept for the next request."""
 
 
 def tell(callback: Callable[..., None], *news: object) -> None:
-    """Tell a listener on a thread that serves others too: what it raises goes to `threading.excepthook`, and the thread lives on."""
+    """Call a listener, and report what it raises to `threading.excepthook`."""
     try:
         callback(*news)
     except BaseException:  # noqa: BLE001 - reported the way a dying thread is
@@ -42,25 +42,27 @@ def tell(callback: Callable[..., None], *news: object) -> None:
 
 @attrs.define(eq=False)
 class _Ticket:
-    """A request that was not answered yet."""
+    """A request without an answer yet."""
 
     request: HttpRequest
     listener: AnswerListener
     deadline_ns: int
-    cut: Callable[[str], None] | None = None
+    cancel: Callable[[str], None] | None = None
     """Ends the exchange under way; None while no worker has it."""
 
 
 class RequestPool:
-    """Workers that make requests, and one thread that keeps their deadlines. Threads start as they are needed.
+    """Workers that make requests, and a thread that keeps their deadlines. All start when needed.
 
-    A listener hears the answer on a worker's thread; on the deadline keeper's when there was none in time; at once, on the caller's
-    own, when too many requests wait, or at `close`. What a listener raises goes to `threading.excepthook`.
+    A listener is called by a worker with the answer, by the deadline thread if there is none in
+    time, or by the caller if too many requests wait or the pool is closed. Several of these threads
+    may want to answer one request: only the one that takes its ticket out of `_pending`, under the
+    lock, does. What a listener raises goes to `threading.excepthook`.
 
     Args:
         clock: stamps and deadlines.
         limits: sizes, times and numbers.
-        exchanger: makes what a worker makes its requests with; called on the worker's thread.
+        exchanger: returns the `RequestMaker` of a worker; called on the worker's thread.
         thread_prefix: put before the threads' numbers.
     """
 
@@ -69,7 +71,7 @@ class RequestPool:
         *,
         clock: Clock,
         limits: Limits,
-        exchanger: Callable[[], Exchanging],
+        exchanger: Callable[[], RequestMaker],
         thread_prefix: str,
     ) -> None:
         self._clock = clock
@@ -79,7 +81,7 @@ class RequestPool:
         self._lock = threading.Lock()
         self._work = threading.Condition(self._lock)
         self._changed = threading.Condition(self._lock)
-        # In order of deadline; whoever takes a ticket out of it answers it.
+        # In order of deadline. The thread that takes a ticket out of it answers it.
         self._pending: dict[_Ticket, None] = {}
         self._queue: deque[_Ticket] = deque()
         self._idle = 0
@@ -102,7 +104,7 @@ class RequestPool:
             tell(listener, failed(request, refusal, self._clock))
 
     def close(self) -> None:
-        """Answer what is pending with an error and let all threads end. Idempotent."""
+        """Answer all pending requests with an error and let the threads end. Idempotent."""
         with self._lock:
             self._closed = True
             pending = list(self._pending)
@@ -141,16 +143,16 @@ class RequestPool:
                     answer = exchanger.exchange(ticket.request, poller, ticket.deadline_ns)
                     self._answer(ticket, answer)
 
-    def _next(self, exchanger: Exchanging, poller: SocketPoller) -> _Ticket | None:
-        def cut(reason: str) -> None:
+    def _next(self, exchanger: RequestMaker, poller: SocketPoller) -> _Ticket | None:
+        def cancel(reason: str) -> None:
             poller.stop(reason)
-            exchanger.cut()
+            exchanger.cancel()
 
         with self._lock:
             while not self._closed:
                 if self._queue:
                     ticket = self._queue.popleft()
-                    ticket.cut = cut
+                    ticket.cancel = cancel
                     return ticket
                 self._idle += 1
                 self._work.wait()
@@ -164,7 +166,7 @@ class RequestPool:
             del self._pending[ticket]
         tell(ticket.listener, answer)
 
-    # --- on the deadline keeper's thread
+    # --- on the deadline thread
 
     def _keep_deadlines(self) -> None:
         late = f"no answer within {self._limits.request_total_s:g} s"
@@ -185,7 +187,7 @@ class RequestPool:
             if ticket not in self._pending:
                 return
             del self._pending[ticket]
-            # Under the lock: as long as the ticket was pending, its worker was not at the next one.
-            if ticket.cut is not None:
-                ticket.cut(why)
+            # Under the lock, because while the ticket is pending its worker is not at the next one.
+            if ticket.cancel is not None:
+                ticket.cancel(why)
         tell(ticket.listener, failed(ticket.request, why, self._clock))

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perps_actors.errors import TransportError
-from perps_actors.transport.broker_items import described, frame_of, quote_body
+from perps_actors.transport.broker_calls import described, frame_of, quote_body
 
 
 class Unspeakable(Exception):
@@ -31,7 +31,7 @@ def said(item, max_bytes=10_000):
     return json.loads(frame_of(item, max_bytes))
 
 
-def test_what_brokers_use_is_spelled_as_a_venue_would() -> None:
+def test_values_that_brokers_use_are_encoded_as_a_venue_would() -> None:
     item = {
         "price": Decimal("50000.10"),
         "bid": 1e-07,
@@ -52,11 +52,11 @@ def test_what_brokers_use_is_spelled_as_a_venue_would() -> None:
 
 
 @pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
-def test_what_is_no_number_stays_apart_from_what_is_missing(number) -> None:
+def test_nan_is_not_encoded_like_a_missing_value(number) -> None:
     assert said({"bid": number, "ask": None}) == {"bid": str(number), "ask": None}
 
 
-def test_what_is_no_dict_or_cannot_be_encoded_or_is_too_large_becomes_a_text_that_says_so() -> None:
+def test_an_unusable_item_becomes_a_text_with_the_reason() -> None:
     circle: dict = {}
     circle["self"] = circle
     assert said([1]) == "Expected a dict, was a list"
@@ -88,7 +88,7 @@ ANYTHING = st.recursive(
 
 
 @given(ANYTHING)
-def test_whatever_a_broker_yields_becomes_json_an_object_only_if_it_was_a_dict(item) -> None:
+def test_any_item_becomes_json_and_an_object_only_if_it_was_a_dict(item) -> None:
     frame = said(item)
     assert isinstance(frame, dict | str)
     assert isinstance(item, dict) or isinstance(frame, str)
@@ -114,11 +114,11 @@ def test_a_quote_may_be_an_object_whose_attributes_are_read() -> None:
     ("quote", "kind"),
     [(None, "None"), (50_000.0, "a float"), (SimpleNamespace(last=None), "a SimpleNamespace")],
 )
-def test_what_has_no_attribute_of_a_quote_is_none(quote, kind) -> None:
+def test_an_object_without_attributes_of_a_quote_is_refused(quote, kind) -> None:
     with pytest.raises(TransportError, match=f"Expected a quote, was {kind}"):
         quote_body(quote, 1_000)
 
 
-def test_an_error_that_cannot_be_spelled_is_named() -> None:
+def test_an_error_whose_text_fails_is_described_by_its_type() -> None:
     assert described(KeyError("a")) == "KeyError: 'a'"
     assert described(Unspeakable()) == "Unspeakable"
