@@ -66,11 +66,22 @@ def _forgetting(counter: str) -> Replace:
     return replace
 
 
+def _behind_data(put_carefully: Any) -> Any:
+    def behind(inbox: Any, entry: Any) -> Any:
+        waiting = len(inbox._control)  # noqa: SLF001
+        taken = put_carefully(inbox, entry)
+        if len(inbox._control) > waiting:  # noqa: SLF001
+            inbox._data.append(inbox._control.pop())  # noqa: SLF001
+        return taken
+
+    return behind
+
+
 def _at_the_end(put_back: Any) -> Any:
     def last(inbox: Any, rest: Any) -> None:
         put_back(inbox, rest)
         if not inbox.closed:
-            inbox._back.append(inbox._front.popleft())  # noqa: SLF001
+            inbox._data.append(inbox._data.popleft())  # noqa: SLF001
 
     return last
 
@@ -132,14 +143,14 @@ KERNEL = (
         nothing,
     ),
     Mutation(
-        f"{INBOX}._put_ahead",
+        f"{INBOX}._put_carefully",
         "control messages wait behind data",
-        lambda _: lambda inbox, entry, weight: inbox._append(entry, weight, 0),  # noqa: SLF001
+        _behind_data,
     ),
-    Mutation(f"{INBOX}._put_specially", "drops are not counted", _forgetting("_refused")),
-    Mutation(f"{INBOX}.put_back", "the rest of a batch does not count", _forgetting("_out")),
+    Mutation(f"{INBOX}._put_carefully", "drops are not counted", _forgetting("_refused")),
+    Mutation(f"{INBOX}.put_back", "the rest of a batch does not count", _forgetting("taken")),
     Mutation(f"{INBOX}.put_back", "the rest of a batch goes to the end", _at_the_end),
-    Mutation(f"{INBOX}._leave_over", "messages left over are not counted", _forgetting("_left")),
+    Mutation(f"{INBOX}._empty", "messages left over are not counted", _forgetting("_left")),
     Mutation(
         f"{SUPERVISOR}.after",
         "an actor that pauses before its restart is never started again",
