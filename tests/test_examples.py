@@ -61,7 +61,7 @@ def test_launch_runs_the_markets_of_a_file(venue, tmp_path) -> None:
 
 
 @pytest.mark.parametrize("options", [["--market", "nowhere:A"], ["--recording", "/nonexistent"]])
-def test_launch_refuses_what_it_cannot_run_in_one_line(options) -> None:
+def test_launch_refuses_unusable_options_in_one_line(options) -> None:
     done = started("launch.py", *options)
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
 
@@ -74,7 +74,7 @@ def test_an_example_that_needs_arguments_says_so_without_them(name) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_embed_is_told_of_marks_and_events_and_gets_a_full_window_and_a_verdict(venue) -> None:
+def test_embed_gets_marks_events_a_full_window_and_a_verdict(venue) -> None:
     *told, marks, verdict = run("embed.py", venue.endpoints.stream, venue.endpoints.rest, "BTCUSDT")
     assert told == ["feed_health BTCUSDT marks arrive"]
     assert re.fullmatch(rf"BTCUSDT {PRICE} from the book; 25 marks from {PRICE} to {PRICE}", marks)
@@ -121,7 +121,7 @@ def test_the_kernel_alone_loses_just_the_message_that_kills_its_actor() -> None:
     assert said[3:] == ["threads left: ()"]
 
 
-def test_there_is_a_test_here_for_every_example_and_each_fits_a_page() -> None:
+def test_every_example_has_a_test_here_and_at_most_80_lines() -> None:
     tested = set(re.findall(r'run\(\s*"(\w+\.py)"', Path(__file__).read_text()))
     assert {path.name for path in EXAMPLES.glob("*.py")} == tested
     for name in tested:

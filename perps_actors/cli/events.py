@@ -23,7 +23,11 @@ POLL_S = 0.2
 @click.command()
 @click.argument("journal", type=click.Path(path_type=Path, readable=False))
 @click.option("--kind", metavar="K", help="Only events of this kind.")
-@click.option("--symbol", metavar="S", help="Only events of this symbol, in the venue's spelling.")
+@click.option(
+    "--symbol",
+    metavar="S",
+    help="Only events of this symbol, in the venue's spelling; VENUE:S for one venue.",
+)
 @click.option(
     "--since",
     metavar="T",

@@ -58,7 +58,8 @@ class SqliteJournalReader:
 
         Args:
             kind: yield only events of this kind.
-            symbol: yield only events of this symbol, in the venue's spelling.
+            symbol: yield only events of this symbol, in the venue's spelling; `bybit:BTCUSDT` for
+                the symbol of one venue.
             since_ns: yield only events received at or after this wall time (ns since 1970).
             after: yield only events with a higher sequence number.
 
@@ -70,7 +71,9 @@ class SqliteJournalReader:
                 if (
                     sequence > after
                     and (kind is None or event.kind == kind)
-                    and (symbol is None or event.symbol == symbol)
+                    and (
+                        symbol is None or symbol in (event.symbol, f"{event.venue}:{event.symbol}")
+                    )
                     and (since_ns is None or event.received_ns >= since_ns)
                 ):
                     yield sequence, event
@@ -82,10 +85,13 @@ class SqliteJournalReader:
         if since_ns is not None:
             matching += " AND latest_ns >= ?"
             values.append(max(-_INT64_MAX, min(since_ns, _INT64_MAX)))
-        for column, text in (("kinds", kind), ("instruments", symbol)):
-            if text is not None:
-                matching += f" AND instr({column}, ?)"
-                values.append(json_text(text))
+        if kind is not None:
+            matching += " AND instr(kinds, ?)"
+            values.append(json_text(kind))
+        if symbol is not None:
+            # The text before a colon may be a venue, or a part of the symbol.
+            matching += " AND (instr(instruments, ?) OR instr(instruments, ?))"
+            values += [json_text(symbol), json_text(symbol.partition(":")[2] or symbol)]
         while True:
             with self._errors(after):
                 block = schema.next_block(self._connection, after, matching, values)

@@ -115,7 +115,7 @@ def test_a_stream_ends_with_its_system(settings) -> None:
     run(host())
 
 
-def test_a_stream_that_nobody_holds_any_more_is_not_told_any_more(settings) -> None:
+def test_a_garbage_collected_stream_gets_no_more_items(settings) -> None:
     async def host() -> None:
         async with PerpsSystem(settings) as perps:
             await first(perps.stream(), 3)
@@ -131,7 +131,7 @@ def test_a_stream_that_nobody_holds_any_more_is_not_told_any_more(settings) -> N
     run(host())
 
 
-def test_cancelling_what_waits_for_a_mark_leaves_the_stream_as_it_was(settings) -> None:
+def test_cancelling_a_wait_for_a_mark_leaves_the_stream_usable(settings) -> None:
     async def host() -> None:
         async with PerpsSystem(settings) as perps:
             stream = perps.stream()
@@ -152,7 +152,7 @@ def test_cancelling_what_waits_for_a_mark_leaves_the_stream_as_it_was(settings) 
     assert ours() == []
 
 
-def test_a_slow_host_loses_the_oldest_and_is_told_so(settings) -> None:
+def test_a_slow_host_loses_the_oldest_items_and_a_hole_is_recorded(settings) -> None:
     async def host() -> None:
         async with PerpsSystem(settings) as perps:
             holes = perps.stream(Event, kinds=("hole",))
@@ -164,7 +164,7 @@ def test_a_slow_host_loses_the_oldest_and_is_told_so(settings) -> None:
     run(host())
 
 
-def test_other_tasks_get_their_turn_while_a_flood_is_read() -> None:
+def test_other_tasks_run_while_a_flood_of_items_is_read() -> None:
     marks = tuple(
         Mark(InstrumentId("v", "A"), Decimal(n), "book", None, n, n) for n in range(10_000)
     )
@@ -196,7 +196,7 @@ def test_other_tasks_get_their_turn_while_a_flood_is_read() -> None:
     run(host())
 
 
-def test_a_question_that_is_not_answered_times_out_and_one_to_nobody_is_refused(
+def test_an_unanswered_question_times_out_and_one_to_a_missing_actor_is_refused(
     settings, monkeypatch
 ) -> None:
     monkeypatch.setattr("perps_actors.host.async_system.ASK_TIMEOUT_S", 0.05)

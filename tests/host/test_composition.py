@@ -52,7 +52,7 @@ def simulated(
     )
 
 
-def test_an_actor_of_the_hosts_own_takes_the_place_of_ours() -> None:
+def test_an_actor_of_the_host_replaces_the_systems_own() -> None:
     made = []
 
     def strict(*, settings: Settings, report: Reporter) -> RiskMonitor:
@@ -72,7 +72,7 @@ def test_an_actor_of_the_hosts_own_takes_the_place_of_ours() -> None:
 
 
 @pytest.mark.parametrize("absent", ACTORS)
-def test_a_system_goes_on_without_any_one_of_its_actors_and_says_what_it_lacks(absent) -> None:
+def test_a_system_works_without_any_one_actor_and_names_the_missing_one(absent) -> None:
     system, network, runtime = simulated(**{absent: None})
     with system:
         if absent != "stream_consumer":
@@ -88,7 +88,7 @@ def test_a_system_goes_on_without_any_one_of_its_actors_and_says_what_it_lacks(a
     assert system.drain().actors.clean
 
 
-def test_what_is_no_part_yet_is_absent_too() -> None:
+def test_an_actor_or_broker_that_the_system_lacks_is_absent() -> None:
     system, _, _ = simulated()
     with system:
         with pytest.raises(PartAbsent, match="no executor"):
@@ -97,7 +97,7 @@ def test_what_is_no_part_yet_is_absent_too() -> None:
             _ = system.broker
 
 
-def test_the_journal_may_be_a_store_of_the_hosts_own() -> None:
+def test_the_journal_may_be_a_store_of_the_host() -> None:
     opened = []
 
     def journal() -> CountingWriter:
@@ -112,12 +112,12 @@ def test_the_journal_may_be_a_store_of_the_hosts_own() -> None:
     assert system.journal().last_sequence > 41
 
 
-def test_a_part_that_there_is_not_is_refused() -> None:
+def test_an_unknown_name_to_replace_is_refused() -> None:
     with pytest.raises(SettingsError, match=r"clocks.*expected some of runtime, network, journal"):
         simulated(clocks=None)
 
 
-def test_a_venue_that_there_is_not_is_refused_with_the_phase() -> None:
+def test_an_unknown_venue_is_refused_with_the_phase() -> None:
     with pytest.raises(SettingsError, match="expected one of binance_futures") as caught:
         PerpsSystem(Settings(venue="nowhere", symbols=("A",)))
     assert caught.value.__notes__ == [
@@ -125,7 +125,7 @@ def test_a_venue_that_there_is_not_is_refused_with_the_phase() -> None:
     ]
 
 
-def test_a_phase_that_fails_names_itself_and_undoes_those_before_it(monkeypatch) -> None:
+def test_a_failing_phase_is_named_and_the_phases_before_it_are_undone(monkeypatch) -> None:
     closed = []
 
     class Broken:
@@ -146,7 +146,7 @@ def test_a_phase_that_fails_names_itself_and_undoes_those_before_it(monkeypatch)
     assert len(closed) == 1
 
 
-def test_a_system_that_was_only_made_has_no_thread_but_its_supervisors() -> None:
+def test_a_system_that_was_not_started_has_no_thread_but_its_supervisors() -> None:
     before = set(threading.enumerate())
     system = PerpsSystem(SETTINGS)
     assert {thread.name for thread in set(threading.enumerate()) - before} <= {"perps-supervisor"}

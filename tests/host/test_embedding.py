@@ -49,7 +49,7 @@ def silent(done: subprocess.CompletedProcess[str]) -> bool:
     return True
 
 
-def test_nothing_is_printed_or_logged_whatever_breaks_when_logging_was_not_configured(
+def test_without_logging_configured_no_failure_prints_anything(
     venue,
 ) -> None:
     assert silent(
@@ -75,7 +75,7 @@ with PerpsSystem(settings()) as system:
     )
 
 
-def test_a_venue_that_is_not_there_is_no_reason_to_print_either() -> None:
+def test_an_unreachable_venue_prints_nothing() -> None:
     nowhere = Endpoints(stream="ws://127.0.0.1:9", rest="http://127.0.0.1:9")
     assert silent(
         host(
@@ -121,7 +121,7 @@ assert [module for module in exits if module.startswith("perps")] == []
     )
 
 
-def test_the_actors_of_a_system_are_not_the_hosts_to_stop(venue) -> None:
+def test_pykkas_stop_all_does_not_stop_the_actors_of_a_system(venue) -> None:
     class HostsOwn(pykka.ThreadingActor):
         pass
 
@@ -135,7 +135,7 @@ def test_the_actors_of_a_system_are_not_the_hosts_to_stop(venue) -> None:
     assert system.drain().clean
 
 
-def test_two_systems_live_side_by_side_and_one_ends_without_the_other(venue) -> None:
+def test_one_of_two_systems_ends_and_the_other_continues(venue) -> None:
     settings = Settings(symbols=venue.symbols, endpoints=venue.endpoints, provenance="synthetic")
     with PerpsSystem(settings) as first:
         with PerpsSystem(settings) as second:
@@ -177,7 +177,7 @@ def test_marks_and_windows_can_be_read_from_any_thread_while_they_are_written(ve
     assert system.count(venue.symbols[0]) >= 10
 
 
-def test_a_question_asked_inside_a_listener_is_refused_instead_of_waited_for() -> None:
+def test_a_question_inside_a_listener_is_refused() -> None:
     runtime = SimulatedRuntime()
     network = FakeNetwork(runtime.clock)
     settings = Settings(symbols=("BTCUSDT",), stream=StreamSettings(source="touch"))

@@ -324,7 +324,7 @@ def test_a_market_of_another_provenance_is_refused_while_waiting_marks_are_merge
         (BINANCE, Market("bybit", ("X" * 60,))),
     ],
 )
-def test_a_venue_or_symbol_that_cannot_be_changes_nothing(two, markets) -> None:
+def test_an_unknown_venue_or_impossible_symbol_changes_nothing(two, markets) -> None:
     with pytest.raises(SettingsError):
         two.change(*markets)
     assert two.system.settings.markets == (BINANCE, BYBIT)
@@ -346,7 +346,7 @@ class Stubborn(Actor):
         raise ValueError(message)
 
 
-def test_when_an_added_market_does_not_start_all_is_as_before(systems) -> None:
+def test_settings_are_rolled_back_if_an_added_market_does_not_start(systems) -> None:
     two = systems(BINANCE, BYBIT, replace={"quote_poller:okx": Broken})
     with pytest.raises(ReconfigureFailed, match="quote_poller:okx"):
         two.change(BINANCE, OKX)
@@ -358,7 +358,7 @@ def test_when_an_added_market_does_not_start_all_is_as_before(systems) -> None:
     assert two.system.mark("okx:BTC-USDT-SWAP") is None
 
 
-def test_when_a_shared_actor_takes_no_settings_markets_go_back_too(systems) -> None:
+def test_markets_are_rolled_back_if_a_shared_actor_takes_no_settings(systems) -> None:
     two = systems(BINANCE, BYBIT, replace={"risk_monitor": Stubborn})
     with pytest.raises(ReconfigureFailed, match="risk_monitor"):
         two.change(BINANCE, OKX)

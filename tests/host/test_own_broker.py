@@ -140,7 +140,7 @@ def broken():
         broker.over.set()
 
 
-def test_a_brokers_book_makes_the_marks_and_its_quotes_are_polled_beside(broken) -> None:
+def test_a_brokers_book_makes_the_marks_while_its_quotes_are_polled(broken) -> None:
     broker = broken(book)
     with PerpsSystem(SETTINGS, broker=broker) as perps:
         heard = Heard(perps)
@@ -159,7 +159,7 @@ def test_a_brokers_book_makes_the_marks_and_its_quotes_are_polled_beside(broken)
     [fails_at_once, fails_at_the_first, fails_in_the_middle],
     ids=lambda fault: fault.__name__,
 )
-def test_a_stream_that_fails_is_told_and_opened_again_and_others_speak_meanwhile(
+def test_a_failing_stream_is_reported_and_reopened_while_other_sources_make_marks(
     broken, fault
 ) -> None:
     broker = broken(fault, fault, book)
@@ -176,7 +176,7 @@ def test_a_stream_that_fails_is_told_and_opened_again_and_others_speak_meanwhile
     assert system.drain().threads_left == ()
 
 
-def test_a_stream_that_ends_is_opened_again_without_an_error(broken) -> None:
+def test_a_stream_that_ends_is_reopened_without_an_error(broken) -> None:
     broker = broken(ends, ends, book)
     system = PerpsSystem(SETTINGS, broker=broker)
     heard = Heard(system)
@@ -192,7 +192,7 @@ def test_a_stream_that_ends_is_opened_again_without_an_error(broken) -> None:
         broker.over.set()
 
 
-def test_a_stream_that_blocks_for_ever_leaves_the_marks_to_trades_and_is_given_up(broken) -> None:
+def test_a_blocked_stream_is_abandoned_and_trades_make_the_marks(broken) -> None:
     broker = broken(silent, trades=[trade])
     system = PerpsSystem(SETTINGS, broker=broker)
     heard = Heard(system)
@@ -203,7 +203,7 @@ def test_a_stream_that_blocks_for_ever_leaves_the_marks_to_trades_and_is_given_u
     assert system.drain().threads_left == ()
 
 
-def test_nonsense_is_counted_and_what_follows_it_is_marked(broken) -> None:
+def test_invalid_items_are_counted_and_the_next_item_makes_a_mark(broken) -> None:
     broker = broken(nonsense)
     system = PerpsSystem(SETTINGS, broker=broker)
     heard = Heard(system)
@@ -225,7 +225,7 @@ def test_nonsense_is_counted_and_what_follows_it_is_marked(broken) -> None:
     ],
     ids=["none", "raises", "one side", "text", "crossed"],
 )
-def test_a_quote_that_cannot_be_used_harms_no_stream(broken, quote) -> None:
+def test_an_unusable_quote_does_not_affect_the_stream(broken, quote) -> None:
     broker = broken(book, quote=quote)
     system = PerpsSystem(SETTINGS, broker=broker)
     heard = Heard(system)
@@ -236,7 +236,7 @@ def test_a_quote_that_cannot_be_used_harms_no_stream(broken, quote) -> None:
     assert system.drain().threads_left == ()
 
 
-def test_a_quote_that_never_comes_back_holds_up_neither_marks_nor_the_end(broken) -> None:
+def test_a_hanging_quote_delays_neither_marks_nor_the_stop(broken) -> None:
     hung = threading.Event()
     broker = broken(book)
 
@@ -255,7 +255,7 @@ def test_a_quote_that_never_comes_back_holds_up_neither_marks_nor_the_end(broken
     broker.over.set()
 
 
-def test_another_level_opens_the_order_book_anew(broken) -> None:
+def test_another_level_reopens_the_order_book(broken) -> None:
     broker = broken(book)
     system = PerpsSystem(SETTINGS, broker=broker)
     heard = Heard(system)

@@ -62,14 +62,14 @@ def in_a_child(method: str, work: Callable[..., Any], *arguments: Any) -> Any:
 
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 @pytest.mark.parametrize("method", ["fork", "spawn"])
-def test_a_child_process_runs_a_system_of_its_own_beside_its_parents(venue, method) -> None:
+def test_a_child_process_runs_its_own_system_beside_its_parents(venue, method) -> None:
     with PerpsSystem(settings_on(venue)) as parents:
         assert in_a_child(method, mark_of, settings_on(venue)) == "binance_futures"
         assert parents.verdict("BTCUSDT").reason
 
 
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
-def test_a_forked_child_that_uses_its_parents_system_learns_that_it_cannot(venue) -> None:
+def test_a_forked_child_cannot_use_its_parents_system(venue) -> None:
     with PerpsSystem(settings_on(venue)) as parents:
 
         def use() -> list[str]:
@@ -145,7 +145,7 @@ def test_events_reach_the_logs_of_a_host_that_has_set_them_up_with_their_fields(
     assert record.symbol in record.getMessage()
 
 
-def test_what_an_operator_should_see_is_a_warning(caplog) -> None:
+def test_events_for_operators_are_logged_as_warnings(caplog) -> None:
     from perps_actors.messages.records import event  # noqa: PLC0415
 
     log_event(

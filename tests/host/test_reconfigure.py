@@ -104,7 +104,7 @@ def test_the_limit_of_health_holds_from_now_on(world) -> None:
     assert world.system.health("BTCUSDT").health is not Health.LIVE
 
 
-def test_polled_marks_are_journalled_once_that_is_wanted(world) -> None:
+def test_polled_marks_are_recorded_once_settings_say_so(world) -> None:
     world.poll(("BTCUSDT", 1, 3))
     journal = attrs.evolve(world.system.settings.journal, rest_marks=True)
     change(world, journal=journal, stream=StreamSettings(enabled=False))
@@ -116,7 +116,7 @@ def test_polled_marks_are_journalled_once_that_is_wanted(world) -> None:
 # --- symbols
 
 
-def test_a_symbol_is_added_on_the_open_connection_and_its_neighbours_go_on(world) -> None:
+def test_a_symbol_is_added_on_the_open_connection_without_affecting_others(world) -> None:
     world.book("BTCUSDT", 100, 102)
     before = world.system.count("BTCUSDT")
     assert change(world, symbols=("BTCUSDT", "ETHUSDT", "SOLUSDT")) == ("symbols",)
@@ -133,7 +133,7 @@ def test_a_symbol_is_added_on_the_open_connection_and_its_neighbours_go_on(world
     assert world.told_of("ws_stream_exit") == []
 
 
-def test_a_symbol_that_is_removed_has_no_mark_any_more_and_is_not_missed(world) -> None:
+def test_a_removed_symbol_has_no_mark_and_is_not_reported_stale(world) -> None:
     world.book("BTCUSDT", 100, 102)
     world.book("ETHUSDT", 10, 12)
     change(world, symbols=("BTCUSDT",))
@@ -151,7 +151,7 @@ def test_a_symbol_that_is_removed_has_no_mark_any_more_and_is_not_missed(world) 
     assert world.system.stream_statistics().invalid_inputs == 0
 
 
-def test_a_symbol_that_was_removed_can_come_back(world) -> None:
+def test_a_removed_symbol_can_be_added_again(world) -> None:
     world.book("ETHUSDT", 10, 12)
     change(world, symbols=("BTCUSDT",))
     change(world, symbols=("BTCUSDT", "ETHUSDT"))
@@ -173,7 +173,7 @@ def test_a_connection_that_is_down_comes_back_with_the_new_symbols(world) -> Non
     assert world.system.mark("SOLUSDT") is not None
 
 
-def test_symbols_beyond_one_connection_open_more_and_those_no_longer_needed_are_closed(
+def test_connections_are_opened_and_closed_as_the_number_of_symbols_changes(
     world,
 ) -> None:
     many = tuple(f"SYM{n}USDT" for n in range(250))
@@ -248,7 +248,9 @@ def test_streaming_off_leaves_polling_and_streaming_on_brings_the_book_back(worl
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_what_cannot_change_is_refused_by_name_and_nothing_changes(world, changed, field) -> None:
+def test_an_unchangeable_setting_is_refused_by_name_and_nothing_changes(
+    world, changed, field
+) -> None:
     before = world.system.settings
     with pytest.raises(SettingsError) as caught:
         change(world, marks=MarkSettings(long=7), **changed)
@@ -261,12 +263,12 @@ def test_what_cannot_change_is_refused_by_name_and_nothing_changes(world, change
     assert len(world.system.window("BTCUSDT")) == 25
 
 
-def test_settings_that_do_not_differ_change_nothing_and_are_not_told(world) -> None:
+def test_equal_settings_change_nothing_and_record_no_event(world) -> None:
     assert change(world) == ()
     assert world.told_of("settings_changed") == []
 
 
-def test_a_change_is_told_with_what_was_before(world) -> None:
+def test_a_change_is_recorded_with_the_value_before(world) -> None:
     change(world, marks=MarkSettings(long=7), symbols=("BTCUSDT",))
     assert world.told_of("settings_changed") == [
         (
@@ -283,7 +285,7 @@ class Stubborn(Actor):
         raise ValueError(message)
 
 
-def test_when_an_owner_does_not_take_its_part_all_go_back(tmp_path) -> None:
+def test_settings_are_rolled_back_if_an_actor_does_not_take_them(tmp_path) -> None:
     world = World(tmp_path / "events.journal")
     world.system = PerpsSystem(
         world.system.settings,
@@ -311,7 +313,7 @@ def test_when_an_owner_does_not_take_its_part_all_go_back(tmp_path) -> None:
     world.system.stop()
 
 
-def test_an_actor_that_is_restarted_follows_the_settings_in_force(world) -> None:
+def test_a_restarted_actor_follows_the_settings_in_force(world) -> None:
     change(
         world,
         marks=MarkSettings(short=2, long=3),
@@ -378,9 +380,7 @@ def followed(world: World, path: Path, **how: Any) -> Follower:
     return world.system._followers[-1]
 
 
-def test_what_changes_in_a_followed_file_is_put_in_force_and_what_lies_over_it_stays(
-    world, tmp_path
-) -> None:
+def test_changes_of_a_followed_file_take_effect_below_its_overrides(world, tmp_path) -> None:
     file = tmp_path / "perps.toml"
     file.write_text("[marks]\nlong = 30\n[risk]\nstale_soft_s = 5.0\n")
     follower = followed(world, file, environ={"PERPS_MARKS_SHORT": "7"})
@@ -407,7 +407,7 @@ def test_what_changes_in_a_followed_file_is_put_in_force_and_what_lies_over_it_s
     ],
     ids=["section", "value", "syntax", "venue", "no symbols"],
 )
-def test_a_followed_file_that_cannot_be_used_changes_nothing_and_is_told_once(
+def test_an_unusable_followed_file_changes_nothing_and_is_reported_once(
     world, tmp_path, text, field
 ) -> None:
     file = tmp_path / "perps.toml"

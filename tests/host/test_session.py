@@ -114,7 +114,7 @@ def test_only_the_symbols_asked_for_are_kept(folder) -> None:
     assert list(session.close()["symbols"]) == ["BUSDT"]
 
 
-def test_a_venue_that_dies_is_noticed_and_the_rest_is_closed(tmp_path) -> None:
+def test_a_venue_process_that_dies_is_noticed_and_the_run_closes(tmp_path) -> None:
     session = Session.open(RunOptions(recordings=(tape(tmp_path / "long", 4),), speed=0.0001))
     assert session.ended is None
     session.processes[0].kill()
@@ -122,7 +122,7 @@ def test_a_venue_that_dies_is_noticed_and_the_rest_is_closed(tmp_path) -> None:
     assert session.close()["threads_left"] == 0
 
 
-def test_an_abort_ends_a_run_that_is_being_closed_or_not(folder) -> None:
+def test_an_abort_ends_a_run(folder) -> None:
     session = Session.open(RunOptions(recordings=(folder,), speed=0.0001))
     assert session.abort()["threads_left"] == 0
     assert not session.processes[0].running
@@ -153,7 +153,7 @@ def test_options_override_the_file_and_the_file_the_defaults(tmp_path) -> None:
     assert RunOptions().layers().table == {}
 
 
-def test_a_run_follows_its_settings_file_and_what_its_options_say_stays(folder, tmp_path) -> None:
+def test_a_run_follows_its_settings_file_below_its_options(folder, tmp_path) -> None:
     config = write(tmp_path / "perps.toml", "[marks]\nlong = 30\n")
     changed = threading.Event()
     session = Session.open(
@@ -200,7 +200,7 @@ def test_a_run_on_a_recording_takes_its_settings_from_the_environment_it_is_give
     assert {symbol: row["window"] for symbol, row in summary["symbols"].items()} == {"BUSDT": 7}
 
 
-def test_a_venue_in_the_environment_means_a_live_one_and_wants_symbols() -> None:
+def test_a_venue_in_the_environment_is_live_and_needs_symbols() -> None:
     with pytest.raises(SettingsError, match="required on a live venue"):
         Session.open(RunOptions(environ={"PERPS_VENUE": "binance_futures"}))
 
@@ -224,7 +224,7 @@ def test_the_environment_is_not_shown_with_the_options() -> None:
         (RunOptions(config=Path("/nonexistent/perps.toml")), "config"),
     ],
 )
-def test_options_that_cannot_be_used_are_refused_before_anything_starts(options, field) -> None:
+def test_unusable_options_are_refused_before_anything_starts(options, field) -> None:
     threads, files = threading.enumerate(), open_files()
     with pytest.raises(SettingsError) as caught:
         Session.open(options)
@@ -232,7 +232,7 @@ def test_options_that_cannot_be_used_are_refused_before_anything_starts(options,
     assert (threading.enumerate(), open_files()) == (threads, files)
 
 
-def test_a_file_that_names_endpoints_means_a_live_venue_and_wants_symbols(tmp_path) -> None:
+def test_a_file_with_endpoints_means_a_live_venue_and_needs_symbols(tmp_path) -> None:
     config = write(
         tmp_path / "perps.toml",
         '[endpoints]\nstream = "ws://127.0.0.1:1"\nrest = "http://127.0.0.1:1"\n',
@@ -273,19 +273,19 @@ def test_a_bad_file_is_refused_with_its_name_and_leaves_no_process(
 
 
 @pytest.mark.parametrize("speed", [-1.0, float("nan"), float("inf")])
-def test_a_speed_that_is_none_is_refused(folder, speed) -> None:
+def test_an_invalid_speed_is_refused(folder, speed) -> None:
     with pytest.raises(SimulatorError, match="speed"):
         Session.open(RunOptions(recordings=(folder,), speed=speed))
 
 
-def test_a_recording_that_is_not_there_or_has_no_such_symbol_is_refused(folder) -> None:
+def test_a_missing_recording_or_symbol_is_refused(folder) -> None:
     with pytest.raises(SimulatorError, match="/nonexistent"):
         Session.open(RunOptions(recordings=(Path("/nonexistent"),)))
     with pytest.raises(SimulatorError, match="'DOGEUSDT'"):
         Session.open(RunOptions(recordings=(folder,), symbols=("DOGEUSDT",)))
 
 
-def test_a_journal_that_cannot_be_opened_is_named_and_leaves_nothing(folder) -> None:
+def test_an_unusable_journal_is_named_and_leaves_nothing(folder) -> None:
     threads, files = threading.enumerate(), open_files()
     with pytest.raises(SettingsError, match=r"journal\.path = '/nonexistent/events\.journal'"):
         Session.open(
@@ -331,7 +331,7 @@ def test_two_recordings_run_at_once_to_the_end_of_both(folder, tmp_path) -> None
     assert session.system.settings.lossless
 
 
-def test_a_run_goes_on_until_the_last_recording_has_ended(folder, tmp_path) -> None:
+def test_a_run_ends_when_the_last_recording_has_ended(folder, tmp_path) -> None:
     slow = tape(tmp_path / "slow")
     session = Session.open(
         RunOptions(

@@ -25,7 +25,7 @@ def subscribed(world, to: type[Any] = Mark, **wanted: Any) -> list[Any]:
 # --- what is heard
 
 
-def test_every_mark_is_heard_in_order_as_it_is_put_on_the_board(world) -> None:
+def test_a_subscriber_gets_every_mark_in_order(world) -> None:
     heard = subscribed(world)
     for price in (100, 101, 102):
         world.book("BTCUSDT", price, price + 2) if price == 100 else world.depth(
@@ -35,7 +35,7 @@ def test_every_mark_is_heard_in_order_as_it_is_put_on_the_board(world) -> None:
     assert heard[-1] is world.system.mark("BTCUSDT")
 
 
-def test_only_what_is_wanted_is_heard(world) -> None:
+def test_a_subscriber_gets_only_the_instruments_it_names(world) -> None:
     btc, elsewhere = subscribed(world, instruments=("BTCUSDT",)), subscribed(world, venues=("okx",))
     by_id = subscribed(world, instruments=(InstrumentId("binance_futures", "ETHUSDT"),))
     world.book("BTCUSDT", 100, 102)
@@ -45,7 +45,7 @@ def test_only_what_is_wanted_is_heard(world) -> None:
     assert elsewhere == []
 
 
-def test_events_are_heard_by_kind_and_instrument(world) -> None:
+def test_a_subscriber_gets_events_by_kind_and_instrument(world) -> None:
     withdrawn, of_eth, all_events = (
         subscribed(world, Event, kinds=("book_withdrawn",)),
         subscribed(world, Event, instruments=("ETHUSDT",)),
@@ -66,7 +66,7 @@ def test_events_are_heard_by_kind_and_instrument(world) -> None:
     assert {"book_withdrawn", "input_rejected"} <= {event.kind for event in all_events}
 
 
-def test_events_that_the_recorder_makes_itself_are_heard_too(worlds) -> None:
+def test_a_subscriber_gets_the_recorders_own_events_too(worlds) -> None:
     world = worlds(symbols=("BTCUSDT",), lossless=True)
     heard = subscribed(world, Event, kinds=("hole",))
     world.system.subscribe(
@@ -86,13 +86,13 @@ def test_events_that_the_recorder_makes_itself_are_heard_too(worlds) -> None:
     [({"to": int}, "to"), ({"kinds": ("hole",)}, "kinds")],
     ids=["of something else", "kinds of marks"],
 )
-def test_a_subscription_that_cannot_be_is_refused(world, arguments, field) -> None:
+def test_an_invalid_subscription_is_refused(world, arguments, field) -> None:
     with pytest.raises(SettingsError) as caught:
         world.system.subscribe(print, **arguments)
     assert caught.value.field == field
 
 
-def test_nothing_is_heard_after_closing_and_closing_twice_is_no_error(world) -> None:
+def test_a_closed_subscription_gets_nothing_and_can_be_closed_twice(world) -> None:
     heard: list[Mark] = []
     subscription = world.system.subscribe(heard.append)
     world.book("BTCUSDT", 100, 102)
@@ -107,7 +107,7 @@ def test_nothing_is_heard_after_closing_and_closing_twice_is_no_error(world) -> 
 # --- subscribers that misbehave
 
 
-def test_a_subscriber_that_raises_is_told_and_hears_on(world) -> None:
+def test_a_subscriber_that_raises_is_reported_and_continues(world) -> None:
     heard: list[Mark] = []
 
     def receive(mark: Mark) -> None:
@@ -125,7 +125,7 @@ def test_a_subscriber_that_raises_is_told_and_hears_on(world) -> None:
     assert world.system.restarts == 0
 
 
-def test_after_ten_exceptions_in_a_row_a_subscriber_is_called_no_more_and_nine_are_forgiven(
+def test_ten_exceptions_in_a_row_end_a_subscription_and_nine_do_not(
     world,
 ) -> None:
     calls: dict[str, int] = {"always": 0, "nine in ten": 0}
@@ -151,7 +151,7 @@ def test_after_ten_exceptions_in_a_row_a_subscriber_is_called_no_more_and_nine_a
     ]
 
 
-def test_failures_are_told_at_most_once_a_second(world) -> None:
+def test_failures_are_reported_at_most_once_a_second(world) -> None:
     def receive(mark: Mark) -> None:
         if len(world.system.window("BTCUSDT")) % 2:
             raise ValueError(mark)
@@ -163,7 +163,7 @@ def test_failures_are_told_at_most_once_a_second(world) -> None:
     assert len(world.told_of("subscriber_failed")) == 1
 
 
-def test_a_listener_to_events_that_raises_at_every_event_ends_by_itself(world) -> None:
+def test_a_subscriber_to_events_that_always_raises_is_removed(world) -> None:
     def receive(event: Event) -> None:
         raise ValueError(event.kind)
 
@@ -175,7 +175,7 @@ def test_a_listener_to_events_that_raises_at_every_event_ends_by_itself(world) -
     assert len(world.told_of("subscriber_removed")) == 1
 
 
-def test_a_subscriber_may_ask_and_may_unsubscribe_from_inside(world) -> None:
+def test_a_subscriber_may_ask_and_close_itself(world) -> None:
     verdicts = []
 
     def receive(mark: Mark) -> None:
@@ -232,9 +232,7 @@ def system_on(venue, path, **settings: Any) -> PerpsSystem:
     )
 
 
-def test_a_subscriber_that_never_comes_back_holds_up_neither_others_nor_the_end(
-    venue, tmp_path
-) -> None:
+def test_a_hanging_subscriber_delays_neither_others_nor_the_stop(venue, tmp_path) -> None:
     release, stuck, enough, heard = threading.Event(), threading.Event(), threading.Event(), []
 
     def dead(_: Mark) -> None:
@@ -259,7 +257,7 @@ def test_a_subscriber_that_never_comes_back_holds_up_neither_others_nor_the_end(
     release.set()
 
 
-def test_a_callable_that_hangs_is_given_up_while_the_system_runs_and_the_host_is_told(
+def test_a_hanging_callable_is_abandoned_and_reported_while_the_system_runs(
     venue, tmp_path
 ) -> None:
     release, given_up, incidents = threading.Event(), threading.Event(), []
@@ -312,7 +310,7 @@ def test_a_subscriber_may_stop_the_system_that_calls_it(venue, tmp_path) -> None
     assert reports[0].threads_left == ()
 
 
-def test_what_waits_at_a_drain_is_still_delivered(venue, tmp_path) -> None:
+def test_queued_items_are_delivered_at_a_drain(venue, tmp_path) -> None:
     heard, gate = [], threading.Event()
 
     def receive(mark: Mark) -> None:

@@ -60,7 +60,7 @@ def venue():
 # --- life
 
 
-def test_starting_and_stopping_again_changes_nothing(world) -> None:
+def test_starting_or_stopping_twice_changes_nothing(world) -> None:
     links = len(world.network.links)
     assert world.system.start() is world.system
     world.runtime.settle()
@@ -71,7 +71,7 @@ def test_starting_and_stopping_again_changes_nothing(world) -> None:
     assert len(world.events("ws_stream_exit")) == links
 
 
-def test_a_system_that_was_stopped_says_so_at_once_when_it_is_started_again(world) -> None:
+def test_starting_a_stopped_system_fails_at_once(world) -> None:
     world.system.stop()
     steps = world.runtime.steps
     with pytest.raises(StartFailed, match="make a new one"):
@@ -109,7 +109,7 @@ def test_leaving_the_context_drains_and_an_error_inside_stops(worlds) -> None:
         }
 
 
-def test_draining_handles_what_is_queued_and_stopping_reports_it_as_left(worlds) -> None:
+def test_draining_handles_queued_messages_and_stopping_reports_them_as_left(worlds) -> None:
     for how in ("drain", "stop"):
         world = worlds(stream=StreamSettings(source="touch"))
         for number in range(50):
@@ -130,7 +130,7 @@ def test_draining_handles_what_is_queued_and_stopping_reports_it_as_left(worlds)
             assert not report.clean
 
 
-def test_questions_after_the_end_are_refused_and_the_board_still_reads(world) -> None:
+def test_after_the_end_questions_are_refused_and_marks_can_be_read(world) -> None:
     world.book("BTCUSDT", 100, 102)
     world.system.stop()
     with pytest.raises(ActorUnavailable):
@@ -138,7 +138,7 @@ def test_questions_after_the_end_are_refused_and_the_board_still_reads(world) ->
     assert world.system.mark("BTCUSDT").mark == 101
 
 
-def test_a_start_that_fails_stops_what_came_up_and_says_why(tmp_path) -> None:
+def test_a_failing_start_stops_the_actors_that_run_and_names_the_cause(tmp_path) -> None:
     threads, files = threading.enumerate(), open_files()
     (tmp_path / "events.journal").write_bytes(b"this is no journal" * 100)
     system = PerpsSystem(
@@ -201,7 +201,7 @@ def pile_up(world, count: int) -> None:
         )
 
 
-def test_live_marks_that_pile_up_are_conflated_to_the_newest_and_what_that_cost_is_a_hole(
+def test_piled_up_live_marks_are_conflated_and_drops_are_recorded_as_holes(
     worlds,
 ) -> None:
     world = worlds(lossless=False)
@@ -227,9 +227,7 @@ def test_marks_of_a_recording_are_never_conflated(worlds) -> None:
 
 @pytest.mark.parametrize("lossless", [True, False])
 @pytest.mark.parametrize("full", ["stream_consumer", "mark_store", "event_recorder"])
-def test_sources_stop_reading_while_the_inside_is_full_live_ones_only_while_the_streams_own_inbox_is(
-    worlds, lossless, full
-) -> None:
+def test_sources_stop_reading_while_inboxes_are_full(worlds, lossless, full) -> None:
     world = worlds(lossless=lossless)
     listener = world.network.link("public-0").listener
 
@@ -245,7 +243,7 @@ def test_sources_stop_reading_while_the_inside_is_full_live_ones_only_while_the_
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_a_poisoned_mark_loses_itself_alone_and_its_death_is_told(worlds, seed) -> None:
+def test_a_poisoned_mark_is_lost_alone_and_the_death_is_recorded(worlds, seed) -> None:
     world = worlds(seed=seed)
     good = [
         Mark(world.system.instrument("BTCUSDT"), Decimal(number), "book", None, 1, 0)
@@ -277,7 +275,9 @@ POISONS = {
 
 @pytest.mark.parametrize("seed", range(6))
 @pytest.mark.parametrize("victim", POISONS)
-def test_whoever_dies_marks_go_on_and_nothing_but_the_poison_is_lost(worlds, victim, seed) -> None:
+def test_marks_continue_after_the_death_of_any_actor_and_only_the_poison_is_lost(
+    worlds, victim, seed
+) -> None:
     world = worlds(seed=seed, stream=StreamSettings(source="touch"))
     sent = []
     for round_ in range(4):
@@ -297,7 +297,7 @@ def test_whoever_dies_marks_go_on_and_nothing_but_the_poison_is_lost(worlds, vic
     assert world.system.dropped == 0
 
 
-def test_an_actor_that_dies_too_often_is_given_up_and_told_and_the_others_go_on(world) -> None:
+def test_an_actor_that_dies_too_often_is_given_up_and_the_others_continue(world) -> None:
     for _ in range(6):
         world.tell("risk_monitor", POISONS["risk_monitor"])
         world.advance(1)
@@ -310,7 +310,7 @@ def test_an_actor_that_dies_too_often_is_given_up_and_told_and_the_others_go_on(
     assert (report.actors.given_up, report.clean) == (("risk_monitor",), False)
 
 
-def test_a_system_whose_supervisor_is_gone_can_be_stopped_all_the_same(world) -> None:
+def test_a_system_without_its_supervisor_can_be_stopped(world) -> None:
     world.book("BTCUSDT", 100, 102)
     world.system._composition.supervisor.retire(RuntimeError("out of nowhere"))
     report = world.system.stop(2.0)
@@ -322,7 +322,7 @@ def test_a_system_whose_supervisor_is_gone_can_be_stopped_all_the_same(world) ->
     assert world.system.mark("BTCUSDT").mark == 101
 
 
-def test_a_host_that_blocks_the_stores_thread_is_fenced_off_at_the_deadline(venue) -> None:
+def test_a_listener_that_blocks_the_stores_thread_is_fenced_at_the_deadline(venue) -> None:
     release, blocked = threading.Event(), threading.Event()
 
     class Blocking:
@@ -350,7 +350,7 @@ def test_a_host_that_blocks_the_stores_thread_is_fenced_off_at_the_deadline(venu
 # --- the outside breaks
 
 
-def test_marks_go_on_after_the_venue_was_killed_and_another_one_came_up_in_its_place(
+def test_marks_continue_after_the_venues_process_was_killed_and_replaced(
     tmp_path,
 ) -> None:
     path, listener = tmp_path / "events.journal", _Counting()
@@ -372,7 +372,7 @@ def test_marks_go_on_after_the_venue_was_killed_and_another_one_came_up_in_its_p
     assert system.restarts == 0
 
 
-def test_a_venue_that_falls_silent_is_noticed_within_the_limit_and_holds_up_no_stop(
+def test_a_silent_venue_is_noticed_within_the_limit_and_delays_no_stop(
     tmp_path,
 ) -> None:
     path, listener = tmp_path / "events.journal", _Counting()

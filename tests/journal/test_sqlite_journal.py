@@ -313,6 +313,25 @@ def test_a_journal_written_before_systems_had_names_is_read_and_continued(path, 
     assert version == (2,)
 
 
+def test_a_symbol_is_found_with_its_venue_also_if_it_has_a_colon_itself(path, marks):
+    odd = marks(0, 1, symbol="BTC:USDT")
+    other = [msgspec.structs.replace(event, venue="bybit") for event in marks(1, 1)]
+    with_all = [*odd, *other, *marks(2, 1)]
+    writer = SqliteJournalWriter.open(path)
+    for event in with_all:
+        writer.write([event])
+    writer.close()
+    with SqliteJournalReader(path) as reader:
+
+        def found(symbol):
+            return [event for _, event in reader.events(symbol=symbol)]
+
+        assert found("bybit:BTCUSDT") == other
+        assert found("binance_futures:BTCUSDT") == list(marks(2, 1))
+        assert found("BTCUSDT") == with_all[1:]
+        assert found("BTC:USDT") == found("binance_futures:BTC:USDT") == list(odd)
+
+
 def test_a_journal_of_a_newer_schema_is_refused(path, marks):
     writer = SqliteJournalWriter.open(path)
     writer.write(marks(0, 3))

@@ -99,7 +99,7 @@ def test_the_variables_shown_are_read() -> None:
     )
 
 
-def test_what_can_change_and_what_no_variable_gives_is_what_the_documentation_says() -> None:
+def test_changeable_settings_and_forbidden_variables_are_those_in_the_documentation() -> None:
     assert tuple(quoted(sentence("These can change while a system runs: "))) == CHANGEABLE
     never = sentence("These are never read from the environment:")
     assert tuple(quoted(never)) == NEVER
@@ -107,7 +107,7 @@ def test_what_can_change_and_what_no_variable_gives_is_what_the_documentation_sa
     assert {name.split(".")[0] for name in CHANGEABLE} <= sections
 
 
-def test_the_tables_of_variables_are_those_that_the_code_goes_by() -> None:
+def test_the_documented_tables_of_variables_are_those_of_the_code() -> None:
     assert rows("Variables of the bot that are still read") == [
         [
             f"`{original.variable}`",
@@ -122,7 +122,7 @@ def test_the_tables_of_variables_are_those_that_the_code_goes_by() -> None:
 
 
 @pytest.mark.parametrize("heading", ["Configuration of the bot", "Settings of the ticker service"])
-def test_a_setting_named_in_place_of_an_old_one_is_there(heading) -> None:
+def test_a_setting_named_for_an_old_one_exists(heading) -> None:
     known = {field.name for field in all_fields()}
     table = rows(heading)
     assert len(table) > 5
@@ -131,7 +131,7 @@ def test_a_setting_named_in_place_of_an_old_one_is_there(heading) -> None:
         assert difference
 
 
-def test_an_event_named_in_place_of_an_old_one_is_told_by_the_code() -> None:
+def test_an_event_named_for_an_old_one_is_reported_by_the_code() -> None:
     table = rows("Events of the bot")
     assert {kind for _, here, _ in table for kind in quoted(here)} >= {
         "ws_mark_update",

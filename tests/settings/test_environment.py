@@ -64,7 +64,7 @@ def test_every_setting_has_a_variable_that_gives_just_it(field, variable, data) 
     assert variable == "PERPS_" + field.name.upper().replace(".", "_")
 
 
-def test_what_is_live_or_what_kind_of_market_it_is_has_no_variable() -> None:
+def test_markets_and_live_settings_have_no_variable() -> None:
     without = {field.name for field in all_fields() if variable_of(field) is None}
     assert without == {
         "provenance",
@@ -86,7 +86,7 @@ def test_what_is_live_or_what_kind_of_market_it_is_has_no_variable() -> None:
         "PERPS_TRADING_LIVE",
     ],
 )
-def test_a_variable_for_what_is_said_on_purpose_is_refused(name) -> None:
+def test_a_variable_for_a_forbidden_setting_is_refused(name) -> None:
     error = refused({name: "live"})
     assert (error.field, error.value, error.place) == (name, "live", "environment")
     assert "never taken from the environment" in str(error)
@@ -103,7 +103,7 @@ def test_a_variable_for_what_is_said_on_purpose_is_refused(name) -> None:
         "PERPS_symbols",
     ],
 )
-def test_a_variable_that_is_none_is_refused_with_name_and_value_also_when_it_is_blank(name) -> None:
+def test_an_unknown_variable_is_refused_with_name_and_value_even_if_blank(name) -> None:
     for text in ("7", ""):
         error = refused({name: text})
         assert (error.field, error.value, error.place) == (name, text, "environment")
@@ -150,7 +150,7 @@ def test_the_value_of_an_unknown_variable_that_may_be_a_secret_is_not_shown(name
         ("RISK_MAX_MARK_STALENESS_SECONDS", "0", "risk.stale_soft_s", "above zero"),
     ],
 )
-def test_a_value_that_cannot_be_used_is_refused_with_variable_value_and_why(
+def test_an_unusable_value_is_refused_with_variable_value_and_reason(
     variable, text, field, why
 ) -> None:
     error = refused({variable: text})
@@ -161,7 +161,7 @@ def test_a_value_that_cannot_be_used_is_refused_with_variable_value_and_why(
 
 
 @given(st.dictionaries(st.sampled_from([variable for _, variable in GIVEN]), st.text(max_size=6)))
-def test_whatever_a_variable_holds_gives_a_table_of_right_types_or_an_error_that_names_it(
+def test_any_text_in_a_variable_gives_a_valid_table_or_an_error_that_names_it(
     environ,
 ) -> None:
     try:

@@ -62,7 +62,7 @@ def test_sections_are_joined_setting_by_setting(tmp_path) -> None:
     )
 
 
-def test_without_being_given_it_the_environment_is_not_looked_at(monkeypatch) -> None:
+def test_the_environment_is_not_read_unless_it_is_passed(monkeypatch) -> None:
     monkeypatch.setenv("PERPS_SYMBOLS", "B")
     monkeypatch.setenv("PERPS_NONSENSE", "1")
     assert settings_of(table={"symbols": ["A"]}) == Settings(symbols=("A",))
@@ -81,7 +81,7 @@ def test_an_error_names_the_file_variable_or_call_that_gave_the_value(tmp_path) 
     )
 
 
-def test_two_limits_that_contradict_each_other_are_blamed_on_where_one_was_given() -> None:
+def test_contradicting_limits_name_the_place_of_one() -> None:
     error = refused(environ={"PERPS_RISK_STALE_SOFT_S": "400"}, table={"symbols": ["A"]})
     assert (error.field, error.value, error.place) == (
         "risk.stale_hard_s",
@@ -90,21 +90,19 @@ def test_two_limits_that_contradict_each_other_are_blamed_on_where_one_was_given
     )
 
 
-def test_what_was_given_nowhere_is_missing_from_all_places(tmp_path) -> None:
+def test_a_missing_setting_names_all_places(tmp_path) -> None:
     path = write(tmp_path, "seed = 1\n")
     assert refused(file=path, environ={}).place == f"{path}, environment, code"
 
 
 @pytest.mark.parametrize("table", [{"marks": {"long": 50}}, {"marks": {}}])
-def test_a_section_of_the_file_that_is_no_table_is_refused_whatever_is_given_over_it(
-    tmp_path, table
-) -> None:
+def test_a_section_that_is_no_table_is_refused_whatever_overrides_it(tmp_path, table) -> None:
     path = write(tmp_path, "marks = 5\n")
     error = refused(file=path, table={"symbols": ["A"], **table})
     assert (error.field, error.value, error.place) == ("marks", 5, str(path))
 
 
-def test_a_file_that_changed_is_laid_under_what_overrides_it(tmp_path) -> None:
+def test_a_changed_file_stays_below_its_overrides(tmp_path) -> None:
     path = write(tmp_path, 'symbols = ["A"]\n[marks]\nlong = 31\nshort = 7\n')
     layers = layers_of(file=path, environ={"PERPS_MARKS_LONG": "32"})
     marks = layers.renewed(str(path), {"symbols": ["B"], "marks": {"long": 50}}).settings()
@@ -112,7 +110,7 @@ def test_a_file_that_changed_is_laid_under_what_overrides_it(tmp_path) -> None:
     assert layers.settings().marks.short == 7
 
 
-def test_what_is_known_of_the_venue_lies_under_everything_that_is_given(tmp_path) -> None:
+def test_settings_of_the_venue_are_below_all_others(tmp_path) -> None:
     layers = layers_of(file=write(tmp_path, 'venue = "given"\n')).over(
         {"venue": "known", "symbols": ["A"]}, "venue"
     )

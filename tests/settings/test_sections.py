@@ -37,7 +37,7 @@ def test_settings_cannot_be_changed_once_made() -> None:
         (Settings(symbols=("BTC\nUSDT",)), "symbols"),
     ],
 )
-def test_a_venue_or_symbol_that_cannot_be_is_refused_before_anything_starts(
+def test_an_unknown_venue_or_impossible_symbol_is_refused_before_anything_starts(
     given_settings, field
 ) -> None:
     runtime = SimulatedRuntime()

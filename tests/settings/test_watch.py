@@ -30,7 +30,7 @@ def replace(path: Path, text: str) -> None:
     fresh.replace(path)
 
 
-def test_a_file_is_told_at_the_first_look_and_then_only_when_it_changed(file, path) -> None:
+def test_a_file_is_returned_first_and_then_only_after_a_change(file, path) -> None:
     assert file.look() is None
     path.write_text("seed = 22\n")
     assert file.look() == {"seed": 22}
@@ -39,7 +39,7 @@ def test_a_file_is_told_at_the_first_look_and_then_only_when_it_changed(file, pa
     assert file.look() == {"seed": 1}
 
 
-def test_a_file_that_was_replaced_by_another_is_told(file, path) -> None:
+def test_a_replaced_file_is_returned(file, path) -> None:
     replace(path, "seed = 2\n")
     assert file.look() == {"seed": 2}
     assert file.look() is None
@@ -52,7 +52,7 @@ def test_a_file_that_was_touched_or_replaced_by_its_copy_has_not_changed(file, p
     assert file.look() is None
 
 
-def test_a_change_that_leaves_size_and_times_as_they_were_is_told(file, path) -> None:
+def test_a_change_of_content_alone_is_returned(file, path) -> None:
     before = path.stat()
     path.write_text("seed = 2\n")
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
@@ -73,7 +73,7 @@ def test_a_file_that_is_gone_or_empty_for_a_moment_has_not_changed(file, path, v
     assert file.look() == {"seed": 2}
 
 
-def test_a_file_that_comes_later_is_told_when_it_is_there(tmp_path) -> None:
+def test_a_file_that_is_created_later_is_returned(tmp_path) -> None:
     file = SettingsFile(tmp_path / "folder" / "perps.toml")
     assert file.look() is None
     file.path.parent.mkdir()
@@ -82,9 +82,7 @@ def test_a_file_that_comes_later_is_told_when_it_is_there(tmp_path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"seed = ", b"\xff\xfe"])
-def test_a_file_that_is_no_toml_is_refused_once_and_told_when_it_is_mended(
-    file, path, content
-) -> None:
+def test_invalid_toml_is_refused_once_and_returned_when_it_is_valid(file, path, content) -> None:
     path.write_bytes(content)
     with pytest.raises(SettingsError, match="is no TOML") as caught:
         file.look()

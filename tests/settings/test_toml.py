@@ -77,7 +77,7 @@ def test_a_number_that_is_not_above_zero_and_finite_is_refused_with_field_value_
 @pytest.mark.parametrize(("section", "name", "default"), NUMBERS)
 @settings(max_examples=15)
 @given(data=st.data())
-def test_every_number_above_zero_is_taken(section, name, default, data) -> None:
+def test_every_number_above_zero_is_accepted(section, name, default, data) -> None:
     strategy = (
         st.integers(1, 10**9)
         if type(default) is int
@@ -141,7 +141,7 @@ def test_every_number_above_zero_is_taken(section, name, default, data) -> None:
         ({"endpoints": "ws://127.0.0.1:1"}, "endpoints", ""),
     ],
 )
-def test_what_cannot_be_used_is_refused_with_field_and_reason(table, field, why) -> None:
+def test_an_unusable_table_is_refused_with_field_and_reason(table, field, why) -> None:
     error = refused(table)
     assert (error.field, error.place) == (field, PLACE)
     assert why in str(error)
@@ -170,7 +170,7 @@ section_tables = st.dictionaries(
 
 @settings(max_examples=60)
 @given(st.dictionaries(field_names | st.text(max_size=5), json_like | section_tables, max_size=4))
-def test_whatever_a_file_holds_gives_settings_or_an_error_that_names_the_place(table) -> None:
+def test_any_file_gives_settings_or_an_error_that_names_the_place(table) -> None:
     with (
         suppress(SettingsError) if "symbols" in table else pytest.raises(SettingsError, match=PLACE)
     ):

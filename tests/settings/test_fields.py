@@ -87,9 +87,7 @@ def test_addresses_that_come_or_go_are_changes_of_each_of_them() -> None:
     )
 
 
-def test_what_needs_a_new_system_is_refused_with_setting_value_and_place_and_nothing_else_is() -> (
-    None
-):
+def test_only_changes_that_need_a_new_system_are_refused() -> None:
     for field in all_fields():
         change = Change(field.name, "before", "after")
         assert can_change(field.name) is (field.name not in NEEDS_A_NEW_SYSTEM)
@@ -105,6 +103,6 @@ def test_what_needs_a_new_system_is_refused_with_setting_value_and_place_and_not
         )
 
 
-def test_what_is_no_setting_cannot_change() -> None:
+def test_an_unknown_setting_cannot_change() -> None:
     assert not can_change("nonsense")
     assert not can_change("")
