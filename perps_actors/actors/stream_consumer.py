@@ -114,7 +114,7 @@ class StreamConsumer(Actor):
 
     def on_item(self, batch: FramesArrived | OfferMarks, item: Any) -> None:
         """Read one frame, or admit one mark that was polled."""
-        if isinstance(batch, OfferMarks):
+        if not isinstance(batch, FramesArrived):
             self._reader.admit(item, batch.newest_venue_time_ns)
         elif self._pool.current(batch.connection, batch.session) is not None:
             self._reader.frame(batch.connection, item, batch.received_ns, batch.monotonic_ns)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import attrs
+import msgspec
 
 from perps_actors.market.mark import RUNGS, Source
 
@@ -32,7 +31,7 @@ class RungChange:
     cause: str
 
 
-class _Update(NamedTuple):
+class _Update(msgspec.Struct, frozen=True, gc=False):
     """The last good update of a source."""
 
     received_ns: int
@@ -70,7 +69,10 @@ class SourceLadder:
         A touch, trade or quote that is older than the one before is not an update. A change of the
         active source is left in `change`, for `take_change`.
         """
-        if source not in self._rungs or self._is_older(source, monotonic_ns, venue_time_ns):
+        last = self._last.get(source)
+        if source not in self._rungs or (
+            last is not None and self._is_older(source, last, monotonic_ns, venue_time_ns)
+        ):
             return False
         update = _Update(monotonic_ns, monotonic_ns - lag_ns, venue_time_ns)
         if source == self.current and not self._failed:
@@ -89,16 +91,16 @@ class SourceLadder:
         self._failed[source] = 0
         self._settle(cause)
 
-    def _is_older(self, source: Source, monotonic_ns: int, venue_time_ns: int | None) -> bool:
+    def _is_older(
+        self, source: Source, last: _Update, monotonic_ns: int, venue_time_ns: int | None
+    ) -> bool:
         """Return whether a touch, trade or quote is older than the one before, by venue time.
 
         Books are ordered by their sequence numbers instead. After a pause an older time is taken,
         because a venue whose clock was set back must not be silenced for ever.
         """
-        last = self._last.get(source)
         return (
             source != "book"
-            and last is not None
             and last.venue_time_ns is not None
             and venue_time_ns is not None
             and venue_time_ns < last.venue_time_ns

@@ -45,6 +45,7 @@ _FLOAT = msgspec.json.Decoder(float).decode
 # The host's own decimal context is never used.
 _EXACT = Context(prec=120)
 _HALF = Decimal("0.5")
+_add, _multiply = _EXACT.add, _EXACT.multiply
 
 
 def is_number(text: object, /) -> TypeGuard[DecimalText]:
@@ -134,7 +135,7 @@ def numbers_of(*numbers: Raw) -> list[DecimalText | None] | None:
 
 def mid(bid: str, ask: str) -> Decimal:
     """Return (bid + ask) / 2 exactly."""
-    return _EXACT.multiply(_EXACT.add(Decimal(bid), Decimal(ask)), _HALF)
+    return _multiply(_add(Decimal(bid), Decimal(ask)), _HALF)
 
 
 def plain(value: Decimal | str) -> str:
