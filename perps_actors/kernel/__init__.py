@@ -17,7 +17,6 @@ from perps_actors.kernel.children import (
     Restart,
     RestartPolicy,
     StopReport,
-    Strategy,
 )
 from perps_actors.kernel.clock import Clock, ManualClock, SystemClock
 from perps_actors.kernel.gate import Gate
@@ -69,7 +68,6 @@ __all__ = [
     "Stop",
     "StopChildren",
     "StopReport",
-    "Strategy",
     "Supervisor",
     "SystemClock",
     "Teller",

@@ -21,7 +21,6 @@ from perps_actors.kernel.lifecycle import (
     START,
     DeadLetter,
     Incarnation,
-    Recycle,
     Start,
     TurnResult,
 )
@@ -279,9 +278,9 @@ class Cell:
         return TurnResult.IDLE
 
     def _end(self, actor: Incarnation, order: Any, error: BaseException | None) -> None:
-        """Let the incarnation go as it was told to; whoever waits for that learns it last."""
+        """End the incarnation as a lifecycle message said; tell those that wait for it last."""
         by_itself = order.__class__ is Envelope
-        left = 0 if (by_itself and self.lasting) or order.__class__ is Recycle else self.close()
+        left = 0 if by_itself and self.lasting else self.close()
         self._vacate(actor)
         if by_itself and order.reply_to is not None:
             order.reply_to.set(None)

@@ -17,7 +17,7 @@ from perps_actors.kernel.actor import Actor
 from perps_actors.kernel.address import Answer
 from perps_actors.kernel.cell import Cell
 from perps_actors.kernel.clock import NS_PER_S
-from perps_actors.kernel.lifecycle import DeadLetter, Recycle
+from perps_actors.kernel.lifecycle import DeadLetter
 
 
 class Hung(KernelError):
@@ -39,15 +39,6 @@ class Restart(Enum):
         return self is Restart.PERMANENT or (self is Restart.TRANSIENT and died)
 
 
-class Strategy(Enum):
-    """Who is started again when a child dies."""
-
-    ONE_FOR_ONE = "one_for_one"
-    """The child that died."""
-    REST_FOR_ONE = "rest_for_one"
-    """It, and those that were started after it, because they may hold what it has forgotten."""
-
-
 class ChildState(Enum):
     """Where a child is in its life."""
 
@@ -56,10 +47,6 @@ class ChildState(Enum):
     RUNNING = "running"
     BACKING_OFF = "backing_off"
     GIVEN_UP = "given_up"
-    RECYCLING = "recycling"
-    """Ending because one that was started before it died."""
-    RECYCLED = "recycled"
-    """Ended for that reason; it is started again after the one that died."""
     STOPPING = "stopping"
     STOPPED = "stopped"
     ABANDONED = "abandoned"
@@ -132,7 +119,6 @@ class Child:
         self.up_since_ns = 0
         self.ordered = False
         """Whether it was told to stop."""
-        self.pause_is_over = False
         self.added: Answer | None = None
         """Who waits for it to come up, having added it while the others ran."""
         self.removed: Answer | None = None
@@ -259,21 +245,3 @@ class Children:
     def first(self, state: ChildState) -> Child | None:
         """Return the first child in that state."""
         return next((child for child in self if child.state is state), None)
-
-    def recycle_after(self, child: Child) -> None:
-        """End the children that were started after one that died; their inboxes stay open."""
-        names = list(self._children)
-        for name in names[names.index(child.name) + 1 :]:
-            later = self._children[name]
-            if later.state in {ChildState.RUNNING, ChildState.STARTING}:
-                later.state = ChildState.RECYCLING
-                later.cell.address.tell(Recycle())
-            elif later.state is ChildState.BACKING_OFF:
-                later.state = ChildState.RECYCLED
-
-    def next_recycled(self) -> Child | None:
-        """Return the next recycled child to start; None while another starts, ends or backs off."""
-        busy = {ChildState.STARTING, ChildState.BACKING_OFF, ChildState.RECYCLING}
-        if any(child.state in busy for child in self):
-            return None
-        return self.first(ChildState.RECYCLED)

@@ -162,16 +162,6 @@ def enter(lease: Lease | None) -> Lease | None:
     return before
 
 
-def leased(lease: Lease, work: Callable[[], None]) -> Callable[[], None]:
-    """Return `work` wrapped so that the thread that runs it works under `lease`."""
-
-    def run() -> None:
-        with under(lease):
-            work()
-
-    return run
-
-
 class Voice:
     """Sends messages for an incarnation from another thread, until it is replaced."""
 

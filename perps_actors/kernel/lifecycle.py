@@ -33,14 +33,6 @@ class Drain:
 
 
 @attrs.frozen
-class Recycle:
-    """End the incarnation, ahead of all data, and leave the inbox to the next one."""
-
-    lifecycle = True
-    control = True
-
-
-@attrs.frozen
 class Start:
     """The first step of an incarnation: its `on_start`. It never waits in an inbox."""
 
@@ -49,7 +41,7 @@ class Start:
 
 START: Final = Start()
 
-LIFECYCLE_MESSAGES: Final = frozenset({Start, Stop, Drain, Recycle, _ActorStop})
+LIFECYCLE_MESSAGES: Final = frozenset({Start, Stop, Drain, _ActorStop})
 
 
 class Incarnation(Protocol):

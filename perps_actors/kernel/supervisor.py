@@ -20,7 +20,6 @@ from perps_actors.kernel.children import (
     Restart,
     RestartPolicy,
     StopReport,
-    Strategy,
 )
 from perps_actors.kernel.clock import NS_PER_S, TimeWatch
 from perps_actors.kernel.lifecycle import DeadLetter, Drain, Stop
@@ -41,7 +40,7 @@ from perps_actors.kernel.supervision import (
 
 
 class Supervisor(Actor):
-    """Keeps children alive by OTP's rules: strategy, intensity over a period, backoff with jitter.
+    """Keeps children alive by OTP's rules: one for one, intensity over a period, backoff with jitter.
 
     Takes: `StartChildren`, `StopChildren`, `AddChild`, `RemoveChild`, and the news of its
     children's cells. Tells: an `Incident` to `on_incident` for each death, restart, fencing and
@@ -57,14 +56,12 @@ class Supervisor(Actor):
         *,
         policy: RestartPolicy,
         random: Random,
-        strategy: Strategy = Strategy.ONE_FOR_ONE,
         on_incident: Callable[[Incident], None],
         look_every_s: float = 1.0,
     ) -> None:
         super().__init__()
         self._children = Children(children)
         self._policy = policy
-        self._strategy = strategy
         self._random = random
         self._on_incident = on_incident
         self._look_every_s = look_every_s
@@ -200,8 +197,6 @@ class Supervisor(Actor):
             child.added = None
         if child is self._coming:
             self._start_next()
-        else:
-            self._bring_up_next_recycled()
 
     # --- dying
 
@@ -213,13 +208,9 @@ class Supervisor(Actor):
             self._forget(child)
             if child is self._coming:
                 self._start_next()
-        elif child.state is ChildState.RECYCLING:
-            self._recycled(child)
         elif child is self._coming:
             self._give_up_start(child, news.error)
         else:
-            if self._strategy is Strategy.REST_FOR_ONE and self._stopping is None:
-                self._children.recycle_after(child)
             self._try_again(child, died=True)
 
     def _try_again(self, child: Child, *, died: bool) -> None:
@@ -231,7 +222,6 @@ class Supervisor(Actor):
             self._give_up(child)
         else:
             child.state = ChildState.BACKING_OFF
-            child.pause_is_over = False
             delay_s = child.next_delay_s(self._policy, self._random)
             if delay_s == 0:
                 self._revive(child)
@@ -240,31 +230,12 @@ class Supervisor(Actor):
 
     def _revive(self, child: Child) -> None:
         if child.state is ChildState.BACKING_OFF:
-            child.pause_is_over = True
-            if self._children.first(ChildState.RECYCLING) is None:
-                child.restarts += 1
-                self._bring_up(child)
-
-    def _recycled(self, child: Child) -> None:
-        """Go on once all that had to end have: first the one that died, when its pause is over."""
-        child.state = ChildState.RECYCLED
-        if self._children.first(ChildState.RECYCLING) is not None:
-            return
-        for other in self._children:
-            if other.state is ChildState.BACKING_OFF and other.pause_is_over:
-                self._revive(other)
-        self._bring_up_next_recycled()
-
-    def _bring_up_next_recycled(self) -> None:
-        recycled = self._children.next_recycled()
-        if recycled is not None:
-            recycled.restarts += 1
-            self._bring_up(recycled)
+            child.restarts += 1
+            self._bring_up(child)
 
     def _give_up(self, child: Child) -> None:
         child.end(ChildState.GIVEN_UP)
         self._tell_incident("actor_given_up", child)
-        self._bring_up_next_recycled()
         self._stop_next()
 
     def _give_up_start(self, child: Child, error: BaseException) -> None:
@@ -331,12 +302,10 @@ class Supervisor(Actor):
         for child in reversed(self._children):
             if child.ended:
                 continue
-            idle = child.state in {ChildState.BACKING_OFF, ChildState.RECYCLED}
+            idle = child.state is ChildState.BACKING_OFF
             if child.state is ChildState.NEW or (idle and not self._stopping.drain):
                 child.end(ChildState.STOPPED)
                 continue
-            if child.state is ChildState.RECYCLED:
-                self._bring_up(child)
             if not child.ordered:
                 self._order_to_stop(child, Drain() if self._stopping.drain else Stop())
             return
@@ -363,11 +332,7 @@ class Supervisor(Actor):
             )
             return
         child.removed = order.done
-        if child.ended or child.state in {
-            ChildState.NEW,
-            ChildState.BACKING_OFF,
-            ChildState.RECYCLED,
-        }:
+        if child.ended or child.state in {ChildState.NEW, ChildState.BACKING_OFF}:
             self._forget(child)
         else:
             self._order_to_stop(child, Drain() if order.drain else Stop())
@@ -384,9 +349,6 @@ class Supervisor(Actor):
     def _child_stopped(self, child: Child, news: Stopped) -> None:
         if news.error is not None:
             self._tell_incident("actor_stop_failed", child, news.error)
-        if child.state is ChildState.RECYCLING:
-            self._recycled(child)
-            return
         if not child.ordered:
             self._tell_incident("actor_ended", child)
         if not child.cell.inbox.closed:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from perps_actors.errors import ActorUnavailable, AskRefused, AskTimeout, Fenced
 from perps_actors.kernel.actor import Actor
 from perps_actors.kernel.cell import Cell
 from perps_actors.kernel.inbox import InboxPolicy
-from perps_actors.kernel.lease import current_lease, leased
+from perps_actors.kernel.lease import Lease, current_lease, under
 from perps_actors.kernel.lifecycle import DeadLetter, Drain, Stop
 from perps_actors.kernel.messages import Batch
 from perps_actors.kernel.runtime import ThreadedRuntime
@@ -503,6 +504,14 @@ def test_questions_asked_in_the_instant_of_stopping_all_end(runtimes: Any) -> No
         outcomes = [_outcome(question) for question in questions]
         assert len(outcomes) == 60
         assert set(outcomes) <= {1, ActorUnavailable}
+
+
+def leased(lease: Lease, work: Callable[[], object]) -> Callable[[], None]:
+    def run() -> None:
+        with under(lease):
+            work()
+
+    return run
 
 
 def _outcome(question: Any) -> Any:

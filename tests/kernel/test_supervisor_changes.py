@@ -1,4 +1,4 @@
-"""rest_for_one, children that are added and removed, stop deadlines, a stop after a drain."""
+"""Children that are added and removed, stop deadlines, a stop after a drain."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ import pytest
 
 from perps_actors.errors import KernelError, StartFailed
 from perps_actors.kernel.actor import Actor
-from perps_actors.kernel.children import ChildState, RestartPolicy, Strategy
+from perps_actors.kernel.children import ChildState
 from perps_actors.kernel.simulated import SimulatedRuntime
 
 SEEDS = range(12)
-REST = {"strategy": Strategy.REST_FOR_ONE}
 
 
 class Worker(Actor):
@@ -57,73 +56,6 @@ def _worker(name: str, log: list[tuple[str, Any]]) -> Callable[[], Worker]:
 @pytest.fixture(params=SEEDS)
 def simulation(request: pytest.FixtureRequest) -> SimulatedRuntime:
     return SimulatedRuntime(seed=request.param)
-
-
-def test_with_rest_for_one_those_started_later_come_up_again_after_the_one_that_died(
-    simulation: SimulatedRuntime, family: Any
-) -> None:
-    log: list[tuple[str, Any]] = []
-    house = family(simulation, **REST)
-    cells = {name: house.add(name, _worker(name, log)) for name in "abcd"}
-    house.start()
-    log.clear()
-    cells["b"].address.tell(-1)
-    simulation.advance(1)
-    assert sorted(log[:2]) == [("c", "stop"), ("d", "stop")]
-    assert log[2:] == [("b", "start"), ("c", "start"), ("d", "start")]
-    assert [house.children[name].restarts for name in "abcd"] == [0, 1, 1, 1]
-    assert house.stop().clean is False  # one dead letter
-
-
-def test_with_rest_for_one_no_message_is_lost_on_the_way(
-    simulation: SimulatedRuntime, family: Any
-) -> None:
-    log: list[tuple[str, Any]] = []
-    house = family(simulation, **REST)
-    cells = {name: house.add(name, _worker(name, log)) for name in "abc"}
-    house.start()
-    for number in (1, 2, -1, 3, -2, 4):
-        for name in "abc":
-            if number > 0 or name == "a":
-                cells[name].address.tell(number)
-    simulation.advance(5)
-    report = house.stop()
-    for name in "abc":
-        assert [entry for n, entry in log if n == name and isinstance(entry, int)] == [1, 2, 3, 4]
-    assert (report.left, report.dead_letters) == ((), 2)
-
-
-def test_with_rest_for_one_a_pause_before_the_restart_is_kept(
-    simulation: SimulatedRuntime, family: Any
-) -> None:
-    log: list[tuple[str, Any]] = []
-    house = family(simulation, policy=RestartPolicy(first_delay_s=3.0), **REST)
-    cells = {name: house.add(name, _worker(name, log)) for name in "ab"}
-    house.start()
-    log.clear()
-    cells["a"].address.tell(-1)
-    simulation.advance(2.9)
-    assert log == [("b", "stop")]
-    simulation.advance(0.2)
-    assert log == [("b", "stop"), ("a", "start"), ("b", "start")]
-    house.stop()
-
-
-@pytest.mark.parametrize("drain", [True, False])
-def test_a_stop_while_children_are_recycled_ends_all_and_a_drain_still_handles_what_waits(
-    simulation: SimulatedRuntime, family: Any, *, drain: bool
-) -> None:
-    log: list[tuple[str, Any]] = []
-    house = family(simulation, policy=RestartPolicy(first_delay_s=1.0), **REST)
-    cells = {name: house.add(name, _worker(name, log)) for name in "abc"}
-    house.start()
-    cells["a"].address.tell(-1)
-    simulation.advance(0.5)
-    cells["c"].address.tell(7)
-    report = house.stop(drain=drain)
-    assert report.finished == ("a", "b", "c")
-    assert (("c", 7) in log) is drain
-    assert report.left == (() if drain else (("c", 1),))
 
 
 def test_a_child_can_be_added_and_removed_while_the_others_run(
