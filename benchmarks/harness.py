@@ -6,7 +6,7 @@ import json
 import statistics
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -86,9 +86,11 @@ def ticker_server(count: int, rate: float = 0) -> Iterator[str]:
         server.stdin.close()
 
 
-def output_of(*command: str) -> Any:
+def output_of(*command: str, environment: Mapping[str, str] | None = None) -> Any:
     """Run a client to its end and return the JSON object that it printed last."""
-    done = subprocess.run(command, check=False, stdout=subprocess.PIPE, text=True, cwd=ROOT)
+    done = subprocess.run(
+        command, check=False, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=environment
+    )
     if done.returncode:
         sys.exit(f"benchmarks: exit code {done.returncode} of {' '.join(command)}")
     return json.loads(done.stdout.splitlines()[-1])
