@@ -1,4 +1,4 @@
-"""A consumer's connections over all their attempts. Plain bookkeeping: the consumer says what happened, this says what to do."""
+"""The connections of one consumer, over all attempts to keep them open."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from perps_actors.transport.rate_limits import Backoff, BackoffPolicy
 from perps_actors.transport.wire import ConnectionPlan, Link, Network
 
 Amendment = Callable[[ConnectionPlan, ConnectionPlan], tuple[str, ...] | None]
-"""Of the adapter: the frames that turn a connection of one plan into one of another, or None."""
+"""Returns the frames that turn a connection of one plan into one of another, or None."""
 
 
 class ConnectionListener:
-    """Hears a connection on its own thread and only tells; the gate decides whether it may read on."""
+    """Tells the consumer what a connection reports, on the thread of the network."""
 
     def __init__(self, voice: Voice, gate: Gate | None, session: int) -> None:
         self._tell: Callable[[Any], object] = voice.tell
@@ -30,8 +30,8 @@ class ConnectionListener:
         self._session = session
 
     def mute(self) -> None:
-        """Tell no more: the consumer has told the end of this connection itself."""
-        self._tell = _nobody
+        """Tell nothing from now on; the consumer has reported the end of this connection itself."""
+        self._tell = _ignore
 
     def has_room(self, resume: Callable[[], None]) -> bool:
         """Return whether the gate is open; if not, `resume` is called when it is."""
@@ -44,23 +44,23 @@ class ConnectionListener:
     def frames(
         self, connection: str, frames: tuple[bytes, ...], received_ns: int, monotonic_ns: int
     ) -> None:
-        """Tell the consumer, all frames of one read in one message."""
+        """Tell the consumer all frames of one read in one message."""
         self._tell(FramesArrived(connection, self._session, frames, received_ns, monotonic_ns))
 
-    def closed(self, connection: str, reason: str, error: bool) -> None:  # noqa: FBT001 - the listener's protocol
-        """Tell the consumer, if it still lives."""
+    def closed(self, connection: str, reason: str, error: bool) -> None:  # noqa: FBT001
+        """Tell the consumer, unless its incarnation was replaced."""
         with suppress(Fenced):
             self._tell(ConnectionClosed(connection, self._session, reason, error))
 
 
 @attrs.define
-class Connection:
-    """One connection of a plan."""
+class PooledConnection:
+    """A connection of the pool, over all attempts."""
 
     plan: ConnectionPlan
     backoff: Backoff
     session: int = 0
-    """Number of the present attempt; what earlier ones still say is ignored."""
+    """Number of the present attempt; messages of earlier attempts are ignored."""
     link: Link | None = None
     up: bool = False
     """Whether the handshake is done."""
@@ -68,15 +68,21 @@ class Connection:
     told_heard_ns: int | None = None
 
 
-def _nobody(_: Any) -> None:
-    """Hear nothing."""
+def _ignore(_: Any) -> None:
+    """Do nothing."""
 
 
 class ConnectionPool:
-    """All connections of one venue: opened, replaced before the venue cuts them, opened again when they end.
+    """Opens the connections of a market, and again when they end or before the venue closes them.
 
-    `sessions` numbers the attempts over all incarnations of the consumer, because what an old one was told may still wait for the
-    new one.
+    Args:
+        network: opens connections.
+        gate: sources stop reading while it is shut.
+        backoff: pauses between attempts.
+        random: their jitter.
+        after: sets a timer of the consumer.
+        sessions: numbers the attempts of all incarnations of the consumer, because messages of an
+            attempt of the previous one may still wait for the present one.
     """
 
     def __init__(
@@ -95,117 +101,133 @@ class ConnectionPool:
         self._random = random
         self._after = after
         self._sessions = sessions
-        self._hung_up: Answer | None = None
-        self._lines: dict[str, Connection] = {}
+        self._closing: Answer | None = None
+        self._connections: dict[str, PooledConnection] = {}
         self.reconnects = 0
 
     def open(self, plans: Iterable[ConnectionPlan], voice: Voice) -> None:
         """Open every connection of the plans."""
         for plan in plans:
-            line = self._lines[plan.name] = Connection(plan, Backoff(self._backoff, self._random))
-            self._connect(line, voice)
+            connection = self._connections[plan.name] = PooledConnection(
+                plan, Backoff(self._backoff, self._random)
+            )
+            self._connect(connection, voice)
 
     def amend(
         self, plans: Iterable[ConnectionPlan], amend: Amendment, voice: Voice
     ) -> tuple[ConnectionPlan, ...]:
-        """Turn the open connections into those of other plans, with as few of them opened anew as can be.
+        """Change the connections to other plans, and reopen as few as possible.
 
-        Return the plans of those that were open and are no more.
+        Return the plans of the open connections that were closed.
         """
         wanted = {plan.name: plan for plan in plans}
-        gone = [line for name, line in self._lines.items() if name not in wanted]
-        for line in gone:
-            del self._lines[line.plan.name]
-        ended = [line.plan for line in gone if self._end(line, "no longer wanted")]
+        gone = [connection for name, connection in self._connections.items() if name not in wanted]
+        for connection in gone:
+            del self._connections[connection.plan.name]
+        ended = [
+            connection.plan for connection in gone if self._end(connection, "no longer wanted")
+        ]
         for name, plan in wanted.items():
-            if name not in self._lines:
+            if name not in self._connections:
                 self.open((plan,), voice)
                 continue
-            line = self._lines[name]
-            if line.plan != plan and self._amended(line, plan, amend):
+            connection = self._connections[name]
+            if connection.plan != plan and self._amended(connection, plan, amend):
                 ended.append(plan)
-                self._connect(line, voice)
+                self._connect(connection, voice)
         return tuple(ended)
 
-    def _amended(self, line: Connection, plan: ConnectionPlan, amend: Amendment) -> bool:
-        """Change the plan of a line; return whether its connection was ended for that."""
-        before, line.plan = line.plan, plan
-        if line.link is None:
+    def _amended(
+        self, connection: PooledConnection, plan: ConnectionPlan, amend: Amendment
+    ) -> bool:
+        """Change the plan of a connection; return whether it was closed for that."""
+        before, connection.plan = connection.plan, plan
+        if connection.link is None:
             return False
-        frames = amend(before, plan) if line.up else None
+        frames = amend(before, plan) if connection.up else None
         if frames is None:
-            return self._end(line, "changed")
+            return self._end(connection, "changed")
         for frame in frames:
-            line.link.send(frame)
+            connection.link.send(frame)
         return False
 
-    def _connect(self, line: Connection, voice: Voice) -> None:
-        line.session = next(self._sessions)
-        line.listener = ConnectionListener(voice, self._gate, line.session)
-        line.link = self._network.open(line.plan, line.listener)
+    def _connect(self, connection: PooledConnection, voice: Voice) -> None:
+        connection.session = next(self._sessions)
+        connection.listener = ConnectionListener(voice, self._gate, connection.session)
+        connection.link = self._network.open(connection.plan, connection.listener)
 
-    def current(self, connection: str, session: int) -> Connection | None:
-        """Return the line that speaks; None for what an attempt that was given up still says."""
-        line = self._lines.get(connection)
-        return line if line is not None and line.session == session else None
+    def current(self, name: str, session: int) -> PooledConnection | None:
+        """Return the connection of an attempt; None if it is not the present attempt."""
+        connection = self._connections.get(name)
+        return connection if connection is not None and connection.session == session else None
 
-    def opened(self, line: Connection, now_ns: int) -> None:
-        """Note that the handshake is done, and when the connection has to be replaced."""
-        line.up = True
-        line.backoff.worked(now_ns)
-        if line.plan.max_age_s is not None:
-            self._after(line.plan.max_age_s, Reconnect(line.plan.name, line.session))
+    def opened(self, connection: PooledConnection, now_ns: int) -> None:
+        """Note that the handshake is done, and set the timer of the replacement."""
+        connection.up = True
+        connection.backoff.worked(now_ns)
+        if connection.plan.max_age_s is not None:
+            self._after(
+                connection.plan.max_age_s, Reconnect(connection.plan.name, connection.session)
+            )
 
-    def closed(self, line: Connection, now_ns: int) -> None:
-        """Note that the connection ended, and try again after a pause."""
-        line.link = None
-        line.up = False
-        if self._hung_up is None:
-            self._after(line.backoff.next_pause_s(now_ns), Reconnect(line.plan.name, line.session))
+    def closed(self, connection: PooledConnection, now_ns: int) -> None:
+        """Note that the connection ended, and set the timer of the next attempt."""
+        connection.link = None
+        connection.up = False
+        if self._closing is None:
+            self._after(
+                connection.backoff.next_pause_s(now_ns),
+                Reconnect(connection.plan.name, connection.session),
+            )
         else:
-            self._settle(self._hung_up)
+            self._settle(self._closing)
 
-    def reconnect(self, line: Connection, voice: Voice) -> None:
-        """Open a connection that has ended; one that has come of age is closed first and its end leads back here."""
-        if line.link is not None:
-            line.link.close("replaced before the venue cuts it")
-        elif self._hung_up is None:
+    def reconnect(self, connection: PooledConnection, voice: Voice) -> None:
+        """Open a connection that has ended, or close an old one, whose end leads back here."""
+        if connection.link is not None:
+            connection.link.close("replaced before the venue closes it")
+        elif self._closing is None:
             self.reconnects += 1
-            self._connect(line, voice)
+            self._connect(connection, voice)
 
     @property
     def sources_closed(self) -> bool:
-        """Whether no connection is opened any more."""
-        return self._hung_up is not None
+        """Whether no further connection is opened."""
+        return self._closing is not None
 
     def close_sources(self, reason: str, done: Answer) -> None:
-        """End all connections and open none again; `done` is settled once each has told all it had read, and its end."""
-        self._hung_up = done
-        for line in self._lines.values():
-            if line.link is not None:
-                line.link.close(reason)
+        """Close all connections for good.
+
+        `done` is settled when each has told all that it had read, and its end.
+        """
+        self._closing = done
+        for connection in self._connections.values():
+            if connection.link is not None:
+                connection.link.close(reason)
         self._settle(done)
 
     def _settle(self, done: Answer) -> None:
-        if all(line.link is None for line in self._lines.values()):
+        if all(connection.link is None for connection in self._connections.values()):
             done.set(None)
 
-    def send(self, connection: str, text: str) -> None:
+    def send(self, name: str, text: str) -> None:
         """Send a text frame, if the connection is open."""
-        line = self._lines.get(connection)
-        if line is not None and line.link is not None:
-            line.link.send(text)
+        connection = self._connections.get(name)
+        if connection is not None and connection.link is not None:
+            connection.link.send(text)
 
     def close(self, reason: str) -> tuple[ConnectionPlan, ...]:
-        """Close all, with no more news of them; return the plans of those that were open."""
-        lines, self._lines = self._lines, {}
-        return tuple(line.plan for line in lines.values() if self._end(line, reason))
+        """Close all connections and ignore their messages; return the plans of the open ones."""
+        connections, self._connections = self._connections, {}
+        return tuple(
+            connection.plan for connection in connections.values() if self._end(connection, reason)
+        )
 
-    def _end(self, line: Connection, reason: str) -> bool:
-        """Close a connection, with no more news of it; return False when it was not open."""
-        if line.link is None or line.listener is None:
+    def _end(self, connection: PooledConnection, reason: str) -> bool:
+        """Close a connection and ignore its messages; return False if it was not open."""
+        if connection.link is None or connection.listener is None:
             return False
-        line.listener.mute()
-        line.link.close(reason)
-        line.link, line.up = None, False
+        connection.listener.mute()
+        connection.link.close(reason)
+        connection.link, connection.up = None, False
         return True

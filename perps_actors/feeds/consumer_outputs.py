@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import attrs
 
-from perps_actors.feeds.connection_pool import Connection
+from perps_actors.feeds.connection_pool import PooledConnection
 from perps_actors.feeds.reporter import Reporter
 from perps_actors.kernel.address import Teller
 from perps_actors.kernel.clock import NS_PER_S
@@ -74,7 +74,7 @@ class ConsumerOutputs:
         if rise_ns is not None:
             self.report.tell("venue_offset_rose", None, seconds=round(rise_ns / NS_PER_S, 3))
 
-    def heard(self, line: Connection, monotonic_ns: int) -> None:
+    def heard(self, line: PooledConnection, monotonic_ns: int) -> None:
         """Tell the monitor that a connection brought data, at most once a second."""
         if line.told_heard_ns is None or monotonic_ns - line.told_heard_ns >= NS_PER_S:
             line.told_heard_ns = monotonic_ns

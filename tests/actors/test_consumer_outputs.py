@@ -5,7 +5,7 @@ from random import Random
 import attrs
 import pytest
 
-from perps_actors.feeds.connection_pool import Connection
+from perps_actors.feeds.connection_pool import PooledConnection
 from perps_actors.feeds.consumer_outputs import ConsumerOutputs
 from perps_actors.market.events import BookWithdrawn
 from perps_actors.market.ladder import RungChange
@@ -31,8 +31,8 @@ def outputs(bench) -> ConsumerOutputs:
     )
 
 
-def line(name: str) -> Connection:
-    return Connection(
+def line(name: str) -> PooledConnection:
+    return PooledConnection(
         ConnectionPlan(name=name, url="wss://venue"), Backoff(BackoffPolicy(), Random(0))
     )
 

@@ -314,7 +314,7 @@ def test_a_connection_is_replaced_before_the_venue_cuts_it_after_24_hours(worlds
     assert not first.open
     assert world.network.link("public-0") is not first
     assert {data["reason"] for _, data in world.told_of("ws_stream_exit")} == {
-        "replaced before the venue cuts it"
+        "replaced before the venue closes it"
     }
     assert world.events("ws_stream_error") == []
     world.book("BTCUSDT", 100, 102)
