@@ -18,11 +18,18 @@ from perps_actors import (
     Settings,
     SettingsError,
 )
+from perps_actors.host.settings_file import Follower
 from perps_actors.kernel.actor import Actor
 from perps_actors.market.feed_state import Health
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.messages.feeds import GetStreamStatistics, GetTops
-from perps_actors.settings import JournalSettings, PollSettings, StreamSettings
+from perps_actors.settings import (
+    JournalSettings,
+    PollSettings,
+    SettingsFile,
+    StreamSettings,
+    layers_of,
+)
 from perps_actors.testing import Probe, SimulatedNetwork, SimulatedRuntime, SimulatedVenue
 
 BINANCE = Market("binance_futures", ("BTCUSDT", "ETHUSDT"))
@@ -437,3 +444,35 @@ def test_markets_have_brokers_of_their_own(tmp_path) -> None:
         }
         with pytest.raises(PartAbsent, match="no broker"):
             _ = perps.broker
+
+
+def test_markets_are_added_and_removed_by_a_followed_file(systems, tmp_path) -> None:
+    def table(market: Market) -> str:
+        return f'[[market]]\nvenue = "{market.venue}"\nsymbols = {list(market.symbols)}\n'
+
+    path = tmp_path / "perps.toml"
+    path.write_text(table(BINANCE) + table(BYBIT))
+    two = systems(BINANCE, BYBIT)
+    file = SettingsFile(path)
+    file.look()
+    follower = Follower(
+        file,
+        layers_of(file=path),
+        now=lambda: two.system.settings,
+        reconfigure=two.system.reconfigure,
+        report=two.system._composition.parts.report,
+        every_s=1.0,
+    )
+    path.write_text(table(BYBIT) + table(OKX))
+    assert [change.field for change in follower.look()] == ["markets", "poll.interval_s"]
+    two.runtime.advance(3)
+    assert {instrument.venue for instrument in two.system.marks} == {"bybit", "okx"}
+    path.write_text('venue = "bybit"\nsymbols = ["ETHUSDT"]\n')
+    follower.look()
+    two.runtime.advance(3)
+    assert [str(instrument) for instrument in two.system.marks] == ["bybit:ETHUSDT"]
+    path.write_text('symbols = ["A"]\n' + table(BYBIT))
+    assert follower.look() == ()
+    two.runtime.advance(1)
+    refused = [dict(e.data) for e in two.events if e.kind == "settings_refused"]
+    assert [(data["field"], data["place"]) for data in refused] == [("symbols", str(path))]
