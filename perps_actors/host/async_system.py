@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeVar
 
 import attrs
 
+from perps_actors.actors import event_recorder, mark_store, risk_monitor, stream_consumer
 from perps_actors.actors.subscriber import SUBSCRIBER_INBOX
 from perps_actors.errors import AskTimeout
 from perps_actors.feeds.subscribers import SubscriberRoute, Subscribers
@@ -220,22 +221,29 @@ class AsyncPerps(Readings):
             ActorUnavailable, AskTimeout, PartAbsent: the risk monitor does not answer; take that
                 for a no.
         """
-        answer: Verdict = await self.ask("risk_monitor", GetVerdict(self.instrument(instrument)))
+        answer: Verdict = await self.ask(
+            risk_monitor.SPEC.name, GetVerdict(self.instrument(instrument))
+        )
         return answer
 
     async def mark_statistics(self) -> MarkStatistics:
         """Return the counters of the mark store since its last start."""
-        answer: MarkStatistics = await self.ask("mark_store", GetMarkStatistics())
+        answer: MarkStatistics = await self.ask(mark_store.SPEC.name, GetMarkStatistics())
         return answer
 
-    async def stream_statistics(self) -> StreamStatistics:
-        """Return the counters of the streams since their consumer's last start."""
-        answer: StreamStatistics = await self.ask("stream_consumer", GetStreamStatistics())
+    async def stream_statistics(self, market: str | None = None) -> StreamStatistics:
+        """Return the counters of a market's streams since the last start of its consumer.
+
+        The market can be left out if there is one.
+        """
+        consumer = stream_consumer.SPEC.name
+        actor = consumer if market is None else f"{consumer}:{market}"
+        answer: StreamStatistics = await self.ask(actor, GetStreamStatistics())
         return answer
 
     async def flush(self) -> int:
         """Write all waiting events now; return the sequence number of the last durable event."""
-        answer: int = await self.ask("event_recorder", Flush())
+        answer: int = await self.ask(event_recorder.SPEC.name, Flush())
         return answer
 
     async def ask(self, actor: str, question: object) -> Any:

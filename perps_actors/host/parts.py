@@ -30,7 +30,6 @@ from perps_actors.transport.rate_limits import BackoffPolicy, Priority, RateLimi
 from perps_actors.transport.wire import Network
 from perps_actors.venues.contract import Endpoints, RestAdapter, StreamAdapter
 from perps_actors.venues.registry import VENUES, Venue, venue
-from perps_actors.venues.toolkit.audit import AuditedStream
 
 
 class Absent:
@@ -107,7 +106,7 @@ def venue_of(market: Market, level: int | None = None) -> Venue:
     """
     if market.broker is None:
         return venue(market.venue, place="Settings")
-    # Here, because most systems have no broker of their host's.
+    # Imported here, because most systems have no broker of their host.
     from perps_actors.venues.host_broker import broker_venue  # noqa: PLC0415
 
     assert market.stream is not None, "a resolved market has its settings of streams"
@@ -186,6 +185,9 @@ class MarketParts:
         stream = found.stream(self.endpoints)
         if plan.audit_s is None:
             return stream
+        # Imported here, because most systems audit no books.
+        from perps_actors.venues.toolkit.audit import AuditedStream  # noqa: PLC0415
+
         return AuditedStream(stream, found.rest(self.endpoints), plan.audit_s)
 
     def scheduler(self, priority: Priority) -> RequestScheduler:

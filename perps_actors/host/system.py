@@ -8,6 +8,7 @@ from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
+from perps_actors.actors import event_recorder, mark_store, risk_monitor, stream_consumer
 from perps_actors.errors import AskTimeout, KernelError, PerpsActorsError, StartFailed
 from perps_actors.host.composition import compose, report_incident
 from perps_actors.host.logging import log_event, somebody_reads
@@ -302,22 +303,27 @@ class PerpsSystem(Readings):
             ActorUnavailable, AskTimeout, PartAbsent: the risk monitor does not answer; take that
                 for a no.
         """
-        answer: Verdict = self.ask("risk_monitor", GetVerdict(self.instrument(instrument)))
+        answer: Verdict = self.ask(risk_monitor.SPEC.name, GetVerdict(self.instrument(instrument)))
         return answer
 
     def mark_statistics(self) -> MarkStatistics:
         """Return the counters of the mark store since its last start."""
-        answer: MarkStatistics = self.ask("mark_store", GetMarkStatistics())
+        answer: MarkStatistics = self.ask(mark_store.SPEC.name, GetMarkStatistics())
         return answer
 
-    def stream_statistics(self) -> StreamStatistics:
-        """Return the counters of the streams since their consumer's last start."""
-        answer: StreamStatistics = self.ask("stream_consumer", GetStreamStatistics())
+    def stream_statistics(self, market: str | None = None) -> StreamStatistics:
+        """Return the counters of a market's streams since the last start of its consumer.
+
+        The market can be left out if there is one.
+        """
+        consumer = stream_consumer.SPEC.name
+        actor = consumer if market is None else f"{consumer}:{market}"
+        answer: StreamStatistics = self.ask(actor, GetStreamStatistics())
         return answer
 
     def flush(self) -> int:
         """Write all waiting events now; return the sequence number of the last durable event."""
-        answer: int = self.ask("event_recorder", Flush())
+        answer: int = self.ask(event_recorder.SPEC.name, Flush())
         return answer
 
     def ask(self, actor: str, question: object) -> Any:

@@ -171,6 +171,7 @@ def test_an_actor_is_named_with_its_market_where_it_is_ambiguous(two) -> None:
     assert [instrument for instrument, _ in tops.tops] == [ON_BYBIT]
     with pytest.raises(SettingsError, match="stream_consumer:binance_futures, stream_consumer:byb"):
         two.system.ask("stream_consumer", GetStreamStatistics())
+    assert two.system.stream_statistics("bybit").frames
     with pytest.raises(PartAbsent, match="no stream_consumer:okx"):
         two.system.ask("stream_consumer:okx", GetStreamStatistics())
 
