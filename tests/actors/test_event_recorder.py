@@ -251,9 +251,7 @@ def test_an_event_that_cannot_be_kept_is_lost_alone_and_told(bench, store, recor
     assert (store.status.failing, store.status.dropped) == (None, 2)
 
 
-def test_what_inboxes_dropped_is_told_once_a_second_at_most_for_each(
-    bench, store, recorder
-) -> None:
+def test_drops_are_reported_at_most_once_a_second_for_each_inbox(bench, store, recorder) -> None:
     lost = {"mark_store": 0, "risk_monitor": 0}
 
     def drops():
@@ -280,7 +278,7 @@ def test_what_inboxes_dropped_is_told_once_a_second_at_most_for_each(
     }
 
 
-def test_stopping_writes_what_waits_and_the_last_holes_and_lets_go(
+def test_stopping_writes_waiting_events_and_the_last_holes_and_closes_the_journal(
     bench, store, recorder, mark
 ) -> None:
     cell = recorder(drops=lambda: {"mark_store": 7})
@@ -292,7 +290,7 @@ def test_stopping_writes_what_waits_and_the_last_holes_and_lets_go(
     assert (store.status.recorded, store.status.waiting) == (2, 0)
 
 
-def test_what_was_dropped_while_the_journal_failed_is_told_even_if_it_recovers_only_at_the_end(
+def test_events_dropped_while_the_journal_failed_are_reported_even_if_it_recovers_at_the_end(
     bench, store, recorder, mark
 ) -> None:
     cell = recorder(backlog=1)
@@ -308,7 +306,7 @@ def test_what_was_dropped_while_the_journal_failed_is_told_even_if_it_recovers_o
     assert holes(store.events)[0]["dropped"] == 2
 
 
-def test_what_can_not_be_written_at_the_end_is_counted_as_dropped(
+def test_events_that_cannot_be_written_at_the_end_count_as_dropped(
     bench, store, recorder, mark
 ) -> None:
     cell = recorder()
@@ -371,7 +369,7 @@ def test_a_poisoned_mark_is_lost_alone_and_a_restart_loses_nothing_that_waited(
     )
 
 
-def test_what_a_death_made_impossible_to_write_is_a_hole_of_the_next_incarnation(
+def test_events_lost_in_a_crash_are_reported_as_dropped_after_restart(
     bench, store, recorder, mark, noted
 ) -> None:
     cell = recorder()

@@ -75,7 +75,7 @@ def test_a_window_that_was_handed_out_never_changes(bench, store, board, mark, b
     ),
     length=st.integers(1, 9),
 )
-def test_a_window_is_the_last_n_of_what_was_recorded_however_it_came(
+def test_a_window_holds_the_last_n_marks_however_they_were_batched(
     new_bench, batches, length
 ) -> None:
     board = Board()
@@ -107,7 +107,7 @@ def test_an_instrument_that_nobody_named_before_gets_a_window(bench, store, mark
 @pytest.mark.parametrize(
     "price", ["0", "-1", "NaN", "-NaN", "sNaN", "Infinity", "-Infinity", "1e20"]
 )
-def test_what_is_no_price_is_counted_and_kept_from_everybody_while_its_neighbours_pass(
+def test_a_mark_without_a_usable_price_is_rejected_alone_and_counted(
     *, bench, price, store, listener, mark, btc
 ) -> None:
     bench.tell(store, recorded(mark(1), mark(price), mark(2)))
@@ -181,9 +181,7 @@ def test_the_next_incarnation_takes_windows_counts_and_the_length_it_was_told_ov
     assert board.count(btc) == 4
 
 
-def test_what_a_replaced_incarnation_still_writes_is_seen_by_nobody(
-    bench, store, board, mark, btc
-) -> None:
+def test_marks_of_a_replaced_incarnation_are_not_visible(bench, store, board, mark, btc) -> None:
     bench.tell(store, recorded(mark(1)))
     successor = bench.run(MarkStore(window_length=LENGTH, board=board))
     bench.tell(store, recorded(mark(666), mark(667, "ETHUSDT")))

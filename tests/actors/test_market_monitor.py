@@ -147,7 +147,7 @@ def test_steps_of_the_wall_clock_are_no_silence(bench, marked) -> None:
     assert changes(bench) == [("waiting", "live")]
 
 
-def test_what_another_connection_carries_is_not_down_with_it(bench, monitor, btc, eth) -> None:
+def test_instruments_of_another_connection_are_not_down_with_it(bench, monitor, btc, eth) -> None:
     bench.tell(monitor, FeedDown("binance_futures", "public-0", "cut", (btc.symbol,)))
     bench.runtime.advance(2)
     judged = dict(bench.ask(monitor, GetFeedHealth()).judgements)

@@ -62,9 +62,7 @@ def test_each_limit_is_told_once_when_it_is_passed_and_the_return_once(bench, ma
     assert edges(bench)[4:] == [("mark_fresh_again", "BTCUSDT")]
 
 
-def test_an_edge_says_how_old_the_mark_is_against_which_limit_and_what_is_done(
-    bench, marked
-) -> None:
+def test_a_staleness_event_has_age_limit_and_action(bench, marked) -> None:
     marked("BTCUSDT", "ETHUSDT")
     bench.runtime.advance(361)
     marked("BTCUSDT")

@@ -86,7 +86,7 @@ def test_bad_frames_are_counted_and_harm_neither_their_neighbours_nor_the_stream
     assert world.system.restarts == 0
 
 
-def test_what_was_rejected_in_the_last_second_is_told_at_a_stop_too(world) -> None:
+def test_input_rejected_in_the_last_second_is_reported_at_a_stop(world) -> None:
     world.public(b"oops")
     world.system.drain()
     assert [data["count"] for _, data in world.told_of("input_rejected")] == [1]
@@ -125,7 +125,7 @@ def test_the_mark_is_the_mid_of_the_book_and_touch_and_trades_are_silent_meanwhi
     ("source", "expected"),
     [("book", 101), ("touch", 6), ("trades", 9), ("rest", 51)],
 )
-def test_the_source_setting_names_the_best_rung_and_those_above_are_not_used(
+def test_the_source_setting_names_the_best_source_and_better_ones_are_not_used(
     worlds, source, expected
 ) -> None:
     world = worlds(stream=StreamSettings(source=source))
@@ -321,7 +321,7 @@ def test_a_connection_is_replaced_before_the_venue_cuts_it_after_24_hours(worlds
     assert set(world.marks("BTCUSDT")) == {101}
 
 
-def test_after_a_reconnect_the_book_is_synchronised_anew(world) -> None:
+def test_after_a_reconnect_the_book_is_synchronised_again(world) -> None:
     world.book("BTCUSDT", 100, 102)
     broken(world)
     world.advance(1)
@@ -452,7 +452,7 @@ def test_a_consumer_that_dies_closes_its_connections_and_its_successor_opens_new
     assert world.system.restarts == 1
 
 
-def test_what_old_connections_said_before_the_death_is_not_taken_for_news_of_the_new_ones(
+def test_messages_of_old_connections_are_ignored_after_a_restart(
     worlds,
 ) -> None:
     world = worlds(stream=StreamSettings(source="touch"))
@@ -472,7 +472,7 @@ def test_what_old_connections_said_before_the_death_is_not_taken_for_news_of_the
     assert not any(link.open for link in world.network.links)
 
 
-def test_what_a_connection_of_a_replaced_consumer_says_is_refused_and_its_end_is_silent(
+def test_frames_for_a_replaced_consumer_are_refused_and_its_connections_end_silently(
     world,
 ) -> None:
     voice_of_old = world.network.link("public-0").listener

@@ -111,7 +111,7 @@ def _watched(
     return cell, news
 
 
-def test_what_waits_behind_the_message_that_kills_reaches_the_next_incarnation(
+def test_messages_behind_the_one_that_killed_an_actor_reach_the_next_incarnation(
     simulation: SimulatedRuntime,
 ) -> None:
     cell, news = _watched(simulation)
@@ -138,7 +138,7 @@ def test_the_message_that_killed_is_set_aside_with_its_error(simulation: Simulat
     assert (cell.statistics().handled, cell.statistics().dead) == (0, 1)
 
 
-def test_a_poisoned_item_takes_no_neighbour_along(simulation: SimulatedRuntime) -> None:
+def test_a_poisoned_item_is_lost_alone(simulation: SimulatedRuntime) -> None:
     cell, news = _watched(simulation)
     seen: list[int] = []
     cell.install(Counter(seen))
@@ -210,7 +210,7 @@ def test_an_error_before_the_first_item_is_not_blamed_on_where_the_last_batch_en
     assert len(cell.inbox) == 2
 
 
-def test_whoever_asked_what_killed_gets_the_error(simulation: SimulatedRuntime) -> None:
+def test_the_asker_of_a_question_that_kills_gets_the_error(simulation: SimulatedRuntime) -> None:
     cell, _ = _watched(simulation)
     cell.install(Counter([]))
     question = cell.address.put_question(-1)
@@ -234,7 +234,7 @@ def test_a_question_that_waits_out_a_death_is_answered_by_the_next_incarnation(
     assert question.get(timeout=0) == 40
 
 
-def test_whoever_waits_for_an_actor_that_nobody_watches_learns_of_its_death(
+def test_an_asker_of_an_unwatched_actor_that_dies_gets_an_error(
     simulation: SimulatedRuntime,
 ) -> None:
     cell = simulation.cell("unwatched")
@@ -379,7 +379,7 @@ def test_a_hung_actor_is_fenced_and_replaced_while_its_neighbours_go_on(
     assert cell.statistics().inbox.told == cell.statistics().handled + cell.statistics().dead == 3
 
 
-def test_a_fenced_actor_is_refused_whatever_it_still_says(runtime: ThreadedRuntime) -> None:
+def test_messages_of_a_fenced_actor_are_refused(runtime: ThreadedRuntime) -> None:
     listener, _ = _watched(runtime, "listener", group="listener")
     listening = Counter([])
     listener.install(listening)
@@ -441,7 +441,7 @@ def test_an_asker_whose_question_hangs_gets_the_reason(runtime: ThreadedRuntime)
     release.set()
 
 
-def test_after_the_close_of_its_runtime_nobody_answers_and_whoever_asks_learns_it(
+def test_questions_after_the_runtime_was_closed_get_an_error(
     runtime: ThreadedRuntime,
 ) -> None:
     vacant, _ = _watched(runtime, "vacant")

@@ -160,7 +160,7 @@ def test_dropping_the_oldest_keeps_the_newest() -> None:
     assert box.statistics().dropped == 9
 
 
-def test_dropping_the_oldest_spares_questions_and_orders_in_their_turn() -> None:
+def test_dropping_the_oldest_spares_questions_and_lifecycle_messages() -> None:
     box = Box(bound=2, overflow=Overflow.DROP_OLDEST)
     question, order = Envelope("question", reply_to=Answer()), Drain()
     box.put("old")
@@ -172,7 +172,7 @@ def test_dropping_the_oldest_spares_questions_and_orders_in_their_turn() -> None
     assert box.statistics().dropped == 4
 
 
-def test_orders_and_timers_are_taken_although_the_inbox_is_full() -> None:
+def test_lifecycle_messages_and_timers_are_taken_although_the_inbox_is_full() -> None:
     box = Box(bound=1)
     while box.put("data"):
         pass
@@ -192,7 +192,7 @@ class _Place:
     inbox: Inbox
 
 
-def test_orders_are_counted_nowhere() -> None:
+def test_lifecycle_messages_are_not_counted() -> None:
     box = Box()
     box.put(Drain())
     box.put(Stop())
@@ -239,7 +239,7 @@ def test_fields_that_are_called_like_traits_are_no_traits() -> None:
     assert box.take_all() == ["first", message]
 
 
-def test_what_waits_when_it_closes_is_left_over_and_so_is_what_comes_later() -> None:
+def test_messages_that_wait_at_a_close_or_come_later_are_left_over() -> None:
     box = Box()
     box.put("waiting")
     box.put(Batch((1, 2)))

@@ -77,7 +77,7 @@ def test_a_mapped_and_joined_future_gives_its_value() -> None:
     ref.stop(timeout=5)
 
 
-def test_stopping_handles_what_was_told_before_and_returns_after_on_stop() -> None:
+def test_stopping_handles_earlier_messages_and_returns_after_on_stop() -> None:
     ref = Echo.start()
     actor = ref._actor_weakref()
     assert actor is not None
@@ -123,7 +123,7 @@ def test_a_running_actor_is_in_the_registry_and_a_stopped_one_is_not() -> None:
     assert pykka.ActorRegistry.get_all() == []
 
 
-def test_an_ended_actor_refuses_what_it_is_told_and_asked() -> None:
+def test_an_ended_actor_refuses_messages_and_questions() -> None:
     ref = Echo.start()
     ref.stop(timeout=5)
     with pytest.raises(pykka.ActorDeadError):

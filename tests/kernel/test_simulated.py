@@ -89,7 +89,7 @@ def test_another_seed_gives_another_order() -> None:
     assert len({log for log, _ in orders}) == len({trace for _, trace in orders}) == 20
 
 
-def test_what_one_sender_told_one_actor_arrives_in_order_whatever_the_seed() -> None:
+def test_messages_of_one_sender_arrive_in_order_with_every_seed() -> None:
     class Noting(Ping):
         def on_receive(self, message: Any) -> Any:
             self.log.append(f"{self.name}{message}")
@@ -161,7 +161,7 @@ def test_an_ask_without_answer_takes_its_whole_virtual_time() -> None:
     assert simulation.clock.monotonic_ns() == 30 * 10**9
 
 
-def test_after_the_close_nobody_answers_and_whoever_asked_learns_it() -> None:
+def test_questions_that_wait_at_the_close_get_an_error() -> None:
     simulation = SimulatedRuntime()
     cell = simulation.cell("ping")
     waiting = cell.address.put_question(1)

@@ -78,7 +78,7 @@ def age_s(cell: Cell) -> float | None:
 # --- asking
 
 
-def test_any_actor_answers_for_its_counters_ahead_of_what_waits_and_the_question_is_not_among_them(
+def test_the_question_for_counters_is_answered_ahead_of_data_and_not_counted(
     simulation,
 ) -> None:
     cell = simulation.cell("worker")
@@ -188,7 +188,7 @@ def test_drops_are_told_apart_by_their_reason(simulation) -> None:
     assert [book.dropped for book in books.values()] == [4, 4, 5]
 
 
-def test_bytes_are_counted_while_they_wait_and_go_with_whoever_takes_them(simulation) -> None:
+def test_bytes_count_while_their_messages_wait(simulation) -> None:
     cell = simulation.cell("worker", policy=InboxPolicy(bound=6))
     cell.watcher = _Nobody()
     cell.address.tell(Load((b"12", b"345")))
@@ -220,7 +220,7 @@ class _Nobody:
 # --- age
 
 
-def test_what_waits_for_an_actor_ages_and_an_empty_inbox_has_no_age(simulation) -> None:
+def test_waiting_messages_age_and_an_empty_inbox_has_no_age(simulation) -> None:
     cell = simulation.cell("worker")
     cell.install(Worker())
     simulation.settle()
@@ -237,7 +237,7 @@ def test_what_waits_for_an_actor_ages_and_an_empty_inbox_has_no_age(simulation) 
     assert age_s(cell) == 0
 
 
-def test_what_waits_while_nobody_lives_there_ages_too(simulation) -> None:
+def test_messages_in_a_vacant_cell_age_too(simulation) -> None:
     cell = simulation.cell("worker")
     cell.watcher = _Nobody()
     cell.install(Worker())

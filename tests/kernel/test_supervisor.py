@@ -117,7 +117,7 @@ def test_a_child_that_does_not_come_up_undoes_the_start(
     assert (report.finished, report.given_up) == (("a", "b", "d"), ("c",))
 
 
-def test_a_restart_keeps_the_address_and_what_waits(
+def test_a_restart_keeps_the_address_and_waiting_messages(
     simulation: SimulatedRuntime, family: Any
 ) -> None:
     log: list[tuple[str, Any]] = []
@@ -239,7 +239,7 @@ def test_draining_handles_all_that_is_under_way_along_a_chain(
     assert report.drained == 60 - before
 
 
-def test_stopping_goes_ahead_of_data_and_reports_what_is_left(
+def test_stopping_goes_ahead_of_data_and_reports_messages_left(
     simulation: SimulatedRuntime, family: Any
 ) -> None:
     log: list[tuple[str, Any]] = []

@@ -102,7 +102,7 @@ def test_an_added_child_that_does_not_come_up_is_forgotten_and_harms_nobody(
     assert house.stop().finished == ("a",)
 
 
-def test_removing_without_draining_reports_what_was_left(
+def test_removing_without_draining_reports_messages_left(
     simulation: SimulatedRuntime, family: Any
 ) -> None:
     log: list[tuple[str, Any]] = []

@@ -117,7 +117,7 @@ def test_a_hung_start_is_a_failed_start(runtime: ThreadedRuntime, family: Any) -
     clerk.release.set()
 
 
-def test_what_has_not_stopped_by_the_deadline_is_abandoned(
+def test_children_that_have_not_stopped_by_the_deadline_are_abandoned(
     runtime: ThreadedRuntime, family: Any
 ) -> None:
     house = family(runtime)
@@ -169,7 +169,7 @@ def test_a_child_that_hangs_in_on_stop_for_too_long_does_not_hold_the_others_up(
 
 
 @pytest.mark.parametrize("drain", [True, False])
-def test_a_hung_child_leaves_those_who_share_its_thread_half_of_the_deadline(
+def test_a_hung_child_leaves_half_of_the_deadline_to_others_on_its_thread(
     runtime: ThreadedRuntime, family: Any, *, drain: bool
 ) -> None:
     house, probe = family(runtime, look_every_s=0.01), Probe()
