@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from typing import Final
 
 import attrs
 
@@ -11,6 +12,9 @@ from perps_actors.market.mark import Mark
 from perps_actors.messages.interest import Heard, Interest
 from perps_actors.messages.marks import MarksUpdated
 from perps_actors.messages.records import Event, Record
+
+GONE: Final = object()
+"""Returned by the `put` of a subscriber that was garbage-collected."""
 
 
 @attrs.frozen(eq=False)
@@ -24,11 +28,14 @@ class SubscriberRoute:
 class Subscribers:
     """Passes marks and events to the subscribers that want them.
 
-    Actors read immutable tuples; the host's threads replace the tuples under a lock.
+    Actors read immutable tuples; the host's threads replace the tuples under a lock. A subscriber
+    that was garbage-collected is removed when the next item for it comes: a finalizer could not do
+    it, because the collector may run on a thread that holds the lock.
     """
 
     def __init__(self) -> None:
-        self._changing = threading.Lock()
+        # Re-entrant, because a finalizer or signal handler of the host may run while it is held.
+        self._changing = threading.RLock()
         self._to_marks: tuple[SubscriberRoute, ...] = ()
         self._to_events: tuple[SubscriberRoute, ...] = ()
 
@@ -59,13 +66,13 @@ class Subscribers:
     def tell_marks(self, marks: tuple[Mark, ...]) -> None:
         """Pass marks on to the subscribers that want any of them."""
         for route in self._to_marks:
-            heard = route.interest.in_marks(marks)
-            if heard is not None:
-                route.put(heard)
+            self._put(route, route.interest.in_marks(marks))
 
     def tell_events(self, events: tuple[Event, ...]) -> None:
         """Pass events on to the subscribers that want any of them."""
         for route in self._to_events:
-            heard = route.interest.in_events(events)
-            if heard is not None:
-                route.put(heard)
+            self._put(route, route.interest.in_events(events))
+
+    def _put(self, route: SubscriberRoute, heard: Heard | None) -> None:
+        if heard is not None and route.put(heard) is GONE:
+            self.remove(route)

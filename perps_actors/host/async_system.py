@@ -15,7 +15,7 @@ import attrs
 from perps_actors.actors import event_recorder, mark_store, risk_monitor, stream_consumer
 from perps_actors.actors.subscriber import SUBSCRIBER_INBOX
 from perps_actors.errors import AskTimeout
-from perps_actors.feeds.subscribers import SubscriberRoute, Subscribers
+from perps_actors.feeds.subscribers import GONE, SubscriberRoute, Subscribers
 from perps_actors.host.readings import Readings
 from perps_actors.host.subscriptions import ASK_TIMEOUT_S
 from perps_actors.kernel.address import Answer
@@ -25,7 +25,7 @@ from perps_actors.kernel.statistics import DropLedger
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.mark import Mark
 from perps_actors.messages.feeds import GetStreamStatistics, StreamStatistics
-from perps_actors.messages.interest import Interest
+from perps_actors.messages.interest import Heard, Interest
 from perps_actors.messages.marks import GetMarkStatistics, MarkStatistics
 from perps_actors.messages.records import Event, Flush
 from perps_actors.messages.risk import GetVerdict, Verdict
@@ -85,8 +85,8 @@ class HostStream(Generic[Item]):
         self._given = 0
         me = weakref.ref(self)
         self.inbox = Inbox(policy, lambda: _wake(me), _ignore, clock.monotonic_ns)
-        self._route = SubscriberRoute(interest, self.inbox.put)
-        self._watched = _Watched(name, self.inbox)
+        self._watched = watched = _Watched(name, self.inbox)
+        self._route = SubscriberRoute(interest, lambda heard: _put(me, drops, watched, heard))
         drops.watch((self._watched,))
         subscribers.add(self._route)
 
@@ -137,11 +137,15 @@ class HostStream(Generic[Item]):
         """Close."""
         self.close()
 
-    def __del__(self) -> None:
-        """Take no more items."""
-        if hasattr(self, "_watched") and not self.inbox.closed:
-            self._audience.remove(self._route)
-            self._drops.forget(self._watched)
+
+def _put(
+    stream: weakref.ref[HostStream[Any]], drops: DropLedger, watched: _Watched, heard: Heard
+) -> object:
+    """Put items into a stream's inbox; `GONE` if the stream was garbage-collected."""
+    if stream() is not None:
+        return watched.inbox.put(heard)
+    drops.forget(watched)
+    return GONE
 
 
 def _wake(stream: weakref.ref[HostStream[Any]]) -> None:
