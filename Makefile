@@ -71,4 +71,5 @@ $(PEERS)/.ready: benchmarks/peers-build.txt benchmarks/peers.txt | $(PEERS)/bin/
 	@touch $@
 
 clean:
-	rm -rf $(VENV) $(PEERS) build perps_actors/market/*.so *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(PEERS) build perps_actors/market/*.so *.egg-info \
+		.mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -15,7 +15,8 @@ from __future__ import annotations
 
 import sys
 
-sys.modules.update(dict.fromkeys(("wsaccel", "wsaccel.utf8validator", "wsaccel.xormask")))  # type: ignore[arg-type]
+for name in ("wsaccel", "wsaccel.utf8validator", "wsaccel.xormask"):
+    sys.modules[name] = None  # type: ignore[assignment]
 
 import json
 import sqlite3

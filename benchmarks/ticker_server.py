@@ -40,7 +40,8 @@ def payload(number: int, stamped: int) -> bytes:
     symbol = SYMBOLS[number % len(SYMBOLS)]
     price = 50_000 + number % 1_000
     text = (
-        f'{{"stream":"{symbol.lower()}@bookTicker","data":{{"e":"bookTicker","u":{number},"s":"{symbol}",'
+        f'{{"stream":"{symbol.lower()}@bookTicker",'
+        f'"data":{{"e":"bookTicker","u":{number},"s":"{symbol}",'
         f'"b":"{price}.10","B":"31.21","a":"{price}.20","A":"40.66","T":1700000000000,"E":{stamped}'
     )
     return f'{text},"pad":"{"x" * (FRAME_BYTES - len(text) - 11)}"}}}}'.encode()

@@ -123,6 +123,6 @@ class HarmfulThreads(ThreadedRuntime):
         """Number of failures so far."""
         return self.strikes.total()
 
-    def hang(self, cell: Cell, seconds: float) -> None:  # noqa: ARG002 - each hangs in its own thread
+    def hang(self, cell: Cell, seconds: float) -> None:  # noqa: ARG002 - of the base class
         """Let the running handler hang until all are released, for `seconds` at most."""
         self.released.wait(seconds)

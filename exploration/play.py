@@ -228,7 +228,7 @@ class Saboteur:
         self.ending = False
         self.struck_at_end: Counter[str] = Counter()
 
-    def __call__(self, actor: str, message: Any) -> Harm | None:  # noqa: ARG002 - messages are counted
+    def __call__(self, actor: str, message: Any) -> Harm | None:  # noqa: ARG002 - they are counted
         """Return the failure of the actor at this message."""
         now_s = self._clock.monotonic_ns() / NS_PER_S
         struck = None
@@ -404,7 +404,8 @@ class Host:
         """Read, ask, and set the timer for the next look."""
         run = self._run
         self._hear()
-        health = run.system._composition.parts.health.value  # noqa: SLF001 - has the time of the judgement
+        # The façade does not tell the time of a judgement.
+        health = run.system._composition.parts.health.value  # noqa: SLF001
         run.looks.append(Look(run.runtime.clock.monotonic_ns(), health, dict(self._newest_ns)))
         self._ask()
         run.runtime.at(LOOK_EVERY_S, self.look)

@@ -84,7 +84,8 @@ class WatchedCell(HarmedCell):
         notes.turns += 1
         notes.turn = Turn(notes.turns, self.name, self.generation, message)
         notes.handled.append((notes.turn, self.runtime.clock.monotonic_ns()))
-        notes.of_the_dead = timer is not None and timer._lease not in (None, actor.actor_inbox)  # noqa: SLF001
+        lease = None if timer is None else timer._lease  # noqa: SLF001
+        notes.of_the_dead = lease not in (None, actor.actor_inbox)
         traits = traits_of(type(message))
         if traits & CONTROL and not traits & LIFECYCLE:
             notes.control[self.name] -= 1

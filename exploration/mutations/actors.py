@@ -76,7 +76,8 @@ def _losing_the_item_before(on_item: Any) -> Any:
     """Handle each item when the next one arrives, and the last one at once."""
 
     def late(actor: Any, batch: Any, item: Any) -> None:
-        waiting, actor._item_of_mutation = getattr(actor, "_item_of_mutation", []), []  # noqa: SLF001
+        waiting = getattr(actor, "_item_of_mutation", [])
+        actor._item_of_mutation = []  # noqa: SLF001
         for each in (*waiting, item) if item is batch.items[-1] else waiting:
             on_item(actor, batch, each)
         if item is not batch.items[-1]:
