@@ -102,7 +102,12 @@ class Member:
 
 @attrs.define(kw_only=True, eq=False)
 class Composition:
-    """A system that is set up. The host's threads change it; `members` is replaced as a whole."""
+    """A system that is set up.
+
+    One host thread at a time changes it (`PerpsSystem.reconfigure` takes a lock), while others read
+    it without a lock. So `members` and `markets` are replaced as a whole and never changed in place:
+    a reader that iterates over the old ones sees a complete system.
+    """
 
     parts: SystemParts
     markets: dict[str, MarketParts]
@@ -172,7 +177,7 @@ class Composition:
         """Make the parts and actors of a market, not started."""
         parts, settings = self.parts, self.parts.settings
         venue = venue_of(market)
-        own = self.markets[name] = MarketParts(
+        own = MarketParts(
             name=name,
             market=market,
             venue=venue,
@@ -189,6 +194,7 @@ class Composition:
             venue_board=VenueBoard(),
             rate_limits=parts.rate_limits,
         )
+        self.markets = {**self.markets, name: own}
         added = self.add_actors(name)
         # Sockets stop reading while the consumer's inbox is full; in lossless mode, any inbox.
         felt = [
@@ -229,7 +235,8 @@ class Composition:
         for member in gone:
             self.runtime.release(member.child.cell)
             self.parts.drops.forget(member.child.cell)
-        network = self.markets.pop(name).network
+        network = self.markets[name].network
+        self.markets = {other: own for other, own in self.markets.items() if other != name}
         if network is not self.network:
             network.close(1.0)
 

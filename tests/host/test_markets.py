@@ -477,3 +477,13 @@ def test_markets_are_added_and_removed_by_a_followed_file(systems, tmp_path) -> 
     two.runtime.advance(1)
     refused = [dict(e.data) for e in two.events if e.kind == "settings_refused"]
     assert [(data["field"], data["place"]) for data in refused] == [("symbols", str(path))]
+
+
+def test_a_reader_that_iterates_while_markets_change_sees_a_complete_system(two) -> None:
+    markets = two.system._composition.markets
+    reading, children = iter(markets.items()), iter(two.system._composition.children)
+    next(reading), next(children)
+    two.change(BINANCE, OKX)
+    assert [name for name, _ in reading] == ["bybit"]
+    assert [child.name for child in children][-1] == "quote_poller:bybit"
+    assert list(two.system._composition.markets) == ["binance_futures", "okx"]
