@@ -19,6 +19,7 @@ from perps_actors.kernel.children import (
     StopReport,
 )
 from perps_actors.kernel.clock import Clock, ManualClock, SystemClock
+from perps_actors.kernel.dispatcher import IoLoop
 from perps_actors.kernel.gate import Gate
 from perps_actors.kernel.inbox import InboxPolicy, Overflow
 from perps_actors.kernel.lease import Voice
@@ -56,6 +57,7 @@ __all__ = [
     "InboxPolicy",
     "InboxStatistics",
     "Incident",
+    "IoLoop",
     "ManualClock",
     "Overflow",
     "Published",
