@@ -25,7 +25,7 @@ from perps_actors.cli.simulate import simulate
 class Commands(click.Group):
     """The commands. Every usage error is one line on standard error, with exit code 2."""
 
-    def main(  # type: ignore[override]  # the overloads of its base differ in what they return alone
+    def main(  # type: ignore[override]  # its base has overloads by what they return
         self, args: Sequence[str] | None = None, prog_name: str | None = None, **options: Any
     ) -> Any:
         """Run the command line and exit."""
