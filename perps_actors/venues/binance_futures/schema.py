@@ -17,7 +17,7 @@ from msgspec import Meta, Raw, Struct, field
 from perps_actors.market.mark import Source
 from perps_actors.market.numbers import DecimalText
 from perps_actors.venues.contract import Endpoints
-from perps_actors.venues.toolkit.fields import Levels, Millis, SequenceId
+from perps_actors.venues.toolkit.fields import Levels, Millis, Prices, SequenceId
 
 INTERVALS: Final = {
     60: "1m",
@@ -38,25 +38,28 @@ INTERVALS: Final = {
 SECONDS: Final = {name: seconds for seconds, name in INTERVALS.items()}
 
 
-class BookTicker(Struct, tag_field="e", tag="bookTicker", gc=False):
-    """`<symbol>@bookTicker`: best bid and ask in real time."""
+class Timed(Struct, gc=False):
+    """What most events begin with."""
 
     symbol: str = field(name="s")
     time: Millis = field(name="E")
+
+
+class BookTicker(Timed, tag_field="e", tag="bookTicker", gc=False):
+    """`<symbol>@bookTicker`: best bid and ask in real time."""
+
     bid: DecimalText = field(name="b")
     bid_size: DecimalText = field(name="B")
     ask: DecimalText = field(name="a")
     ask_size: DecimalText = field(name="A")
 
 
-class DepthUpdate(Struct, tag_field="e", tag="depthUpdate", gc=False):
+class DepthUpdate(Timed, tag_field="e", tag="depthUpdate", gc=False):
     """`<symbol>@depth@100ms`: levels that the updates `first_id` to `last_id` changed.
 
     `previous_id` is the `last_id` before.
     """
 
-    symbol: str = field(name="s")
-    time: Millis = field(name="E")
     first_id: SequenceId = field(name="U")
     last_id: SequenceId = field(name="u")
     previous_id: SequenceId = field(name="pu")
@@ -75,11 +78,9 @@ class AggTrade(Struct, tag_field="e", tag="aggTrade", gc=False):
     buyer_is_maker: bool = field(name="m")
 
 
-class MarkPrice(Struct, tag_field="e", tag="markPriceUpdate", gc=False):
+class MarkPrice(Timed, tag_field="e", tag="markPriceUpdate", gc=False):
     """`<symbol>@markPrice@1s`: mark, index and funding; empty strings if a contract has none."""
 
-    symbol: str = field(name="s")
-    time: Millis = field(name="E")
     mark: str = field(name="p")
     index: str | None = field(name="i", default=None)
     rate: str | None = field(name="r", default=None)
@@ -121,11 +122,9 @@ class KlineData(Struct, gc=False):
     closed: bool = field(name="x")
 
 
-class Kline(Struct, tag_field="e", tag="kline", gc=False):
+class Kline(Timed, tag_field="e", tag="kline", gc=False):
     """`<symbol>@kline_<interval>`: a candle, also while it lasts."""
 
-    symbol: str = field(name="s")
-    time: Millis = field(name="E")
     candle: KlineData = field(name="k")
 
 
@@ -192,15 +191,10 @@ class OpenInterestAnswer(Struct, gc=False, rename="camel"):
     time: Millis | None = None
 
 
-class KlineRow(Struct, gc=False, array_like=True):
+class KlineRow(Prices[str, str], gc=False, array_like=True):
     """A row of `GET /fapi/v1/klines`; more fields follow the volume."""
 
     open_time: Millis
-    open: str
-    high: str
-    low: str
-    close: str
-    volume: str
 
 
 class PaidRow(Struct, gc=False, rename="camel"):

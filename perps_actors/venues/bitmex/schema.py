@@ -8,11 +8,11 @@ to ID generation" (ids are arbitrary, and every book row has its price, 2023-07-
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Generic, Literal, TypeVar
 
 from msgspec import Meta, Raw, Struct, field
 
-from perps_actors.venues.toolkit.fields import JsonNumber, Moment
+from perps_actors.venues.toolkit.fields import JsonNumber, Moment, Prices
 
 Action = Literal["partial", "insert", "update", "delete"]
 Side = Literal["Buy", "Sell"]
@@ -102,7 +102,7 @@ class FundingRow(Struct, gc=False, rename="camel"):
     funding_rate: Raw
 
 
-class BinRow(Struct, gc=False):
+class BinRow(Prices[Raw, Raw], gc=False):
     """A candle, whose timestamp is the end of its interval.
 
     A row of `tradeBin<interval>` and of `GET /api/v1/trade/bucketed`.
@@ -110,11 +110,6 @@ class BinRow(Struct, gc=False):
 
     symbol: str
     timestamp: Moment
-    open: Raw
-    high: Raw
-    low: Raw
-    close: Raw
-    volume: Raw
 
 
 class Filter(Struct, gc=False):
@@ -123,54 +118,44 @@ class Filter(Struct, gc=False):
     symbol: str | None = None
 
 
-class BookFrame(Struct, tag_field="table", tag="orderBookL2", gc=False):
-    """Changes of the whole book."""
+Row = TypeVar("Row")
+
+
+class RowsFrame(Struct, Generic[Row], gc=False):
+    """Changes of rows of a table."""
 
     action: Action
-    data: Annotated[list[BookRow], Meta(max_length=MAX_ROWS)]
+    data: Annotated[list[Row], Meta(max_length=MAX_ROWS)]
+
+
+class BookFrame(RowsFrame[BookRow], tag_field="table", tag="orderBookL2", gc=False):
+    """Changes of the whole book."""
+
     filter: Filter | None = None
 
 
-class QuoteFrame(Struct, tag_field="table", tag="quote", gc=False):
+class QuoteFrame(RowsFrame[QuoteRow], tag_field="table", tag="quote", gc=False):
     """Rows of `quote`."""
 
-    action: Action
-    data: Annotated[list[QuoteRow], Meta(max_length=MAX_ROWS)]
 
-
-class TradeFrame(Struct, tag_field="table", tag="trade", gc=False):
+class TradeFrame(RowsFrame[TradeRow], tag_field="table", tag="trade", gc=False):
     """Rows of `trade`."""
 
-    action: Action
-    data: Annotated[list[TradeRow], Meta(max_length=MAX_ROWS)]
 
-
-class InstrumentFrame(Struct, tag_field="table", tag="instrument", gc=False):
+class InstrumentFrame(RowsFrame[InstrumentRow], tag_field="table", tag="instrument", gc=False):
     """Rows of `instrument`."""
 
-    action: Action
-    data: Annotated[list[InstrumentRow], Meta(max_length=MAX_ROWS)]
 
-
-class LiquidationFrame(Struct, tag_field="table", tag="liquidation", gc=False):
+class LiquidationFrame(RowsFrame[LiquidationRow], tag_field="table", tag="liquidation", gc=False):
     """Rows of `liquidation`."""
 
-    action: Action
-    data: Annotated[list[LiquidationRow], Meta(max_length=MAX_ROWS)]
 
-
-class FundingFrame(Struct, tag_field="table", tag="funding", gc=False):
+class FundingFrame(RowsFrame[FundingRow], tag_field="table", tag="funding", gc=False):
     """Rows of `funding`."""
 
-    action: Action
-    data: Annotated[list[FundingRow], Meta(max_length=MAX_ROWS)]
 
-
-class BinFrame(Struct, tag_field="table", tag="tradeBin1m", gc=False):
+class BinFrame(RowsFrame[BinRow], tag_field="table", tag="tradeBin1m", gc=False):
     """Rows of `tradeBin1m`."""
-
-    action: Action
-    data: Annotated[list[BinRow], Meta(max_length=MAX_ROWS)]
 
 
 Frame = (

@@ -17,7 +17,7 @@ from typing import Annotated, Final, Literal
 
 from msgspec import Meta, Raw, Struct, field
 
-from perps_actors.venues.toolkit.fields import Levels, Millis, SequenceId
+from perps_actors.venues.toolkit.fields import Levels, Millis, Prices, SequenceId
 
 INTERVALS: Final = {
     60: "1",
@@ -46,7 +46,6 @@ class Frame(Struct, gc=False):
     data: Raw = Raw()
     op: str | None = None
     success: bool | None = None
-    ret_msg: str | None = None
 
 
 class BookData(Struct, gc=False):
@@ -74,17 +73,6 @@ class TickerData(Struct, gc=False):
     open_interest: str | None = field(name="openInterest", default=None)
 
 
-class TradeRow(Struct, gc=False):
-    """A row of `publicTrade.<symbol>`: a fill, `side` is the taker's."""
-
-    symbol: str = field(name="s")
-    time: Millis = field(name="T")
-    side: Literal["Buy", "Sell"] = field(name="S")
-    price: str = field(name="p")
-    amount: str = field(name="v")
-    trade_id: str = field(name="i")
-
-
 class LiquidationRow(Struct, gc=False):
     """A row of `allLiquidation.<symbol>`: the position's side, and its bankruptcy price."""
 
@@ -95,21 +83,22 @@ class LiquidationRow(Struct, gc=False):
     amount: str = field(name="v")
 
 
+class TradeRow(LiquidationRow, gc=False):
+    """A row of `publicTrade.<symbol>`: a fill, `side` is the taker's."""
+
+    trade_id: str = field(name="i")
+
+
 Trades = Annotated[list[TradeRow], Meta(max_length=1_024)]
 """As many as one message may have."""
 
 Liquidations = Annotated[list[LiquidationRow], Meta(max_length=1_024)]
 
 
-class CandleRow(Struct, gc=False):
+class CandleRow(Prices[str, str], gc=False):
     """A row of `kline.<interval>.<symbol>`: a candle, also before its end."""
 
     start: Millis
-    open: str
-    high: str
-    low: str
-    close: str
-    volume: str
     confirm: bool
     """Whether the interval is over."""
 
@@ -145,15 +134,10 @@ class DepthData(Struct, gc=False):
     update_id: SequenceId | None = field(name="u", default=None)
 
 
-class KlineRow(Struct, gc=False, array_like=True):
+class KlineRow(Prices[str, str], gc=False, array_like=True):
     """A row of `GET /v5/market/kline`; the turnover follows the volume."""
 
     start: str
-    open: str
-    high: str
-    low: str
-    close: str
-    volume: str
 
 
 class PaidRow(Struct, gc=False, rename="camel"):

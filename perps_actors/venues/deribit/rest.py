@@ -203,12 +203,12 @@ def _candle_rows(body: bytes) -> list[msgspec.Raw]:
     chart = _CHART(_result_of(body))
     columns = (
         chart.ticks,
+        chart.cost,
         chart.open,
         chart.high,
         chart.low,
         chart.close,
         chart.volume,
-        chart.cost,
     )
     if len({len(column) for column in columns}) != 1:
         lengths = ", ".join(str(len(column)) for column in columns)

@@ -12,7 +12,7 @@ from typing import Annotated, Final, Generic, Literal, TypeVar
 from msgspec import Meta, Raw, Struct, field
 
 from perps_actors.market.book import MAX_LEVELS
-from perps_actors.venues.toolkit.fields import Millis, NumberLevels, SequenceId
+from perps_actors.venues.toolkit.fields import Millis, NumberLevels, Prices, SequenceId
 
 INTERVALS: Final = {
     60: "1",
@@ -82,33 +82,38 @@ class ChangedLevel(Struct, array_like=True, forbid_unknown_fields=True, gc=False
 ChangedLevels = Annotated[list[ChangedLevel], Meta(max_length=MAX_LEVELS)]
 
 
-class BookChange(Struct, gc=False):
+Levels = TypeVar("Levels")
+
+
+class Timed(Struct, gc=False):
+    """A record of an instrument at a time."""
+
+    symbol: str = field(name="instrument_name")
+    timestamp: Millis
+
+
+class Book(Timed, Generic[Levels], gc=False):
+    """Levels of both sides."""
+
+    change_id: SequenceId
+    bids: Levels
+    asks: Levels
+
+
+class BookChange(Book[ChangedLevels], gc=False):
     """`book.<instrument>.<interval>`: the whole book, then changes that name the one before."""
 
     type: Literal["snapshot", "change"]
-    symbol: str = field(name="instrument_name")
-    timestamp: Millis
-    change_id: SequenceId
-    bids: ChangedLevels
-    asks: ChangedLevels
     prev_change_id: SequenceId | None = None
 
 
-class GroupedBook(Struct, gc=False):
+class GroupedBook(Book[NumberLevels], gc=False):
     """`book.<instrument>.<group>.<depth>.<interval>`: all of the best levels each time."""
 
-    symbol: str = field(name="instrument_name")
-    timestamp: Millis
-    change_id: SequenceId
-    bids: NumberLevels
-    asks: NumberLevels
 
-
-class Ticker(Struct, gc=False):
+class Ticker(Timed, gc=False):
     """`ticker`, `quote`, `public/ticker`, `public/get_order_book`: each has some of the fields."""
 
-    symbol: str = field(name="instrument_name")
-    timestamp: Millis
     best_bid_price: Raw = Raw()
     best_bid_amount: Raw = Raw()
     best_ask_price: Raw = Raw()
@@ -120,11 +125,9 @@ class Ticker(Struct, gc=False):
     open_interest: Raw = Raw()
 
 
-class TradeRow(Struct, gc=False):
+class TradeRow(Timed, gc=False):
     """A trade of `trades` and `public/get_last_trades_by_instrument`, with the taker's side."""
 
-    symbol: str = field(name="instrument_name")
-    timestamp: Millis
     trade_id: str
     direction: Literal["buy", "sell"]
     price: Raw
@@ -133,15 +136,10 @@ class TradeRow(Struct, gc=False):
     """The side that was liquidated: `M` the maker, `T` the taker, `MT` both."""
 
 
-class Candle(Struct, gc=False):
+class Candle(Prices[Raw, Raw], gc=False):
     """`chart.trades`: a candle; `volume` is in the base asset, `cost` in the quote currency."""
 
     tick: Millis
-    open: Raw
-    high: Raw
-    low: Raw
-    close: Raw
-    volume: Raw
     cost: Raw = Raw()
 
 

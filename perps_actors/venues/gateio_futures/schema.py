@@ -7,7 +7,7 @@ everywhere. So they are kept as the venue spelled them.
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import Annotated, Final, Generic, TypeVar
 
 from msgspec import Meta, Raw, Struct, field, json
 
@@ -58,11 +58,28 @@ class PricedRow(Struct, gc=False):
     size: JsonNumber = field(name="s")
 
 
-PairedLevels = Annotated[list[Level], Meta(max_length=MAX_LEVELS)]
 PricedLevels = Annotated[list[PricedRow], Meta(max_length=MAX_LEVELS)]
 
 
-class BookUpdate(Struct, gc=False):
+LevelRow = TypeVar("LevelRow")
+
+
+class BookLevels(Struct, Generic[LevelRow], kw_only=True, gc=False):
+    """Levels that the updates `first_id` to `last_id` changed; all levels if `full`."""
+
+    time: Millis = field(name="t")
+    last_id: SequenceId = field(name="u")
+    first_id: SequenceId | None = field(name="U", default=None)
+    full: bool = False
+    bids: Annotated[list[LevelRow], Meta(max_length=MAX_LEVELS)] = field(
+        name="b", default_factory=list
+    )
+    asks: Annotated[list[LevelRow], Meta(max_length=MAX_LEVELS)] = field(
+        name="a", default_factory=list
+    )
+
+
+class BookUpdate(BookLevels[Level], gc=False):
     """`futures.obu`: the best levels, all of them or the changed ones.
 
     Most messages have no levels and only move the number on.
@@ -70,12 +87,6 @@ class BookUpdate(Struct, gc=False):
 
     stream: str = field(name="s")
     """`ob.<contract>.<levels>`."""
-    time: Millis = field(name="t")
-    last_id: SequenceId = field(name="u")
-    first_id: SequenceId | None = field(name="U", default=None)
-    full: bool = False
-    bids: PairedLevels = field(name="b", default_factory=list)
-    asks: PairedLevels = field(name="a", default_factory=list)
 
     @property
     def symbol(self) -> str:
@@ -83,19 +94,10 @@ class BookUpdate(Struct, gc=False):
         return self.stream.partition(".")[2].rpartition(".")[0]
 
 
-class BookChange(Struct, gc=False):
-    """`futures.order_book_update`: levels that the updates `first_id` to `last_id` changed.
-
-    If `full`, it has all levels.
-    """
+class BookChange(BookLevels[PricedRow], gc=False):
+    """`futures.order_book_update`."""
 
     symbol: str = field(name="s")
-    time: Millis = field(name="t")
-    last_id: SequenceId = field(name="u")
-    first_id: SequenceId | None = field(name="U", default=None)
-    full: bool = False
-    bids: PricedLevels = field(name="b", default_factory=list)
-    asks: PricedLevels = field(name="a", default_factory=list)
 
 
 class BookAnswer(Struct, gc=False):

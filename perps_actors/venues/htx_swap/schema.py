@@ -66,13 +66,11 @@ class FullBook(Struct, gc=False):
     asks: Rows | None = None
 
 
-class ChangedBook(Struct, gc=False):
+class ChangedBook(FullBook, kw_only=True, gc=False):
     """`depth.size_<n>.high_freq`: a whole book or changed levels; `version` counts by one."""
 
     event: Literal["snapshot", "update"]
     version: SequenceId
-    bids: Rows | None = None
-    asks: Rows | None = None
 
 
 class Best(Struct, gc=False):
@@ -118,13 +116,18 @@ class CandleRow(Struct, gc=False):
     vol: Raw
 
 
-class PaidRow(Struct, gc=False):
+class Row(Struct, kw_only=True, gc=False):
+    """A record of a contract."""
+
+    symbol: str = field(name="contract_code")
+
+
+class PaidRow(Row, gc=False):
     """A row of `GET /linear-swap-api/v1/swap_historical_funding_rate`.
 
     `realized_rate` was settled, `funding_rate` is the forecast.
     """
 
-    symbol: str = field(name="contract_code")
     time: str = field(name="funding_time")
     rate: Raw = field(name="funding_rate")
     realized: Raw = field(name="realized_rate", default=Raw())
@@ -136,24 +139,22 @@ class PaidPage(Struct, gc=False):
     rows: list[Raw] = field(name="data")
 
 
-class FundingRow(Struct, gc=False):
+class FundingRow(Row, gc=False):
     """A row of `funding_rate` of the stream, and of `swap_batch_funding_rate`.
 
     In the stream `funding_time` is when the rate was computed. In REST, which has no
     `settlement_time`, it is when the rate will be paid.
     """
 
-    symbol: str = field(name="contract_code")
     rate: Raw = field(name="funding_rate", default=Raw())
     predicted: Raw = field(name="estimated_rate", default=Raw())
     funding_time: Raw = Raw()
     settlement_time: Raw = Raw()
 
 
-class LiquidationRow(Struct, gc=False):
+class LiquidationRow(Row, gc=False):
     """A row of `liquidation_orders`; `volume` counts contracts."""
 
-    symbol: str = field(name="contract_code")
     side: Literal["buy", "sell"] = field(name="direction")
     price: Raw
     volume: Raw
@@ -177,31 +178,28 @@ class QuoteRow(Best, kw_only=True, gc=False):
     time: Millis | None = field(name="ts", default=None)
 
 
-class IndexRow(Struct, gc=False):
+class IndexRow(Row, gc=False):
     """A row of `GET /linear-swap-api/v1/swap_index`.
 
     Delisted contracts stay in it, with the time of their last price.
     """
 
-    symbol: str = field(name="contract_code")
     price: Raw = field(name="index_price")
     time: Millis | None = field(name="index_ts", default=None)
 
 
-class OpenInterestRow(Struct, gc=False):
+class OpenInterestRow(Row, gc=False):
     """A row of `GET /linear-swap-api/v1/swap_open_interest`.
 
     `volume` counts contracts of both sides.
     """
 
-    symbol: str = field(name="contract_code")
     volume: Raw
 
 
-class ContractRow(Struct, gc=False):
+class ContractRow(Row, gc=False):
     """A row of `GET /linear-swap-api/v1/swap_contract_info`."""
 
-    symbol: str = field(name="contract_code")
     contract_size: Raw
     price_tick: Raw
     status: int = field(name="contract_status")

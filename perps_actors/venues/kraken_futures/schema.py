@@ -12,7 +12,7 @@ from typing import Annotated, Final, Literal
 from msgspec import Meta, Raw, Struct, field
 
 from perps_actors.market.book import MAX_LEVELS
-from perps_actors.venues.toolkit.fields import Millis, Moment, NumberLevels, SequenceId
+from perps_actors.venues.toolkit.fields import Millis, Moment, NumberLevels, Prices, SequenceId
 
 INTERVALS: Final = {
     60: "1m",
@@ -39,22 +39,29 @@ class LevelRow(Struct, gc=False):
 LevelRows = Annotated[list[LevelRow], Meta(max_length=MAX_LEVELS)]
 
 
-class BookSnapshot(Struct, tag_field="feed", tag="book_snapshot", gc=False):
-    """The whole book of a product, sent after each subscription."""
+class Message(Struct, gc=False):
+    """A message about a product."""
 
     product_id: str
+
+
+class Numbered(Message, gc=False):
+    """A message about a book; `seq` counts by one in each product."""
+
     seq: SequenceId
     timestamp: Millis
+
+
+class BookSnapshot(Numbered, tag_field="feed", tag="book_snapshot", gc=False):
+    """The whole book of a product, sent after each subscription."""
+
     bids: LevelRows
     asks: LevelRows
 
 
-class BookDelta(Struct, tag_field="feed", tag="book", gc=False):
-    """One level of a book; `seq` counts by one in each product, a quantity of zero deletes."""
+class BookDelta(Numbered, tag_field="feed", tag="book", gc=False):
+    """One level of a book; a quantity of zero deletes it."""
 
-    product_id: str
-    seq: SequenceId
-    timestamp: Millis
     side: Literal["buy", "sell"]
     price: Raw
     size: Raw = field(name="qty")
@@ -77,14 +84,23 @@ class TradeMessage(TradeRow, tag_field="feed", tag="trade", gc=False, kw_only=Tr
     product_id: str
 
 
-class TradeSnapshot(Struct, tag_field="feed", tag="trade_snapshot", gc=False):
+class TradeSnapshot(Message, tag_field="feed", tag="trade_snapshot", gc=False):
     """The last trades before the subscription, newest first."""
 
-    product_id: str
     trades: Annotated[list[TradeRow], Meta(max_length=1_000)]
 
 
-class Ticker(Struct, tag_field="feed", tag="ticker", gc=False):
+class Quoted(Struct, gc=False):
+    """The fields that tickers of the stream and of REST share."""
+
+    bid: Raw = Raw()
+    ask: Raw = Raw()
+    last: Raw = Raw()
+    mark: Raw = field(name="markPrice", default=Raw())
+    open_interest: Raw = field(name="openInterest", default=Raw())
+
+
+class Ticker(Quoted, kw_only=True, tag_field="feed", tag="ticker", gc=False):
     """All state of a product, at most once a second; dated products have no funding.
 
     `funding_rate` is an amount of money per contract, not a rate, and is not read.
@@ -92,28 +108,22 @@ class Ticker(Struct, tag_field="feed", tag="ticker", gc=False):
 
     product_id: str
     time: Millis
-    bid: Raw = Raw()
     bid_size: Raw = Raw()
-    ask: Raw = Raw()
     ask_size: Raw = Raw()
-    last: Raw = Raw()
-    mark: Raw = field(name="markPrice", default=Raw())
     index: Raw = Raw()
     rate: Raw = field(name="relative_funding_rate", default=Raw())
     predicted: Raw = field(name="relative_funding_rate_prediction", default=Raw())
     next_time: Millis | None = field(name="next_funding_rate_time", default=None)
-    open_interest: Raw = field(name="openInterest", default=Raw())
 
 
-class TickerLite(Struct, tag_field="feed", tag="ticker_lite", gc=False):
+class TickerLite(Message, tag_field="feed", tag="ticker_lite", gc=False):
     """Best prices without sizes and without time."""
 
-    product_id: str
     bid: Raw = Raw()
     ask: Raw = Raw()
 
 
-Message = BookSnapshot | BookDelta | TradeMessage | TradeSnapshot | Ticker | TickerLite
+Event = BookSnapshot | BookDelta | TradeMessage | TradeSnapshot | Ticker | TickerLite
 FEEDS = frozenset({"book_snapshot", "book", "trade", "trade_snapshot", "ticker", "ticker_lite"})
 
 
@@ -124,21 +134,16 @@ class Unused(Struct, gc=False):
     feed: str | None = None
 
 
-class TickerRow(Struct, gc=False, rename="camel"):
+class TickerRow(Quoted, kw_only=True, gc=False, rename="camel"):
     """A row of `GET /derivatives/api/v3/tickers`.
 
     `fundingRate`, an amount of money per contract, is not read.
     """
 
     symbol: str
-    bid: Raw = Raw()
     bid_size: Raw = Raw()
-    ask: Raw = Raw()
     ask_size: Raw = Raw()
-    last: Raw = Raw()
-    mark: Raw = field(name="markPrice", default=Raw())
     index: Raw = field(name="indexPrice", default=Raw())
-    open_interest: Raw = Raw()
 
 
 class TickersAnswer(Struct, gc=False, rename="camel"):
@@ -167,15 +172,10 @@ class BookAnswer(Struct, gc=False, rename="camel"):
     error: str | None = None
 
 
-class CandleRow(Struct, gc=False):
+class CandleRow(Prices[str, Raw], gc=False):
     """A candle of `GET /api/charts/v1/trade/<symbol>/<interval>`."""
 
     time: Millis
-    open: str
-    high: str
-    low: str
-    close: str
-    volume: Raw
 
 
 class CandlesAnswer(Struct, gc=False):

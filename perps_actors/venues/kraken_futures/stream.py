@@ -19,7 +19,7 @@ from perps_actors.transport.wire import ConnectionPlan
 from perps_actors.venues.contract import Endpoints, InvalidInput, Outcome
 from perps_actors.venues.kraken_futures.parse import READERS, SymbolState
 from perps_actors.venues.kraken_futures.rest import LIVE, NAME
-from perps_actors.venues.kraken_futures.schema import FEEDS, Message, Unused
+from perps_actors.venues.kraken_futures.schema import FEEDS, Event, Unused
 from perps_actors.venues.toolkit.symbol_stream import (
     Op,
     Subscriptions,
@@ -35,7 +35,7 @@ SYMBOLS_PER_REQUEST: Final = 50
 KEEP_ALIVE: Final = ('{"event":"ping"}', 30.0)
 
 _REFUSALS: Final = frozenset({"error", "alert", "subscribed_failed", "unsubscribed_failed"})
-_MESSAGE: Final = msgspec.json.Decoder(Message).decode
+_MESSAGE: Final = msgspec.json.Decoder(Event).decode
 _UNUSED: Final = msgspec.json.Decoder(Unused).decode
 
 

@@ -82,11 +82,21 @@ class BookRecord(Struct, gc=False):
     previous: SequenceId | None = field(name="prevSeqId", default=None)
 
 
-class TickerRow(Struct, gc=False):
-    """`tickers`, and `GET /api/v5/market/tickers`."""
+class Row(Struct, gc=False):
+    """A record of an instrument."""
 
     symbol: str = field(name="instId")
+
+
+class Timed(Row, gc=False):
+    """A record of an instrument at a time."""
+
     time: str = field(name="ts")
+
+
+class TickerRow(Timed, gc=False):
+    """`tickers`, and `GET /api/v5/market/tickers`."""
+
     bid: str | None = field(name="bidPx", default=None)
     bid_size: str | None = field(name="bidSz", default=None)
     ask: str | None = field(name="askPx", default=None)
@@ -94,51 +104,42 @@ class TickerRow(Struct, gc=False):
     last: str | None = None
 
 
-class TradeRow(Struct, gc=False):
+class TradeRow(Timed, gc=False):
     """`trades`: fills of one taker order at one price; `side` is the taker's."""
 
-    symbol: str = field(name="instId")
-    time: str = field(name="ts")
     side: Literal["buy", "sell"]
     price: str = field(name="px")
     amount: str = field(name="sz")
     trade_id: str = field(name="tradeId")
 
 
-class MarkRow(Struct, gc=False):
+class MarkRow(Timed, gc=False):
     """`mark-price`, and `GET /api/v5/public/mark-price`."""
 
-    symbol: str = field(name="instId")
-    time: str = field(name="ts")
     mark: str = field(name="markPx")
 
 
-class IndexRow(Struct, gc=False):
+class IndexRow(Timed, gc=False):
     """`index-tickers`: the symbol is that of an index, which several instruments share."""
 
-    symbol: str = field(name="instId")
-    time: str = field(name="ts")
     index: str = field(name="idxPx")
 
 
-class FundingRow(Struct, gc=False):
+class FundingRow(Row, gc=False):
     """`funding-rate`, and `GET /api/v5/public/funding-rate`.
 
     The next settlement is at `fundingTime`, the one after it at `nextFundingTime`.
     """
 
-    symbol: str = field(name="instId")
     rate: str = field(name="fundingRate")
     predicted: str | None = field(name="nextFundingRate", default=None)
     next_time: str | None = field(name="fundingTime", default=None)
     time: str | None = field(name="ts", default=None)
 
 
-class OpenInterestRow(Struct, gc=False):
+class OpenInterestRow(Timed, gc=False):
     """`open-interest`, and `GET /api/v5/public/open-interest`: in contracts."""
 
-    symbol: str = field(name="instId")
-    time: str = field(name="ts")
     open_interest: str = field(name="oi")
 
 
@@ -157,10 +158,9 @@ class CandleRow(Struct, gc=False, array_like=True):
     """1: the interval is over."""
 
 
-class PaidRow(Struct, gc=False):
+class PaidRow(Row, gc=False):
     """A row of `GET /api/v5/public/funding-rate-history`: the forecast rate and the settled one."""
 
-    symbol: str = field(name="instId")
     time: str = field(name="fundingTime")
     rate: str = field(name="fundingRate")
     realized: str = field(name="realizedRate", default="")
@@ -175,10 +175,9 @@ class LiquidationDetail(Struct, gc=False):
     amount: str = field(name="sz")
 
 
-class LiquidationRow(Struct, gc=False):
+class LiquidationRow(Row, gc=False):
     """`liquidation-orders`: some liquidations of an instrument."""
 
-    symbol: str = field(name="instId")
     details: Annotated[list[LiquidationDetail], Meta(max_length=1_000)]
 
 
@@ -190,10 +189,9 @@ class Answer(Struct, gc=False):
     data: list[Raw] = field(default_factory=list)
 
 
-class InstrumentRow(Struct, gc=False, rename="camel"):
+class InstrumentRow(Row, gc=False, rename="camel"):
     """A row of `GET /api/v5/public/instruments`."""
 
-    symbol: str = field(name="instId")
     inst_type: Literal["SWAP", "FUTURES"]
     contract_type: Literal["linear", "inverse"] = field(name="ctType")
     contract_value: str = field(name="ctVal")

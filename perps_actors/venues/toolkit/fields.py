@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Any, Final, Generic, TypeVar
 
 from msgspec import Meta, Raw, Struct
 from msgspec.structs import replace
@@ -54,6 +54,23 @@ class NumberLevel(Struct, array_like=True, forbid_unknown_fields=True, gc=False)
 
 NumberLevels = Annotated[list[NumberLevel], Meta(max_length=MAX_LEVELS)]
 """Levels of one side as JSON numbers."""
+
+Price = TypeVar("Price")
+Volume = TypeVar("Volume")
+
+
+class Prices(Struct, Generic[Price, Volume], kw_only=True, gc=False):
+    """The prices and the volume of a candle.
+
+    A field of a subclass comes before these, as the time does in rows that are arrays.
+    """
+
+    open: Price
+    high: Price
+    low: Price
+    close: Price
+    volume: Volume
+
 
 SequenceId = Annotated[int, Meta(ge=-1, le=2**63 - 1)]
 """A venue's number of an update."""
