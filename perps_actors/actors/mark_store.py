@@ -40,10 +40,10 @@ class MarkStore(Actor):
     """Keeps a window of marks an instrument and publishes them on the board.
 
     Takes: `RecordMarks`, `GetWindow`, `GetMarkStatistics`, `SetWindows`. Tells: `MarksUpdated` to
-    its listeners, with the marks of each message in one. Inbox: *all* under a recording; live,
-    waiting marks are merged, and conflated to the newest of each instrument when they pile up. A
-    restart loses nothing but the mark that killed it: windows come from the board, which was
-    written mark by mark; the count of rejected ones starts over.
+    its listeners, with the marks of each message in one. Inbox: takes all in a recording; live,
+    waiting marks are merged, and beyond a limit only the newest of each instrument waits. A restart
+    loses only the mark that killed it, because windows come from the board, which was written mark
+    by mark. The count of rejected marks starts at zero.
     """
 
     inbox_policy: ClassVar[InboxPolicy] = InboxPolicy(bound=100_000)

@@ -43,11 +43,12 @@ class QuotePoller(Actor):
     """Polls best bid and ask of its symbols and offers them as marks of source `rest`.
 
     Takes: `PollNow`, `SetPolling`, `AnswerArrived`, `MakeRequest`, `CloseSources`,
-    `GetPollStatistics`, its own timers. Tells: `OfferMarks` to whoever keeps the ladder;
+    `GetPollStatistics`, its own timers. Tells: `OfferMarks` to the stream consumer;
     `poll_failed` and `input_rejected` events to the recorder. Each request is made again an
-    interval after it was answered, whatever becomes of the others, and every one is answered within
-    its total deadline, so a hung venue hangs nobody and nothing piles up. One bad row never blocks
-    its neighbours. Inbox: *all*. A restart loses what is under way and polls at once.
+    interval after its own answer, and every answer comes within a total deadline, so that a venue
+    that hangs blocks no actor and requests never pile up. One bad row never blocks
+    its neighbours. Inbox: takes all. A restart loses the requests
+    under way and polls at once.
     """
 
     inbox_policy: ClassVar[InboxPolicy] = InboxPolicy(bound=10_000)

@@ -29,11 +29,11 @@ _KINDS = {
 class RiskMonitor(Actor):
     """Keeps the time of each instrument's last mark and judges its age.
 
-    Takes: `MarksUpdated`, `GetVerdict`, `SetRisk`, its own `Tick`. Tells the recorder one event an
-    edge: `ageing_mark_price` beyond the soft limit, `stale_mark_price` beyond the hard one (action
-    `halt_new_orders`), `mark_fresh_again` after either. Armed at its start: an instrument that is
-    never marked goes stale too. Inbox: *all*; ticks go ahead. A restart arms all instruments anew,
-    so a latched staleness is told again after the limit.
+    Takes: `MarksUpdated`, `GetVerdict`, `SetRisk`, its own `Tick`. Reports one event per change:
+    `ageing_mark_price` beyond the soft limit, `stale_mark_price` beyond the hard one (action
+    `halt_new_orders`), `mark_fresh_again` after either. An instrument that is never marked goes
+    stale too, counted from the start. Inbox: takes all; ticks go ahead. A restart starts the limits
+    of all instruments again, so a stale mark is reported again after the limit.
     """
 
     inbox_policy: ClassVar[InboxPolicy] = InboxPolicy(bound=100_000)

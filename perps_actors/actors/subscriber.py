@@ -44,10 +44,10 @@ class Subscriber(Actor):
     """Calls a callable of the host with each item; an exception of the callable harms nothing.
 
     Takes: `MarksHeard`, `EventsHeard`. Tells the recorder `subscriber_failed` when the callable
-    raises, at most one a second, and `subscriber_removed` for the tenth time in a row, after which
-    nothing is heard any more. The callable runs as the host's own code, so it may ask. Inbox: the
-    subscription's; by default the oldest gives way. It is never restarted: no exception of the
-    callable kills it.
+    raises, at most one a second, and `subscriber_removed` after ten exceptions in a row, after
+    which it gets nothing more. The callable runs as the host's own code, so it may ask. Inbox: the
+    subscription's; by default it drops the oldest. It is never restarted, because no exception of
+    the callable kills it.
     """
 
     inbox_policy: ClassVar[InboxPolicy] = SUBSCRIBER_INBOX
