@@ -9,7 +9,6 @@ from itertools import pairwise
 from typing import Any
 
 import attrs
-import msgspec
 
 from exploration.invariants.losses import items_taken
 from exploration.play import PlayedMarket, Run
@@ -23,6 +22,7 @@ from perps_actors.messages.feeds import AnswerArrived, FramesArrived
 from perps_actors.messages.marks import OfferMarks, RecordMarks
 from perps_actors.messages.records import Event, Record
 from perps_actors.simulator.venues import side_of
+from perps_actors.venues.registry import venue
 
 OUTAGE_GAP_S = 2.5
 """Longest time without a mark of a market whose own venue works, beside its poll interval."""
@@ -291,10 +291,9 @@ def _is_its_own(market: PlayedMarket, turn: Turn) -> bool:
 
 def _touch_in(market: PlayedMarket, frame: bytes) -> Touch | None:
     """Return the touch in a frame; None if the frame has none."""
-    try:
-        return side_of(market.venue.name).streams.read_touch(frame)
-    except msgspec.DecodeError:
-        return None
+    adapter = venue(market.venue.name).stream(market.venue.endpoints)
+    outcomes = adapter.frame("read", frame, 0)
+    return next((event for event in outcomes if isinstance(event, Touch)), None)
 
 
 def a_bad_book_keeps_its_manners(run: Run, market: PlayedMarket) -> Iterator[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
-from typing import TypeVar
+from typing import Any
 
 import msgspec
 
@@ -16,8 +16,7 @@ from perps_actors.market.numbers import DecimalText, decimal_text
 from perps_actors.simulator.recording import Frame, Recording
 from perps_actors.simulator.venue_contract import Channel, Depth, Levels
 from perps_actors.simulator.venues import contract
-
-T = TypeVar("T")
+from perps_actors.venues.registry import venue
 
 _SAMPLE = 200
 """Frames of a stream from which the decimals of its prices and quantities are read."""
@@ -115,9 +114,9 @@ class _PlayedBook:
         self._streamed = False
         self._lost = False
 
-    def play(self, frames: list[Frame], read: Callable[[bytes], Depth]) -> None:
+    def play(self, frames: list[Frame], read: Callable[[Frame], Depth | None]) -> None:
         for frame in frames[self._passed :]:
-            change = _read(read, frame)
+            change = read(frame)
             # After an unreadable delta, the book is unknown until the next snapshot in the stream.
             self._lost = self._streamed if change is None else self._lost and not change.whole
             if change is not None and change.whole:
@@ -143,6 +142,24 @@ class _PlayedBook:
         )
 
 
+class _PlayedEvents:
+    """The latest event of each kind in a stream, as the venue's adapter reads its frames."""
+
+    def __init__(self, name: str) -> None:
+        self.passed = 0
+        self._adapter = venue(name).stream(venue(name).endpoints)
+        self._latest: dict[type, Any] = {}
+
+    def read(self, frame: Frame) -> dict[type, Any]:
+        return {type(said): said for said in self._adapter.frame("played", frame.data, 0)}
+
+    def play(self, frames: list[Frame]) -> dict[type, Any]:
+        for frame in frames[self.passed :]:
+            self._latest |= self.read(frame)
+        self.passed = len(frames)
+        return self._latest
+
+
 class PlayedMarket:
     """A `MarketView` of the frames sent so far.
 
@@ -159,6 +176,7 @@ class PlayedMarket:
             for kind in _kinds(self._streams.channel_of(name))
         }
         self._books: dict[str, _PlayedBook] = {}
+        self._events: dict[tuple[str, Channel], _PlayedEvents] = {}
         self._instruments: tuple[Instrument, ...] | None = None
 
     def instruments(self) -> tuple[Instrument, ...]:
@@ -176,17 +194,23 @@ class PlayedMarket:
     def depth(self, symbol: str) -> Depth | None:
         """Return the book after the frames sent so far."""
         book = self._books.setdefault(symbol, _PlayedBook(symbol, None))
-        book.play(self._sent_frames(symbol, "book"), self._streams.read_depth)
+        book.play(self._sent_frames(symbol, "book"), self._change)
         return book.depth()
 
     def touch(self, symbol: str) -> Touch | None:
         """Return the latest best bid and ask sent, else the top of the book."""
-        touch = self._latest(symbol, "touch", self._streams.read_touch)
+        touch = self._latest(symbol, "touch").get(Touch)
         return touch if touch is not None else self._top(symbol)
 
     def venue_mark(self, symbol: str) -> tuple[VenueMark, Funding] | None:
-        """Return the latest mark and funding sent."""
-        return self._latest(symbol, "mark", self._streams.read_mark)
+        """Return the latest mark and funding sent; a funding without rate if none was sent."""
+        latest = self._latest(symbol, "mark")
+        mark = latest.get(VenueMark)
+        if mark is None or mark.mark is None:
+            return None
+        at = mark.venue_time_ns
+        unknown = Funding(mark.instrument, None, None, None, mark.mark, at, mark.received_ns)
+        return mark, latest.get(Funding, unknown)
 
     def open_interest(self, symbol: str) -> None:
         """Return None: it is not read from frames."""
@@ -201,9 +225,18 @@ class PlayedMarket:
         name = self._stream_of.get((symbol, channel))
         return self._recording.frames[name][: self._sent.get(name, 0)] if name is not None else []
 
-    def _latest(self, symbol: str, channel: Channel, read: Callable[[bytes], T]) -> T | None:
-        found = (_read(read, frame) for frame in reversed(self._sent_frames(symbol, channel)))
-        return next((value for value in found if value is not None), None)
+    def _latest(self, symbol: str, channel: Channel) -> dict[type, Any]:
+        events, frames = self._events.get((symbol, channel)), self._sent_frames(symbol, channel)
+        if events is None or events.passed > len(frames):  # the recording may begin again
+            events = self._events[symbol, channel] = _PlayedEvents(self._recording.side.name)
+        return events.play(frames)
+
+    def _change(self, frame: Frame) -> Depth | None:
+        # Damaged frames are sent as recorded, but contribute nothing to the market.
+        try:
+            return self._streams.read_depth(frame.data)
+        except (msgspec.DecodeError, UnicodeDecodeError, MarketError, VenueError):
+            return None
 
     def _top(self, symbol: str) -> Touch | None:
         book = self.depth(symbol)
@@ -229,26 +262,20 @@ class PlayedMarket:
         levels = [
             level
             for frame in books
-            if (book := _read(self._streams.read_depth, frame))
+            if (book := self._change(frame))
             for level in (*book.bids, *book.asks)
         ]
-        for frame in touches[:_SAMPLE]:
-            touch = _read(self._streams.read_touch, frame)
-            if touch is not None and touch.bid is not None and touch.bid_size is not None:
-                levels.append((touch.bid, touch.bid_size))
+        read = _PlayedEvents(self._recording.side.name).read
+        levels += [
+            (touch.bid, touch.bid_size)
+            for frame in touches[:_SAMPLE]
+            if (touch := read(frame).get(Touch)) and touch.bid and touch.bid_size
+        ]
         return _step(price for price, _ in levels), _step(size for _, size in levels)
 
 
 def _kinds(channel: Channel) -> tuple[Channel, ...]:
     return ("touch", "mark") if channel == "ticker" else (channel,)
-
-
-def _read(read: Callable[[bytes], T], frame: Frame) -> T | None:
-    # Damaged frames are sent as recorded, but contribute nothing to the market.
-    try:
-        return read(frame.data)
-    except (msgspec.DecodeError, UnicodeDecodeError, MarketError, VenueError):
-        return None
 
 
 def _apply(side: dict[str, str], changes: Levels) -> None:

@@ -180,10 +180,9 @@ class StreamSession:
 
 
 class StreamSide(ABC):
-    """A venue's streams as its server sends them, and how recorded frames of them are read.
+    """A venue's streams as its server sends them, and how books of recorded frames are read.
 
-    The name of a stream is its kind and its symbol, joined by `separator`. The `read_` methods
-    raise `msgspec.DecodeError` for a frame without the content that they return.
+    The name of a stream is its kind and its symbol, joined by `separator`.
     """
 
     session_class: ClassVar[type[StreamSession]]
@@ -232,15 +231,7 @@ class StreamSide(ABC):
 
     @abstractmethod
     def read_depth(self, frame: bytes) -> Depth:
-        """Return the snapshot or delta in a frame."""
-
-    @abstractmethod
-    def read_touch(self, frame: bytes) -> Touch:
-        """Return the best bid and ask in a frame."""
-
-    @abstractmethod
-    def read_mark(self, frame: bytes) -> tuple[VenueMark, Funding]:
-        """Return the venue mark and the funding in a frame."""
+        """Return the snapshot or delta in a frame; `msgspec.DecodeError` if it has none."""
 
     @abstractmethod
     def frames_of(self, step: MarketStep) -> Iterator[Framed]:

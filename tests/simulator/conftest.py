@@ -15,6 +15,7 @@ import websocket
 from perps_actors.simulator.process import VenueProcess
 
 DATA = Path(os.environ.get("PERPS_ACTORS_DATA", Path(__file__).parents[3] / "shared" / "data"))
+EVENTS = {"bookTicker": "bookTicker", "markPrice": "markPriceUpdate"}
 
 
 @pytest.fixture
@@ -110,8 +111,10 @@ class Tape:
     lines: list[dict[str, Any]] = attrs.Factory(list)
 
     def frame(self, stream: str, *, t: float | None = None, **data: Any) -> bytes:
+        symbol, kind = stream.split("@")[:2]
+        named = {"e": EVENTS[kind], "E": data.get("T")} if kind in EVENTS else {}
         text = json.dumps(
-            {"stream": stream, "data": {"s": stream.partition("@")[0].upper(), **data}},
+            {"stream": stream, "data": {**named, "s": symbol.upper(), **data}},
             separators=(",", ":"),
         )
         self.lines.append({"t": t, "conn": "ws-1", "dir": "ws", "url": "wss://venue", "data": text})

@@ -235,8 +235,6 @@ def test_written_frames_are_read_back() -> None:
     assert SERVE.read_depth(SERVE.snapshot_frame(BOOK)[1]) == msgspec.structs.replace(
         BOOK, whole=True
     )
-    assert SERVE.read_touch(SERVE.first_ticker_frame(TICKER)[1]) == TOUCH
-    assert SERVE.read_mark(SERVE.first_ticker_frame(TICKER)[1]) == (MARK, FUNDING)
     assert (
         SERVE.stream_of(frame)
         == stream
@@ -254,14 +252,6 @@ def test_written_frames_are_read_back() -> None:
 
 def test_a_book_with_update_number_one_is_a_snapshot() -> None:
     assert SERVE.read_depth(SERVE.depth_frames(Depth("BTCUSDT", 1, (), (), AT))[0][1]).whole
-
-
-def test_a_ticker_without_both_sides_or_a_mark_gives_no_touch_or_mark() -> None:
-    _, sides = SERVE.ticker_frame(TICKER, marked=False)
-    with pytest.raises(msgspec.DecodeError):
-        SERVE.read_mark(sides)
-    with pytest.raises(msgspec.DecodeError):
-        SERVE.read_touch(sides.replace(b"ask1Price", b"askOther"))
 
 
 @pytest.mark.parametrize(

@@ -195,8 +195,6 @@ def test_the_adapter_reads_the_events_of_the_frames() -> None:
         funding,
         OpenInterest(BTC, number("1000"), AT, AT),
     ]
-    assert serve.read_touch(frame) == touch
-    assert serve.read_mark(frame) == (mark, funding)
 
 
 def test_the_adapter_builds_the_book_that_was_served() -> None:
@@ -258,26 +256,6 @@ def test_a_frame_belongs_to_the_stream_of_its_channel_even_if_damaged() -> None:
         serve.stream_of(b'{"jsonrpc":"2.0","method":"heartbeat","params":{"type":"test_request"}}')
         is None
     )
-
-
-def test_a_ticker_without_mark_or_best_prices_gives_no_mark_or_touch() -> None:
-    touch = Touch(BTC, number("30"), number("1"), number("31.5"), number("2"), None, AT, AT)
-    nothing = Funding(BTC, None, None, None, None, AT, AT)
-    _, unmarked = serve.first_ticker_frame(
-        WholeTicker(touch, VenueMark(BTC, None, None, AT, AT), nothing, None)
-    )
-    _, sideless = serve.first_ticker_frame(
-        WholeTicker(
-            Touch(BTC, None, None, None, None, None, AT, AT),
-            VenueMark(BTC, number("30.4"), None, AT, AT),
-            nothing,
-            None,
-        )
-    )
-    with pytest.raises(msgspec.DecodeError):
-        serve.read_mark(unmarked)
-    with pytest.raises(msgspec.DecodeError):
-        serve.read_touch(sideless)
 
 
 def test_quotes_by_currency_have_the_futures_settled_in_it() -> None:

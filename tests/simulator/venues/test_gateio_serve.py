@@ -163,8 +163,6 @@ def test_written_frames_are_read_back() -> None:
         assert serve.stream_of(frame) == stream == serve.stream_of(frame[:-20])
     snapshot = serve.read_depth(serve.snapshot_frame(CHANGE)[1])
     assert (snapshot.last, snapshot.bids, snapshot.whole) == (12, CHANGE.bids, True)
-    assert serve.read_touch(serve.touch_frame(TOUCH, 5)[1]) == TOUCH
-    assert serve.read_mark(serve.mark_frames(MARK, FUNDING)[0][1]) == (MARK, FUNDING)
 
 
 def test_answers_to_requests_belong_to_no_stream() -> None:

@@ -7,7 +7,7 @@ from decimal import Decimal
 import msgspec
 import pytest
 
-from perps_actors.errors import MarketError, VenueError
+from perps_actors.errors import VenueError
 from perps_actors.market.events import BookTop, Funding, Touch, Trade, VenueMark
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.numbers import DecimalText
@@ -19,7 +19,7 @@ from perps_actors.venues.contract import InvalidInput, SendFrame
 from perps_actors.venues.htx_swap.rest import HtxSwapRest
 from perps_actors.venues.htx_swap.schema import INVERSE, LINEAR
 from perps_actors.venues.htx_swap.stream import HtxSwapStream
-from tests.venues.htx_frames import BBO, DELISTED, MARK, PUSHES, SNAPSHOT, STEP, TRADES, packed
+from tests.venues.htx_frames import BBO, DELISTED, PUSHES, SNAPSHOT, STEP, TRADES, packed
 
 SERVE, REST = HtxStreams(), HtxRestSide()
 BTC, COIN = InstrumentId("htx_swap", "BTC-USDT"), InstrumentId("htx_swap", "BTC-USD")
@@ -393,11 +393,6 @@ def test_written_frames_are_read_back_compressed_or_not() -> None:
     assert SERVE.read_depth(SERVE.snapshot_frame(BOOK)[1]) == msgspec.structs.replace(
         BOOK, whole=True
     )
-    assert SERVE.read_touch(gzip.compress(SERVE.touch_frame(TOUCH, 1)[1])) == TOUCH
-    _, (_, marked), _ = SERVE.mark_frames(MARK_OF_BTC, FUNDING_OF_BTC)
-    assert SERVE.read_mark(gzip.compress(marked))[0] == VenueMark(
-        BTC, number("240.4"), None, AT, AT
-    )
 
 
 def test_a_captured_frame_belongs_to_the_stream_of_its_topic_even_if_damaged() -> None:
@@ -463,11 +458,9 @@ def test_captured_books_touches_and_marks_are_read_back() -> None:
     assert (step.whole, step.last, step.bids, step.venue_time_ns) == (
         True, 1603707576468, (("13071.9", "38"), ("13068", "5")), 1603707576468000000,
     )  # fmt: skip
-    assert SERVE.read_touch(packed(BBO)).bid == "86859.8"
-    assert SERVE.read_mark(packed(MARK))[0].mark == "86826.6"
 
 
-def test_incomplete_books_touches_and_damaged_frames_are_not_read() -> None:
+def test_incomplete_books_and_damaged_frames_are_not_read() -> None:
     for data in (
         packed(DELISTED),
         packed(SNAPSHOT)[:-12],
@@ -476,10 +469,6 @@ def test_incomplete_books_touches_and_damaged_frames_are_not_read() -> None:
     ):
         with pytest.raises(msgspec.DecodeError):
             SERVE.read_depth(data)
-    with pytest.raises(msgspec.DecodeError):
-        SERVE.read_touch(packed({**BBO, "tick": {"bid": None, "ask": None}}))
-    with pytest.raises(MarketError):
-        SERVE.read_mark(packed({**MARK, "tick": {"close": "0"}}))
 
 
 # --- REST

@@ -263,24 +263,6 @@ def test_a_frame_belongs_to_the_stream_of_its_kind_and_product_even_if_damaged()
     assert serve.stream_of(b"\xff") is None
 
 
-def test_a_light_ticker_gives_a_touch_without_time_and_no_mark() -> None:
-    light = b'{"feed":"ticker_lite","product_id":"PF_XBTUSD","bid":30.0,"ask":31.5}'
-    touch = serve.read_touch(light)
-    assert (touch.bid, touch.bid_size, touch.ask, touch.ask_size, touch.venue_time_ns) == (
-        "30.0",
-        None,
-        "31.5",
-        None,
-        None,
-    )
-    for read, frame in (
-        (serve.read_mark, light),
-        (serve.read_touch, b'{"feed":"ticker","product_id":"PF_XBTUSD","time":1,"markPrice":3}'),
-    ):
-        with pytest.raises(msgspec.DecodeError):
-            read(frame)
-
-
 def test_rest_answers_have_the_market_data() -> None:
     status, one = ask("tickers/pf_xbtusd")
     assert (status, one["result"], one["serverTime"]) == (

@@ -17,8 +17,6 @@ import msgspec
 
 from perps_actors.errors import VenueError
 from perps_actors.market.events import Funding, Touch, Trade, VenueMark
-from perps_actors.market.instrument import InstrumentId
-from perps_actors.market.numbers import DecimalText
 from perps_actors.simulator.venue_contract import (
     Channel,
     Depth,
@@ -58,28 +56,8 @@ class _DepthEvent(msgspec.Struct):
     T: int
 
 
-class _TickerEvent(msgspec.Struct):
-    s: str
-    b: DecimalText
-    B: DecimalText
-    a: DecimalText
-    A: DecimalText
-    T: int
-
-
-class _MarkEvent(msgspec.Struct):
-    s: str
-    p: DecimalText
-    r: DecimalText
-    T: int
-    E: int
-    i: DecimalText | None = None
-
-
 _envelope = msgspec.json.Decoder(_Envelope).decode
 _depth_event = msgspec.json.Decoder(_DepthEvent).decode
-_ticker_event = msgspec.json.Decoder(_TickerEvent).decode
-_mark_event = msgspec.json.Decoder(_MarkEvent).decode
 
 
 def _kind_of(stream: str) -> str:
@@ -296,28 +274,6 @@ class BinanceStreams(SeparateStreams):
         """Return the delta in a combined depth frame."""
         event = _depth_event(_envelope(frame).data)
         return Depth(event.s, event.u, event.b, event.a, event.T * NS_PER_MS, event.U, event.pu)
-
-    def read_touch(self, frame: bytes) -> Touch:
-        """Return the best bid and ask in a combined bookTicker frame."""
-        event = _ticker_event(_envelope(frame).data)
-        at = event.T * NS_PER_MS
-        return Touch(
-            InstrumentId(self._dialect.venue, event.s),
-            event.b,
-            event.B,
-            event.a,
-            event.A,
-            None,
-            at,
-            at,
-        )
-
-    def read_mark(self, frame: bytes) -> tuple[VenueMark, Funding]:
-        """Return mark and funding in a combined markPrice frame."""
-        event = _mark_event(_envelope(frame).data)
-        instrument, at = InstrumentId(self._dialect.venue, event.s), event.E * NS_PER_MS
-        mark = VenueMark(instrument, event.p, event.i, at, at)
-        return mark, Funding(instrument, event.r, None, event.T * NS_PER_MS, event.p, at, at)
 
 
 def _frame(stream: str, data: dict[str, Any]) -> Framed:

@@ -12,13 +12,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 from urllib.parse import parse_qsl
 
 import msgspec
 
 from perps_actors.market.events import Funding, Touch, Trade, VenueMark
-from perps_actors.market.instrument import InstrumentId
 from perps_actors.simulator.venue_contract import (
     Channel,
     Depth,
@@ -29,11 +28,8 @@ from perps_actors.simulator.venue_contract import (
     encode,
     json_number,
 )
-from perps_actors.venues.bitmex.rest import NAME
-from perps_actors.venues.bitmex.schema import TABLES, Action, BookFrame, QuoteFrame
-from perps_actors.venues.toolkit.fields import Moment, nanoseconds, text_of
-
-Row = TypeVar("Row")
+from perps_actors.venues.bitmex.schema import TABLES, Action, BookFrame
+from perps_actors.venues.toolkit.fields import nanoseconds
 
 PATH: Final = "/realtime"
 
@@ -59,24 +55,8 @@ class _Head(msgspec.Struct):
     filter: _Symbol | None = None
 
 
-class _MarkRow(msgspec.Struct, rename="camel"):
-    symbol: str
-    timestamp: Moment
-    mark_price: msgspec.Raw
-    indicative_settle_price: msgspec.Raw
-    funding_rate: msgspec.Raw
-    funding_timestamp: Moment
-
-
-class _MarkFrame(msgspec.Struct):
-    table: str
-    data: list[_MarkRow]
-
-
 _head = msgspec.json.Decoder(_Head).decode
 _book_frame = msgspec.json.Decoder(BookFrame, float_hook=str).decode
-_quote_frame = msgspec.json.Decoder(QuoteFrame).decode
-_mark_frame = msgspec.json.Decoder(_MarkFrame).decode
 
 
 def number(text: str | None) -> msgspec.Raw | None:
@@ -259,33 +239,6 @@ class BitmexStreams(SeparateStreams):
             whole=message.action == "partial",
         )
 
-    def read_touch(self, frame: bytes) -> Touch:
-        """Return the latest best bid and ask in a message of `quote`."""
-        row = _last(_quote_frame(frame).data)
-        at, sides = (
-            nanoseconds(row.timestamp),
-            (row.bid_price, row.bid_size, row.ask_price, row.ask_size),
-        )
-        bid, bid_size, ask, ask_size = (text_of(raw) for raw in sides)
-        return Touch(InstrumentId(NAME, row.symbol), bid, bid_size, ask, ask_size, None, at, at)
-
-    def read_mark(self, frame: bytes) -> tuple[VenueMark, Funding]:
-        """Return mark and funding in a message of `instrument` that has all of both."""
-        row = _last(_mark_frame(frame).data)
-        instrument, at = InstrumentId(NAME, row.symbol), nanoseconds(row.timestamp)
-        mark = VenueMark(
-            instrument, text_of(row.mark_price), text_of(row.indicative_settle_price), at, at
-        )
-        return mark, Funding(
-            instrument,
-            text_of(row.funding_rate),
-            None,
-            nanoseconds(row.funding_timestamp),
-            mark.mark,
-            at,
-            at,
-        )
-
 
 def _frame(table: str, action: Action, symbol: str, rows: Sequence[dict[str, Any]]) -> Framed:
     fields: dict[str, Any] = {
@@ -316,10 +269,3 @@ def book_rows(book: Depth) -> Iterator[dict[str, Any]]:
 
 def _text_behind(frame: bytes, name: bytes) -> str:
     return frame.partition(name)[2].partition(b'"')[0].decode(errors="replace")
-
-
-def _last(rows: Sequence[Row]) -> Row:
-    if rows:
-        return rows[-1]
-    msg = "Expected a row, was none"
-    raise msgspec.ValidationError(msg)

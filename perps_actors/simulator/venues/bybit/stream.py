@@ -17,7 +17,6 @@ import msgspec
 
 from perps_actors.errors import VenueError
 from perps_actors.market.events import Funding, Touch, Trade, VenueMark
-from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.numbers import DecimalText, plain
 from perps_actors.simulator.venue_contract import (
     Channel,
@@ -33,10 +32,9 @@ from perps_actors.simulator.venue_contract import (
     read_object,
 )
 from perps_actors.venues.bybit.parse import DEPTHS, READERS
-from perps_actors.venues.bybit.rest import NAME
 from perps_actors.venues.bybit.schema import CATEGORIES, Category, category_of
 from perps_actors.venues.bybit.stream import CHANNELS
-from perps_actors.venues.toolkit.fields import NS_PER_MS, ns_if_any
+from perps_actors.venues.toolkit.fields import NS_PER_MS
 
 MAX_TOPIC_CHARACTERS: Final = 21_000
 """Of all topics of a connection together."""
@@ -67,26 +65,8 @@ class _Book(msgspec.Struct):
     a: Levels
 
 
-class _Sides(msgspec.Struct, rename="camel"):
-    symbol: str
-    bid1_price: DecimalText
-    bid1_size: DecimalText
-    ask1_price: DecimalText
-    ask1_size: DecimalText
-
-
-class _Mark(msgspec.Struct, rename="camel"):
-    symbol: str
-    mark_price: DecimalText
-    index_price: DecimalText | None = None
-    funding_rate: DecimalText | None = None
-    next_funding_time: str | None = None
-
-
 _push = msgspec.json.Decoder(_Push).decode
 _book = msgspec.json.Decoder(_Book).decode
-_sides = msgspec.json.Decoder(_Sides).decode
-_mark = msgspec.json.Decoder(_Mark).decode
 
 
 def stream_name(topic: str) -> str:
@@ -242,38 +222,6 @@ class BybitStreams(TickerStreams):
         book = _book(push.data)
         whole = push.type == "snapshot" or book.u == 1
         return Depth(book.s, book.u, book.b, book.a, push.ts * NS_PER_MS, whole=whole)
-
-    def read_touch(self, frame: bytes) -> Touch:
-        """Return the best bid and ask in a ticker that has both."""
-        push = _push(frame)
-        sides, at = _sides(push.data), push.ts * NS_PER_MS
-        instrument = InstrumentId(NAME, sides.symbol)
-        return Touch(
-            instrument,
-            sides.bid1_price,
-            sides.bid1_size,
-            sides.ask1_price,
-            sides.ask1_size,
-            None,
-            at,
-            at,
-        )
-
-    def read_mark(self, frame: bytes) -> tuple[VenueMark, Funding]:
-        """Return the mark in a ticker that has one, with its index and funding if present."""
-        push = _push(frame)
-        row, at = _mark(push.data), push.ts * NS_PER_MS
-        instrument = InstrumentId(NAME, row.symbol)
-        mark = VenueMark(instrument, row.mark_price, row.index_price, at, at)
-        return mark, Funding(
-            instrument,
-            row.funding_rate,
-            None,
-            ns_if_any(row.next_funding_time),
-            row.mark_price,
-            at,
-            at,
-        )
 
 
 def _book_frame(kind: str, book: Depth) -> Framed:

@@ -17,7 +17,6 @@ from typing import Any, Final
 import msgspec
 
 from perps_actors.market.events import Funding, Touch, Trade, VenueMark
-from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.numbers import DecimalText, spelled
 from perps_actors.simulator.venue_contract import (
     Channel,
@@ -35,9 +34,9 @@ from perps_actors.simulator.venue_contract import (
     paired,
 )
 from perps_actors.venues.deribit.parse import changed_levels
-from perps_actors.venues.deribit.schema import BookChange, Ticker
+from perps_actors.venues.deribit.schema import BookChange
 from perps_actors.venues.deribit.stream import INTERVAL
-from perps_actors.venues.toolkit.fields import NS_PER_MS, text_of
+from perps_actors.venues.toolkit.fields import NS_PER_MS
 
 PATH: Final = "/ws/api/v2"
 KINDS: Final[dict[str, Channel]] = {"book": "book", "ticker": "ticker", "trades": "trades"}
@@ -63,7 +62,6 @@ class _Named(msgspec.Struct):
 
 _named: Final = msgspec.json.Decoder(_Named).decode
 _change: Final = msgspec.json.Decoder(BookChange).decode
-_ticker: Final = msgspec.json.Decoder(Ticker).decode
 
 
 class _Refusal(Exception):
@@ -259,33 +257,6 @@ class DeribitStreams(TickerStreams):
             spelled(row.price) for row in (*book.bids, *book.asks) if row.action == "new"
         )
         return Depth(book.symbol, book.change_id, bids, asks, at, previous + 1, previous, added)
-
-    def read_touch(self, frame: bytes) -> Touch:
-        """Return the best bid and ask in a ticker."""
-        row = _ticker(_named(frame).params.data)
-        bid, ask = text_of(row.best_bid_price), text_of(row.best_ask_price)
-        if bid is None and ask is None:
-            msg = "Expected a ticker with best prices"
-            raise msgspec.ValidationError(msg)
-        at = row.timestamp * NS_PER_MS
-        sizes = text_of(row.best_bid_amount), text_of(row.best_ask_amount)
-        return Touch(
-            InstrumentId(self._venue, row.symbol), bid, sizes[0], ask, sizes[1], None, at, at
-        )
-
-    def read_mark(self, frame: bytes) -> tuple[VenueMark, Funding]:
-        """Return mark and funding in a ticker."""
-        row = _ticker(_named(frame).params.data)
-        mark, instrument, at = (
-            text_of(row.mark_price),
-            InstrumentId(self._venue, row.symbol),
-            row.timestamp * NS_PER_MS,
-        )
-        if mark is None:
-            msg = "Expected a ticker with a mark"
-            raise msgspec.ValidationError(msg)
-        funding = Funding(instrument, text_of(row.current_funding), None, None, mark, at, at)
-        return VenueMark(instrument, mark, text_of(row.index_price), at, at), funding
 
 
 def ticker_row(

@@ -16,8 +16,6 @@ import msgspec
 
 from perps_actors.market.book import levels_of
 from perps_actors.market.events import Funding, Touch, Trade, VenueMark
-from perps_actors.market.instrument import InstrumentId
-from perps_actors.market.numbers import DecimalText
 from perps_actors.simulator.venue_contract import (
     Channel,
     Depth,
@@ -28,16 +26,13 @@ from perps_actors.simulator.venue_contract import (
     encode,
     paired,
 )
-from perps_actors.venues.gateio_futures.rest import NAME
 from perps_actors.venues.gateio_futures.schema import (
     BookChange,
-    BookTicker,
     BookUpdate,
     Frame,
-    TickerRow,
     decode_change,
 )
-from perps_actors.venues.toolkit.fields import NS_PER_MS, text_of
+from perps_actors.venues.toolkit.fields import NS_PER_MS
 
 PATH: Final = "/v4/ws/usdt"
 BOOKS_PUSHED: Final = "futures.obu"
@@ -246,32 +241,6 @@ class GateioStreams(SeparateStreams):
             first,
             max(0, first - 1),
             whole=record.full,
-        )
-
-    def read_touch(self, frame: bytes) -> Touch:
-        """Return the best bid and ask in a message of `futures.book_ticker`."""
-        row = msgspec.json.decode(_frame_of(frame).result, type=BookTicker)
-        at, instrument = row.time * NS_PER_MS, InstrumentId(NAME, row.symbol)
-        bid, ask = (DecimalText(price) if price else None for price in (row.bid, row.ask))
-        return Touch(
-            instrument, bid, text_of(row.bid_size), ask, text_of(row.ask_size), None, at, at
-        )
-
-    def read_mark(self, frame: bytes) -> tuple[VenueMark, Funding]:
-        """Return mark and funding in a message of `futures.tickers`."""
-        outer = _frame_of(frame)
-        rows = msgspec.json.decode(outer.result, type=list[TickerRow])
-        if not rows:
-            msg = "Expected a ticker, was none"
-            raise msgspec.ValidationError(msg)
-        row, at = rows[-1], (outer.time_ms or 0) * NS_PER_MS
-        instrument = InstrumentId(NAME, row.symbol)
-        mark, index, rate = (
-            DecimalText(text) if text else None
-            for text in (row.mark_price, row.index_price, row.funding_rate)
-        )
-        return VenueMark(instrument, mark, index, at, at), Funding(
-            instrument, rate, None, None, mark, at, at
         )
 
 

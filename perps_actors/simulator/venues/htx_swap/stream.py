@@ -29,7 +29,6 @@ import msgspec
 from perps_actors.errors import VenueError
 from perps_actors.market.book import levels_of
 from perps_actors.market.events import Funding, Touch, Trade, VenueMark
-from perps_actors.market.instrument import InstrumentId
 from perps_actors.simulator.venue_contract import (
     Channel,
     Depth,
@@ -44,20 +43,15 @@ from perps_actors.simulator.venue_contract import (
     read_object,
 )
 from perps_actors.venues.htx_swap.parse import (
-    best_of,
-    mark_of,
     parts_of_channel,
     time_of,
 )
-from perps_actors.venues.htx_swap.rest import NAME
 from perps_actors.venues.htx_swap.schema import (
     LINEAR,
     MARGIN_TYPES,
-    Best,
     ChangedBook,
     Frame,
     FullBook,
-    Kline,
     Rows,
     beginning,
     margin_type_of,
@@ -96,8 +90,6 @@ _MINUTE_S: Final = 60
 _push = msgspec.json.Decoder(Frame).decode
 _full = msgspec.json.Decoder(FullBook).decode
 _changed = msgspec.json.Decoder(ChangedBook).decode
-_best = msgspec.json.Decoder(Best).decode
-_kline = msgspec.json.Decoder(Kline).decode
 
 
 def stream_name(topic: str) -> str | None:
@@ -322,29 +314,6 @@ class HtxStreams(SeparateStreams):
             return Depth(symbol, tick.version, *_sides(tick), at, whole=True)
         bids, asks = _levels(tick.bids), _levels(tick.asks)
         return Depth(symbol, tick.version, bids, asks, at, previous=tick.version - 1)
-
-    def read_touch(self, frame: bytes) -> Touch:
-        """Return the best bid and ask in a frame; `MarketError` for impossible prices."""
-        pushed = _pushed(frame)
-        at, instrument = (
-            time_of(pushed.time) or 0,
-            InstrumentId(NAME, parts_of_channel(pushed.channel or "")[0]),
-        )
-        for touch in best_of(instrument, _best(pushed.tick), at, at):
-            if isinstance(touch, Touch):
-                return touch
-        msg = "Expected a best bid or ask"
-        raise msgspec.ValidationError(msg)
-
-    def read_mark(self, frame: bytes) -> tuple[VenueMark, Funding]:
-        """Return the mark in a frame; index and funding are in other frames."""
-        pushed = _pushed(frame)
-        at, instrument = (
-            time_of(pushed.time) or 0,
-            InstrumentId(NAME, parts_of_channel(pushed.channel or "")[0]),
-        )
-        mark = mark_of(instrument, _kline(pushed.tick), at, at)
-        return mark, Funding(instrument, None, None, None, mark.mark, at, at)
 
 
 def whole_book(symbol: str, tick: msgspec.Raw, time_ns: int | None) -> Depth:

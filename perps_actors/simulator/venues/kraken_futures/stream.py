@@ -16,8 +16,7 @@ from typing import Any, Final
 import msgspec
 
 from perps_actors.market.book import levels_of
-from perps_actors.market.events import Funding, Touch, Trade, VenueMark
-from perps_actors.market.instrument import InstrumentId
+from perps_actors.market.events import Funding, Trade, VenueMark
 from perps_actors.market.numbers import plain
 from perps_actors.simulator.venue_contract import (
     Channel,
@@ -34,9 +33,8 @@ from perps_actors.simulator.venue_contract import (
     millis,
     paired,
 )
-from perps_actors.venues.kraken_futures.rest import NAME
-from perps_actors.venues.kraken_futures.schema import BookDelta, BookSnapshot, Ticker, TickerLite
-from perps_actors.venues.toolkit.fields import NS_PER_MS, text_of
+from perps_actors.venues.kraken_futures.schema import BookDelta, BookSnapshot
+from perps_actors.venues.toolkit.fields import NS_PER_MS
 
 PATH: Final = "/ws/v1"
 
@@ -62,7 +60,6 @@ class _Named(msgspec.Struct):
 
 _named: Final = msgspec.json.Decoder(_Named).decode
 _book: Final = msgspec.json.Decoder(BookSnapshot | BookDelta).decode
-_ticker: Final = msgspec.json.Decoder(Ticker | TickerLite).decode
 
 
 class KrakenFuturesSession(StreamSession):
@@ -200,38 +197,6 @@ class KrakenFuturesStreams(TickerStreams):
         level = paired(levels_of((book,)))
         bids, asks = (level, ()) if book.side == "buy" else ((), level)
         return Depth(book.product_id, book.seq, bids, asks, at, book.seq, book.seq - 1)
-
-    def read_touch(self, frame: bytes) -> Touch:
-        """Return the best bid and ask in a ticker; `ticker_lite` has neither sizes nor time."""
-        ticker = _ticker(frame)
-        bid, ask = text_of(ticker.bid), text_of(ticker.ask)
-        if bid is None and ask is None:
-            msg = "Expected a ticker with best prices"
-            raise msgspec.ValidationError(msg)
-        instrument = InstrumentId(NAME, ticker.product_id)
-        if isinstance(ticker, TickerLite):
-            return Touch(instrument, bid, None, ask, None, None, None, 0)
-        at = ticker.time * NS_PER_MS
-        return Touch(
-            instrument, bid, text_of(ticker.bid_size), ask, text_of(ticker.ask_size), None, at, at
-        )
-
-    def read_mark(self, frame: bytes) -> tuple[VenueMark, Funding]:
-        """Return mark and funding in a ticker."""
-        ticker = _ticker(frame)
-        if isinstance(ticker, TickerLite) or text_of(ticker.mark) is None:
-            msg = "Expected a ticker with a mark"
-            raise msgspec.ValidationError(msg)
-        instrument, at, mark = (
-            InstrumentId(NAME, ticker.product_id),
-            ticker.time * NS_PER_MS,
-            text_of(ticker.mark),
-        )
-        next_ns = ticker.next_time * NS_PER_MS if ticker.next_time is not None else None
-        funding = Funding(
-            instrument, text_of(ticker.rate), text_of(ticker.predicted), next_ns, mark, at, at
-        )
-        return VenueMark(instrument, mark, text_of(ticker.index), at, at), funding
 
 
 def money_of(symbol: str, mark: VenueMark, funding: Funding) -> str | None:

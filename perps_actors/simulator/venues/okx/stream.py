@@ -14,8 +14,6 @@ from typing import Any, Final
 import msgspec
 
 from perps_actors.market.events import Funding, Touch, Trade, VenueMark
-from perps_actors.market.instrument import InstrumentId
-from perps_actors.market.numbers import DecimalText
 from perps_actors.simulator.venue_contract import (
     Channel,
     Depth,
@@ -27,8 +25,7 @@ from perps_actors.simulator.venue_contract import (
     paired,
     read_object,
 )
-from perps_actors.venues.okx.rest import NAME
-from perps_actors.venues.okx.schema import CHANNELS, LIQUIDATIONS, BookRecord, MarkRow, index_name
+from perps_actors.venues.okx.schema import CHANNELS, LIQUIDATIONS, BookRecord, index_name
 from perps_actors.venues.toolkit.fields import NS_PER_MS, ns_if_any
 
 PATH: Final = "/ws/v5/public"
@@ -57,21 +54,9 @@ class _Push(msgspec.Struct):
     event: str | None = None
 
 
-class _Ticker(msgspec.Struct, rename="camel"):
-    inst_id: str
-    bid_px: DecimalText
-    bid_sz: DecimalText
-    ask_px: DecimalText
-    ask_sz: DecimalText
-    ts: str
-    last: DecimalText = DecimalText("")
-
-
 _arg = msgspec.json.Decoder(_Arg).decode
 _push = msgspec.json.Decoder(_Push).decode
 _book = msgspec.json.Decoder(BookRecord).decode
-_ticker = msgspec.json.Decoder(_Ticker).decode
-_mark = msgspec.json.Decoder(MarkRow).decode
 
 
 class OkxSession(StreamSession):
@@ -191,26 +176,6 @@ class OkxStreams(SeparateStreams):
             at,
             previous=record.previous or 0,
             whole=push.action == "snapshot",
-        )
-
-    def read_touch(self, frame: bytes) -> Touch:
-        """Return the best bid and ask in a ticker."""
-        row = _ticker(_only_row(frame)[1])
-        instrument, at = InstrumentId(NAME, row.inst_id), ns_if_any(row.ts) or 0
-        return Touch(
-            instrument, row.bid_px, row.bid_sz, row.ask_px, row.ask_sz, row.last or None, at, at
-        )
-
-    def read_mark(self, frame: bytes) -> tuple[VenueMark, Funding]:
-        """Return the mark in a frame; index and funding are in other frames."""
-        row = _mark(_only_row(frame)[1])
-        instrument, at, mark = (
-            InstrumentId(NAME, row.symbol),
-            ns_if_any(row.time) or 0,
-            DecimalText(row.mark),
-        )
-        return VenueMark(instrument, mark, None, at, at), Funding(
-            instrument, None, None, None, mark, at, at
         )
 
 
