@@ -36,30 +36,22 @@ WARNINGS: Final = frozenset(
 def log_event(event: Event) -> None:
     """Log an event; subscribe it: `perps.subscribe(log_event, Event)`.
 
-    The record has `event_kind`, `system`, `venue`, `symbol`, `provenance`, `venue_time_ns`,
-    `received_ns` and `event_data` (a dictionary).
+    The record has the event's fields as `event_kind`, `event_system`, `event_venue`,
+    `event_symbol`, `event_venue_time_ns`, `event_received_ns`, `event_source`, `event_provenance`
+    and `event_data` (a dictionary). They are not passed as `extra`, because `logging` refuses an
+    `extra` that the host's own record factory has set already.
     """
     level = logging.WARNING if event.kind in WARNINGS else logging.INFO
-    if _logger.isEnabledFor(level):
-        data = dict(event.data)
-        fields = " ".join(f"{name}={value}" for name, value in data.items() if value is not None)
-        _logger.log(
-            level,
-            "%s %s %s",
-            event.kind,
-            event.symbol if event.symbol is not None else event.venue,
-            fields,
-            extra={
-                "event_kind": event.kind,
-                "system": event.system,
-                "venue": event.venue,
-                "symbol": event.symbol,
-                "provenance": event.provenance,
-                "venue_time_ns": event.venue_time_ns,
-                "received_ns": event.received_ns,
-                "event_data": data,
-            },
-        )
+    if not _logger.isEnabledFor(level):
+        return
+    data = dict(event.data)
+    shown = " ".join(f"{name}={value}" for name, value in data.items() if value is not None)
+    subject = event.symbol if event.symbol is not None else event.venue
+    arguments = (event.kind, subject, shown)
+    record = _logger.makeRecord(_logger.name, level, __file__, 0, "%s %s %s", arguments, None)
+    fields = {f"event_{name}": getattr(event, name) for name in event.__struct_fields__}
+    vars(record).update(fields, event_data=data)
+    _logger.handle(record)
 
 
 def somebody_reads() -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any, get_args
 
@@ -55,6 +56,10 @@ def _symbols_of_one_market(
 ) -> None:
     if value or instance is None or not instance.markets:
         _not_blank(instance, attribute, value)
+
+
+def _absolute(path: str | None) -> str | None:
+    return path if path is None else str(os.path.abspath(path))  # noqa: PTH100 - text, not a Path
 
 
 @attrs.frozen(kw_only=True)
@@ -126,8 +131,12 @@ class MonitorSettings:
 class JournalSettings:
     """The journal of events."""
 
-    path: str | None = None
-    """File of the journal; None: events are counted and not kept."""
+    path: str | None = attrs.field(default=None, converter=_absolute)
+    """File of the journal; None: events are counted and not kept.
+
+    A relative path is resolved when the settings are made, so that a later change of the working
+    directory does not change its meaning.
+    """
     linger_s: float = attrs.field(default=0.02, validator=_above_zero)
     block: int = attrs.field(default=1_000, validator=_above_zero)
     rest_marks: bool = False
@@ -187,8 +196,9 @@ class Market:
 
 @attrs.frozen(kw_only=True)
 class Settings:
-    """Everything a system needs to know. One market is described by `venue` and `symbols`, several
-    by `markets`.
+    """Everything a system needs to know.
+
+    `venue` and `symbols` describe one market; `markets` describes several.
 
     Raises:
         SettingsError: a value that cannot be used; names field, value and place.

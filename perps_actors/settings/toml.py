@@ -39,7 +39,7 @@ def parsed(content: bytes, path: Path | str, place: str) -> dict[str, Any]:
         SettingsError: it is no TOML.
     """
     try:
-        table = tomllib.loads(content.decode())
+        table = tomllib.loads(content.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:  # also text that is no UTF-8
         raise SettingsError(
             field="config", value=str(path), why=f"is no TOML: {error}", place=place
@@ -159,12 +159,14 @@ class SettingsFile:
     """A settings file that is read again and again.
 
     Its whole content is compared each time, because two writes within a tick of the file system's
-    clock leave the same time and may leave the same size. A file that is gone or empty is just being
-    replaced: that is no change.
+    clock leave the same time and may leave the same size. A file that is gone or empty is being
+    replaced, which is not a change.
     """
 
     def __init__(self, path: Path | str) -> None:
-        self.path = Path(path)
+        self.path = Path(path).absolute()
+        # Relative paths in the file keep the meaning that they had when it was first read.
+        self._folder = Path.cwd()
         self._seen: bytes | str | None = None
 
     def look(self) -> dict[str, Any] | None:
@@ -179,7 +181,11 @@ class SettingsFile:
         self._seen = now
         if isinstance(now, str):
             raise SettingsError(field="config", value=str(self.path), why=now, place=str(self.path))
-        return parsed(now, self.path, str(self.path))
+        table = parsed(now, self.path, str(self.path))
+        journal = table.get("journal")
+        if isinstance(journal, dict) and isinstance(journal.get("path"), str):
+            journal["path"] = str(self._folder / journal["path"])
+        return table
 
     def _now(self) -> bytes | str | None:
         """Return its content, or why it cannot be read; None while it is gone or empty."""

@@ -102,7 +102,7 @@ def read_faults(path: Path) -> FaultPlan:
         SimulatorError: the file cannot be used; names file, place, field and value.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
         document = tomllib.loads(text) if path.suffix == ".toml" else json.loads(text)
     except (OSError, ValueError, RecursionError) as error:
         msg = f"{path}: faults cannot be read: {error}"

@@ -144,7 +144,7 @@ def _bytes(line: _Line) -> bytes:
 def _read_meta(folder: Path) -> _Meta:
     path = folder / "meta.json"
     try:
-        return msgspec.json.decode(path.read_bytes(), type=_Meta)
+        return msgspec.json.decode(path.read_text(encoding="utf-8-sig"), type=_Meta)
     except FileNotFoundError:
         return _Meta()
     except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:

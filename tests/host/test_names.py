@@ -45,7 +45,7 @@ def test_two_systems_of_a_process_are_told_apart_everywhere(tmp_path: Path, capl
     assert events
     assert {event.system for event in events} == {"desk"}
     records = [record for record in caplog.records if record.name == "perps_actors.events"]
-    assert {record.system for record in records} == {"desk"}
+    assert {record.event_system for record in records} == {"desk"}
     assert set(threading.enumerate()) <= before
 
 

@@ -135,14 +135,14 @@ def test_events_reach_the_logs_of_a_host_that_has_set_them_up_with_their_fields(
         assert told.wait(LIMIT_S)
     (record, *_) = [r for r in caplog.records if getattr(r, "event_kind", "") == "feed_health"]
     assert record.name == "perps_actors.events"
-    assert (record.levelno, record.venue, record.provenance) == (
+    assert (record.levelno, record.event_venue, record.event_provenance) == (
         logging.INFO,
         "binance_futures",
         "synthetic",
     )
     assert record.event_data["health"] == "live"
     assert "feed_health" in record.getMessage()
-    assert record.symbol in record.getMessage()
+    assert record.event_symbol in record.getMessage()
 
 
 def test_events_for_operators_are_logged_as_warnings(caplog) -> None:

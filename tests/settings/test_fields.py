@@ -30,7 +30,7 @@ CHANGED = {
     "poll.enabled": False,
     "risk.stale_soft_s": 30.0,
     "risk.stale_hard_s": 999.0,
-    "journal.path": "other.journal",
+    "journal.path": "/other.journal",
     "journal.rest_marks": True,
 }
 FIELDS = [
