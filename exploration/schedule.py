@@ -40,6 +40,8 @@ CRASHES: tuple[Moment, ...] = ("before", "within", "after")
 HANGS: tuple[Moment, ...] = ("hang_before", "hang_after")
 TWO_MARKETS_EVERY = 6
 """One seed in so many has two markets."""
+POISON_EVERY = 10
+"""One seed in so many has frames that kill the consumer."""
 HANG_SLACK_S = 36.0
 """How much longer a run lasts if an actor hangs: longer than the limit for one handler."""
 
@@ -261,7 +263,28 @@ def drawn(seed: int) -> Schedule:
             for crash in _crashes(random, random.choice((0, 0, 0, 1, 2)), 10)
         ),
     )
-    return _with_two_markets(schedule) if seed % TWO_MARKETS_EVERY == 0 else schedule
+    if seed % TWO_MARKETS_EVERY == 0:
+        return _with_two_markets(schedule)
+    return _with_poisoned_frames(schedule) if seed % POISON_EVERY == 3 else schedule
+
+
+def _with_poisoned_frames(schedule: Schedule) -> Schedule:
+    """Let single frames kill the consumer while touches are the only active source.
+
+    Every touch makes a mark then, so that a frame that is lost with a poisoned one is noticed.
+    """
+    random = Random(schedule.seed)
+    crashes = [
+        Crash("stream_consumer", random.randint(10, 150), "within", random.randint(1, 3))
+        for _ in range(4)
+    ]
+    return attrs.evolve(
+        schedule,
+        source="touch",
+        faults=(),
+        settings_changes=(),
+        crashes=(*schedule.crashes, *crashes),
+    )
 
 
 def _with_two_markets(schedule: Schedule) -> Schedule:
