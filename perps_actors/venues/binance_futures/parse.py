@@ -24,7 +24,6 @@ from perps_actors.market.events import (
 )
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.numbers import decimal_text, positive
-from perps_actors.transport.wire import HttpRequest
 from perps_actors.venues.binance_futures.schema import (
     SECONDS,
     AggTrade,
@@ -39,7 +38,6 @@ from perps_actors.venues.binance_futures.schema import (
     QuoteRow,
 )
 from perps_actors.venues.toolkit.fields import NS_PER_MS, amount, price_if_any
-from perps_actors.venues.toolkit.rest import interval_of
 
 
 def touch_of(
@@ -146,13 +144,13 @@ def candle_of_stream(
 
 
 def kline_of(
-    instrument: InstrumentId, row: KlineRow, request: HttpRequest, received_ns: int
+    instrument: InstrumentId, row: KlineRow, interval_s: int, received_ns: int
 ) -> MarketEvent:
     """Return the candle in a row of a REST answer, which does not say whether it is over."""
     prices = (row.open, row.high, row.low, row.close)
     return candle_of(
         instrument,
-        interval_of(request),
+        interval_s,
         row.open_time * NS_PER_MS,
         prices,
         row.volume,

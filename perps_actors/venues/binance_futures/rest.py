@@ -8,10 +8,8 @@ may span 200 days. The history of funding has a limit of its own: 500 requests i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from decimal import Decimal
 from typing import Final
-from urllib.parse import quote
 
 import attrs
 import msgspec
@@ -40,23 +38,17 @@ from perps_actors.venues.binance_futures.schema import (
     QuoteRow,
     SymbolRow,
 )
-from perps_actors.venues.contract import BookSnapshot, Endpoints, Polled
+from perps_actors.venues.contract import BookSnapshot, Endpoints
 from perps_actors.venues.toolkit.fields import NS_PER_MS
 from perps_actors.venues.toolkit.rest import (
     VenueRest,
-    funding_pages,
-    history_reader,
-    moments,
-    pages,
+    candle_reader,
     reader_of,
-    spelled_interval,
     term_of,
 )
 
 NAME: Final = USD_M.venue
 LIVE: Final = USD_M.live
-MOST: Final = 1_000
-"""Candles or fundings in an answer."""
 
 _DEPTH: Final = msgspec.json.Decoder(DepthAnswer).decode
 _LIST: Final = msgspec.json.Decoder(list[msgspec.Raw]).decode
@@ -84,59 +76,38 @@ class BinanceFuturesRest(VenueRest):
             "quotes": reader_of(dialect.venue, _rows, QuoteRow, touch_of),
             "venue_marks": reader_of(dialect.venue, _rows, PremiumRow, marks_of),
             "open_interest": reader_of(dialect.venue, _rows, OpenInterestAnswer, open_interest_of),
-            "candles": history_reader(dialect.venue, _LIST, KlineRow, kline_of),
+            "candles": candle_reader(dialect.venue, _LIST, KlineRow, kline_of),
             "funding_history": reader_of(dialect.venue, _LIST, PaidRow, funding_paid_of),
         }
+        premiums = "/premiumIndex?symbol={symbol}", "/premiumIndex"
         super().__init__(
             (endpoints if endpoints is not None else dialect.live).rest + dialect.prefix,
+            dialect.venue,
+            quotes=("/ticker/bookTicker?symbol={symbol}", "/ticker/bookTicker"),
+            polls={
+                "mark": premiums,
+                "index": premiums,
+                "funding": premiums,
+                "open_interest": ("/openInterest?symbol={symbol}", None),
+            },
+            depth="/depth?symbol={symbol}&limit=1000",
+            candles="/klines?symbol={symbol}&interval={interval}"
+            "&startTime={first}&endTime={last}&limit=1000",
+            fundings="/fundingRate?symbol={symbol}&startTime={first}&endTime={last}&limit=1000",
+            unit_ns=NS_PER_MS,
+            most_candles=1_000,
+            most_fundings=1_000,
+            longest_s=dialect.longest_candles_s,
             purposes={dialect.prefix + path.name: what for what, path in dialect.rest.items()},
             symbol="symbol",
             interval="interval",
+            intervals=INTERVALS,
             seconds=SECONDS,
             lists=[dialect.rest["instruments"].name],
             readers=readers,
             book=_book,
             listing=lambda body: _INFO(body).symbols,
             instrument=lambda row: _instrument(dialect, row),
-        )
-
-    def quotes(self, symbols: Sequence[str]) -> tuple[HttpRequest, ...]:
-        """Return one request, for one symbol or for all, which costs no more than three symbols."""
-        return self._one_or_all("quotes", symbols)
-
-    def poll(self, what: Polled, symbols: Sequence[str]) -> tuple[HttpRequest, ...]:
-        """Return one request for marks, indices and funding; one per symbol for open interest."""
-        if what == "open_interest":
-            return tuple(
-                self._request("open_interest", symbol) for symbol in dict.fromkeys(symbols)
-            )
-        return self._one_or_all("venue_marks", symbols)
-
-    def depth(self, symbol: str) -> HttpRequest:
-        """Return the request for the 1,000 best levels of each side."""
-        return self._request("depth", symbol, "&limit=1000")
-
-    def candles(
-        self, symbol: str, interval_s: int, since_ns: int, until_ns: int
-    ) -> tuple[HttpRequest, ...]:
-        """Return a request for each `MOST` candles, or for the longest span that is allowed.
-
-        Raises:
-            SettingsError: Binance has no candles of this length.
-        """
-        name = spelled_interval(INTERVALS, interval_s, self._dialect.venue)
-        longest = self._dialect.longest_candles_s
-        most = MOST if longest is None else max(1, min(MOST, longest // interval_s))
-        return tuple(
-            self._request("candles", symbol, f"&interval={name}{_between(page)}")
-            for page in pages(since_ns, until_ns, interval_s, most)
-        )
-
-    def funding_history(self, symbol: str, since_ns: int, until_ns: int) -> tuple[HttpRequest, ...]:
-        """Return a request for each `MOST` hours."""
-        return tuple(
-            self._request("funding_history", symbol, _between(page))
-            for page in funding_pages(since_ns, until_ns, MOST)
         )
 
     def request_for(self, url: str) -> HttpRequest:
@@ -148,17 +119,6 @@ class BinanceFuturesRest(VenueRest):
         weight = path.weight_one if request.symbol else path.weight_all
         return attrs.evolve(request, weight=weight)
 
-    def _one_or_all(self, purpose: str, symbols: Sequence[str]) -> tuple[HttpRequest, ...]:
-        return (
-            (self._request(purpose, symbols[0] if len(set(symbols)) == 1 else None),)
-            if symbols
-            else ()
-        )
-
-    def _request(self, purpose: str, symbol: str | None, more: str = "") -> HttpRequest:
-        named = f"?symbol={quote(symbol, safe='')}{more}" if symbol is not None else ""
-        return self._get(f"{self._dialect.rest[purpose].name}{named}")
-
 
 def _book(body: bytes) -> BookSnapshot:
     answer = _DEPTH(body)
@@ -168,11 +128,6 @@ def _book(body: bytes) -> BookSnapshot:
         answer.last_id,
         answer.time * NS_PER_MS if answer.time is not None else None,
     )
-
-
-def _between(page: tuple[int, int]) -> str:
-    first, last = moments(page, NS_PER_MS)
-    return f"&startTime={first}&endTime={last}&limit={MOST}"
 
 
 def _instrument(dialect: Dialect, raw: msgspec.Raw) -> Instrument:

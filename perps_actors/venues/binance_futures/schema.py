@@ -8,6 +8,7 @@ before the book and `check_touch` check them; nothing leaves this folder uncheck
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from typing import Annotated, Final, Literal, NamedTuple
 
@@ -270,7 +271,7 @@ class Dialect:
     rest: Mapping[str, RestPath]
     """By purpose."""
     linear: bool
-    longest_candles_s: int | None = None
+    longest_candles_s: int = sys.maxsize
     """The longest span of time of one request for candles, in seconds."""
 
 

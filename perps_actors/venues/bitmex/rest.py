@@ -39,24 +39,18 @@ from perps_actors.venues.bitmex.schema import (
     InstrumentRow,
     TradeRow,
 )
-from perps_actors.venues.contract import BookSnapshot, Endpoints, Outcome, Polled
+from perps_actors.venues.contract import BookSnapshot, Endpoints, Outcome
 from perps_actors.venues.toolkit.fields import NS_PER_S, text_of, uncrossed
 from perps_actors.venues.toolkit.rest import (
     VenueRest,
     book_reader,
-    funding_pages,
-    history_reader,
-    interval_of,
+    candle_reader,
     moments,
-    pages,
     reader_of,
-    spelled_interval,
 )
 
 NAME: Final = "bitmex"
 LIVE: Final = Endpoints(stream="wss://ws.bitmex.com", rest="https://www.bitmex.com")
-MOST_CANDLES: Final = 1_000
-MOST_FUNDINGS: Final = 500
 
 _ACTIVE: Final = "/api/v1/instrument/active"
 _ONE: Final = "/api/v1/instrument"
@@ -85,9 +79,19 @@ class BitmexRest(VenueRest):
     def __init__(self, endpoints: Endpoints = LIVE) -> None:
         super().__init__(
             endpoints.rest,
+            NAME,
+            quotes=(_ONE + "?symbol={symbol}", _ACTIVE),
+            depth=_BOOK + "?symbol={symbol}&depth=0",
+            candles=_BUCKETED + "?symbol={symbol}&binSize={interval}&partial=false&count=1000"
+            "&startTime={first}&endTime={last}",
+            fundings=_FUNDING + "?symbol={symbol}&count=500&startTime={first}&endTime={last}",
+            unit_ns=NS_PER_S,
+            most_candles=1_000,
+            most_fundings=500,
             purposes=_PURPOSES,
             symbol="symbol",
             interval="binSize",
+            intervals=INTERVALS,
             seconds=SECONDS,
             readers=_READERS,
             book=_book,
@@ -95,61 +99,26 @@ class BitmexRest(VenueRest):
             instrument=lambda row: instrument_of(NAME, row),
         )
 
-    def quotes(self, symbols: Sequence[str]) -> tuple[HttpRequest, ...]:
-        """Return one request, for one symbol or for all contracts, at the same weight."""
-        wanted = frozenset(symbols)
-        one = f"{_ONE}?symbol={quote(symbols[0], safe='')}" if len(wanted) == 1 else _ACTIVE
-        return (self._get(one),) if wanted else ()
-
-    def poll(
-        self,
-        what: Polled,  # noqa: ARG002
-        symbols: Sequence[str],
-    ) -> tuple[HttpRequest, ...]:
-        """Return the request for quotes, whose answer has everything that can be polled."""
-        return self.quotes(symbols)
-
-    def depth(self, symbol: str) -> HttpRequest:
-        """Return the request for the whole book."""
-        return self._get(f"{_BOOK}?symbol={quote(symbol, safe='')}&depth=0")
-
     def candles(
         self, symbol: str, interval_s: int, since_ns: int, until_ns: int
     ) -> tuple[HttpRequest, ...]:
-        """Return a request for each `MOST_CANDLES` candles.
+        """Return the requests for candles, which BitMEX names by the end of their interval.
 
         Raises:
             SettingsError: BitMEX has no candles of this length.
         """
-        name, step_ns = spelled_interval(INTERVALS, interval_s, NAME), interval_s * NS_PER_S
-        what = (
-            f"{_BUCKETED}?symbol={quote(symbol, safe='')}"
-            f"&binSize={name}&partial=false&count={MOST_CANDLES}"
-        )
-        return tuple(
-            self._get(f"{what}{_between((start + step_ns, end + step_ns))}")
-            for start, end in pages(since_ns, until_ns, interval_s, MOST_CANDLES)
-        )
+        step_ns = interval_s * NS_PER_S
+        return super().candles(symbol, interval_s, since_ns + step_ns, until_ns + step_ns)
 
-    def funding_history(self, symbol: str, since_ns: int, until_ns: int) -> tuple[HttpRequest, ...]:
-        """Return a request for each `MOST_FUNDINGS` hours."""
-        what = f"{_FUNDING}?symbol={quote(symbol, safe='')}&count={MOST_FUNDINGS}"
-        return tuple(
-            self._get(f"{what}{_between(page)}")
-            for page in funding_pages(since_ns, until_ns, MOST_FUNDINGS)
-        )
+    def _moments(self, span: tuple[int, int]) -> dict[str, object]:
+        return {
+            name: quote(f"{datetime.fromtimestamp(second, UTC):%Y-%m-%dT%H:%M:%S.000Z}", safe="")
+            for name, second in zip(("first", "last"), moments(span, NS_PER_S), strict=True)
+        }
 
     def instruments(self) -> tuple[HttpRequest, ...]:
         """Return the request for the list of instruments."""
         return (HttpRequest(url=f"{self._base}{_ACTIVE}", purpose="instruments"),)
-
-
-def _between(page: tuple[int, int]) -> str:
-    first, last = (
-        quote(f"{datetime.fromtimestamp(second, UTC):%Y-%m-%dT%H:%M:%S.000Z}", safe="")
-        for second in moments(page, NS_PER_S)
-    )
-    return f"&startTime={first}&endTime={last}"
 
 
 def _rows(body: bytes) -> list[msgspec.Raw]:
@@ -181,14 +150,7 @@ _READERS: Final = {
     "quotes": _QUOTES,
     "instruments": _QUOTES,
     "depth": book_reader(NAME, _book),
-    "candles": history_reader(
-        NAME,
-        _rows,
-        BinRow,
-        lambda instrument, row, request, received_ns: candle_in(
-            instrument, row, interval_of(request), received_ns
-        ),
-    ),
+    "candles": candle_reader(NAME, _rows, BinRow, candle_in),
     "funding_history": reader_of(
         NAME,
         _rows,

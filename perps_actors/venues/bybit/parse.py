@@ -39,7 +39,6 @@ from perps_actors.market.events import (
 )
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.numbers import decimal_text, positive
-from perps_actors.transport.wire import HttpRequest
 from perps_actors.venues.bybit.schema import (
     SECONDS,
     BookData,
@@ -65,7 +64,6 @@ from perps_actors.venues.toolkit.fields import (
     rate_if_any,
     uncrossed,
 )
-from perps_actors.venues.toolkit.rest import interval_of
 from perps_actors.venues.toolkit.stream_book import ResubscribingBook
 from perps_actors.venues.toolkit.symbol_stream import Op
 
@@ -121,12 +119,12 @@ def candle_in(
 
 
 def kline_of(
-    instrument: InstrumentId, row: KlineRow, request: HttpRequest, received_ns: int
+    instrument: InstrumentId, row: KlineRow, interval_s: int, received_ns: int
 ) -> MarketEvent:
     """Return the candle in a row of a REST answer, which does not say whether it is over."""
     return candle_of(
         instrument,
-        interval_of(request),
+        interval_s,
         ns_of(row.start),
         (row.open, row.high, row.low, row.close),
         row.volume,

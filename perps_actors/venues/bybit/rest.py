@@ -11,10 +11,9 @@ a delivery time too: the day on which it is delisted.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Final
-from urllib.parse import quote
 
 import msgspec
 
@@ -27,7 +26,6 @@ from perps_actors.venues.bybit.schema import (
     CATEGORIES,
     INTERVALS,
     SECONDS,
-    Category,
     DepthData,
     InstrumentRow,
     KlineRow,
@@ -35,38 +33,29 @@ from perps_actors.venues.bybit.schema import (
     Listing,
     PaidRow,
     TickerData,
-    by_category,
     category_of,
 )
-from perps_actors.venues.contract import BookSnapshot, Endpoints, Outcome, Polled
+from perps_actors.venues.contract import BookSnapshot, Endpoints, Outcome
 from perps_actors.venues.toolkit.fields import NS_PER_MS, NS_PER_S, ns_if_any
 from perps_actors.venues.toolkit.rest import (
     VenueRest,
     book_reader,
-    funding_pages,
-    history_reader,
-    moments,
-    pages,
+    candle_reader,
     read_rows,
     reader_of,
-    spelled_interval,
     term_of,
 )
 
 NAME: Final = "bybit"
 LIVE: Final = Endpoints(stream="wss://stream.bybit.com", rest="https://api.bybit.com")
 WEIGHT_PER_MINUTE: Final = 7_200
-DEPTH: Final = 500
-"""Levels of each side of a depth snapshot, the most that Bybit sends."""
-MOST_CANDLES: Final = 1_000
-MOST_FUNDINGS: Final = 200
 
-_PATHS: Final = {
-    "quotes": "/v5/market/tickers",
-    "depth": "/v5/market/orderbook",
-    "candles": "/v5/market/kline",
-    "funding_history": "/v5/market/funding/history",
-    "instruments": "/v5/market/instruments-info",
+_PURPOSES: Final = {
+    "/v5/market/tickers": "quotes",
+    "/v5/market/orderbook": "depth",
+    "/v5/market/kline": "candles",
+    "/v5/market/funding/history": "funding_history",
+    "/v5/market/instruments-info": "instruments",
 }
 _ANSWER: Final = msgspec.json.Decoder(ListAnswer).decode
 _LISTING: Final = msgspec.json.Decoder(Listing).decode
@@ -84,14 +73,26 @@ class BybitRest(VenueRest):
 
     def __init__(self, endpoints: Endpoints = LIVE) -> None:
         super().__init__(
-            endpoints.rest,
-            purposes={path: purpose for purpose, path in _PATHS.items()},
+            f"{endpoints.rest}/v5/market/",
+            NAME,
+            quotes=(
+                "tickers?category={category}&symbol={symbol}",
+                "tickers?category={category}",
+            ),
+            depth="orderbook?category={category}&symbol={symbol}&limit=500",
+            candles="kline?category={category}&symbol={symbol}&interval={interval}"
+            "&start={first}&end={last}&limit=1000",
+            fundings="funding/history?category={category}&symbol={symbol}"
+            "&startTime={first}&endTime={last}&limit=200",
+            unit_ns=NS_PER_MS,
+            most_candles=1_000,
+            most_fundings=200,
+            purposes=_PURPOSES,
             symbol="symbol",
             interval="interval",
+            intervals=INTERVALS,
             seconds=SECONDS,
-            lists=[
-                f"{_PATHS['instruments']}?category={category}&limit=1000" for category in CATEGORIES
-            ],
+            lists=[f"instruments-info?category={category}&limit=1000" for category in CATEGORIES],
             readers=_READERS,
             book=_book,
             listing=_rows,
@@ -99,66 +100,11 @@ class BybitRest(VenueRest):
         )
 
     def quotes(self, symbols: Sequence[str]) -> tuple[HttpRequest, ...]:
-        """Return one request per category, for one symbol or for all that the venue lists."""
-        return tuple(
-            self._request("quotes", category, symbol=members[0] if len(members) == 1 else None)
-            for category, members in by_category(tuple(dict.fromkeys(symbols))).items()
-        )
+        """Return one request per category, for one symbol or for all; linear contracts first."""
+        return super().quotes(sorted(symbols, key=category_of, reverse=True))
 
-    def poll(
-        self,
-        what: Polled,  # noqa: ARG002
-        symbols: Sequence[str],
-    ) -> tuple[HttpRequest, ...]:
-        """Return the requests for quotes, whose answers have everything that can be polled."""
-        return self.quotes(symbols)
-
-    def depth(self, symbol: str) -> HttpRequest:
-        """Return the request for the `DEPTH` best levels of each side."""
-        return self._request("depth", category_of(symbol), f"&limit={DEPTH}", symbol=symbol)
-
-    def candles(
-        self, symbol: str, interval_s: int, since_ns: int, until_ns: int
-    ) -> tuple[HttpRequest, ...]:
-        """Return a request for each `MOST_CANDLES` candles.
-
-        Raises:
-            SettingsError: Bybit has no candles of this length.
-        """
-        name = spelled_interval(INTERVALS, interval_s, NAME)
-        return tuple(
-            self._request(
-                "candles",
-                category_of(symbol),
-                f"&interval={name}&start={first}&end={last}&limit={MOST_CANDLES}",
-                symbol=symbol,
-            )
-            for first, last in (
-                moments(page, NS_PER_MS)
-                for page in pages(since_ns, until_ns, interval_s, MOST_CANDLES)
-            )
-        )
-
-    def funding_history(self, symbol: str, since_ns: int, until_ns: int) -> tuple[HttpRequest, ...]:
-        """Return a request for each `MOST_FUNDINGS` hours."""
-        return tuple(
-            self._request(
-                "funding_history",
-                category_of(symbol),
-                f"&startTime={first}&endTime={last}&limit={MOST_FUNDINGS}",
-                symbol=symbol,
-            )
-            for first, last in (
-                moments(page, NS_PER_MS)
-                for page in funding_pages(since_ns, until_ns, MOST_FUNDINGS)
-            )
-        )
-
-    def _request(
-        self, purpose: str, category: Category, more: str = "", *, symbol: str | None = None
-    ) -> HttpRequest:
-        named = f"&symbol={quote(symbol, safe='')}" if symbol is not None else ""
-        return self._get(f"{_PATHS[purpose]}?category={category}{named}{more}")
+    def _fields(self, symbol: str) -> Mapping[str, object]:
+        return {"category": category_of(symbol)}
 
 
 def _result_of(body: bytes) -> tuple[msgspec.Raw, int | None]:
@@ -192,7 +138,7 @@ def _book(body: bytes) -> BookSnapshot:
 _READERS: Final = {
     "quotes": _quotes,
     "depth": book_reader(NAME, _book),
-    "candles": history_reader(NAME, _rows, KlineRow, kline_of),
+    "candles": candle_reader(NAME, _rows, KlineRow, kline_of),
     "funding_history": reader_of(NAME, _rows, PaidRow, funding_paid_of),
 }
 

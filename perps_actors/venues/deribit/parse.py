@@ -31,12 +31,10 @@ from perps_actors.market.events import (
 )
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.numbers import DecimalText, decimal_text, positive, spelled
-from perps_actors.transport.wire import HttpRequest
 from perps_actors.venues.contract import Outcome
 from perps_actors.venues.deribit.schema import (
     BookChange,
     Candle,
-    CandleRow,
     ChangedLevel,
     GroupedBook,
     PaidRow,
@@ -54,7 +52,6 @@ from perps_actors.venues.toolkit.fields import (
     positive_of,
     touch_of,
 )
-from perps_actors.venues.toolkit.rest import interval_of
 from perps_actors.venues.toolkit.stream_book import ResubscribingBook
 
 _OPPOSITE: Final[dict[TakerSide, TakerSide]] = {"buy": "sell", "sell": "buy"}
@@ -143,19 +140,12 @@ def candle_in(
     )
 
 
-def past_candle_of(
-    instrument: InstrumentId, row: CandleRow, request: HttpRequest, received_ns: int
-) -> MarketEvent:
-    """Return the candle in a row of an answer to a request."""
-    return candle_in(instrument, row, interval_of(request), received_ns)
-
-
 def funding_paid_of(
-    instrument: InstrumentId, row: PaidRow, _: HttpRequest, received_ns: int
-) -> MarketEvent:
+    instrument: InstrumentId, row: PaidRow, received_ns: int
+) -> Sequence[MarketEvent]:
     """Return the funding of a past hour."""
     rate, time_ns = decimal_text(spelled(row.interest_1h)), row.timestamp * NS_PER_MS
-    return FundingPaid(instrument, rate, time_ns, None, received_ns)
+    return (FundingPaid(instrument, rate, time_ns, None, received_ns),)
 
 
 def _side(sent: Raw, price: DecimalText | None, size: DecimalText | None) -> Quote:

@@ -9,7 +9,7 @@ the rate of each hour, at most 744 hours in an answer. Candles come as columns.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Final
 from urllib.parse import quote
@@ -20,11 +20,10 @@ from perps_actors.errors import VenueError
 from perps_actors.market.book import levels_of
 from perps_actors.market.instrument import Instrument, InstrumentId
 from perps_actors.market.numbers import positive, spelled
-from perps_actors.transport.wire import HttpRequest
-from perps_actors.venues.contract import BookSnapshot, Endpoints, Outcome, Polled
+from perps_actors.venues.contract import BookSnapshot, Endpoints, Outcome
 from perps_actors.venues.deribit.parse import (
+    candle_in,
     funding_paid_of,
-    past_candle_of,
     summary_of,
     ticker_of,
     trade_of,
@@ -46,20 +45,14 @@ from perps_actors.venues.toolkit.fields import NS_PER_MS, check_symbol
 from perps_actors.venues.toolkit.rest import (
     VenueRest,
     book_reader,
-    funding_pages,
-    history_reader,
-    moments,
-    pages,
+    candle_reader,
     reader_of,
-    spelled_interval,
     term_of,
 )
 
 NAME: Final = "deribit"
 LIVE: Final = Endpoints(stream="wss://www.deribit.com", rest="https://www.deribit.com")
 WEIGHT_PER_MINUTE: Final = 1_200
-MOST_CANDLES: Final = 1_000
-MOST_FUNDINGS: Final = 744
 
 _ROOT: Final = "/api/v2/public/"
 _PURPOSES: Final = {
@@ -99,7 +92,6 @@ class DeribitRest(VenueRest):
     """
 
     def __init__(self, endpoints: Endpoints = LIVE, venue: str = NAME) -> None:
-        self._venue = venue
         ticker, book = reader_of(venue, _alone, Ticker, ticker_of), book_reader(venue, _book)
         readers = {
             "quotes": reader_of(venue, _rows, Summary, summary_of),
@@ -108,17 +100,32 @@ class DeribitRest(VenueRest):
                 *book(request, body, received_ns),
                 *ticker(request, body, received_ns),
             ],
-            "candles": history_reader(venue, _candle_rows, CandleRow, past_candle_of),
-            "funding_history": history_reader(venue, _rows, PaidRow, funding_paid_of),
+            "candles": candle_reader(venue, _candle_rows, CandleRow, candle_in),
+            "funding_history": reader_of(venue, _rows, PaidRow, funding_paid_of, named=False),
             "trades": reader_of(
                 venue, lambda body: _TRADES.decode(_result_of(body)).trades, TradeRow, _history
             ),
         }
         super().__init__(
             f"{endpoints.rest}{_ROOT}",
+            venue,
+            quotes=(
+                "ticker?instrument_name={symbol}",
+                "get_book_summary_by_currency?currency={currency}&kind=future",
+            ),
+            polls={"index": ("ticker?instrument_name={symbol}", None)},
+            depth="get_order_book?instrument_name={symbol}&depth=1000",
+            candles="get_tradingview_chart_data?instrument_name={symbol}"
+            "&start_timestamp={first}&end_timestamp={last}&resolution={interval}",
+            fundings="get_funding_rate_history?instrument_name={symbol}"
+            "&start_timestamp={first}&end_timestamp={last}",
+            unit_ns=NS_PER_MS,
+            most_candles=1_000,
+            most_fundings=744,
             purposes=_PURPOSES,
             symbol="instrument_name",
             interval="resolution",
+            intervals=INTERVALS,
             seconds=SECONDS,
             weights={"instruments": 20},
             lists=["get_instruments?currency=any&kind=future"],
@@ -128,58 +135,8 @@ class DeribitRest(VenueRest):
             instrument=lambda row: _instrument(venue, row),
         )
 
-    def quotes(self, symbols: Sequence[str]) -> tuple[HttpRequest, ...]:
-        """Return one request per settlement currency, for one symbol or for all its futures."""
-        by_currency: dict[str, list[str]] = {}
-        for symbol in dict.fromkeys(symbols):
-            by_currency.setdefault(currency_of(symbol), []).append(symbol)
-        return tuple(
-            self._get(f"ticker?instrument_name={quote(wanted[0], safe='')}")
-            if len(wanted) == 1
-            else self._get(
-                f"get_book_summary_by_currency?currency={quote(currency, safe='')}&kind=future"
-            )
-            for currency, wanted in by_currency.items()
-        )
-
-    def poll(self, what: Polled, symbols: Sequence[str]) -> tuple[HttpRequest, ...]:
-        """Return the requests for quotes, which have all but the index; for that one per symbol."""
-        if what == "index":
-            return tuple(
-                self._get(f"ticker?instrument_name={quote(symbol, safe='')}")
-                for symbol in dict.fromkeys(symbols)
-            )
-        return self.quotes(symbols)
-
-    def depth(self, symbol: str) -> HttpRequest:
-        """Return the request for the 1,000 best levels of each side, answered with a ticker too."""
-        return self._get(f"get_order_book?instrument_name={quote(symbol, safe='')}&depth=1000")
-
-    def candles(
-        self, symbol: str, interval_s: int, since_ns: int, until_ns: int
-    ) -> tuple[HttpRequest, ...]:
-        """Return a request for each `MOST_CANDLES` candles.
-
-        Raises:
-            SettingsError: Deribit has no candles of this length.
-        """
-        what = f"&resolution={spelled_interval(INTERVALS, interval_s, self._venue)}"
-        return tuple(
-            self._get(f"get_tradingview_chart_data?{_span(symbol, page)}{what}")
-            for page in pages(since_ns, until_ns, interval_s, MOST_CANDLES)
-        )
-
-    def funding_history(self, symbol: str, since_ns: int, until_ns: int) -> tuple[HttpRequest, ...]:
-        """Return a request for each `MOST_FUNDINGS` hours."""
-        return tuple(
-            self._get(f"get_funding_rate_history?{_span(symbol, page)}")
-            for page in funding_pages(since_ns, until_ns, MOST_FUNDINGS)
-        )
-
-
-def _span(symbol: str, page: tuple[int, int]) -> str:
-    first, last = moments(page, NS_PER_MS)
-    return f"instrument_name={quote(symbol, safe='')}&start_timestamp={first}&end_timestamp={last}"
+    def _fields(self, symbol: str) -> Mapping[str, object]:
+        return {"currency": quote(currency_of(symbol), safe="")}
 
 
 def _result_of(body: bytes) -> msgspec.Raw:

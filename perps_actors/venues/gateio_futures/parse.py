@@ -58,7 +58,6 @@ from perps_actors.venues.toolkit.fields import (
     text_of,
     uncrossed,
 )
-from perps_actors.venues.toolkit.rest import interval_of
 from perps_actors.venues.toolkit.rest_snapshot_book import RestSnapshotBook
 from perps_actors.venues.toolkit.stream_book import ResubscribingBook
 
@@ -127,26 +126,25 @@ def streamed_candle_of(
     interval_s = SECONDS.get(row.name.partition("_")[0])
     if interval_s is None:
         return ()
-    return (_candle(instrument, row, interval_s, time_ns, received_ns),)
-
-
-def past_candle_of(
-    instrument: InstrumentId, row: CandleRow, request: HttpRequest, received_ns: int
-) -> MarketEvent:
-    """Return a candle of the answer to a request, which does not say whether it is over."""
-    return _candle(instrument, row, interval_of(request), None, received_ns)
+    return (candle_in(instrument, row, interval_s, received_ns, time_ns),)
 
 
 def funding_paid_of(
-    instrument: InstrumentId, row: PaidRow, _: HttpRequest, received_ns: int
-) -> MarketEvent:
+    instrument: InstrumentId, row: PaidRow, received_ns: int
+) -> Sequence[MarketEvent]:
     """Return the past funding in a row."""
-    return FundingPaid(instrument, decimal_text(row.rate), nanoseconds(row.time), None, received_ns)
+    rate, time_ns = decimal_text(row.rate), nanoseconds(row.time)
+    return (FundingPaid(instrument, rate, time_ns, None, received_ns),)
 
 
-def _candle(
-    instrument: InstrumentId, row: CandleRow, interval_s: int, time_ns: int | None, received_ns: int
+def candle_in(
+    instrument: InstrumentId,
+    row: CandleRow,
+    interval_s: int,
+    received_ns: int,
+    time_ns: int | None = None,
 ) -> MarketEvent:
+    """Return the candle in a row; one of REST does not say whether it is over."""
     return candle_of(
         instrument,
         interval_s,

@@ -7,23 +7,20 @@ belong to it, so the last second requested is the one before the end.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from decimal import Decimal
 from typing import Final
-from urllib.parse import quote
 
 import msgspec
 
 from perps_actors.market.book import levels_of
 from perps_actors.market.instrument import Instrument, InstrumentId
 from perps_actors.market.numbers import positive
-from perps_actors.transport.wire import HttpRequest
-from perps_actors.venues.contract import BookSnapshot, Endpoints, Polled
+from perps_actors.venues.contract import BookSnapshot, Endpoints
 from perps_actors.venues.gateio_futures.parse import (
+    candle_in,
     contract_of,
     funding_paid_of,
     nanoseconds,
-    past_candle_of,
     quote_of,
 )
 from perps_actors.venues.gateio_futures.schema import (
@@ -38,18 +35,12 @@ from perps_actors.venues.gateio_futures.schema import (
 from perps_actors.venues.toolkit.fields import NS_PER_S, text_of
 from perps_actors.venues.toolkit.rest import (
     VenueRest,
-    funding_pages,
-    history_reader,
-    moments,
-    pages,
+    candle_reader,
     reader_of,
-    spelled_interval,
 )
 
 NAME: Final = "gateio_futures"
 LIVE: Final = Endpoints(stream="wss://fx-ws.gateio.ws", rest="https://api.gateio.ws")
-MOST_CANDLES: Final = 2_000
-MOST_FUNDINGS: Final = 1_000
 
 _PREFIX: Final = "/api/v4/futures/usdt"
 _PURPOSES: Final = {
@@ -73,56 +64,24 @@ class GateioFuturesRest(VenueRest):
     def __init__(self, endpoints: Endpoints = LIVE) -> None:
         super().__init__(
             f"{endpoints.rest}{_PREFIX}/",
+            NAME,
+            quotes=("tickers?contract={symbol}", "tickers"),
+            depth="order_book?contract={symbol}&limit=100&with_id=true",
+            candles="candlesticks?contract={symbol}&interval={interval}&from={first}&to={last}",
+            fundings="funding_rate?contract={symbol}&limit=1000&from={first}&to={last}",
+            unit_ns=NS_PER_S,
+            most_candles=2_000,
+            most_fundings=1_000,
             purposes=_PURPOSES,
             symbol="contract",
             interval="interval",
+            intervals=INTERVALS,
             seconds=SECONDS,
             lists=["contracts"],
             readers=_READERS,
             book=_book,
             listing=_ROWS,
             instrument=instrument_of,
-        )
-
-    def quotes(self, symbols: Sequence[str]) -> tuple[HttpRequest, ...]:
-        """Return one request, for one symbol or for all contracts, at the same weight."""
-        wanted = frozenset(symbols)
-        one = f"?contract={quote(symbols[0], safe='')}" if len(wanted) == 1 else ""
-        return (self._get(f"tickers{one}"),) if wanted else ()
-
-    def poll(
-        self,
-        what: Polled,  # noqa: ARG002
-        symbols: Sequence[str],
-    ) -> tuple[HttpRequest, ...]:
-        """Return the request for quotes, whose answer has everything that can be polled."""
-        return self.quotes(symbols)
-
-    def depth(self, symbol: str) -> HttpRequest:
-        """Return the request for the 100 best levels of each side, with their update id."""
-        return self._get(f"order_book?contract={quote(symbol, safe='')}&limit=100&with_id=true")
-
-    def candles(
-        self, symbol: str, interval_s: int, since_ns: int, until_ns: int
-    ) -> tuple[HttpRequest, ...]:
-        """Return a request for each `MOST_CANDLES` candles.
-
-        Raises:
-            SettingsError: Gate.io has no candles of this length.
-        """
-        name = spelled_interval(INTERVALS, interval_s, NAME)
-        what = f"candlesticks?contract={quote(symbol, safe='')}&interval={name}"
-        return tuple(
-            self._get(f"{what}{_between(page)}")
-            for page in pages(since_ns, until_ns, interval_s, MOST_CANDLES)
-        )
-
-    def funding_history(self, symbol: str, since_ns: int, until_ns: int) -> tuple[HttpRequest, ...]:
-        """Return a request for each `MOST_FUNDINGS` hours."""
-        what = f"funding_rate?contract={quote(symbol, safe='')}&limit={MOST_FUNDINGS}"
-        return tuple(
-            self._get(f"{what}{_between(page)}")
-            for page in funding_pages(since_ns, until_ns, MOST_FUNDINGS)
         )
 
 
@@ -132,16 +91,11 @@ def _book(body: bytes) -> BookSnapshot:
     return BookSnapshot(bids, asks, answer.id, nanoseconds(answer.update))
 
 
-def _between(page: tuple[int, int]) -> str:
-    first, last = moments(page, NS_PER_S)
-    return f"&from={first}&to={last}"
-
-
 _READERS: Final = {
     "quotes": reader_of(NAME, _ROWS, TickerRow, quote_of),
     "instruments": reader_of(NAME, _ROWS, ContractRow, contract_of),
-    "candles": history_reader(NAME, _ROWS, CandleRow, past_candle_of),
-    "funding_history": history_reader(NAME, _ROWS, PaidRow, funding_paid_of),
+    "candles": candle_reader(NAME, _ROWS, CandleRow, candle_in),
+    "funding_history": reader_of(NAME, _ROWS, PaidRow, funding_paid_of, named=False),
 }
 
 

@@ -36,7 +36,6 @@ from perps_actors.market.events import (
 )
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.numbers import decimal_text, positive
-from perps_actors.transport.wire import HttpRequest
 from perps_actors.venues.contract import Outcome
 from perps_actors.venues.htx_swap.schema import (
     SECONDS,
@@ -68,7 +67,6 @@ from perps_actors.venues.toolkit.fields import (
     text_of,
     touch_of,
 )
-from perps_actors.venues.toolkit.rest import interval_of
 from perps_actors.venues.toolkit.stream_book import ResubscribingBook
 
 _NO_PREDICTION: Final = "null"
@@ -195,13 +193,6 @@ def candle_in(
         venue_time_ns=time_ns,
         received_ns=received_ns,
     )
-
-
-def past_candle_of(
-    instrument: InstrumentId, row: CandleRow, request: HttpRequest, received_ns: int
-) -> MarketEvent:
-    """Return a candle of the answer to a request."""
-    return candle_in(instrument, row, interval_of(request), received_ns)
 
 
 def funding_paid_of(

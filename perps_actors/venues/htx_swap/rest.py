@@ -11,11 +11,11 @@ times in 3 s (github.com/nemanull/arbitrage-observatory, docs/profiles/htx/rest.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
-from typing import Any, Final, NamedTuple
-from urllib.parse import quote
+from typing import Any, Final
 
+import attrs
 import msgspec
 
 from perps_actors.errors import VenueError
@@ -25,6 +25,7 @@ from perps_actors.market.numbers import positive
 from perps_actors.transport.wire import HttpRequest
 from perps_actors.venues.contract import BookSnapshot, Endpoints, Outcome, Polled
 from perps_actors.venues.htx_swap.parse import (
+    candle_in,
     funding_of,
     funding_paid_of,
     listed_best_of,
@@ -32,7 +33,6 @@ from perps_actors.venues.htx_swap.parse import (
     mark_of,
     open_interest_of,
     parts_of_channel,
-    past_candle_of,
     time_of,
 )
 from perps_actors.venues.htx_swap.schema import (
@@ -47,12 +47,10 @@ from perps_actors.venues.htx_swap.schema import (
     FundingRow,
     IndexRow,
     Kline,
-    MarginType,
     OpenInterestRow,
     PaidPage,
     PaidRow,
     QuoteRow,
-    by_margin_type,
     margin_type_of,
 )
 from perps_actors.venues.toolkit.fields import NS_PER_S, check_symbol, text_of
@@ -60,20 +58,14 @@ from perps_actors.venues.toolkit.rest import (
     AnswerReader,
     VenueRest,
     book_reader,
-    funding_pages,
-    history_reader,
-    moments,
-    pages,
+    candle_reader,
     read_rows,
     reader_of,
-    spelled_interval,
 )
 
 NAME: Final = "htx_swap"
 LIVE: Final = Endpoints(stream="wss://api.hbdm.com", rest="https://api.hbdm.com")
 WEIGHT_PER_MINUTE: Final = 4_800
-MOST_CANDLES: Final = 2_000
-MOST_FUNDINGS: Final = 50
 
 _ANSWER: Final = msgspec.json.Decoder(Answer).decode
 _LIST: Final = msgspec.json.Decoder(list[msgspec.Raw]).decode
@@ -84,28 +76,23 @@ _CONTRACT: Final = msgspec.json.Decoder(ContractRow).decode
 _LISTED: Final = 1
 
 
-class _Path(NamedTuple):
-    of: Callable[[MarginType], str]
-    more: str = ""
-    """Query parameters beside the contract."""
-
-
 _PATHS: Final = {
-    "quotes": _Path(lambda margin_type: f"{margin_type.quotes}/bbo"),
-    "depth": _Path(lambda margin_type: f"{margin_type.quotes}/depth", "&type=step0"),
-    "marks": _Path(lambda margin_type: margin_type.mark_klines, "&period=1min&size=1"),
-    "candles": _Path(lambda margin_type: f"{margin_type.quotes}/history/kline"),
-    "funding_history": _Path(lambda margin_type: f"{margin_type.api}/swap_historical_funding_rate"),
-    "index": _Path(lambda margin_type: f"{margin_type.api}/swap_index"),
-    "funding": _Path(lambda margin_type: f"{margin_type.api}/swap_batch_funding_rate"),
-    "open_interest": _Path(lambda margin_type: f"{margin_type.api}/swap_open_interest"),
-    "instruments": _Path(lambda margin_type: f"{margin_type.api}/swap_contract_info"),
+    "quotes": "{quotes}/bbo",
+    "depth": "{quotes}/depth",
+    "marks": "{mark_klines}",
+    "candles": "{quotes}/history/kline",
+    "funding_history": "{api}/swap_historical_funding_rate",
+    "index": "{api}/swap_index",
+    "funding": "{api}/swap_batch_funding_rate",
+    "open_interest": "{api}/swap_open_interest",
+    "instruments": "{api}/swap_contract_info",
 }
 _PURPOSES: Final = {
-    path.of(margin_type): purpose
+    path.format_map(attrs.asdict(margin_type)): purpose
     for purpose, path in _PATHS.items()
     for margin_type in MARGIN_TYPES
 } | {f"{margin_type.api}/swap_funding_rate": "funding" for margin_type in MARGIN_TYPES}
+_POLLED: Final[tuple[Polled, ...]] = ("index", "funding", "open_interest")
 
 
 class HtxSwapRest(VenueRest):
@@ -118,82 +105,37 @@ class HtxSwapRest(VenueRest):
     def __init__(self, endpoints: Endpoints = LIVE) -> None:
         super().__init__(
             endpoints.rest,
+            NAME,
+            quotes=(_PATHS["quotes"] + "?contract_code={symbol}", _PATHS["quotes"]),
+            polls={
+                "mark": (_PATHS["marks"] + "?contract_code={symbol}&period=1min&size=1", None),
+                **{
+                    what: (_PATHS[what] + "?contract_code={symbol}", _PATHS[what])
+                    for what in _POLLED
+                },
+            },
+            depth=_PATHS["depth"] + "?contract_code={symbol}&type=step0",
+            candles=_PATHS["candles"]
+            + "?contract_code={symbol}&period={interval}&from={first}&to={last}",
+            fundings=_PATHS["funding_history"]
+            + "?contract_code={symbol}&page_index={page}&page_size=50",
+            unit_ns=NS_PER_S,
+            most_candles=2_000,
+            most_fundings=50,
             purposes=_PURPOSES,
             symbol="contract_code",
             interval="period",
+            intervals=INTERVALS,
             seconds=SECONDS,
-            lists=[_PATHS["instruments"].of(margin_type) for margin_type in MARGIN_TYPES],
+            lists=[path for path, purpose in _PURPOSES.items() if purpose == "instruments"],
             readers=_READERS,
             book=_book,
             listing=_rows,
             instrument=instrument_of,
         )
 
-    def quotes(self, symbols: Sequence[str]) -> tuple[HttpRequest, ...]:
-        """Return one request per margin type, for one symbol or for all that the venue lists."""
-        return self._one_or_all("quotes", symbols)
-
-    def poll(self, what: Polled, symbols: Sequence[str]) -> tuple[HttpRequest, ...]:
-        """Return one request per symbol for marks; for other data one per margin type."""
-        if what == "mark":
-            return tuple(
-                self._request("marks", margin_type_of(symbol), symbol)
-                for symbol in dict.fromkeys(symbols)
-            )
-        return self._one_or_all(what, symbols)
-
-    def depth(self, symbol: str) -> HttpRequest:
-        """Return the request for the 150 best levels of each side."""
-        return self._request("depth", margin_type_of(symbol), symbol)
-
-    def candles(
-        self, symbol: str, interval_s: int, since_ns: int, until_ns: int
-    ) -> tuple[HttpRequest, ...]:
-        """Return a request for each `MOST_CANDLES` candles.
-
-        Raises:
-            SettingsError: HTX has no candles of this length.
-        """
-        period = f"&period={spelled_interval(INTERVALS, interval_s, NAME)}"
-        return tuple(
-            self._request(
-                "candles", margin_type_of(symbol), symbol, f"{period}&from={first}&to={last}"
-            )
-            for first, last in (
-                moments(page, NS_PER_S)
-                for page in pages(since_ns, until_ns, interval_s, MOST_CANDLES)
-            )
-        )
-
-    def funding_history(self, symbol: str, since_ns: int, until_ns: int) -> tuple[HttpRequest, ...]:
-        """Return requests for the newest fundings, as many as a span of this length can have."""
-        return tuple(
-            self._request(
-                "funding_history",
-                margin_type_of(symbol),
-                symbol,
-                f"&page_index={index}&page_size={MOST_FUNDINGS}",
-            )
-            for index, _ in enumerate(funding_pages(since_ns, until_ns, MOST_FUNDINGS), start=1)
-        )
-
-    def _one_or_all(self, purpose: str, symbols: Sequence[str]) -> tuple[HttpRequest, ...]:
-        margin_types = by_margin_type(tuple(dict.fromkeys(symbols)))
-        return tuple(
-            self._request(purpose, margin_type, members[0] if len(members) == 1 else None)
-            for margin_type, members in margin_types
-        )
-
-    def _request(
-        self, purpose: str, margin_type: MarginType, symbol: str | None = None, more: str = ""
-    ) -> HttpRequest:
-        path = _PATHS[purpose]
-        named = (
-            f"?contract_code={quote(symbol, safe='')}{path.more}{more}"
-            if symbol is not None
-            else ""
-        )
-        return self._get(f"{path.of(margin_type)}{named}")
+    def _fields(self, symbol: str) -> Mapping[str, object]:
+        return attrs.asdict(margin_type_of(symbol))
 
 
 def _accepted(body: bytes) -> Answer:
@@ -261,7 +203,7 @@ _READERS: Final = {
     "open_interest": _listed(_data, OpenInterestRow, open_interest_of),
     "depth": book_reader(NAME, _book),
     "marks": _marks,
-    "candles": history_reader(NAME, _rows, CandleRow, past_candle_of),
+    "candles": candle_reader(NAME, _rows, CandleRow, candle_in),
     "funding_history": reader_of(
         NAME, lambda body: _PAGE(_accepted(body).data).rows, PaidRow, funding_paid_of
     ),

@@ -30,7 +30,6 @@ from perps_actors.market.events import (
 )
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.numbers import decimal_text, positive, spelled
-from perps_actors.transport.wire import HttpRequest
 from perps_actors.venues.contract import Outcome
 from perps_actors.venues.kraken_futures.schema import (
     BookDelta,
@@ -53,7 +52,6 @@ from perps_actors.venues.toolkit.fields import (
     text_of,
     touch_of,
 )
-from perps_actors.venues.toolkit.rest import interval_of
 from perps_actors.venues.toolkit.stream_book import ResubscribingBook
 
 
@@ -119,12 +117,12 @@ def backlog_of(instrument: InstrumentId, row: TradeSnapshot, received_ns: int) -
 
 
 def past_candle_of(
-    instrument: InstrumentId, row: CandleRow, request: HttpRequest, received_ns: int
+    instrument: InstrumentId, row: CandleRow, interval_s: int, received_ns: int
 ) -> MarketEvent:
     """Return a candle of the answer to a request, which does not say whether it is over."""
     return candle_of(
         instrument,
-        interval_of(request),
+        interval_s,
         row.time * NS_PER_MS,
         (row.open, row.high, row.low, row.close),
         text_of(row.volume),
@@ -134,11 +132,11 @@ def past_candle_of(
 
 
 def funding_paid_of(
-    instrument: InstrumentId, row: PaidRow, _: HttpRequest, received_ns: int
-) -> MarketEvent:
+    instrument: InstrumentId, row: PaidRow, received_ns: int
+) -> Sequence[MarketEvent]:
     """Return the funding of a past hour."""
     rate, time_ns = decimal_text(spelled(row.relative_funding_rate)), nanoseconds(row.timestamp)
-    return FundingPaid(instrument, rate, time_ns, None, received_ns)
+    return (FundingPaid(instrument, rate, time_ns, None, received_ns),)
 
 
 def _trade(instrument: InstrumentId, row: TradeRow, received_ns: int, *, backlog: bool) -> Trade:

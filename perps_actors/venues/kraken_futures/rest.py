@@ -15,7 +15,7 @@ import re
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import Final
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
 import msgspec
 
@@ -24,7 +24,7 @@ from perps_actors.market.book import levels_of
 from perps_actors.market.instrument import Instrument, InstrumentId
 from perps_actors.market.numbers import positive, spelled
 from perps_actors.transport.wire import HttpRequest
-from perps_actors.venues.contract import BookSnapshot, Endpoints, Outcome, Polled
+from perps_actors.venues.contract import BookSnapshot, Endpoints, Outcome
 from perps_actors.venues.kraken_futures.parse import funding_paid_of, past_candle_of, polled_of
 from perps_actors.venues.kraken_futures.schema import (
     INTERVALS,
@@ -43,18 +43,15 @@ from perps_actors.venues.toolkit.fields import NS_PER_S, check_symbol, nanosecon
 from perps_actors.venues.toolkit.rest import (
     VenueRest,
     book_reader,
-    history_reader,
-    moments,
-    pages,
+    candle_reader,
     parts_of,
     read_rows,
-    spelled_interval,
+    reader_of,
 )
 
 NAME: Final = "kraken_futures"
 LIVE: Final = Endpoints(stream="wss://futures.kraken.com", rest="https://futures.kraken.com")
 WEIGHT_PER_MINUTE: Final = 3_000
-MOST_CANDLES: Final = 1_000
 
 _ROOT: Final = "/derivatives/api/v3/"
 FUNDINGS: Final = "/derivatives/api/v4/historicalfundingrates"
@@ -84,47 +81,25 @@ class KrakenFuturesRest(VenueRest):
     def __init__(self, endpoints: Endpoints = LIVE) -> None:
         super().__init__(
             endpoints.rest,
+            NAME,
+            quotes=(_ROOT + "tickers/{symbol}", _ROOT + "tickers"),
+            polls={"funding": None},  # REST has no rate of funding
+            depth=_ROOT + "orderbook?symbol={symbol}",
+            candles=CHARTS + "{symbol}/{interval}?from={first}&to={last}",
+            fundings=FUNDINGS + "?symbol={symbol}",
+            unit_ns=NS_PER_S,
+            most_candles=1_000,
+            most_fundings=1,
             purposes=_PURPOSES,
             symbol="symbol",
             interval="",
+            intervals=INTERVALS,
             seconds=SECONDS,
             lists=[f"{_ROOT}instruments"],
             readers=_READERS,
             book=_book,
             listing=lambda body: _LIST(body).instruments,
             instrument=instrument_of,
-        )
-
-    def quotes(self, symbols: Sequence[str]) -> tuple[HttpRequest, ...]:
-        """Return one request, for one symbol or for all that the venue lists."""
-        if not symbols:
-            return ()
-        one = f"/{quote(symbols[0], safe='')}" if len(set(symbols)) == 1 else ""
-        return (self._get(f"{_ROOT}tickers{one}"),)
-
-    def poll(self, what: Polled, symbols: Sequence[str]) -> tuple[HttpRequest, ...]:
-        """Return the request for quotes; nothing for funding, of which REST has no rate."""
-        return self.quotes(symbols) if what != "funding" else ()
-
-    def depth(self, symbol: str) -> HttpRequest:
-        """Return the request for the whole book."""
-        return self._get(f"{_ROOT}orderbook?symbol={quote(symbol, safe='')}")
-
-    def candles(
-        self, symbol: str, interval_s: int, since_ns: int, until_ns: int
-    ) -> tuple[HttpRequest, ...]:
-        """Return a request for each `MOST_CANDLES` candles.
-
-        Raises:
-            SettingsError: Kraken has no candles of this length.
-        """
-        what = f"{CHARTS}{quote(symbol, safe='')}/{spelled_interval(INTERVALS, interval_s, NAME)}"
-        return tuple(
-            self._get(f"{what}?from={first}&to={last}")
-            for first, last in (
-                moments(page, NS_PER_S)
-                for page in pages(since_ns, until_ns, interval_s, MOST_CANDLES)
-            )
         )
 
     def funding_history(
@@ -134,7 +109,7 @@ class KrakenFuturesRest(VenueRest):
         until_ns: int,  # noqa: ARG002
     ) -> tuple[HttpRequest, ...]:
         """Return the request for all past fundings, because it cannot name a span."""
-        return (self._get(f"{FUNDINGS}?symbol={quote(symbol, safe='')}"),)
+        return (self._get(self._path(self._fundings, symbol)),)
 
     def request_for(self, url: str) -> HttpRequest:
         """Return the request of an address, of which the path may contain the symbol."""
@@ -187,9 +162,9 @@ def _book(body: bytes) -> BookSnapshot:
 _READERS: Final = {
     "quotes": _quotes,
     "depth": book_reader(NAME, _book),
-    "candles": history_reader(NAME, lambda body: _CANDLES(body).candles, CandleRow, past_candle_of),
-    "funding_history": history_reader(
-        NAME, lambda body: _PAID(body).rates, PaidRow, funding_paid_of
+    "candles": candle_reader(NAME, lambda body: _CANDLES(body).candles, CandleRow, past_candle_of),
+    "funding_history": reader_of(
+        NAME, lambda body: _PAID(body).rates, PaidRow, funding_paid_of, named=False
     ),
 }
 

@@ -33,7 +33,6 @@ from perps_actors.market.events import (
 )
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.numbers import decimal_text, positive
-from perps_actors.transport.wire import HttpRequest
 from perps_actors.venues.contract import Outcome
 from perps_actors.venues.okx.schema import (
     BookRecord,
@@ -57,7 +56,6 @@ from perps_actors.venues.toolkit.fields import (
     rate_if_any,
     uncrossed,
 )
-from perps_actors.venues.toolkit.rest import interval_of
 from perps_actors.venues.toolkit.stream_book import ResubscribingBook
 
 _BOOK: Final = msgspec.json.Decoder(BookRecord).decode
@@ -135,13 +133,6 @@ def candle_in(
         closed=row.confirm == "1",
         received_ns=received_ns,
     )
-
-
-def past_candle_of(
-    instrument: InstrumentId, row: CandleRow, request: HttpRequest, received_ns: int
-) -> MarketEvent:
-    """Return the candle in a row of an answer to a request."""
-    return candle_in(instrument, row, interval_of(request), received_ns)
 
 
 def funding_paid_of(instrument: InstrumentId, row: PaidRow, received_ns: int) -> list[Outcome]:

@@ -12,10 +12,9 @@ it is inverse. Quantities are in contracts, of which `lotSz` is the smallest ste
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Final
-from urllib.parse import quote
 
 import msgspec
 
@@ -25,11 +24,11 @@ from perps_actors.market.numbers import positive
 from perps_actors.transport.wire import HttpRequest
 from perps_actors.venues.contract import BookSnapshot, Endpoints, Polled
 from perps_actors.venues.okx.parse import (
+    candle_in,
     funding_of,
     funding_paid_of,
     mark_of,
     open_interest_of,
-    past_candle_of,
     touch_of,
 )
 from perps_actors.venues.okx.schema import (
@@ -49,20 +48,14 @@ from perps_actors.venues.toolkit.fields import NS_PER_MS, NS_PER_S, ns_if_any
 from perps_actors.venues.toolkit.rest import (
     VenueRest,
     book_reader,
-    funding_pages,
-    history_reader,
-    moments,
-    pages,
+    candle_reader,
     reader_of,
-    spelled_interval,
     term_of,
 )
 
 NAME: Final = "okx"
 LIVE: Final = Endpoints(stream="wss://ws.okx.com:8443", rest="https://www.okx.com")
 WEIGHT_PER_MINUTE: Final = 600
-MOST: Final = 100
-"""Candles or fundings in an answer."""
 
 _PURPOSES: Final = {
     "/api/v5/market/tickers": "quotes",
@@ -81,13 +74,6 @@ _BOOK: Final = msgspec.json.Decoder(BookRecord).decode
 _ROW: Final = msgspec.json.Decoder(InstrumentRow).decode
 
 
-def _by_kind(symbols: Sequence[str]) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    for symbol in dict.fromkeys(symbols):
-        found.setdefault("SWAP" if symbol.endswith("-SWAP") else "FUTURES", []).append(symbol)
-    return found
-
-
 class OkxRest(VenueRest):
     """A `RestAdapter` for OKX.
 
@@ -98,9 +84,26 @@ class OkxRest(VenueRest):
     def __init__(self, endpoints: Endpoints = LIVE) -> None:
         super().__init__(
             f"{endpoints.rest}/api/v5/",
+            NAME,
+            quotes=("market/ticker?instId={symbol}", "market/tickers?instType={kind}"),
+            polls={
+                "mark": ("public/mark-price?instType={kind}",) * 2,
+                "open_interest": ("public/open-interest?instType={kind}",) * 2,
+                "funding": ("public/funding-rate?instId={symbol}", None),
+                "index": None,
+            },
+            depth="market/books?instId={symbol}&sz=400",
+            candles="market/history-candles?instId={symbol}&bar={interval}"
+            "&before={before}&after={after}&limit=100",
+            fundings="public/funding-rate-history?instId={symbol}"
+            "&before={before}&after={after}&limit=100",
+            unit_ns=NS_PER_MS,
+            most_candles=100,
+            most_fundings=100,
             purposes=_PURPOSES,
             symbol="instId",
             interval="bar",
+            intervals=INTERVALS,
             seconds=SECONDS | {"": 60},  # without `bar`, candles are of a minute
             weights={"venue_marks": 2, "funding_history": 2},
             lists=[f"public/instruments?instType={kind}" for kind in ("SWAP", "FUTURES")],
@@ -112,58 +115,21 @@ class OkxRest(VenueRest):
 
     def quotes(self, symbols: Sequence[str]) -> tuple[HttpRequest, ...]:
         """Return one request for one symbol, or one per kind of contract for all of the kind."""
-        wanted = tuple(dict.fromkeys(symbols))
-        if len(wanted) == 1:
-            return (self._get(f"market/ticker?instId={quote(wanted[0], safe='')}"),)
-        return tuple(self._get(f"market/tickers?instType={kind}") for kind in _by_kind(wanted))
+        one, every = self._quotes
+        return self._requests((one if len(set(symbols)) == 1 else every or one, every), symbols)
 
     def poll(self, what: Polled, symbols: Sequence[str]) -> tuple[HttpRequest, ...]:
         """Return one request per kind of contract; for funding one per perpetual."""
-        kinds = _by_kind(symbols)
-        match what:
-            case "mark":
-                return tuple(self._get(f"public/mark-price?instType={kind}") for kind in kinds)
-            case "open_interest":
-                return tuple(self._get(f"public/open-interest?instType={kind}") for kind in kinds)
-            case "funding":
-                return tuple(
-                    self._get(f"public/funding-rate?instId={quote(one, safe='')}")
-                    for one in kinds.get("SWAP", ())
-                )
-            case "index":
-                return ()
+        if what == "funding":
+            symbols = [symbol for symbol in symbols if _kind_of(symbol) == "SWAP"]
+        return super().poll(what, symbols)
 
-    def depth(self, symbol: str) -> HttpRequest:
-        """Return the request for the 400 best levels of each side."""
-        return self._get(f"market/books?instId={quote(symbol, safe='')}&sz=400")
-
-    def candles(
-        self, symbol: str, interval_s: int, since_ns: int, until_ns: int
-    ) -> tuple[HttpRequest, ...]:
-        """Return a request for each `MOST` candles.
-
-        Raises:
-            SettingsError: OKX has no candles of this length.
-        """
-        name = spelled_interval(INTERVALS, interval_s, NAME)
-        what = f"market/history-candles?instId={quote(symbol, safe='')}&bar={name}"
-        return tuple(
-            self._get(f"{what}{_between(page)}")
-            for page in pages(since_ns, until_ns, interval_s, MOST)
-        )
-
-    def funding_history(self, symbol: str, since_ns: int, until_ns: int) -> tuple[HttpRequest, ...]:
-        """Return a request for each `MOST` hours."""
-        what = f"public/funding-rate-history?instId={quote(symbol, safe='')}"
-        return tuple(
-            self._get(f"{what}{_between(page)}") for page in funding_pages(since_ns, until_ns, MOST)
-        )
+    def _fields(self, symbol: str) -> Mapping[str, object]:
+        return {"kind": _kind_of(symbol)}
 
 
-def _between(page: tuple[int, int]) -> str:
-    """Return the parameters of a span, which begins after `before` and ends before `after`."""
-    first, last = moments(page, NS_PER_MS)
-    return f"&before={first - 1}&after={last + 1}&limit={MOST}"
+def _kind_of(symbol: str) -> str:
+    return "SWAP" if symbol.endswith("-SWAP") else "FUTURES"
 
 
 def _rows(body: bytes) -> list[msgspec.Raw]:
@@ -191,7 +157,7 @@ _READERS: Final = {
     "funding": reader_of(NAME, _rows, FundingRow, funding_of),
     "open_interest": reader_of(NAME, _rows, OpenInterestRow, open_interest_of),
     "depth": book_reader(NAME, _book),
-    "candles": history_reader(NAME, _rows, CandleRow, past_candle_of),
+    "candles": candle_reader(NAME, _rows, CandleRow, candle_in),
     "funding_history": reader_of(NAME, _rows, PaidRow, funding_paid_of),
 }
 

@@ -6,10 +6,11 @@ neighbours. The past is requested page by page.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, quote, urlsplit
 
 import msgspec
 
@@ -18,7 +19,7 @@ from perps_actors.market.book import check_levels
 from perps_actors.market.events import MarketEvent
 from perps_actors.market.instrument import Instrument, InstrumentId
 from perps_actors.transport.wire import HttpRequest
-from perps_actors.venues.contract import BookSnapshot, InvalidInput, Outcome
+from perps_actors.venues.contract import BookSnapshot, InvalidInput, Outcome, Polled
 from perps_actors.venues.toolkit.fields import NS_PER_S, check_symbol
 from perps_actors.venues.toolkit.stream_book import StreamBook
 
@@ -26,6 +27,9 @@ MAX_ROWS: Final = 50_000
 """Rows read of one answer; the longest answers are years of hourly funding."""
 SHORTEST_FUNDING_S: Final = 3_600
 """The shortest funding interval of any venue."""
+
+Paths = tuple[str, str | None]
+"""The path for one symbol, and that for all of a group of symbols; None if there is none."""
 
 AnswerReader = Callable[[HttpRequest, bytes, int], Sequence[Outcome]]
 """Reads the body of an answer to a request, received at a time; may raise on another body."""
@@ -92,41 +96,17 @@ def reader_of(
     rows_of: Callable[[bytes], Sequence[msgspec.Raw]],
     record: Any,
     events: Callable[[InstrumentId, Any, int], Sequence[Outcome]],
+    *,
+    named: bool = True,
 ) -> AnswerReader:
-    """Return a reader of answers whose rows each name their symbol.
-
-    Args:
-        venue: name of the venue.
-        rows_of: finds the rows in a body; may raise.
-        record: the type of a row, with a field `symbol`.
-        events: returns the outcomes of a row, received at a time; may raise.
-    """
-    decode = msgspec.json.Decoder(record).decode
-
-    def read(_: HttpRequest, body: bytes, received_ns: int) -> Sequence[Outcome]:
-        return read_rows(
-            venue,
-            rows_of(body),
-            decode,
-            lambda instrument, row: events(instrument, row, received_ns),
-        )
-
-    return read
-
-
-def history_reader(
-    venue: str,
-    rows_of: Callable[[bytes], Sequence[msgspec.Raw]],
-    record: Any,
-    event: Callable[[InstrumentId, Any, HttpRequest, int], MarketEvent],
-) -> AnswerReader:
-    """Return a reader of answers whose rows are all about the requested instrument.
+    """Return a reader of answers that have rows.
 
     Args:
         venue: name of the venue.
         rows_of: finds the rows in a body; may raise.
         record: the type of a row.
-        event: returns the event of a row in the answer to a request; may raise.
+        events: returns the outcomes of a row, received at a time; may raise.
+        named: whether each record has a `symbol`; otherwise all are about the requested one.
     """
     decode = msgspec.json.Decoder(record).decode
 
@@ -135,7 +115,35 @@ def history_reader(
             venue,
             rows_of(body),
             decode,
-            lambda instrument, row: [event(instrument, row, request, received_ns)],
+            lambda instrument, row: events(instrument, row, received_ns),
+            symbol=None if named else request.symbol or "",
+        )
+
+    return read
+
+
+def candle_reader(
+    venue: str,
+    rows_of: Callable[[bytes], Sequence[msgspec.Raw]],
+    record: Any,
+    candle: Callable[[InstrumentId, Any, int, int], MarketEvent],
+) -> AnswerReader:
+    """Return a reader of candles of the requested instrument and length.
+
+    Args:
+        venue: name of the venue.
+        rows_of: finds the rows in a body; may raise.
+        record: the type of a row.
+        candle: returns the candle in a row, of a length, received at a time; may raise.
+    """
+    decode = msgspec.json.Decoder(record).decode
+
+    def read(request: HttpRequest, body: bytes, received_ns: int) -> Sequence[Outcome]:
+        return read_rows(
+            venue,
+            rows_of(body),
+            decode,
+            lambda instrument, row: [candle(instrument, row, interval_of(request), received_ns)],
             symbol=request.symbol or "",
         )
 
@@ -175,13 +183,28 @@ def _checked_book(body: bytes, snapshot_of: Callable[[bytes], BookSnapshot]) -> 
 
 
 class VenueRest:
-    """The part of a `RestAdapter` that is the same at every venue.
+    """A `RestAdapter` made of a venue's paths and readers.
+
+    Paths are templates. Their fields are `symbol`, `interval` (the venue's name of it), `first` and
+    `last` (the first and the last moment of a span), `before` and `after` (the moments around it),
+    `page` (a number from 1), and those of `_fields`.
 
     Args:
         base: the address of the venue, to which paths are appended.
+        venue: name of the venue.
+        quotes: the path of quotes.
+        polls: the paths of data that quotes do not have; None for data that REST does not have.
+        depth: the path of a book.
+        candles: the path of candles.
+        fundings: the path of past fundings.
+        unit_ns: the unit of moments, of which both ends of a span belong to it.
+        most_candles: the most candles in an answer.
+        most_fundings: the most fundings in an answer.
+        longest_s: the longest span of candles that may be requested.
         purposes: the purpose of a request to each path, on whatever host.
         symbol: the parameter that names the symbol.
         interval: the parameter that names the interval of candles.
+        intervals: the name of each candle interval that can be requested.
         seconds: the candle interval of each name.
         weights: the weight of a request of each purpose, if it is not 1.
         lists: the paths of the lists of instruments.
@@ -194,10 +217,21 @@ class VenueRest:
     def __init__(
         self,
         base: str,
+        venue: str,
         *,
+        quotes: Paths,
+        polls: Mapping[Polled, Paths | None] | None = None,
+        depth: str,
+        candles: str,
+        fundings: str,
+        unit_ns: int,
+        most_candles: int,
+        most_fundings: int,
+        longest_s: int = sys.maxsize,
         purposes: Mapping[str, str],
         symbol: str,
         interval: str,
+        intervals: Mapping[int, str],
         seconds: Mapping[str, int],
         weights: Mapping[str, int] | None = None,
         lists: Sequence[str] = (),
@@ -207,7 +241,11 @@ class VenueRest:
         instrument: Callable[[msgspec.Raw], Instrument | None],
     ) -> None:
         self.intervals: Collection[int] = tuple(dict.fromkeys(seconds.values()))
-        self._base = base
+        self._base, self._venue = base, venue
+        self._quotes, self._polls, self._depth = quotes, polls or {}, depth
+        self._candles, self._fundings, self._unit_ns = candles, fundings, unit_ns
+        self._most_candles, self._most_fundings = most_candles, most_fundings
+        self._longest_s, self._names = longest_s, intervals
         self._purposes = purposes
         self._symbol, self._interval, self._seconds = symbol, interval, seconds
         self._weights = weights or {}
@@ -216,6 +254,72 @@ class VenueRest:
         self._book = book
         self._listing = listing
         self._instrument = instrument
+
+    def quotes(self, symbols: Sequence[str]) -> tuple[HttpRequest, ...]:
+        """Return the requests for best bid and ask of `symbols`, as few as the venue allows."""
+        return self._requests(self._quotes, symbols)
+
+    def poll(self, what: Polled, symbols: Sequence[str]) -> tuple[HttpRequest, ...]:
+        """Return the requests for a kind of data; those for quotes if their answers have it."""
+        paths = self._polls.get(what, self._quotes)
+        return self._requests(paths, symbols) if paths is not None else ()
+
+    def depth(self, symbol: str) -> HttpRequest:
+        """Return the request for a book with as many levels as possible."""
+        return self._get(self._path(self._depth, symbol))
+
+    def candles(
+        self, symbol: str, interval_s: int, since_ns: int, until_ns: int
+    ) -> tuple[HttpRequest, ...]:
+        """Return the requests for candles that open in a span of time, oldest first.
+
+        Raises:
+            SettingsError: the venue has no candles of this length.
+        """
+        name = self._names.get(interval_s)
+        if name is None:
+            why = f"expected seconds of {', '.join(map(str, self._names))}"
+            raise SettingsError(field="interval_s", value=interval_s, why=why, place=self._venue)
+        most = max(1, min(self._most_candles, self._longest_s // interval_s))
+        return tuple(
+            self._get(self._path(self._candles, symbol, span, interval=name))
+            for span in pages(since_ns, until_ns, interval_s, most)
+        )
+
+    def funding_history(self, symbol: str, since_ns: int, until_ns: int) -> tuple[HttpRequest, ...]:
+        """Return the requests for fundings that were paid in a span of time."""
+        spans = funding_pages(since_ns, until_ns, self._most_fundings)
+        return tuple(
+            self._get(self._path(self._fundings, symbol, span, page=page))
+            for page, span in enumerate(spans, start=1)
+        )
+
+    def _requests(self, paths: Paths, symbols: Sequence[str]) -> tuple[HttpRequest, ...]:
+        """Return a request for each group of symbols with the same fields, else for each symbol."""
+        one, every = paths
+        groups: dict[str, list[str]] = {}
+        for symbol in dict.fromkeys(symbols):
+            group = symbol if every is None else str(self._fields(symbol))
+            groups.setdefault(group, []).append(symbol)
+        return tuple(
+            self._get(self._path(one if every is None or len(group) == 1 else every, group[0]))
+            for group in groups.values()
+        )
+
+    def _path(
+        self, template: str, symbol: str, span: tuple[int, int] = (0, 0), **more: object
+    ) -> str:
+        fields = {"symbol": quote(symbol, safe=""), **self._fields(symbol), **self._moments(span)}
+        return template.format_map(fields | more)
+
+    def _fields(self, symbol: str) -> Mapping[str, object]:  # noqa: ARG002
+        """Return more fields of paths. Symbols of which they differ need requests of their own."""
+        return {}
+
+    def _moments(self, span: tuple[int, int]) -> dict[str, object]:
+        """Return the fields of paths that name a span."""
+        first, last = moments(span, self._unit_ns)
+        return {"first": first, "last": last, "before": first - 1, "after": last + 1}
 
     def instruments(self) -> tuple[HttpRequest, ...]:
         """Return the requests for the lists of instruments."""
@@ -297,19 +401,6 @@ def term_of(delivery_s: int | None) -> str:
         OverflowError, ValueError: a time that no calendar has.
     """
     return "PERP" if delivery_s is None else f"{datetime.fromtimestamp(delivery_s, UTC):%y%m%d}"
-
-
-def spelled_interval(intervals: Mapping[int, str], interval_s: int, venue: str) -> str:
-    """Return a venue's name of a candle interval.
-
-    Raises:
-        SettingsError: the venue has no such interval.
-    """
-    spelled = intervals.get(interval_s)
-    if spelled is None:
-        why = f"expected seconds of {', '.join(map(str, intervals))}"
-        raise SettingsError(field="interval_s", value=interval_s, why=why, place=venue)
-    return spelled
 
 
 def interval_of(request: HttpRequest) -> int:
