@@ -152,11 +152,11 @@ class StreamSession:
         if path not in self.paths:
             msg = f"Expected one of the paths {', '.join(self.paths)}, was {path[:80]!r}"
             raise VenueError(msg)
-        self._streams: dict[str, None] = {}
+        self._follow({})
 
     def streams(self) -> tuple[str, ...]:
         """Return the streams that are sent on this connection."""
-        return tuple(self._streams)
+        return self._carried
 
     def receive(self, text: str) -> tuple[str, ...]:
         """Return the answers to a client's text frame; an error answer if it is malformed."""
@@ -177,6 +177,16 @@ class StreamSession:
             VenueError: the client left too many pings unanswered; the text is the close reason.
         """
         return None
+
+    def _follow(self, topics: Mapping[Any, str | None]) -> None:
+        """Carry the streams of exactly these topics; None for a topic that sends nothing here."""
+        self._topics = dict(topics)
+        self._carried = tuple(dict.fromkeys(filter(None, topics.values())))
+
+    def _change(self, topics: Mapping[Any, str | None], *, subscribe: bool) -> None:
+        """Subscribe these topics, given with their streams, or unsubscribe them."""
+        left = {topic: stream for topic, stream in self._topics.items() if topic not in topics}
+        self._follow({**self._topics, **topics} if subscribe else left)
 
 
 class StreamSide(ABC):

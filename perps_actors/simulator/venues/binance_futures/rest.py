@@ -27,8 +27,8 @@ from perps_actors.simulator.rest_side import (
     listed_as,
     span_of,
 )
-from perps_actors.simulator.venue_contract import Depth, MarketView, encode
-from perps_actors.venues.binance_futures.schema import SECONDS, Dialect
+from perps_actors.simulator.venue_contract import Depth, MarketView, encode, paired
+from perps_actors.venues.binance_futures.schema import SECONDS, DepthAnswer, Dialect
 from perps_actors.venues.toolkit.fields import NS_PER_MS, NS_PER_S
 
 WEIGHT_LIMIT: Final = 2400
@@ -41,13 +41,6 @@ _PERPETUAL_DELIVERY_MS: Final = 4_133_404_800_000
 
 def _refusal(status: int, code: int, msg: str) -> RestRefusal:
     return RestRefusal(status, {"code": code, "msg": msg})
-
-
-class _Snapshot(msgspec.Struct):
-    lastUpdateId: int  # noqa: N815 - the venue's own spelling
-    bids: tuple[tuple[str, str], ...]
-    asks: tuple[tuple[str, str], ...]
-    T: int = 0
 
 
 class BinanceWeights(RateLimit):
@@ -121,8 +114,9 @@ class BinanceRestSide(RestSide):
 
     def read_snapshot(self, symbol: str, body: bytes) -> Depth:
         """Return the book in a depth answer."""
-        book = msgspec.json.decode(body, type=_Snapshot)
-        return Depth(symbol, book.lastUpdateId, book.bids, book.asks, book.T * NS_PER_MS)
+        book = msgspec.json.decode(body, type=DepthAnswer)
+        at = (book.time or 0) * NS_PER_MS
+        return Depth(symbol, book.last_id, paired(book.bids), paired(book.asks), at)
 
     def _body(self, path: str, params: dict[str, str], market: MarketView, now_ns: int) -> Any:
         below = (

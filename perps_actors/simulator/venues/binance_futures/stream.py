@@ -10,6 +10,7 @@ with combined frames.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
@@ -21,17 +22,17 @@ from perps_actors.simulator.venue_contract import (
     Channel,
     Depth,
     Framed,
-    Levels,
     SeparateStreams,
     StreamSession,
     encode,
     millis,
+    paired,
 )
-from perps_actors.venues.binance_futures.schema import Dialect
+from perps_actors.venues.binance_futures.schema import DepthUpdate, Dialect
+from perps_actors.venues.toolkit.fields import NS_PER_MS
 
 MAX_STREAMS: Final = 1024
 
-NS_PER_MS: Final = 1_000_000
 _METHODS: Final = ("SUBSCRIBE", "UNSUBSCRIBE", "LIST_SUBSCRIPTIONS")
 _CHANNELS: Final[dict[str, Channel]] = {
     "depth": "book",
@@ -46,18 +47,8 @@ class _Envelope(msgspec.Struct):
     data: msgspec.Raw
 
 
-class _DepthEvent(msgspec.Struct):
-    s: str
-    U: int
-    u: int
-    pu: int
-    b: Levels
-    a: Levels
-    T: int
-
-
 _envelope = msgspec.json.Decoder(_Envelope).decode
-_depth_event = msgspec.json.Decoder(_DepthEvent).decode
+_depth_event = msgspec.json.Decoder(DepthUpdate).decode
 
 
 def _kind_of(stream: str) -> str:
@@ -100,11 +91,7 @@ class BinanceSession(StreamSession):
         named = (
             dict(parse_qsl(query)).get("streams", "").split("/") if self._combined else parts[1:]
         )
-        self._subscribe(dict.fromkeys(name for name in named[:MAX_STREAMS] if name))
-
-    def streams(self) -> tuple[str, ...]:
-        """Return the streams that are sent on this connection."""
-        return self._carried
+        self._follow(self._routed(name for name in named[:MAX_STREAMS] if name))
 
     def formatted(self, frame: bytes) -> bytes:
         """Return a combined frame, or its data alone; other frames stay unchanged."""
@@ -131,24 +118,20 @@ class BinanceSession(StreamSession):
             unknown = f"unknown variant `{str(method)[:40]}`"
             return _error(2, f"Invalid request: {unknown}, expected one of {choice}", number)
         if method == "LIST_SUBSCRIPTIONS":
-            return encode({"result": list(self._subscribed), "id": number}).decode()
-        return self._change(method, request.get("params"), number)
+            return encode({"result": list(self._topics), "id": number}).decode()
+        return self._subscribe(method, request.get("params"), number)
 
-    def _subscribe(self, subscribed: dict[str, None]) -> None:
-        self._subscribed = subscribed
-        self._carried = tuple(
-            stream for stream in subscribed if _route_of(self._dialect, stream) == self._route
-        )
+    def _routed(self, names: Iterable[str]) -> dict[str, str | None]:
+        return {
+            name: name if _route_of(self._dialect, name) == self._route else None for name in names
+        }
 
-    def _change(self, method: str, params: Any, number: int) -> str:
+    def _subscribe(self, method: str, params: Any, number: int) -> str:
         if not isinstance(params, list) or not all(isinstance(name, str) for name in params):
             return _error(2, "Invalid request: property name must be a string", number)
-        if method == "UNSUBSCRIBE":
-            self._subscribe({name: None for name in self._subscribed if name not in params})
-        elif len(self._subscribed | dict.fromkeys(params)) > MAX_STREAMS:
+        if method == "SUBSCRIBE" and len({*self._topics, *params}) > MAX_STREAMS:
             return _error(2, "Invalid request: too many parameters", number)
-        else:
-            self._subscribe(self._subscribed | dict.fromkeys(params))
+        self._change(self._routed(params), subscribe=method == "SUBSCRIBE")
         return encode({"result": None, "id": number}).decode()
 
 
@@ -273,7 +256,15 @@ class BinanceStreams(SeparateStreams):
     def read_depth(self, frame: bytes) -> Depth:
         """Return the delta in a combined depth frame."""
         event = _depth_event(_envelope(frame).data)
-        return Depth(event.s, event.u, event.b, event.a, event.T * NS_PER_MS, event.U, event.pu)
+        return Depth(
+            event.symbol,
+            event.last_id,
+            paired(event.bids),
+            paired(event.asks),
+            event.time * NS_PER_MS,
+            event.first_id,
+            event.previous_id,
+        )
 
 
 def _frame(stream: str, data: dict[str, Any]) -> Framed:

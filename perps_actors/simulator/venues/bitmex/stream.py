@@ -89,7 +89,7 @@ class BitmexSession(StreamSession):
     def __init__(self, path: str, query: str = "") -> None:
         super().__init__(path, query)
         named = dict(parse_qsl(query)).get("subscribe", "").split(",")
-        self._streams = {topic: None for topic in named if topic}
+        self._follow({topic: topic for topic in named if topic})
 
     def receive(self, text: str) -> tuple[str, ...]:
         """Return the answers to a client's text frame, one per topic."""
@@ -106,29 +106,20 @@ class BitmexSession(StreamSession):
         topics = [args] if isinstance(args, str) else args
         if not are_texts(topics):
             return (_refusal("Expected args to be a topic or a list of topics", request),)
-        return tuple(
-            self._subscribe(topic, request)
-            if op == "subscribe"
-            else self._unsubscribe(topic, request)
-            for topic in topics
-        )
+        return tuple(self._serve(op, topic, request) for topic in topics)
 
-    def _subscribe(self, topic: str, request: Any) -> str:
-        table, _, symbol = topic.partition(":")
-        if table not in TABLES:
-            return _refusal(f"Unknown table: {table[:40]}", request)
-        if not symbol:
-            return _refusal(f"Expected a topic like {table}:XBTUSD, was {topic}", request)
-        if topic in self._streams:
-            return _refusal(f"You are already subscribed to this topic: {topic[:80]}", request)
-        self._streams[topic] = None
-        return _text({"success": True, "subscribe": topic, "request": request})
-
-    def _unsubscribe(self, topic: str, request: Any) -> str:
-        if topic not in self._streams:
+    def _serve(self, op: str, topic: str, request: Any) -> str:
+        (table, _, symbol), subscribed = topic.partition(":"), topic in self._topics
+        if op == "unsubscribe" and not subscribed:
             return _refusal(f"Not subscribed to this topic: {topic[:80]}", request)
-        del self._streams[topic]
-        return _text({"success": True, "unsubscribe": topic, "request": request})
+        if op == "subscribe" and table not in TABLES:
+            return _refusal(f"Unknown table: {table[:40]}", request)
+        if op == "subscribe" and not symbol:
+            return _refusal(f"Expected a topic like {table}:XBTUSD, was {topic}", request)
+        if op == "subscribe" and subscribed:
+            return _refusal(f"You are already subscribed to this topic: {topic[:80]}", request)
+        self._change({topic: topic}, subscribe=op == "subscribe")
+        return _text({"success": True, op: topic, "request": request})
 
 
 def _text(answer: dict[str, Any]) -> str:

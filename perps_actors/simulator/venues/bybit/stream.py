@@ -10,6 +10,7 @@ recorded. A client that subscribed to a deeper book gets the simulated depth und
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final
 
@@ -22,17 +23,17 @@ from perps_actors.simulator.venue_contract import (
     Channel,
     Depth,
     Framed,
-    Levels,
     StreamSession,
     TickerStreams,
     WholeTicker,
     are_texts,
     encode,
     millis,
+    paired,
     read_object,
 )
 from perps_actors.venues.bybit.parse import DEPTHS, READERS
-from perps_actors.venues.bybit.schema import CATEGORIES, Category, category_of
+from perps_actors.venues.bybit.schema import CATEGORIES, BookData, Category, Frame, category_of
 from perps_actors.venues.bybit.stream import CHANNELS
 from perps_actors.venues.toolkit.fields import NS_PER_MS
 
@@ -51,22 +52,8 @@ _HEAD: Final = b'{"topic":"'
 _HEAD_BYTES: Final = 200
 
 
-class _Push(msgspec.Struct):
-    topic: str
-    data: msgspec.Raw
-    type: str = ""
-    ts: int = 0
-
-
-class _Book(msgspec.Struct):
-    s: str
-    u: int
-    b: Levels
-    a: Levels
-
-
-_push = msgspec.json.Decoder(_Push).decode
-_book = msgspec.json.Decoder(_Book).decode
+_push = msgspec.json.Decoder(Frame).decode
+_book = msgspec.json.Decoder(BookData).decode
 
 
 def stream_name(topic: str) -> str:
@@ -88,13 +75,7 @@ class BybitSession(StreamSession):
             msg = f"Expected a path like /v5/public/linear, was {path[:80]!r}"
             raise VenueError(msg)
         self._category = category
-        self._topics: dict[str, None] = {}
-        self._carried: tuple[str, ...] = ()
-        self._renamed: dict[bytes, bytes] = {}
-
-    def streams(self) -> tuple[str, ...]:
-        """Return the streams that are sent on this connection."""
-        return self._carried
+        self._follow({})
 
     def formatted(self, frame: bytes) -> bytes:
         """Return a frame with the topic under which this connection subscribed to a book."""
@@ -109,10 +90,10 @@ class BybitSession(StreamSession):
         named = {key: str(request[key])[:64] for key in ("req_id", "op") if key in request}
         if named.get("op") == "ping":
             return (_answer(success=True, ret_msg="pong", **named),)
-        refusal = self._change(request.get("op"), request.get("args"))
+        refusal = self._serve(request.get("op"), request.get("args"))
         return (_answer(success=refusal is None, ret_msg=refusal or "", **named),)
 
-    def _change(self, op: Any, topics: Any) -> str | None:
+    def _serve(self, op: Any, topics: Any) -> str | None:
         """Subscribe or unsubscribe; return the reason of a refusal."""
         if op not in ("subscribe", "unsubscribe"):
             return f"error:unknown op,op:{str(op)[:40]}"
@@ -120,21 +101,18 @@ class BybitSession(StreamSession):
             return "error:request args is empty"
         if op == "unsubscribe":
             left = {stream_name(topic) for topic in topics}
-            self._subscribe(
-                {topic: None for topic in self._topics if stream_name(topic) not in left}
-            )
+            self._follow({topic: of for topic, of in self._topics.items() if of not in left})
             return None
         refusals = [refusal for topic in topics if (refusal := self._refusal(topic)) is not None]
-        wanted = self._topics | dict.fromkeys(topics)
+        wanted = self._topics | {topic: stream_name(topic) for topic in topics}
         if sum(map(len, wanted)) > MAX_TOPIC_CHARACTERS:
             refusals.append("error:args size is too large")
         if not refusals:
-            self._subscribe(wanted)
+            self._follow(wanted)
         return refusals[0] if refusals else None
 
-    def _subscribe(self, topics: dict[str, None]) -> None:
-        self._topics = topics
-        self._carried = tuple(dict.fromkeys(stream_name(topic) for topic in topics))
+    def _follow(self, topics: Mapping[str, str | None]) -> None:
+        super()._follow(topics)
         deeper = {
             f"{CHANNELS['book']}.{symbol_of(topic)}": topic
             for topic in topics
@@ -177,9 +155,10 @@ class BybitStreams(TickerStreams):
         if head.startswith(_HEAD):
             return stream_name(head[len(_HEAD) :].partition(b'"')[0].decode(errors="replace"))
         try:
-            return stream_name(_push(frame).topic)
+            topic = _push(frame).topic
         except (msgspec.DecodeError, UnicodeDecodeError):
             return None
+        return stream_name(topic) if topic is not None else None
 
     def snapshot_frame(self, book: Depth) -> Framed:
         """Return the snapshot with which a subscription begins."""
@@ -220,8 +199,14 @@ class BybitStreams(TickerStreams):
         """Return the snapshot or delta in a frame."""
         push = _push(frame)
         book = _book(push.data)
-        whole = push.type == "snapshot" or book.u == 1
-        return Depth(book.s, book.u, book.b, book.a, push.ts * NS_PER_MS, whole=whole)
+        return Depth(
+            book.symbol,
+            book.update_id,
+            paired(book.bids),
+            paired(book.asks),
+            (push.time or 0) * NS_PER_MS,
+            whole=push.type == "snapshot" or book.update_id == 1,
+        )
 
 
 def _book_frame(kind: str, book: Depth) -> Framed:

@@ -34,7 +34,7 @@ from perps_actors.simulator.venue_contract import (
     paired,
 )
 from perps_actors.venues.deribit.parse import changed_levels
-from perps_actors.venues.deribit.schema import BookChange
+from perps_actors.venues.deribit.schema import BookChange, Push
 from perps_actors.venues.deribit.stream import INTERVAL
 from perps_actors.venues.toolkit.fields import NS_PER_MS
 
@@ -49,18 +49,7 @@ _INTERVALS: Final = ("100ms", "agg2", "raw")
 _HEAD: Final = re.compile(rb'.{0,80}?"channel":"([^"]+)"', re.DOTALL)
 
 
-class _Params(msgspec.Struct):
-    channel: str
-    data: msgspec.Raw
-
-
-class _Named(msgspec.Struct):
-    """A notification: its channel, and its data undecoded."""
-
-    params: _Params
-
-
-_named: Final = msgspec.json.Decoder(_Named).decode
+_named: Final = msgspec.json.Decoder(Push[msgspec.Raw]).decode
 _change: Final = msgspec.json.Decoder(BookChange).decode
 
 

@@ -103,11 +103,7 @@ class GateioSession(StreamSession):
                     result={"status": "fail"},
                 ),
             )
-        for stream in streams:
-            if request.event == "subscribe":
-                self._streams[stream] = None
-            else:
-                self._streams.pop(stream, None)
+        self._change({stream: stream for stream in streams}, subscribe=request.event == "subscribe")
         return (_answer(request, result={"status": "success"}),)
 
 

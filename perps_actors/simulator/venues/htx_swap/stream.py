@@ -119,12 +119,7 @@ class HtxSession(StreamSession):
         super().__init__(path, query)
         self._path = path
         self._notifies = path in _NOTIFICATION_PATHS
-        self._topics: dict[str, str] = {}
         self._unanswered: list[int | str] = []
-
-    def streams(self) -> tuple[str, ...]:
-        """Return the streams that are sent on this connection."""
-        return tuple(dict.fromkeys(self._topics.values()))
 
     def compressed(self, text: bytes) -> bytes:
         """Return a text as a gzip file."""
@@ -165,13 +160,12 @@ class HtxSession(StreamSession):
         named = _short(request.get("id"))
         verb = "sub" if "sub" in request else "unsub"
         topic = _spelled(request.get(verb))
-        stream = self._carried(topic)
+        stream = self._stream_of(topic)
         if stream is None:
             return _refused(named, f"invalid topic {topic[:100]}")
-        if verb == "sub":
-            self._topics[topic] = stream
-        elif self._topics.pop(topic, None) is None:
+        if verb == "unsub" and topic not in self._topics:
             return _refused(named, f"unsub with not subbed topic {topic}")
+        self._change({topic: stream}, subscribe=verb == "sub")
         return _answer(id=named, status="ok", **{f"{verb}bed": topic})
 
     def _notify(self, request: dict[str, Any]) -> tuple[str, ...]:
@@ -183,7 +177,7 @@ class HtxSession(StreamSession):
             return (_answer(op="error"),)
         named = {"cid": _short(request["cid"])} if "cid" in request else {}
         topic = _spelled(request.get("topic"))
-        code, why = self._change(op, topic)
+        code, why = self._subscribe(op, topic)
         return (
             _answer(
                 op=op,
@@ -194,22 +188,21 @@ class HtxSession(StreamSession):
             ),
         )
 
-    def _change(self, op: str, topic: str) -> tuple[int, str]:
+    def _subscribe(self, op: str, topic: str) -> tuple[int, str]:
         """Subscribe or unsubscribe; return the code of the answer, and the error if it failed."""
         if not topic:
             return _MISSING, "Missing required parameter."
-        stream = self._carried(topic)
+        stream = self._stream_of(topic)
         if stream is None:
             return _TOPIC_ERROR, "Topic error."
         if op == "sub" and topic in self._topics:
             return _REPEATED, "Repeated subscription."
-        if op == "sub":
-            self._topics[topic] = stream
-        elif self._topics.pop(topic, None) is None:
+        if op == "unsub" and topic not in self._topics:
             return _NOT_SUBSCRIBED, "Topic not subscribed."
+        self._change({topic: stream}, subscribe=op == "sub")
         return 0, ""
 
-    def _carried(self, topic: str) -> str | None:
+    def _stream_of(self, topic: str) -> str | None:
         stream = stream_name(topic)
         return stream if stream is not None and path_of(stream) == self._path else None
 

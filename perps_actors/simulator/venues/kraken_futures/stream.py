@@ -67,10 +67,6 @@ class KrakenFuturesSession(StreamSession):
 
     paths = (PATH, f"{PATH}/")
 
-    def __init__(self, path: str, query: str = "") -> None:
-        super().__init__(path, query)
-        self._feeds: dict[tuple[str, str], None] = {}
-
     def receive(self, text: str) -> tuple[str, ...]:
         """Return the answers to a client's text frame, one per product; an error if malformed."""
         try:
@@ -82,19 +78,15 @@ class KrakenFuturesSession(StreamSession):
             return (_answer("pong"),)
         if event not in ("subscribe", "unsubscribe"):
             return (_answer("alert", message="Bad request"),)
-        return self._change(event, request.get("feed"), request.get("product_ids"))
+        return self._serve(event, request.get("feed"), request.get("product_ids"))
 
-    def _change(self, event: str, feed: Any, products: Any) -> tuple[str, ...]:
+    def _serve(self, event: str, feed: Any, products: Any) -> tuple[str, ...]:
         if feed not in _ASKED_FOR:
             return (_answer("error", message="Invalid feed"),)
         if not are_texts(products) or not all(products):
             return (_answer("error", message="Invalid product id"),)
         named = [(feed, product.upper()) for product in products]
-        if event == "subscribe":
-            self._feeds |= dict.fromkeys(named)
-        else:
-            self._feeds = {each: None for each in self._feeds if each not in named}
-        self._streams = dict.fromkeys(_stream(*each) for each in self._feeds)
+        self._change({each: _stream(*each) for each in named}, subscribe=event == "subscribe")
         return tuple(_answer(f"{event}d", feed=feed, product_ids=[product]) for _, product in named)
 
 

@@ -72,9 +72,9 @@ class OkxSession(StreamSession):
         op, args = (request.get("op"), request.get("args")) if request else (None, None)
         if op not in ("subscribe", "unsubscribe") or not isinstance(args, list) or not args:
             return (_error("60012", f"Invalid request: {text[:80]}"),)
-        return tuple(self._change(op, arg) for arg in args)
+        return tuple(self._serve(op, arg) for arg in args)
 
-    def _change(self, op: str, arg: Any) -> str:
+    def _serve(self, op: str, arg: Any) -> str:
         channel = arg.get("channel") if isinstance(arg, dict) else None
         name = (
             arg.get(_KEY_OF[channel]) if isinstance(channel, str) and channel in _KEY_OF else None
@@ -84,10 +84,7 @@ class OkxSession(StreamSession):
             hint = "Please use the correct URL, channel and parameters."
             return _error("60018", f"Wrong URL or channel:{what} doesn't exist. {hint}")
         stream = stream_name(channel, name)
-        if op == "subscribe":
-            self._streams[stream] = None
-        else:
-            self._streams.pop(stream, None)
+        self._change({stream: stream}, subscribe=op == "subscribe")
         return encode({"event": op, "arg": arg, "connId": "simulated"}).decode()
 
 
