@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple, TypeVar
 from urllib.parse import parse_qsl
 
@@ -62,6 +62,23 @@ def known(value: T | None) -> T:
 def listed_as(symbol: str, market: MarketView) -> Instrument | None:
     """Return the instrument that is listed under a symbol."""
     return next((listed for listed in market.instruments() if listed.id.symbol == symbol), None)
+
+
+def required(symbol: str, market: MarketView, refusal: RestRefusal) -> Instrument:
+    """Return the instrument that is listed under a symbol.
+
+    Raises:
+        RestRefusal: none is listed; it is the `refusal`.
+    """
+    listed = listed_as(symbol, market)
+    if listed is None:
+        raise refusal
+    return listed
+
+
+def present(rows: Iterable[Row | None]) -> list[Row]:
+    """Return the rows that are known."""
+    return [row for row in rows if row is not None]
 
 
 class Span(NamedTuple):
@@ -206,6 +223,8 @@ class RestSide(ABC):
     """Parameters in which two equal requests of a recording may differ."""
     unknown: ClassVar[tuple[int, Mapping[str, Any]]]
     """Status and fields of the answer if the market data is not known."""
+    exceeded: ClassVar[tuple[int, Mapping[str, Any]]]
+    """Status and fields of the refusal beyond the rate limit."""
 
     def new_rate_limit(self) -> RateLimit:
         """Return the account of one address."""
@@ -223,9 +242,11 @@ class RestSide(ABC):
             return RestAnswer(200, encode(body))
         return RestAnswer(status, encode(self._refusal_body(said, now_ns)))
 
-    @abstractmethod
-    def too_many(self, retry_after_s: int, status: int = 429) -> RestAnswer:
+    def too_many(self, retry_after_s: int, status: int | None = None) -> RestAnswer:
         """Return the refusal beyond the rate limit, or (503) of a venue that is down."""
+        usual, said = self.exceeded
+        body = encode(self.unknown[1] if status == 503 else said)
+        return RestAnswer(status or usual, body, retry_after_s)
 
     def request_key(self, path: str, query: str) -> tuple[str, ...]:
         """Return path and parameters in one spelling: equal keys mean equal requests."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
-from typing import Any, Final, Protocol
+from typing import Any, Final
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -24,7 +24,8 @@ from perps_actors.simulator.rest_side import (
     RestRefusal,
     RestSide,
     known,
-    listed_as,
+    present,
+    required,
     span_of,
 )
 from perps_actors.simulator.venue_contract import Depth, MarketView, encode, paired
@@ -37,6 +38,9 @@ _DEPTH_WEIGHTS: Final = {5: 2, 10: 2, 20: 2, 50: 2, 100: 5, 500: 10, 1000: 20}
 _INTERNAL_ERROR: Final = "Internal error; unable to process your request. Please try again."
 _IGNORED: Final = ("limit", "timestamp", "recvWindow", "signature")
 _PERPETUAL_DELIVERY_MS: Final = 4_133_404_800_000
+
+
+_RowOf = Callable[[str, MarketView], dict[str, Any] | None]
 
 
 def _refusal(status: int, code: int, msg: str) -> RestRefusal:
@@ -90,14 +94,14 @@ class BinanceRestSide(RestSide):
         """Return the account of one address."""
         return BinanceWeights(self._dialect, self.too_many)
 
-    def too_many(self, retry_after_s: int, status: int = 429) -> RestAnswer:
+    def too_many(self, retry_after_s: int, status: int | None = None) -> RestAnswer:
         """Return the refusal beyond the limit (429), of a ban (418) or of an outage (503)."""
         code, msg = (
             (-1003, "Too many requests.")
             if status != 503
             else (-1008, "Server is currently overloaded. Please try again later.")
         )
-        return RestAnswer(status, encode({"code": code, "msg": msg}), retry_after_s)
+        return RestAnswer(status or 429, encode({"code": code, "msg": msg}), retry_after_s)
 
     def request_key(self, path: str, query: str) -> tuple[str, ...]:
         """Return path and parameters without those that only shape or sign the answer."""
@@ -129,24 +133,19 @@ class BinanceRestSide(RestSide):
                 return {"serverTime": now_ns // NS_PER_MS}
             case "/exchangeInfo":
                 return _exchange_info(self._dialect, market.instruments(), now_ns)
-            case "/depth" | "/openInterest" | "/klines" | "/fundingRate":
-                return _of_one(below, _listed(params, market), params, market, now_ns)
-            case "/ticker/bookTicker":
-                return self._rows(params, market, _book_ticker)
-            case "/premiumIndex" | "/ticker/24hr":
-                return self._rows(
-                    params, market, day if below == "/ticker/24hr" else _premium_index
-                )
+            case _ if below in _OF_ONE:
+                return _OF_ONE[below](_listed(params, market), params, market, now_ns)
+            case _ if below in _OF_EACH:
+                return self._rows(params, market, _OF_EACH[below])
             case _:
                 raise _refusal(404, -5000, f"Path {path[:80]}, Method GET is invalid")
 
-    def _rows(self, params: dict[str, str], market: MarketView, row_of: _RowMaker) -> Any:
+    def _rows(self, params: dict[str, str], market: MarketView, row_of: _RowOf) -> Any:
         """Return the row of the requested symbol (in a list on COIN-M), or of all symbols."""
         if "symbol" in params:
             row = known(row_of(_listed(params, market), market))
             return row if self._dialect.linear else [row]
-        rows = (row_of(instrument.id.symbol, market) for instrument in market.instruments())
-        return [row for row in rows if row is not None]
+        return present(row_of(listed.id.symbol, market) for listed in market.instruments())
 
 
 def _listed(params: dict[str, str], market: MarketView) -> str:
@@ -155,26 +154,11 @@ def _listed(params: dict[str, str], market: MarketView) -> str:
         raise _refusal(
             400, -1102, "Mandatory parameter 'symbol' was not sent, was empty/null, or malformed."
         )
-    if listed_as(symbol, market) is None:
-        raise _refusal(400, -1121, "Invalid symbol.")
-    return symbol
+    return required(symbol, market, _refusal(400, -1121, "Invalid symbol.")).id.symbol
 
 
-class _RowMaker(Protocol):
-    def __call__(self, symbol: str, market: MarketView) -> dict[str, Any] | None: ...
-
-
-def _of_one(
-    below: str, symbol: str, params: dict[str, str], market: MarketView, now_ns: int
-) -> Any:
-    if below == "/depth":
-        return _depth(symbol, params.get("limit", "500"), market)
-    if below == "/openInterest":
-        return _open_interest(symbol, market, now_ns)
-    return (klines if below == "/klines" else fundings)(symbol, params, market, now_ns)
-
-
-def _depth(symbol: str, limit: str, market: MarketView) -> dict[str, Any]:
+def _depth(symbol: str, params: Mapping[str, str], market: MarketView, _: int) -> dict[str, Any]:
+    limit = params.get("limit", "500")
     if not limit.isdecimal() or int(limit) not in _DEPTH_WEIGHTS:
         raise _refusal(400, -4021, f"{limit[:20]} is not valid depth limit")
     book, most = known(market.depth(symbol)), int(limit)
@@ -188,7 +172,9 @@ def _depth(symbol: str, limit: str, market: MarketView) -> dict[str, Any]:
     }
 
 
-def _open_interest(symbol: str, market: MarketView, now_ns: int) -> dict[str, Any]:
+def _open_interest(
+    symbol: str, _: Mapping[str, str], market: MarketView, now_ns: int
+) -> dict[str, Any]:
     held = known(market.open_interest(symbol))
     return {"symbol": symbol, "openInterest": held, "time": now_ns // NS_PER_MS}
 
@@ -346,3 +332,17 @@ def fundings(
         }
         for paid in span.fundings(market, symbol, oldest="startTime" in params)
     ]
+
+
+_OF_ONE: Final[dict[str, Callable[[str, Mapping[str, str], MarketView, int], Any]]] = {
+    "/depth": _depth,
+    "/openInterest": _open_interest,
+    "/klines": klines,
+    "/fundingRate": fundings,
+}
+_OF_EACH: Final[dict[str, _RowOf]] = {
+    "/ticker/bookTicker": _book_ticker,
+    "/premiumIndex": _premium_index,
+    "/ticker/24hr": day,
+}
+"""The row of each symbol, by path."""

@@ -73,11 +73,11 @@ class BitmexRestSide(RestSide):
     ignored_parameters = ("count", "start", "reverse", "columns", "depth")
     unknown = (503, _error(_OVERLOADED))
 
-    def too_many(self, retry_after_s: int, status: int = 429) -> RestAnswer:
+    def too_many(self, retry_after_s: int, status: int | None = None) -> RestAnswer:
         """Return the refusal beyond the rate limit (429), or (503) of a venue that is down."""
         exceeded = f"Rate limit exceeded, retry in {retry_after_s} seconds."
         said = _error(_OVERLOADED) if status == 503 else _error(exceeded, "RateLimitError")
-        return RestAnswer(status, encode(said), retry_after_s)
+        return RestAnswer(status or 429, encode(said), retry_after_s)
 
     def _body(self, path: str, params: dict[str, str], market: MarketView, now_ns: int) -> Any:
         if path == _BOOK:

@@ -19,9 +19,10 @@ from perps_actors.simulator.rest_side import (
     RestRefusal,
     RestSide,
     known,
+    present,
     span_of,
 )
-from perps_actors.simulator.venue_contract import MarketView, encode
+from perps_actors.simulator.venue_contract import MarketView
 from perps_actors.simulator.venues.bybit.stream import ticker_fields
 from perps_actors.venues.bybit.schema import CATEGORIES, SECONDS, category_of
 from perps_actors.venues.toolkit.fields import NS_PER_MS, NS_PER_S
@@ -63,17 +64,10 @@ class BybitRestSide(RestSide):
         200,
         {"retCode": 10016, "retMsg": "Internal server error.", "result": {}, "retExtInfo": {}},
     )
-
-    def too_many(self, retry_after_s: int, status: int = 403) -> RestAnswer:
-        """Return the refusal beyond the rate limit (403), or (503) of a venue that is down."""
-        code, msg = (
-            (10018, "Exceeded the IP Rate Limit.")
-            if status != 503
-            else (10016, "Internal server error.")
-        )
-        return RestAnswer(
-            status, encode({"retCode": code, "retMsg": msg, "result": {}}), retry_after_s
-        )
+    exceeded = (
+        403,
+        {"retCode": 10018, "retMsg": "Exceeded the IP Rate Limit.", "result": {}},
+    )
 
     def _body(
         self, path: str, params: dict[str, str], market: MarketView, now_ns: int
@@ -91,11 +85,9 @@ def _result(path: str, params: dict[str, str], market: MarketView, now_ns: int) 
         case "/v5/market/time":
             return {"timeSecond": str(now_ns // NS_PER_S), "timeNano": str(now_ns)}
         case "/v5/market/tickers":
-            rows = [_ticker(listed.id.symbol, market) for listed in _requested(params, market)]
-            return {
-                "category": params["category"],
-                "list": [row for row in rows if row is not None],
-            }
+            listed = _requested(params, market)
+            rows = present(_ticker(each.id.symbol, market) for each in listed)
+            return {"category": params["category"], "list": rows}
         case "/v5/market/instruments-info":
             rows = [_instrument(listed) for listed in _requested(params, market)]
             return {"category": params["category"], "nextPageCursor": "", "list": rows}

@@ -23,10 +23,11 @@ from perps_actors.simulator.rest_side import (
     RestRefusal,
     RestSide,
     known,
-    listed_as,
+    present,
+    required,
     span_of,
 )
-from perps_actors.simulator.venue_contract import MarketView, encode, json_number, json_numbers
+from perps_actors.simulator.venue_contract import MarketView, json_number, json_numbers
 from perps_actors.simulator.venues.deribit.stream import plain_rows, ticker_row
 from perps_actors.venues.deribit.rest import currency_of
 from perps_actors.venues.deribit.schema import SECONDS
@@ -93,12 +94,7 @@ class DeribitRestSide(RestSide):
 
     rate_limit = DeribitCredits
     unknown = (503, _error(11051, "system_maintenance"))
-
-    def too_many(self, retry_after_s: int, status: int = 429) -> RestAnswer:
-        """Return the refusal beyond the rate limit (429), or (503) of a venue that is down."""
-        exceeded = _error(10028, "too_many_requests")
-        said = self.unknown[1] if status == 503 else exceeded
-        return RestAnswer(status, encode(said), retry_after_s)
+    exceeded = (429, _error(10028, "too_many_requests"))
 
     def _body(
         self, path: str, params: dict[str, str], market: MarketView, now_ns: int
@@ -123,8 +119,7 @@ def _result(method: str, params: dict[str, str], market: MarketView, now_ns: int
         case "get_instruments":
             return [_instrument(listed) for listed in _of(market, params, ("any", ""))]
         case "get_book_summary_by_currency":
-            rows = (_summary(listed, market, now_ns) for listed in _of(market, params, ()))
-            return [row for row in rows if row is not None]
+            return present(_summary(each, market, now_ns) for each in _of(market, params, ()))
         case "get_tradingview_chart_data" | "get_funding_rate_history":
             history = chart if method == "get_tradingview_chart_data" else fundings
             return history(_listed(params, market).id.symbol, params, market, now_ns)
@@ -164,12 +159,10 @@ def _kind_of(listed: Instrument) -> str:
 
 
 def _listed(params: dict[str, str], market: MarketView) -> Instrument:
-    listed = listed_as(params.get("instrument_name", ""), market)
-    if listed is None:
-        raise _refusal(
-            400, -32602, "Invalid params", reason="wrong format", param="instrument_name"
-        )
-    return listed
+    refusal = _refusal(
+        400, -32602, "Invalid params", reason="wrong format", param="instrument_name"
+    )
+    return required(params.get("instrument_name", ""), market, refusal)
 
 
 def _ticker(listed: Instrument, market: MarketView) -> dict[str, Any]:
@@ -260,8 +253,7 @@ def chart(
 ) -> dict[str, Any]:
     """Return the columns of a chart."""
     span = span_of(params, _NAMES, NS_PER_MS, now_ns, usual=_MOST, most=_MOST)
-    interval_s = SECONDS.get(params.get("resolution", ""))
-    found = span.candles(market, symbol, interval_s, oldest=True)
+    found = span.candles(market, symbol, SECONDS.get(params.get("resolution", "")), oldest=True)
     linear = "_" in symbol.partition("-")[0]
     volumes, none = [json_number(candle.volume) for candle in found], [0] * len(found)
     return {

@@ -23,13 +23,12 @@ from perps_actors.simulator.rest_side import (
     RestRefusal,
     RestSide,
     known,
-    listed_as,
+    required,
     span_of,
 )
 from perps_actors.simulator.venue_contract import (
     Depth,
     MarketView,
-    encode,
     json_number,
     paired,
 )
@@ -41,7 +40,6 @@ from perps_actors.venues.toolkit.fields import NS_PER_MS, NS_PER_S
 LIMIT: Final = 200
 """Requests of one path in a window of ten seconds."""
 
-_WINDOW_S: Final = 10
 _DOWN: Final = {"label": "SERVER_ERROR", "message": "Service is temporarily unavailable"}
 _PREFIX: Final = "/api/v4/futures/usdt"
 _MOST_LEVELS: Final = 300
@@ -83,11 +81,10 @@ class GateioRestSide(RestSide):
     rate_limit = GateioRequests
     ignored_parameters = ("limit", "with_id", "offset")
     unknown = (503, _DOWN)
-
-    def too_many(self, retry_after_s: int, status: int = 429) -> RestAnswer:
-        """Return the refusal beyond the rate limit (429), or (503) of a venue that is down."""
-        exceeded = {"label": "TOO_MANY_REQUESTS", "message": "Request Rate limit Exceeded"}
-        return RestAnswer(status, encode(_DOWN if status == 503 else exceeded), retry_after_s)
+    exceeded = (
+        429,
+        {"label": "TOO_MANY_REQUESTS", "message": "Request Rate limit Exceeded"},
+    )
 
     def request_key(self, path: str, query: str) -> tuple[str, ...]:
         """Return path and parameters; a book with all prices has interval 0, or none."""
@@ -139,10 +136,9 @@ def _body(path: str, params: dict[str, str], market: MarketView, now_ns: int) ->
 def _listed(params: dict[str, str], market: MarketView) -> Instrument:
     if "contract" not in params:
         raise _refusal(400, "MISSING_REQUIRED_PARAM", "Missing required parameter: contract")
-    listed = listed_as(params["contract"], market)
-    if listed is None:
-        raise _refusal(400, "CONTRACT_NOT_FOUND", f"contract {params['contract'][:40]} not found")
-    return listed
+    symbol = params["contract"]
+    refusal = _refusal(400, "CONTRACT_NOT_FOUND", f"contract {symbol[:40]} not found")
+    return required(symbol, market, refusal)
 
 
 def _ticker(listed: Instrument, market: MarketView) -> dict[str, Any]:

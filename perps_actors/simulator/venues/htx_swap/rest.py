@@ -30,9 +30,10 @@ from perps_actors.simulator.rest_side import (
     RestRefusal,
     RestSide,
     known,
+    present,
     span_of,
 )
-from perps_actors.simulator.venue_contract import MarketView, encode, json_number
+from perps_actors.simulator.venue_contract import MarketView, json_number
 from perps_actors.simulator.venues.htx_swap.stream import (
     book_tick,
     funding_fields,
@@ -52,7 +53,6 @@ _WINDOW_S: Final = 3
 _LEVELS: Final = {"step0": 150, "step6": 30}
 _LISTED, _SUSPENDED = 1, 3
 
-_BUSY: Final = {"err_code": 1004, "err_msg": "System busy. Please try again later."}
 _NO_CONTRACT: Final = {"err_code": 1014, "err_msg": "This contract doesnt exist."}
 
 
@@ -93,13 +93,22 @@ class HtxRestSide(RestSide):
 
     rate_limit = HtxRequests
     ignored_parameters = ("business_type", "size")
-    unknown = (503, _BUSY)
-
-    def too_many(self, retry_after_s: int, status: int = 429) -> RestAnswer:
-        """Return the refusal beyond the rate limit (429), or (503) of a venue that is down."""
-        exceeded = {"err_code": 1032, "err_msg": "The number of access exceeded the limit."}
-        said = _BUSY if status == 503 else exceeded
-        return RestAnswer(status, encode({"status": "error", **said}), retry_after_s)
+    unknown = (
+        503,
+        {
+            "status": "error",
+            "err_code": 1004,
+            "err_msg": "System busy. Please try again later.",
+        },
+    )
+    exceeded = (
+        429,
+        {
+            "status": "error",
+            "err_code": 1032,
+            "err_msg": "The number of access exceeded the limit.",
+        },
+    )
 
     def _body(
         self, path: str, params: dict[str, str], market: MarketView, now_ns: int
@@ -145,7 +154,7 @@ class _Request(NamedTuple):
 
     def present(self, rows: Iterable[dict[str, Any] | None]) -> list[dict[str, Any]]:
         """Return the rows that are known; a requested contract must have one."""
-        found = [row for row in rows if row is not None]
+        found = present(rows)
         if "contract_code" in self.params and not found:
             raise NotKnown
         return found
@@ -298,8 +307,8 @@ def candles(
         usual=_MOST if spanned else 150,
         most=_MOST,
     )
-    interval_s = SECONDS.get(params.get("period", ""))
-    return [_row(candle) for candle in span.candles(market, symbol, interval_s, oldest=spanned)]
+    found = span.candles(market, symbol, SECONDS.get(params.get("period", "")), oldest=spanned)
+    return [_row(candle) for candle in found]
 
 
 def fundings(

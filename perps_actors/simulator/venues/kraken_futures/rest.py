@@ -19,14 +19,14 @@ from perps_actors.market.instrument import Instrument
 from perps_actors.market.numbers import plain
 from perps_actors.simulator.rest_side import (
     RateLimit,
-    RestAnswer,
     RestRefusal,
     RestSide,
     known,
-    listed_as,
+    present,
+    required,
     span_of,
 )
-from perps_actors.simulator.venue_contract import MarketView, encode, json_number, json_numbers
+from perps_actors.simulator.venue_contract import MarketView, json_number, json_numbers
 from perps_actors.simulator.venues.kraken_futures.stream import money_of
 from perps_actors.venues.kraken_futures.rest import CHARTS, FUNDINGS
 from perps_actors.venues.kraken_futures.schema import SECONDS
@@ -50,11 +50,7 @@ class KrakenFuturesRestSide(RestSide):
 
     rate_limit = KrakenFuturesRequests
     unknown = (503, {"result": "error", "error": "Unavailable"})
-
-    def too_many(self, retry_after_s: int, status: int = 429) -> RestAnswer:
-        """Return the refusal beyond the rate limit (429), or (503) of a venue that is down."""
-        said = {"result": "error", "error": "Unavailable" if status == 503 else "apiLimitExceeded"}
-        return RestAnswer(status, encode(said), retry_after_s)
+    exceeded = (429, {"result": "error", "error": "apiLimitExceeded"})
 
     def request_key(self, path: str, query: str) -> tuple[str, ...]:
         """Return path and parameters in one spelling."""
@@ -100,8 +96,7 @@ def _result(method: str, symbol: str, market: MarketView) -> dict[str, Any]:
         case "instruments", "":
             return {"instruments": [_instrument(instrument) for instrument in listed]}
         case "tickers", "":
-            rows = [_ticker(instrument, market) for instrument in listed]
-            return {"tickers": [row for row in rows if row is not None]}
+            return {"tickers": present(_ticker(instrument, market) for instrument in listed)}
         case "tickers", _:
             return {"ticker": known(_ticker(_listed(symbol, market), market))}
         case "orderbook", _:
@@ -119,10 +114,7 @@ def _order_book(symbol: str, market: MarketView) -> dict[str, Any]:
 
 
 def _listed(symbol: str, market: MarketView) -> Instrument:
-    listed = listed_as(symbol, market)
-    if listed is None:
-        raise _refusal(404, "contractUnavailable")
-    return listed
+    return required(symbol, market, _refusal(404, "contractUnavailable"))
 
 
 def _ticker(instrument: Instrument, market: MarketView) -> dict[str, Any] | None:

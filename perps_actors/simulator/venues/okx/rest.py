@@ -9,7 +9,7 @@ History is newest first, between `before` and `after`, both exclusive.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from perps_actors.market.candle import Candle
@@ -17,15 +17,15 @@ from perps_actors.market.instrument import Instrument
 from perps_actors.market.numbers import plain
 from perps_actors.simulator.rest_side import (
     RateLimit,
-    RestAnswer,
     RestRefusal,
     RestSide,
     Span,
     known,
-    listed_as,
+    present,
+    required,
     span_of,
 )
-from perps_actors.simulator.venue_contract import MarketView, encode
+from perps_actors.simulator.venue_contract import MarketView
 from perps_actors.simulator.venues.okx.stream import (
     book_row,
     funding_row,
@@ -66,11 +66,7 @@ class OkxRestSide(RestSide):
     rate_limit = OkxRequests
     ignored_parameters = ("sz",)
     unknown = (503, {"code": "50001", "msg": _UNAVAILABLE, "data": []})
-
-    def too_many(self, retry_after_s: int, status: int = 429) -> RestAnswer:
-        """Return the refusal beyond the rate limit (429), or (503) of a venue that is down."""
-        code, msg = ("50011", "Too Many Requests") if status != 503 else ("50001", _UNAVAILABLE)
-        return RestAnswer(status, encode({"code": code, "msg": msg, "data": []}), retry_after_s)
+    exceeded = (429, {"code": "50011", "msg": "Too Many Requests", "data": []})
 
     def _body(
         self, path: str, params: dict[str, str], market: MarketView, now_ns: int
@@ -79,51 +75,10 @@ class OkxRestSide(RestSide):
 
 
 def _rows(path: str, params: dict[str, str], market: MarketView, now_ns: int) -> list[Any]:
-    kind, _, name = path.removeprefix("/api/v5/").partition("/")
-    if name in _HISTORY:
-        return _HISTORY[name](_listed(params, market), params, market, now_ns)
-    rows = _market_rows(name, params, market) if kind == "market" else None
-    rows = _public_rows(name, params, market, now_ns) if kind == "public" else rows
-    if rows is None:
+    rows_of = _ROWS.get(path.removeprefix("/api/v5/"))
+    if rows_of is None:
         raise _refusal(404, "404", "Not Found")
-    return rows
-
-
-def _market_rows(
-    name: str, params: dict[str, str], market: MarketView
-) -> list[dict[str, Any]] | None:
-    match name:
-        case "tickers":
-            return _present(
-                _ticker(listed.id.symbol, market) for listed in _of_type(params, market)
-            )
-        case "ticker":
-            return _one(_ticker(_listed(params, market), market))
-        case "books":
-            return _one(_book(_listed(params, market), params.get("sz", "1"), market))
-        case _:
-            return None
-
-
-def _public_rows(
-    name: str, params: dict[str, str], market: MarketView, now_ns: int
-) -> list[dict[str, Any]] | None:
-    match name:
-        case "time":
-            return [{"ts": str(now_ns // NS_PER_MS)}]
-        case "instruments":
-            return [_instrument(listed) for listed in _of_type(params, market)]
-        case "mark-price":
-            return _present(_mark(listed.id.symbol, market) for listed in _of_type(params, market))
-        case "open-interest":
-            return _present(
-                _open_interest(listed.id.symbol, market, now_ns)
-                for listed in _of_type(params, market)
-            )
-        case "funding-rate":
-            return _fundings(params, market)
-        case _:
-            return None
+    return rows_of(params, market, now_ns)
 
 
 def _of_type(params: dict[str, str], market: MarketView) -> list[Instrument]:
@@ -142,20 +97,12 @@ def _listed(params: dict[str, str], market: MarketView) -> str:
     symbol = params.get("instId")
     if not symbol:
         raise _refusal(400, "50014", "Parameter instId can not be empty.")
-    if listed_as(symbol, market) is None:
-        raise _refusal(200, "51001", "Instrument ID doesn't exist.")
-    return symbol
+    return required(
+        symbol, market, _refusal(200, "51001", "Instrument ID doesn't exist.")
+    ).id.symbol
 
 
-def _present(rows: Iterable[dict[str, Any] | None]) -> list[dict[str, Any]]:
-    return [row for row in rows if row is not None]
-
-
-def _one(row: dict[str, Any] | None) -> list[dict[str, Any]]:
-    return [known(row)]
-
-
-def _ticker(symbol: str, market: MarketView) -> dict[str, Any] | None:
+def _ticker(symbol: str, market: MarketView, _now_ns: int) -> dict[str, Any] | None:
     touch = market.touch(symbol)
     return ticker_row(symbol, touch) if touch is not None else None
 
@@ -167,7 +114,7 @@ def _book(symbol: str, size: str, market: MarketView) -> dict[str, Any] | None:
     return book_row(book, int(size)) if book is not None else None
 
 
-def _mark(symbol: str, market: MarketView) -> dict[str, Any] | None:
+def _mark(symbol: str, market: MarketView, _now_ns: int) -> dict[str, Any] | None:
     mark, _ = market.venue_mark(symbol) or (None, None)
     return mark_row(symbol, mark) if mark is not None and mark.mark is not None else None
 
@@ -186,15 +133,15 @@ def _open_interest(symbol: str, market: MarketView, now_ns: int) -> dict[str, An
     )
 
 
-def _fundings(params: dict[str, str], market: MarketView) -> list[dict[str, Any]]:
+def _latest_fundings(
+    params: dict[str, str], market: MarketView, now_ns: int
+) -> list[dict[str, Any]]:
     if params.get("instId") == _ALL_SWAPS:
-        return _present(
-            _funding(listed.id.symbol, market) for listed in _of_type({"instType": "SWAP"}, market)
-        )
-    return _one(_funding(_listed(params, market), market))
+        return _of_all(_funding)({"instType": "SWAP"}, market, now_ns)
+    return _of_one(_funding)(params, market, now_ns)
 
 
-def _funding(symbol: str, market: MarketView) -> dict[str, Any] | None:
+def _funding(symbol: str, market: MarketView, _now_ns: int) -> dict[str, Any] | None:
     _, funding = market.venue_mark(symbol) or (None, None)
     return (
         funding_row(symbol, funding) if funding is not None and funding.rate is not None else None
@@ -224,21 +171,18 @@ _MOST_CANDLES: Final = 300
 _MOST_FUNDINGS: Final = 400
 
 
-def candles(
-    symbol: str, params: Mapping[str, str], market: MarketView, now_ns: int
-) -> list[list[str]]:
+def candles(params: dict[str, str], market: MarketView, now_ns: int) -> list[list[str]]:
     """Return the rows of a candlesticks answer."""
-    span, interval_s = _span(params, now_ns, _MOST_CANDLES), SECONDS.get(params.get("bar", "1m"))
+    symbol, span = _listed(params, market), _span(params, now_ns, _MOST_CANDLES)
+    interval_s = SECONDS.get(params.get("bar", "1m"))
     return [
         _row(candle) for candle in reversed(span.candles(market, symbol, interval_s, oldest=False))
     ]
 
 
-def fundings(
-    symbol: str, params: Mapping[str, str], market: MarketView, now_ns: int
-) -> list[dict[str, Any]]:
+def fundings(params: dict[str, str], market: MarketView, now_ns: int) -> list[dict[str, Any]]:
     """Return the rows of a funding history."""
-    span = _span(params, now_ns, _MOST_FUNDINGS)
+    symbol, span = _listed(params, market), _span(params, now_ns, _MOST_FUNDINGS)
     named = {"instType": inst_type(symbol), "instId": symbol}
     return [
         {
@@ -272,8 +216,37 @@ def _row(candle: Candle) -> list[str]:
     ]
 
 
-_HISTORY: Final[dict[str, Callable[[str, dict[str, str], MarketView, int], list[Any]]]] = {
-    "candles": candles,
-    "history-candles": candles,
-    "funding-rate-history": fundings,
+_Row = dict[str, Any]
+_Rows = Callable[[dict[str, str], MarketView, int], list[Any]]
+
+
+def _of_all(row_of: Callable[[str, MarketView, int], _Row | None]) -> _Rows:
+    """Return the rows of all requested instruments, as far as they are known."""
+    return lambda params, market, now_ns: present(
+        row_of(listed.id.symbol, market, now_ns) for listed in _of_type(params, market)
+    )
+
+
+def _of_one(row_of: Callable[[str, MarketView, int], _Row | None]) -> _Rows:
+    """Return the row of the requested instrument."""
+    return lambda params, market, now_ns: [known(row_of(_listed(params, market), market, now_ns))]
+
+
+_ROWS: Final[dict[str, _Rows]] = {
+    "market/tickers": _of_all(_ticker),
+    "market/ticker": _of_one(_ticker),
+    "market/books": lambda params, market, _: [
+        known(_book(_listed(params, market), params.get("sz", "1"), market))
+    ],
+    "market/candles": candles,
+    "market/history-candles": candles,
+    "public/time": lambda _, __, now_ns: [{"ts": str(now_ns // NS_PER_MS)}],
+    "public/instruments": lambda params, market, _: [
+        _instrument(listed) for listed in _of_type(params, market)
+    ],
+    "public/mark-price": _of_all(_mark),
+    "public/open-interest": _of_all(_open_interest),
+    "public/funding-rate": _latest_fundings,
+    "public/funding-rate-history": fundings,
 }
+"""The rows of an answer, by path."""
