@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 import attrs
@@ -53,46 +53,6 @@ class JournalWriter(Protocol):
 
     def close(self) -> None:
         """Close the store. Idempotent; never raises for a full disk."""
-
-
-class JournalReader(Protocol):
-    """Reads a journal, also while it is written. Never changes it."""
-
-    def events(
-        self,
-        kind: str | None = None,
-        symbol: str | None = None,
-        since_ns: int | None = None,
-        after: int = 0,
-    ) -> Iterator[tuple[int, Event]]:
-        """Yield sequence numbers and events in order, up to the last one written by then.
-
-        Args:
-            kind: yield only events of this kind.
-            symbol: yield only events of this symbol, in the venue's spelling.
-            since_ns: yield only events received at or after this wall time (ns since 1970).
-            after: yield only events with a higher sequence number.
-
-        Raises:
-            JournalError: a block is damaged (names its numbers), or the store cannot be read.
-        """
-
-    def last_sequence(self) -> int:
-        """Return the sequence number of the last event; 0 for none.
-
-        Raises:
-            JournalError: the store cannot be read.
-        """
-
-    def count(self) -> int:
-        """Return the number of events, counted block by block.
-
-        Raises:
-            JournalError: the store cannot be read.
-        """
-
-    def close(self) -> None:
-        """Close the store. Idempotent."""
 
 
 class CountingWriter:

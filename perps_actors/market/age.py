@@ -31,11 +31,6 @@ class VenueOffset:
         self._hour: list[int] = []
         self._reported = False
 
-    @property
-    def offset_ns(self) -> int | None:
-        """The present offset; None before the first message with a time."""
-        return self._offset_ns
-
     def note(self, monotonic_ns: int, venue_time_ns: int) -> int:
         """Note a message, by its monotonic time of receipt and its venue time; return its lag."""
         if self._ends_ns is None or monotonic_ns >= self._ends_ns:

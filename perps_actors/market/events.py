@@ -27,13 +27,18 @@ class Earlier(NamedTuple):
     received_ns: int
 
 
-class BookTop(msgspec.Struct, frozen=True, gc=False):
+class _Event(msgspec.Struct, frozen=True, gc=False):
+    """An event about an instrument."""
+
+    instrument: InstrumentId
+
+
+class BookTop(_Event, frozen=True, gc=False):
     """The best levels after a book message was applied.
 
     Every book message gives one, also if the top did not change.
     """
 
-    instrument: InstrumentId
     snapshot: bool
     bid: DecimalText | None
     bid_size: DecimalText | None
@@ -47,22 +52,20 @@ class BookTop(msgspec.Struct, frozen=True, gc=False):
     received_ns: int
 
 
-class BookWithdrawn(msgspec.Struct, frozen=True, gc=False):
+class BookWithdrawn(_Event, frozen=True, gc=False):
     """The book is out of sync: no mark is made from it until a snapshot restores it."""
 
-    instrument: InstrumentId
     cause: str
     received_ns: int
 
 
-class Touch(msgspec.Struct, frozen=True, gc=False):
+class Touch(_Event, frozen=True, gc=False):
     """Best bid and ask as the venue publishes them beside the book, with the last trade's price.
 
     An empty side has no price and a size of zero. A side that the message does not mention has
     neither price nor size.
     """
 
-    instrument: InstrumentId
     bid: DecimalText | None
     bid_size: DecimalText | None
     ask: DecimalText | None
@@ -76,10 +79,9 @@ class Touch(msgspec.Struct, frozen=True, gc=False):
     """Fields that the message did not carry, with the times of their values."""
 
 
-class Trade(msgspec.Struct, frozen=True, gc=False):
+class Trade(_Event, frozen=True, gc=False):
     """A public trade. `side` is the taker's."""
 
-    instrument: InstrumentId
     side: TakerSide
     price: DecimalText
     amount: DecimalText
@@ -93,13 +95,12 @@ class Trade(msgspec.Struct, frozen=True, gc=False):
     """Whether it was not matched in the order book (block trade, assignment); it makes no mark."""
 
 
-class VenueMark(msgspec.Struct, frozen=True, gc=False):
+class VenueMark(_Event, frozen=True, gc=False):
     """The venue mark: the exchange's own mark price, and its index price.
 
     Margin and liquidation rest on the venue mark. It is never mixed with our marks.
     """
 
-    instrument: InstrumentId
     mark: DecimalText | None
     index: DecimalText | None
     venue_time_ns: int | None
@@ -108,10 +109,9 @@ class VenueMark(msgspec.Struct, frozen=True, gc=False):
     """Fields that the message did not carry, with the times of their values."""
 
 
-class Funding(msgspec.Struct, frozen=True, gc=False):
+class Funding(_Event, frozen=True, gc=False):
     """The funding rate per interval (0.0001 is one basis point) and the next funding time."""
 
-    instrument: InstrumentId
     rate: DecimalText | None
     predicted: DecimalText | None
     next_time_ns: int | None
@@ -122,19 +122,17 @@ class Funding(msgspec.Struct, frozen=True, gc=False):
     """Fields that the message did not carry, with the times of their values."""
 
 
-class OpenInterest(msgspec.Struct, frozen=True, gc=False):
+class OpenInterest(_Event, frozen=True, gc=False):
     """Open interest in the venue's unit."""
 
-    instrument: InstrumentId
     open_interest: DecimalText
     venue_time_ns: int | None
     received_ns: int
 
 
-class Liquidation(msgspec.Struct, frozen=True, gc=False):
+class Liquidation(_Event, frozen=True, gc=False):
     """A liquidation. `side` is the liquidating order's."""
 
-    instrument: InstrumentId
     side: TakerSide
     price: DecimalText
     amount: DecimalText
@@ -142,10 +140,9 @@ class Liquidation(msgspec.Struct, frozen=True, gc=False):
     received_ns: int
 
 
-class FundingPaid(msgspec.Struct, frozen=True, gc=False):
+class FundingPaid(_Event, frozen=True, gc=False):
     """A past funding: the rate settled for the interval that ended at `time_ns`."""
 
-    instrument: InstrumentId
     rate: DecimalText
     time_ns: int
     """Time of settlement."""

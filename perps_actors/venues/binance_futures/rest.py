@@ -105,7 +105,7 @@ class BinanceFuturesRest(VenueRest):
             seconds=SECONDS,
             lists=[dialect.rest["instruments"].name],
             readers=readers,
-            book=_book,
+            book=book_of,
             listing=lambda body: _INFO(body).symbols,
             instrument=lambda row: _instrument(dialect, row),
         )
@@ -120,7 +120,8 @@ class BinanceFuturesRest(VenueRest):
         return attrs.evolve(request, weight=weight)
 
 
-def _book(body: bytes) -> BookSnapshot:
+def book_of(body: bytes) -> BookSnapshot:
+    """Return the book in an answer."""
     answer = _DEPTH(body)
     return BookSnapshot(
         answer.bids,

@@ -19,6 +19,7 @@ from perps_actors.market.mark import Source
 from perps_actors.market.numbers import DecimalText
 from perps_actors.venues.contract import Endpoints
 from perps_actors.venues.toolkit.fields import Levels, Millis, Prices, SequenceId
+from perps_actors.venues.toolkit.rest_snapshot_book import BookDelta
 
 INTERVALS: Final = {
     60: "1m",
@@ -55,17 +56,10 @@ class BookTicker(Timed, tag_field="e", tag="bookTicker", gc=False):
     ask_size: DecimalText = field(name="A")
 
 
-class DepthUpdate(Timed, tag_field="e", tag="depthUpdate", gc=False):
-    """`<symbol>@depth@100ms`: levels that the updates `first_id` to `last_id` changed.
+class DepthUpdate(BookDelta, tag_field="e", tag="depthUpdate", gc=False):
+    """`<symbol>@depth@100ms`: the changed levels of a book."""
 
-    `previous_id` is the `last_id` before.
-    """
-
-    first_id: SequenceId = field(name="U")
-    last_id: SequenceId = field(name="u")
-    previous_id: SequenceId = field(name="pu")
-    bids: Levels = field(name="b")
-    asks: Levels = field(name="a")
+    symbol: str = field(name="s")
 
 
 class AggTrade(Struct, tag_field="e", tag="aggTrade", gc=False):

@@ -23,14 +23,13 @@ from perps_actors.venues.binance_futures.parse import (
     touch_of,
     trade_of,
 )
-from perps_actors.venues.binance_futures.rest import BinanceFuturesRest
+from perps_actors.venues.binance_futures.rest import BinanceFuturesRest, book_of
 from perps_actors.venues.binance_futures.schema import (
     EVENT_NAMES,
     USD_M,
     AggTrade,
     BookTicker,
     Combined,
-    DepthAnswer,
     DepthUpdate,
     Dialect,
     Event,
@@ -67,7 +66,6 @@ _READERS: Final[dict[type, Callable[[InstrumentId, Any, int], Sequence[Outcome]]
 _COMBINED: Final = msgspec.json.Decoder(Combined).decode
 _SINGLE: Final[Callable[[bytes], Event]] = msgspec.json.Decoder(Event).decode
 _UNUSED: Final = msgspec.json.Decoder(Unused).decode
-_SNAPSHOT: Final = msgspec.json.Decoder(DepthAnswer).decode
 
 
 class BinanceFuturesStream(SymbolStream[RestSnapshotBook]):
@@ -143,7 +141,7 @@ class BinanceFuturesStream(SymbolStream[RestSnapshotBook]):
             request,
             status,
             body,
-            lambda book: book.snapshot(_SNAPSHOT(body), received_ns),
+            lambda book: book.snapshot(book_of(body), received_ns),
         )
 
     def _route(self, name: str, route: Route, symbols: Sequence[str]) -> list[ConnectionPlan]:

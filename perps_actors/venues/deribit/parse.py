@@ -197,7 +197,7 @@ class SymbolState:
         return self._book.closed(connection, received_ns)
 
     def read_change(
-        self, change: BookChange, connection: str, received_ns: int
+        self, change: BookChange, _: str, connection: str, received_ns: int
     ) -> Sequence[Outcome]:
         """Return the outcomes of a book message: the whole book, or its changes."""
         book, bids, asks = self._book, changed_levels(change.bids), changed_levels(change.asks)
@@ -224,7 +224,7 @@ class SymbolState:
         )
 
     def read_grouped(
-        self, book: GroupedBook, connection: str, received_ns: int
+        self, book: GroupedBook, _: str, connection: str, received_ns: int
     ) -> Sequence[Outcome]:
         """Return the outcomes of a grouped book, which has all its levels each time."""
         return self._book.snapshot(
@@ -236,7 +236,7 @@ class SymbolState:
             received_ns=received_ns,
         )
 
-    def read_ticker(self, row: Ticker, channel: str, received_ns: int) -> Sequence[Outcome]:
+    def read_ticker(self, row: Ticker, channel: str, _: str, received_ns: int) -> Sequence[Outcome]:
         """Return the events of a ticker.
 
         A `raw` channel repeats the open interest with every change of another field, so there it

@@ -77,6 +77,13 @@ _PUSHES: Final[dict[bytes, Callable[[bytes], Push[Any]]]] = {
     b"book": msgspec.json.Decoder(Push[BookChange]).decode,
     b"tick": msgspec.json.Decoder(Push[Ticker]).decode,
 }
+_STATE_READERS: Final[
+    dict[type, Callable[[SymbolState, Any, str, str, int], Sequence[Outcome]]]
+] = {
+    BookChange: SymbolState.read_change,
+    GroupedBook: SymbolState.read_grouped,
+    Ticker: SymbolState.read_ticker,
+}
 _GRANTED: Final = msgspec.json.Decoder(list[str]).decode
 
 
@@ -123,9 +130,7 @@ class DeribitStream(SymbolStream[SymbolState]):
         self._awaited: dict[int, tuple[str, ...]] = {}
         """The channels of each request to subscribe that was not answered yet."""
         self._readers: dict[type, Callable[[Any, str, str, int], Sequence[Outcome]]] = {
-            BookChange: self._read_change,
-            GroupedBook: self._read_grouped,
-            Ticker: self._read_ticker,
+            **dict.fromkeys(_STATE_READERS, self._read_record),
             list: self._read_trades,
             Candle: self._read_candle,
         }
@@ -230,23 +235,11 @@ class DeribitStream(SymbolStream[SymbolState]):
             what = f"{error}: in {kind} {bytes(params.data)[:80]!r}"
             return (InvalidInput(what, rest.partition(".")[0][:50]),)
 
-    def _read_change(
-        self, change: BookChange, _: str, connection: str, received_ns: int
+    def _read_record(
+        self, record: Any, channel: str, connection: str, received_ns: int
     ) -> Sequence[Outcome]:
-        state = self._symbols[change.symbol]
-        return state.read_change(change, connection, received_ns) if state is not None else ()
-
-    def _read_grouped(
-        self, book: GroupedBook, _: str, connection: str, received_ns: int
-    ) -> Sequence[Outcome]:
-        state = self._symbols[book.symbol]
-        return state.read_grouped(book, connection, received_ns) if state is not None else ()
-
-    def _read_ticker(
-        self, row: Ticker, channel: str, _: str, received_ns: int
-    ) -> Sequence[Outcome]:
-        state = self._symbols[row.symbol]
-        return state.read_ticker(row, channel, received_ns) if state is not None else ()
+        state, read = self._symbols[record.symbol], _STATE_READERS[type(record)]
+        return read(state, record, channel, connection, received_ns) if state is not None else ()
 
     def _read_trades(
         self, rows: list[TradeRow], _: str, __: str, received_ns: int

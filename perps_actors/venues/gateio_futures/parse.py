@@ -15,12 +15,12 @@ Source: gate.com/docs/developers/futures/ws/en and .../apiv4, read 2026-11; fram
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 import msgspec
 
 from perps_actors.errors import VenueError
-from perps_actors.market.book import Level, levels_of
+from perps_actors.market.book import levels_of
 from perps_actors.market.candle import candle_of
 from perps_actors.market.events import (
     Funding,
@@ -36,10 +36,9 @@ from perps_actors.market.events import (
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.market.numbers import DecimalText, decimal_text, positive
 from perps_actors.transport.wire import HttpRequest
-from perps_actors.venues.contract import Outcome
+from perps_actors.venues.contract import BookSnapshot, Outcome
 from perps_actors.venues.gateio_futures.schema import (
     SECONDS,
-    BookAnswer,
     BookChange,
     BookTicker,
     BookUpdate,
@@ -58,7 +57,7 @@ from perps_actors.venues.toolkit.fields import (
     text_of,
     uncrossed,
 )
-from perps_actors.venues.toolkit.rest_snapshot_book import RestSnapshotBook
+from perps_actors.venues.toolkit.rest_snapshot_book import BookDelta, RestSnapshotBook
 from perps_actors.venues.toolkit.stream_book import ResubscribingBook
 
 _MILLISECONDS_FROM: Final = 100_000_000_000
@@ -200,17 +199,6 @@ def _direction_and_size(size: str | None) -> tuple[TakerSide, DecimalText]:
     return "buy", positive(size)
 
 
-class _BookMessage(NamedTuple):
-    """A snapshot or a delta as `RestSnapshotBook` takes it; a snapshot has the last id only."""
-
-    last_id: int
-    bids: Sequence[Level]
-    asks: Sequence[Level]
-    time: int
-    first_id: int = 0
-    previous_id: int = 0
-
-
 class SymbolState:
     """The book of one contract, fed by the first channel that sends it; others are ignored.
 
@@ -294,16 +282,16 @@ class SymbolState:
             return ()
         bids, asks, first = levels_of(change.bids), levels_of(change.asks), change.first_id
         if change.full:
-            snapshot = _BookMessage(change.last_id, bids, asks, change.time)
+            snapshot = BookSnapshot(bids, asks, change.last_id, change.time * NS_PER_MS)
             return self._fetched.replace(snapshot, connection, received_ns)
         if first is None:
             msg = f"Expected U, the number of the first update, beside u {change.last_id}"
             raise VenueError(msg)
         # `RestSnapshotBook` has Binance's rule, whose `pu` is the last id of the message before.
-        delta = _BookMessage(change.last_id, bids, asks, change.time, first, first - 1)
+        delta = BookDelta(change.time, first, change.last_id, first - 1, bids, asks)
         return self._fetched.update(delta, connection, received_ns)
 
-    def read_snapshot(self, answer: BookAnswer, received_ns: int) -> Sequence[Outcome]:
+    def read_snapshot(self, answer: BookSnapshot, received_ns: int) -> Sequence[Outcome]:
         """Take a REST snapshot, unless `futures.obu` feeds the book, which needs none.
 
         Raises:
@@ -311,9 +299,7 @@ class SymbolState:
         """
         if self._feed not in (None, "order_book_update"):
             return ()
-        bids, asks = levels_of(answer.bids), levels_of(answer.asks)
-        time_ms = nanoseconds(answer.update) // NS_PER_MS
-        return self._fetched.snapshot(_BookMessage(answer.id, bids, asks, time_ms), received_ns)
+        return self._fetched.snapshot(answer, received_ns)
 
     def request_failed(self) -> None:
         """Let the next message request the snapshot again."""

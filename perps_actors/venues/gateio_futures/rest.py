@@ -79,13 +79,14 @@ class GateioFuturesRest(VenueRest):
             seconds=SECONDS,
             lists=["contracts"],
             readers=_READERS,
-            book=_book,
+            book=book_of,
             listing=_ROWS,
             instrument=instrument_of,
         )
 
 
-def _book(body: bytes) -> BookSnapshot:
+def book_of(body: bytes) -> BookSnapshot:
+    """Return the book in an answer."""
     answer = decode_book_answer(body)
     bids, asks = levels_of(answer.bids), levels_of(answer.asks)
     return BookSnapshot(bids, asks, answer.id, nanoseconds(answer.update))

@@ -24,7 +24,7 @@ from perps_actors.venues.gateio_futures.parse import (
     touch_of,
     trade_of,
 )
-from perps_actors.venues.gateio_futures.rest import LIVE, NAME, GateioFuturesRest
+from perps_actors.venues.gateio_futures.rest import LIVE, NAME, GateioFuturesRest, book_of
 from perps_actors.venues.gateio_futures.schema import (
     BookTicker,
     BookUpdate,
@@ -33,7 +33,6 @@ from perps_actors.venues.gateio_futures.schema import (
     LiquidationRow,
     TickerRow,
     TradeRow,
-    decode_book_answer,
     decode_change,
 )
 from perps_actors.venues.toolkit.fields import NS_PER_MS
@@ -238,5 +237,5 @@ class GateioFuturesStream(SymbolStream[SymbolState]):
             request,
             status,
             body,
-            lambda state: state.read_snapshot(decode_book_answer(body), received_ns),
+            lambda state: state.read_snapshot(book_of(body), received_ns),
         )

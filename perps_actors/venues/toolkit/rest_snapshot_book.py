@@ -12,11 +12,14 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Protocol, TypeVar
 
+from msgspec import Struct, field
+
 from perps_actors.errors import VenueError
-from perps_actors.market.book import Level, check_levels
+from perps_actors.market.book import check_levels
 from perps_actors.market.instrument import InstrumentId
 from perps_actors.transport.wire import HttpRequest
-from perps_actors.venues.contract import InvalidInput, Outcome
+from perps_actors.venues.contract import BookSnapshot, InvalidInput, Outcome
+from perps_actors.venues.toolkit.fields import NS_PER_MS, Levels, Millis, SequenceId
 from perps_actors.venues.toolkit.rest import status_trouble
 from perps_actors.venues.toolkit.stream_book import BACKWARDS_NS, SyncedBook
 
@@ -25,44 +28,30 @@ MAX_WAITING: Final = 5_000
 MAX_WAITING_LEVELS: Final = 200_000
 """Levels in those deltas."""
 
-_NS_PER_MS: Final = 1_000_000
 
+class BookDelta(Struct, gc=False):
+    """Levels that the updates `first_id` to `last_id` changed; `time` in milliseconds.
 
-class Snapshot(Protocol):
-    """A whole book after the update `last_id`; `time` in milliseconds."""
-
-    @property
-    def last_id(self) -> int: ...  # noqa: D102 - said above
-    @property
-    def bids(self) -> Sequence[Level]: ...  # noqa: D102 - said above
-    @property
-    def asks(self) -> Sequence[Level]: ...  # noqa: D102 - said above
-    @property
-    def time(self) -> int | None: ...  # noqa: D102 - said above
-
-
-class Delta(Snapshot, Protocol):
-    """Levels that the updates `first_id` to `last_id` changed.
-
-    `previous_id` is the `last_id` of the delta before.
+    The names of the fields are Binance's.
     """
 
-    @property
-    def first_id(self) -> int: ...  # noqa: D102 - said above
-    @property
-    def previous_id(self) -> int: ...  # noqa: D102 - said above
-    @property
-    def time(self) -> int: ...  # noqa: D102 - said above
+    time: Millis = field(name="E")
+    first_id: SequenceId = field(name="U")
+    last_id: SequenceId = field(name="u")
+    previous_id: SequenceId = field(name="pu")
+    """The `last_id` of the delta before."""
+    bids: Levels = field(name="b")
+    asks: Levels = field(name="a")
 
 
 class _Waiting:
     """Deltas that wait for a snapshot, in order of arrival; beyond the limits the oldest go."""
 
     def __init__(self) -> None:
-        self.deltas: deque[Delta] = deque()
+        self.deltas: deque[BookDelta] = deque()
         self._levels = 0
 
-    def add(self, delta: Delta) -> None:
+    def add(self, delta: BookDelta) -> None:
         self.deltas.append(delta)
         self._levels += len(delta.bids) + len(delta.asks)
         while len(self.deltas) > MAX_WAITING or self._levels > MAX_WAITING_LEVELS:
@@ -94,7 +83,7 @@ class RestSnapshotBook(SyncedBook):
         self._joined = False
         """Whether a delta was applied since the snapshot."""
 
-    def update(self, delta: Delta, connection: str, received_ns: int) -> Sequence[Outcome]:
+    def update(self, delta: BookDelta, connection: str, received_ns: int) -> Sequence[Outcome]:
         """Apply a delta, let it wait for a snapshot, or withdraw the book if there is a gap.
 
         Raises:
@@ -109,7 +98,7 @@ class RestSnapshotBook(SyncedBook):
         self._waiting.add(delta)
         return self._request_snapshot()
 
-    def snapshot(self, answer: Snapshot, received_ns: int) -> Sequence[Outcome]:
+    def snapshot(self, answer: BookSnapshot, received_ns: int) -> Sequence[Outcome]:
         """Take a snapshot, requested or not.
 
         A synced book needs none. After a disconnection none is taken either, because without a
@@ -121,22 +110,24 @@ class RestSnapshotBook(SyncedBook):
         self._requested = False
         if self.synced or self._disconnected:
             return ()
-        self._waiting.forget_before(answer.last_id)
+        snapshot_id = answer.sequence or 0
+        self._waiting.forget_before(snapshot_id)
         first = self._waiting.deltas[0] if self._waiting.deltas else None
-        if first is not None and not _joins(first, answer.last_id):
-            what = f"Expected a snapshot that reaches update {first.first_id}, was {answer.last_id}"
+        if first is not None and not _joins(first, snapshot_id):
+            what = f"Expected a snapshot that reaches update {first.first_id}, was {snapshot_id}"
             return InvalidInput(what, self.instrument.symbol), *self._request_snapshot()
         self._book.replace(answer.bids, answer.asks)
-        time_ns = answer.time * _NS_PER_MS if answer.time is not None else None
-        top = self._book.top(self.instrument, answer.last_id, time_ns, received_ns, snapshot=True)
+        top = self._book.top(
+            self.instrument, snapshot_id, answer.venue_time_ns, received_ns, snapshot=True
+        )
         if top is None:
             what = f"Expected a sound snapshot, was {self._book.suspicion()}"
             self._book.clear()
             return (InvalidInput(what, self.instrument.symbol),)
-        self.synced, self._joined, self.sequence = True, False, answer.last_id
+        self.synced, self._joined, self.sequence = True, False, snapshot_id
         return [top, *self._catch_up(received_ns)]
 
-    def replace(self, pushed: Snapshot, connection: str, received_ns: int) -> Sequence[Outcome]:
+    def replace(self, pushed: BookSnapshot, connection: str, received_ns: int) -> Sequence[Outcome]:
         """Take a snapshot that the stream pushed, in place of the book, synced or not.
 
         Raises:
@@ -166,10 +157,10 @@ class RestSnapshotBook(SyncedBook):
             return ()
         return *self._withdraw(cause, received_ns), *self._request_snapshot()
 
-    def _follow(self, delta: Delta, received_ns: int) -> Sequence[Outcome]:
+    def _follow(self, delta: BookDelta, received_ns: int) -> Sequence[Outcome]:
         if not self._joined and delta.last_id < (self.sequence or 0):
             return ()
-        time_ns = delta.time * _NS_PER_MS
+        time_ns = delta.time * NS_PER_MS
         cause = self._gap_before(delta)
         if cause is None and time_ns < self._earliest_ns:
             cause = self.ran_back(time_ns)
@@ -187,7 +178,7 @@ class RestSnapshotBook(SyncedBook):
         self._waiting.add(delta)
         return withdrawn
 
-    def _gap_before(self, delta: Delta) -> str | None:
+    def _gap_before(self, delta: BookDelta) -> str | None:
         last = self.sequence or 0
         if not self._joined:
             joins = _joins(delta, last)
@@ -219,7 +210,7 @@ class RestSnapshotBook(SyncedBook):
         return super()._withdraw(cause, received_ns)
 
 
-def _joins(delta: Delta, snapshot_id: int) -> bool:
+def _joins(delta: BookDelta, snapshot_id: int) -> bool:
     return delta.first_id <= snapshot_id <= delta.last_id or delta.previous_id == snapshot_id
 
 
