@@ -237,35 +237,31 @@ class SyntheticMarket:
 
     def depth(self, symbol: str) -> Depth | None:
         """Return the whole book."""
-        instrument = self._of.get(symbol)
-        return instrument.depth() if instrument is not None else None
+        return self._of[symbol].depth() if symbol in self._of else None
 
     def touch(self, symbol: str) -> Touch | None:
         """Return the best bid and ask."""
-        instrument = self._of.get(symbol)
-        return instrument.touch() if instrument is not None else None
+        return self._of[symbol].touch() if symbol in self._of else None
 
     def venue_mark(self, symbol: str) -> tuple[VenueMark, Funding] | None:
         """Return venue mark, index and funding."""
-        instrument = self._of.get(symbol)
-        return instrument.venue_mark() if instrument is not None else None
+        return self._of[symbol].venue_mark() if symbol in self._of else None
 
     def open_interest(self, symbol: str) -> DecimalText | None:
         """Return the open interest in contracts."""
-        instrument = self._of.get(symbol)
-        return instrument.open_interest() if instrument is not None else None
+        return self._of[symbol].open_interest() if symbol in self._of else None
 
     def candles(
         self, symbol: str, interval_s: int, since_ns: int, until_ns: int
     ) -> list[Candle] | None:
         """Return the candles that opened in a time span, oldest first."""
-        instrument = self._of.get(symbol)
-        return instrument.candles(interval_s, since_ns, until_ns) if instrument else None
+        return (
+            self._of[symbol].candles(interval_s, since_ns, until_ns) if symbol in self._of else None
+        )
 
     def fundings(self, symbol: str, since_ns: int, until_ns: int) -> list[FundingPaid] | None:
         """Return the fundings that were settled in a time span, oldest first."""
-        instrument = self._of.get(symbol)
-        return instrument.fundings(since_ns, until_ns) if instrument else None
+        return self._of[symbol].fundings(since_ns, until_ns) if symbol in self._of else None
 
 
 def _synthetic_instrument(

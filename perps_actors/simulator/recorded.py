@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from bisect import bisect_right
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Final
 
 import attrs
@@ -89,9 +88,12 @@ class RecordedVenue:
         """Wait for the end of all subscribed streams, close the connections, report the end."""
         # Everything here runs on one event loop, so nothing changes between two awaits. `_quiet`
         # waits for `_changed`, which every subscription, end of a stream and disconnection sets.
-        async with self._progress_reports():
+        reporting = asyncio.create_task(self._report_progress())
+        try:
             while not await self._quiet():
                 self._changed.clear()
+        finally:
+            reporting.cancel()
         self._over = True
         for connection in self._players:
             connection.changed.set()
@@ -107,14 +109,6 @@ class RecordedVenue:
         return sum(self._sent.get(stream, 0) for stream in wanted), sum(
             len(self._recording.frames[stream]) for stream in wanted
         )
-
-    @contextlib.asynccontextmanager
-    async def _progress_reports(self) -> AsyncIterator[None]:
-        reporting = asyncio.create_task(self._report_progress())
-        try:
-            yield
-        finally:
-            reporting.cancel()
 
     async def _report_progress(self) -> None:
         reported = (0, 0)

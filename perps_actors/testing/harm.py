@@ -169,7 +169,8 @@ class _Harmed(Actor):
             and self._at == harm.item % len(batch.items)
         ):
             self._harm = None
-            raise _crash_at(self._at)
+            msg = f"within, item {self._at}"
+            raise InjectedCrash(msg)
         self._at += 1
         super().on_item(batch, item)
 
@@ -204,10 +205,6 @@ class _Harmed(Actor):
             cast("HarmfulRuntime", self.cell.runtime).hang(self.cell, harm.hang_s)
         else:
             raise InjectedCrash(harm.moment)
-
-
-def _crash_at(index: int) -> InjectedCrash:
-    return InjectedCrash(f"within, item {index}")
 
 
 @cache

@@ -33,9 +33,6 @@ from perps_actors.simulator.venues.bitmex.stream import book_rows, mark_fields, 
 from perps_actors.venues.bitmex.schema import SECONDS
 from perps_actors.venues.toolkit.fields import NS_PER_MS, NS_PER_S, nanoseconds
 
-LIMIT: Final = 30
-"""Requests a minute."""
-
 _ACTIVE: Final = ("/api/v1/instrument/active", "/api/v1/instrument/activeAndIndices")
 """Equal here, because no index is listed."""
 _ONE: Final = "/api/v1/instrument"
@@ -54,14 +51,14 @@ def _error(message: str, name: str = "HTTPError") -> dict[str, Any]:
 class BitmexRequests(RateLimit):
     """Requests of one address in the current minute."""
 
-    limit = LIMIT
+    limit = 30
     window_s = 60
 
     def headers(self) -> dict[str, str]:
         """Return the headers of every answer."""
         return {
-            "x-ratelimit-limit": str(LIMIT),
-            "x-ratelimit-remaining": str(max(0, LIMIT - self._window.used())),
+            "x-ratelimit-limit": str(self.limit),
+            "x-ratelimit-remaining": str(max(0, self.limit - self._window.used())),
             "x-ratelimit-reset": str(self._window.ends_s),
         }
 

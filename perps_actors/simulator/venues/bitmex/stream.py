@@ -9,10 +9,10 @@ book rows are arbitrary: here they are the digits of the price.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -31,15 +31,7 @@ from perps_actors.simulator.venue_contract import (
 from perps_actors.venues.bitmex.schema import TABLES, Action, BookFrame
 from perps_actors.venues.toolkit.fields import nanoseconds
 
-PATH: Final = "/realtime"
-
 _BOOK: Final = "orderBookL2"
-_CHANNELS: Final[dict[str, Channel]] = {
-    _BOOK: "book",
-    "quote": "touch",
-    "trade": "trades",
-    "instrument": "mark",
-}
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _DATA: Final = b'"data":['
 _OPS: Final = ("subscribe", "unsubscribe")
@@ -84,7 +76,7 @@ def mark_fields(mark: VenueMark, funding: Funding) -> dict[str, Any]:
 class BitmexSession(StreamSession):
     """One client connection; its query may name topics."""
 
-    paths = (PATH,)
+    paths = ("/realtime",)
 
     def __init__(self, path: str, query: str = "") -> None:
         super().__init__(path, query)
@@ -134,7 +126,12 @@ class BitmexStreams(SeparateStreams):
     """The streams of BitMEX; their names are the topics."""
 
     session_class = BitmexSession
-    channels = _CHANNELS
+    channels: ClassVar[Mapping[str, Channel]] = {
+        _BOOK: "book",
+        "quote": "touch",
+        "trade": "trades",
+        "instrument": "mark",
+    }
 
     def stream_of(self, frame: bytes) -> str | None:
         """Return the stream of a table's message; None for answers.

@@ -27,8 +27,6 @@ from perps_actors.simulator.venues.bybit.stream import ticker_fields
 from perps_actors.venues.bybit.schema import CATEGORIES, SECONDS, category_of
 from perps_actors.venues.toolkit.fields import NS_PER_MS, NS_PER_S
 
-REQUESTS_PER_WINDOW: Final = 600
-WINDOW_S: Final = 5
 REFUSED_S: Final = 600
 
 _MOST_LEVELS: Final = 500
@@ -41,8 +39,8 @@ def _refusal(code: int, msg: str) -> RestRefusal:
 class BybitRequests(RateLimit):
     """Requests of one address in the current 5 s, and its ban of ten minutes."""
 
-    limit = REQUESTS_PER_WINDOW
-    window_s = WINDOW_S
+    limit = 600
+    window_s = 5
     _banned_until_ns = 0
 
     def charge(self, path: str, query: str, now_ns: int) -> RestAnswer | None:

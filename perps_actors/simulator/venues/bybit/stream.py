@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import msgspec
 
@@ -40,12 +40,6 @@ from perps_actors.venues.toolkit.fields import NS_PER_MS
 MAX_TOPIC_CHARACTERS: Final = 21_000
 """Of all topics of a connection together."""
 
-_CHANNELS: Final[dict[str, Channel]] = {
-    "orderbook": "book",
-    "tickers": "ticker",
-    "publicTrade": "trades",
-    "allLiquidation": "other",
-}
 _KINDS: Final = frozenset(READERS)
 _DEEPER: Final = DEPTHS[DEPTHS.index(CHANNELS["book"].partition(".")[2]) + 1 :]
 _HEAD: Final = b'{"topic":"'
@@ -142,7 +136,12 @@ class BybitStreams(TickerStreams):
     """The streams of Bybit."""
 
     session_class = BybitSession
-    channels = _CHANNELS
+    channels: ClassVar[Mapping[str, Channel]] = {
+        "orderbook": "book",
+        "tickers": "ticker",
+        "publicTrade": "trades",
+        "allLiquidation": "other",
+    }
     separator = "."
 
     def route_of(self, stream: str) -> Category:

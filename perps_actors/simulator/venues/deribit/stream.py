@@ -38,7 +38,6 @@ from perps_actors.venues.deribit.schema import BookChange, Push
 from perps_actors.venues.deribit.stream import INTERVAL
 from perps_actors.venues.toolkit.fields import NS_PER_MS
 
-PATH: Final = "/ws/api/v2"
 KINDS: Final[dict[str, Channel]] = {"book": "book", "ticker": "ticker", "trades": "trades"}
 MAX_CHANNELS: Final = 500
 """Channels in one request."""
@@ -69,7 +68,7 @@ def stream_of_channel(channel: str) -> str | None:
 class DeribitSession(StreamSession):
     """One client connection; it keeps the channel under which it subscribed to each stream."""
 
-    paths = (PATH, f"{PATH}/")
+    paths = ("/ws/api/v2", "/ws/api/v2/")
 
     def __init__(self, path: str, query: str = "") -> None:
         super().__init__(path, query)

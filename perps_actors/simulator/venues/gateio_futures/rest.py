@@ -37,9 +37,6 @@ from perps_actors.venues.gateio_futures.parse import nanoseconds
 from perps_actors.venues.gateio_futures.schema import SECONDS, decode_book_answer
 from perps_actors.venues.toolkit.fields import NS_PER_MS, NS_PER_S
 
-LIMIT: Final = 200
-"""Requests of one path in a window of ten seconds."""
-
 _DOWN: Final = {"label": "SERVER_ERROR", "message": "Service is temporarily unavailable"}
 _PREFIX: Final = "/api/v4/futures/usdt"
 _MOST_LEVELS: Final = 300
@@ -52,7 +49,7 @@ def _refusal(status: int, label: str, message: str) -> RestRefusal:
 class GateioRequests(RateLimit):
     """Requests of one address to each path in the current 10 s."""
 
-    limit = LIMIT
+    limit = 200
     window_s = 10
     waits_exactly = True
     _latest = ""
@@ -64,15 +61,15 @@ class GateioRequests(RateLimit):
 
     def headers(self) -> dict[str, str]:
         """Return the headers of an answer, for the path of the latest request."""
-        left = max(0, LIMIT - self._window.used(self._latest))
+        left = max(0, self.limit - self._window.used(self._latest))
         return {
-            "X-Gate-RateLimit-Limit": str(LIMIT),
+            "X-Gate-RateLimit-Limit": str(self.limit),
             "X-Gate-RateLimit-Requests-Remain": str(left),
             "X-Gate-RateLimit-Reset-Timestamp": str(self._window.ends_s),
         }
 
     def _limit_of(self, path: str) -> tuple[str, int]:
-        return path, LIMIT
+        return path, self.limit
 
 
 class GateioRestSide(RestSide):
@@ -106,31 +103,29 @@ class GateioRestSide(RestSide):
         )
 
     def _body(self, path: str, params: dict[str, str], market: MarketView, now_ns: int) -> Any:
-        return _body(path, params, market, now_ns)
-
-
-def _body(path: str, params: dict[str, str], market: MarketView, now_ns: int) -> Any:
-    below = path.removeprefix(_PREFIX) if path.startswith(_PREFIX) else ""
-    match below:
-        case "/contracts":
-            return [_contract(listed, market) for listed in market.instruments()]
-        case _ if below.startswith("/contracts/"):
-            return _contract(
-                _listed({"contract": below.removeprefix("/contracts/")}, market), market
-            )
-        case "/tickers":
-            requested = (
-                [_listed(params, market)] if "contract" in params else list(market.instruments())
-            )
-            return [_ticker(listed, market) for listed in requested]
-        case "/candlesticks":
-            return candles(_listed(params, market).id.symbol, params, market, now_ns)
-        case "/funding_rate":
-            return fundings(_listed(params, market).id.symbol, params, market, now_ns)
-        case "/order_book":
-            return _order_book(_listed(params, market).id.symbol, params, market, now_ns)
-        case _:
-            raise _refusal(404, "NOT_FOUND", f"no such path: {path[:80]}")
+        below = path.removeprefix(_PREFIX) if path.startswith(_PREFIX) else ""
+        match below:
+            case "/contracts":
+                return [_contract(listed, market) for listed in market.instruments()]
+            case _ if below.startswith("/contracts/"):
+                return _contract(
+                    _listed({"contract": below.removeprefix("/contracts/")}, market), market
+                )
+            case "/tickers":
+                requested = (
+                    [_listed(params, market)]
+                    if "contract" in params
+                    else list(market.instruments())
+                )
+                return [_ticker(listed, market) for listed in requested]
+            case "/candlesticks":
+                return candles(_listed(params, market).id.symbol, params, market, now_ns)
+            case "/funding_rate":
+                return fundings(_listed(params, market).id.symbol, params, market, now_ns)
+            case "/order_book":
+                return _order_book(_listed(params, market).id.symbol, params, market, now_ns)
+            case _:
+                raise _refusal(404, "NOT_FOUND", f"no such path: {path[:80]}")
 
 
 def _listed(params: dict[str, str], market: MarketView) -> Instrument:

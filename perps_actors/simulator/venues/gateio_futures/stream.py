@@ -10,7 +10,8 @@ number of their request, because this module reads no clock.
 from __future__ import annotations
 
 import re
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Any, ClassVar, Final
 
 import msgspec
 
@@ -34,7 +35,6 @@ from perps_actors.venues.gateio_futures.schema import (
 )
 from perps_actors.venues.toolkit.fields import NS_PER_MS
 
-PATH: Final = "/v4/ws/usdt"
 BOOKS_PUSHED: Final = "futures.obu"
 BOOKS_CHANGED: Final = "futures.order_book_update"
 
@@ -49,13 +49,6 @@ _NAMED: Final = (
 _BAD_REQUEST, _BAD_ARGUMENT = 1, 2
 _PUSHED_LEVELS: Final = ("50", "400")
 _PACES: Final = ("20ms", "100ms")
-_CHANNELS: Final[dict[str, Channel]] = {
-    BOOKS_PUSHED: "book",
-    BOOKS_CHANGED: "book",
-    "futures.book_ticker": "touch",
-    "futures.trades": "trades",
-    "futures.tickers": "mark",
-}
 _LEVELS: Final = 50
 _CHANNEL: Final = re.compile(rb'"channel"\s*:\s*"(futures\.[a-z_]+)"')
 _UPDATE: Final = re.compile(rb'"event"\s*:\s*"update"')
@@ -78,7 +71,7 @@ _request = msgspec.json.Decoder(_Request).decode
 class GateioSession(StreamSession):
     """One client connection. Levels and pace of a subscription do not matter."""
 
-    paths = (PATH, f"{PATH}/")
+    paths = ("/v4/ws/usdt", "/v4/ws/usdt/")
 
     def receive(self, text: str) -> tuple[str, ...]:
         """Return the answer to a client's text frame; an error answer if it is malformed."""
@@ -145,7 +138,13 @@ class GateioStreams(SeparateStreams):
     """The futures streams of Gate.io; their names are channel and contract."""
 
     session_class = GateioSession
-    channels = _CHANNELS
+    channels: ClassVar[Mapping[str, Channel]] = {
+        BOOKS_PUSHED: "book",
+        BOOKS_CHANGED: "book",
+        "futures.book_ticker": "touch",
+        "futures.trades": "trades",
+        "futures.tickers": "mark",
+    }
 
     def stream_of(self, frame: bytes) -> str | None:
         """Return the stream of a message; None for answers."""

@@ -22,7 +22,8 @@ book does not begin again.
 from __future__ import annotations
 
 import re
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Any, ClassVar, Final
 
 import msgspec
 
@@ -75,12 +76,6 @@ _PATHS: Final = frozenset(
 )
 _TOPIC_ERROR, _NOT_SUBSCRIBED, _REPEATED, _MISSING = 2010, 2012, 2014, 2040
 
-_CHANNELS: Final[dict[str, Channel]] = {
-    "depth": "book",
-    "bbo": "touch",
-    "trade": "trades",
-    "mark_price": "mark",
-}
 _HEAD_BYTES: Final = 200
 _NAMED: Final = re.compile(
     rb'"ch"\s*:\s*"(market\.[^"]+)"|"op"\s*:\s*"notify"\s*,\s*"topic"\s*:\s*"(public\.[^"]+)"'
@@ -231,7 +226,12 @@ class HtxStreams(SeparateStreams):
     """The streams of HTX, uncompressed; recorded frames may be compressed."""
 
     session_class = HtxSession
-    channels = _CHANNELS
+    channels: ClassVar[Mapping[str, Channel]] = {
+        "depth": "book",
+        "bbo": "touch",
+        "trade": "trades",
+        "mark_price": "mark",
+    }
 
     def route_of(self, stream: str) -> str:
         """Return the path on which a stream is sent."""

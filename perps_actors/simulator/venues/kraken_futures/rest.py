@@ -32,17 +32,14 @@ from perps_actors.venues.kraken_futures.rest import CHARTS, FUNDINGS
 from perps_actors.venues.kraken_futures.schema import SECONDS
 from perps_actors.venues.toolkit.fields import NS_PER_MS, NS_PER_S
 
-REQUESTS_PER_WINDOW: Final = 500
-WINDOW_S: Final = 10
-
 _ROOT: Final = "/derivatives/api/v3/"
 
 
 class KrakenFuturesRequests(RateLimit):
     """Requests of one address in the current 10 s."""
 
-    limit = REQUESTS_PER_WINDOW
-    window_s = WINDOW_S
+    limit = 500
+    window_s = 10
 
 
 class KrakenFuturesRestSide(RestSide):

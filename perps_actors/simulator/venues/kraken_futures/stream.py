@@ -9,9 +9,9 @@ case. Each book delta has one level.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import msgspec
 
@@ -36,8 +36,6 @@ from perps_actors.simulator.venue_contract import (
 from perps_actors.venues.kraken_futures.schema import BookDelta, BookSnapshot
 from perps_actors.venues.toolkit.fields import NS_PER_MS
 
-PATH: Final = "/ws/v1"
-
 _KINDS: Final = {
     "book": "book",
     "book_snapshot": "book",
@@ -47,7 +45,6 @@ _KINDS: Final = {
     "trade_snapshot": "trade",
 }
 _ASKED_FOR: Final = ("book", "ticker", "ticker_lite", "trade")
-_CHANNELS: Final[dict[str, Channel]] = {"book": "book", "ticker": "ticker", "trade": "trades"}
 _INVERSE: Final = ("PI_", "FI_")
 _MONEY_STEP: Final = Decimal(1).scaleb(-18)
 _HEAD: Final = re.compile(rb'\s*\{"feed":"(\w+)","product_id":"(\w+)"')
@@ -65,7 +62,7 @@ _book: Final = msgspec.json.Decoder(BookSnapshot | BookDelta).decode
 class KrakenFuturesSession(StreamSession):
     """One client connection; it may subscribe to both kinds of tickers of a product."""
 
-    paths = (PATH, f"{PATH}/")
+    paths = ("/ws/v1", "/ws/v1/")
 
     def receive(self, text: str) -> tuple[str, ...]:
         """Return the answers to a client's text frame, one per product; an error if malformed."""
@@ -94,7 +91,11 @@ class KrakenFuturesStreams(TickerStreams):
     """The streams of Kraken Futures."""
 
     session_class = KrakenFuturesSession
-    channels = _CHANNELS
+    channels: ClassVar[Mapping[str, Channel]] = {
+        "book": "book",
+        "ticker": "ticker",
+        "trade": "trades",
+    }
 
     def stream_of(self, frame: bytes) -> str | None:
         """Return the stream of a frame; None for answers."""

@@ -36,12 +36,10 @@ from perps_actors.simulator.venues.okx.stream import (
 from perps_actors.venues.okx.schema import SECONDS
 from perps_actors.venues.toolkit.fields import NS_PER_MS
 
-WINDOW_S: Final = 2
 LIMITS: Final = {"/api/v5/public/mark-price": 10, "/api/v5/market/books": 40}
 """Requests in a window by path; 20 for all other paths."""
 
 _ALL_SWAPS: Final = "ANY"
-_USUAL_LIMIT: Final = 20
 _UNAVAILABLE: Final = "Service temporarily unavailable. Try again later."
 _MOST_LEVELS: Final = 400
 
@@ -53,8 +51,8 @@ def _refusal(status: int, code: str, msg: str) -> RestRefusal:
 class OkxRequests(RateLimit):
     """Requests of one address to each endpoint in the current 2 s."""
 
-    limit = _USUAL_LIMIT
-    window_s = WINDOW_S
+    limit = 20
+    window_s = 2
 
     def _limit_of(self, path: str) -> tuple[str, int]:
         return path, LIMITS.get(path, self.limit)

@@ -9,7 +9,8 @@ sequence numbers, so their time replaces them.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Any, ClassVar, Final
 
 import msgspec
 
@@ -28,14 +29,6 @@ from perps_actors.simulator.venue_contract import (
 from perps_actors.venues.okx.schema import CHANNELS, LIQUIDATIONS, BookRecord, index_name
 from perps_actors.venues.toolkit.fields import NS_PER_MS, ns_if_any
 
-PATH: Final = "/ws/v5/public"
-
-_CHANNELS: Final[dict[str, Channel]] = {
-    "books": "book",
-    "tickers": "touch",
-    "trades": "trades",
-    "mark-price": "mark",
-}
 _KEY_OF: Final = {channel: "instId" for channels in CHANNELS.values() for channel in channels} | {
     LIQUIDATIONS[0]: LIQUIDATIONS[1]
 }
@@ -62,7 +55,7 @@ _book = msgspec.json.Decoder(BookRecord).decode
 class OkxSession(StreamSession):
     """One client connection."""
 
-    paths = (PATH,)
+    paths = ("/ws/v5/public",)
 
     def receive(self, text: str) -> tuple[str, ...]:
         """Return the answers to a client's text frame, one per channel."""
@@ -101,7 +94,12 @@ class OkxStreams(SeparateStreams):
     """The streams of OKX."""
 
     session_class = OkxSession
-    channels = _CHANNELS
+    channels: ClassVar[Mapping[str, Channel]] = {
+        "books": "book",
+        "tickers": "touch",
+        "trades": "trades",
+        "mark-price": "mark",
+    }
     separator = "."
 
     def stream_of(self, frame: bytes) -> str | None:
