@@ -80,7 +80,9 @@ class MarketMonitor(Actor):
 
     def on_item(self, _: MarksUpdated, item: Mark) -> None:
         """Note when an instrument was marked."""
-        self._feed(item.instrument).marked(item.monotonic_ns, item.as_of_ns)
+        received_ns = item.monotonic_ns
+        feed = self._feeds.get(item.instrument) or self._feed(item.instrument)
+        feed.marked(received_ns, received_ns - item.lag_ns)
 
     def on_receive(self, message: Any) -> Any:
         """Handle one message."""

@@ -63,7 +63,7 @@ class RiskMonitor(Actor):
 
     def on_item(self, _: MarksUpdated, item: Mark) -> None:
         """Note when an instrument was marked."""
-        self._marked_ns[item.instrument] = item.as_of_ns
+        self._marked_ns[item.instrument] = item.monotonic_ns - item.lag_ns
         self._seen.add(item.instrument)
 
     def on_batch_end(self, _: MarksUpdated) -> None:

@@ -37,6 +37,7 @@ cdef enum:
     DIGITS_OF_FLOAT = 15
     POWERS_OF_FLOAT = 22
     FEW = 16  # levels of a message that fit on the stack
+    DIGITS_OF_MID = 16  # of a price with the decimal places of the other: twice five times it fits
 
 cdef long long MOST_COUNTED = 999_999_999_999_999
 cdef double* POWERS = [
@@ -142,6 +143,69 @@ cdef inline bint _is_above_zero(object text) noexcept:
 cdef inline bint _is_size(object text) noexcept:
     cdef double value
     return _parsed(text, &value) != ODD and value >= 0
+
+
+cdef bint _counted_places(object text, long long* count, int* places) noexcept:
+    """Read a text of digits with at most one point; return whether it is one and fits."""
+    if not PyUnicode_CheckExact(text) or not PyUnicode_IS_COMPACT_ASCII(text):
+        return False
+    cdef Py_ssize_t length = PyUnicode_GET_LENGTH(text)
+    if length == 0 or length > DIGITS_OF_MID:
+        return False
+    cdef const unsigned char* characters = PyUnicode_1BYTE_DATA(text)
+    cdef Py_ssize_t at
+    count[0] = 0
+    places[0] = -1
+    for at in range(length):
+        if _is_digit(characters[at]):
+            count[0] = 10 * count[0] + (characters[at] - c'0')
+            if places[0] >= 0:
+                places[0] += 1
+        elif characters[at] == c'.' and places[0] < 0 and 0 < at < length - 1:
+            places[0] = 0
+        else:
+            return False
+    if places[0] < 0:
+        places[0] = 0
+    return True
+
+
+def mid_text(bid, ask, /):
+    """Return the exact middle of two prices as text; None unless both are short and plain."""
+    cdef long long bid_count, ask_count
+    cdef int bid_places, ask_places, shift
+    if not _counted_places(bid, &bid_count, &bid_places):
+        return None
+    if not _counted_places(ask, &ask_count, &ask_places):
+        return None
+    shift = ask_places - bid_places
+    if shift > 0:
+        bid_count, ask_count, shift = ask_count, bid_count, shift
+        bid_places = ask_places
+    else:
+        shift = -shift
+    # Now `ask_count` has `shift` places fewer than `bid_count`.
+    while shift:
+        if ask_count > MOST_COUNTED:
+            return None
+        ask_count *= 10
+        shift -= 1
+    cdef long long middle = 5 * (bid_count + ask_count)
+    cdef int places = bid_places + 1
+    if middle % 10 == 0:
+        middle //= 10
+        places -= 1
+    cdef unsigned char[32] digits
+    cdef int at = 32, written = 0
+    while middle or written <= places:
+        at -= 1
+        if written == places and places:
+            digits[at] = c'.'
+            at -= 1
+        digits[at] = c'0' + middle % 10
+        middle //= 10
+        written += 1
+    return PyUnicode_DecodeLatin1(<char*>&digits[at], 32 - at, NULL)
 
 
 def is_number(text, /):

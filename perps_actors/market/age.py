@@ -13,6 +13,7 @@ from typing import Final
 _BUCKET_NS: Final = 30_000_000_000
 _BUCKETS: Final = 20
 _PER_HOUR: Final = 120
+_LONG_AGO_NS: Final = -(2**63)
 RISE_NS: Final = 1_000_000_000
 """A rise of the offset by more than this within an hour is reported."""
 
@@ -26,14 +27,14 @@ class VenueOffset:
 
     def __init__(self) -> None:
         self._buckets: list[int | None] = [None]
-        self._ends_ns: int | None = None
+        self._ends_ns = _LONG_AGO_NS
         self._offset_ns: int | None = None
         self._hour: list[int] = []
         self._reported = False
 
     def note(self, monotonic_ns: int, venue_time_ns: int) -> int:
         """Note a message, by its monotonic time of receipt and its venue time; return its lag."""
-        if self._ends_ns is None or monotonic_ns >= self._ends_ns:
+        if monotonic_ns >= self._ends_ns:
             self._begin_bucket(monotonic_ns)
         difference_ns = monotonic_ns - venue_time_ns
         newest = self._buckets[-1]
@@ -61,9 +62,8 @@ class VenueOffset:
         return rise_ns
 
     def _begin_bucket(self, monotonic_ns: int) -> None:
-        ends_ns = monotonic_ns if self._ends_ns is None else self._ends_ns
-        passed = (monotonic_ns - ends_ns) // _BUCKET_NS + 1
-        self._ends_ns = ends_ns + passed * _BUCKET_NS
+        passed = (monotonic_ns - self._ends_ns) // _BUCKET_NS + 1
+        self._ends_ns += passed * _BUCKET_NS
         if self._offset_ns is not None:
             self._hour = [*self._hour, self._offset_ns][-_PER_HOUR:]
         self._buckets = [*self._buckets, *[None] * min(passed, _BUCKETS)][-_BUCKETS:]

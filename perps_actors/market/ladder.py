@@ -66,46 +66,35 @@ class SourceLadder:
     ) -> bool:
         """Note a good update of `source` and return whether `source` is active.
 
-        A touch, trade or quote that is older than the one before is not an update. A change of the
+        A touch, trade or quote is not an update if its venue time is before that of the last one.
+        Books are ordered by their sequence numbers instead. After a pause an older time is taken,
+        because a venue whose clock was set back must not be silenced for ever. A change of the
         active source is left in `change`, for `take_change`.
         """
         last = self._last.get(source)
-        if source not in self._rungs or (
-            last is not None and self._is_older(source, last, monotonic_ns, venue_time_ns)
+        if last is None:
+            if source not in self._rungs:
+                return False
+        elif (
+            venue_time_ns is not None
+            and venue_time_ns < (last.venue_time_ns or 0)
+            and source != "book"
+            and monotonic_ns - last.received_ns <= self._policy.patience_ns
         ):
             return False
-        update = _Update(monotonic_ns, monotonic_ns - lag_ns, venue_time_ns)
-        if source == self.current and not self._failed:
-            # Nearly every update: the best source of a healthy ladder.
-            self._last[source] = update
+        update = self._last[source] = _Update(monotonic_ns, monotonic_ns - lag_ns, venue_time_ns)
+        if not self._failed and source == self.current:
             return True
         if source in self._failed:
             self._climb(source, fresh=lag_ns <= self._policy.patience_ns)
         elif source != self.current and (cause := self._why_outdated(update, source)) is not None:
             self.fail(self.current, cause)
-        self._last[source] = update
         return source == self.current and source not in self._failed
 
     def fail(self, source: Source, cause: str) -> None:
         """Declare a source failed; the best source that has not failed becomes active."""
         self._failed[source] = 0
         self._settle(cause)
-
-    def _is_older(
-        self, source: Source, last: _Update, monotonic_ns: int, venue_time_ns: int | None
-    ) -> bool:
-        """Return whether a touch, trade or quote is older than the one before, by venue time.
-
-        Books are ordered by their sequence numbers instead. After a pause an older time is taken,
-        because a venue whose clock was set back must not be silenced for ever.
-        """
-        return (
-            source != "book"
-            and last.venue_time_ns is not None
-            and venue_time_ns is not None
-            and venue_time_ns < last.venue_time_ns
-            and monotonic_ns - last.received_ns <= self._policy.patience_ns
-        )
 
     def _climb(self, source: Source, *, fresh: bool) -> None:
         self._failed[source] = self._failed[source] + 1 if fresh else 0

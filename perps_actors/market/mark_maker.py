@@ -55,7 +55,7 @@ def _quotes_nothing_new(touch: Touch) -> bool:
 
     A mark made from them would look newer than it is.
     """
-    return bool(touch.earlier) and {"bid", "ask"} <= {field.field for field in touch.earlier}
+    return {"bid", "ask"} <= {field.field for field in touch.earlier}
 
 
 class MarkMaker:
@@ -100,55 +100,43 @@ class MarkMaker:
             price = mid(event.bid, event.ask) if event.bid and event.ask else None
         elif isinstance(event, Touch):
             source = event.source
-            price = None if _quotes_nothing_new(event) else _price_of(event)
+            price = None if event.earlier and _quotes_nothing_new(event) else _price_of(event)
         else:
             source = "trades"
             price = None if event.backlog or event.off_book else mid(event.price, event.price)
-        lag_ns = self._lag_ns(monotonic_ns, event.venue_time_ns)
-        if price is None or not self._is_active(event, source, monotonic_ns, lag_ns):
+        instrument, venue_time_ns = event.instrument, event.venue_time_ns
+        offset, lag_ns = self._offset, 0
+        if offset is not None and venue_time_ns is not None:
+            lag_ns = offset.note(monotonic_ns, venue_time_ns)
+        if price is None:
+            return None
+        ladder = self._ladders.get(instrument) or self._new_ladder(instrument)
+        active = ladder.offer(source, monotonic_ns, venue_time_ns, lag_ns)
+        if ladder.change is not None:
+            self._note(instrument, ladder)
+        if not active:
             return None
         return Mark(
-            event.instrument,
-            price,
-            source,
-            event.venue_time_ns,
-            event.received_ns,
-            monotonic_ns,
-            lag_ns,
+            instrument, price, source, venue_time_ns, event.received_ns, monotonic_ns, lag_ns
         )
 
     def admit(self, mark: Mark) -> Mark | None:
         """Return a mark made elsewhere (a polled quote) with its lag; None if it is not active."""
-        lag_ns = self._lag_ns(mark.monotonic_ns, mark.venue_time_ns)
-        if not self._is_active(mark, mark.source, mark.monotonic_ns, lag_ns):
-            return None
-        return replace(mark, lag_ns=lag_ns)
+        lag_ns = self.note_time(mark.monotonic_ns, mark.venue_time_ns)
+        ladder = self._ladders.get(mark.instrument) or self._new_ladder(mark.instrument)
+        active = ladder.offer(mark.source, mark.monotonic_ns, mark.venue_time_ns, lag_ns)
+        self._note(mark.instrument, ladder)
+        return replace(mark, lag_ns=lag_ns) if active else None
 
-    def note_time(self, monotonic_ns: int, venue_time_ns: int) -> None:
-        """Note the receive time and venue time of a message that makes no mark itself."""
-        if self._offset is not None:
-            self._offset.note(monotonic_ns, venue_time_ns)
-
-    def _lag_ns(self, monotonic_ns: int, venue_time_ns: int | None) -> int:
+    def note_time(self, monotonic_ns: int, venue_time_ns: int | None) -> int:
+        """Note the receive time and venue time of a message; return its lag."""
         if self._offset is None or venue_time_ns is None:
             return 0
         return self._offset.note(monotonic_ns, venue_time_ns)
 
-    def _is_active(
-        self,
-        event: BookTop | Touch | Trade | Mark,
-        source: Source,
-        monotonic_ns: int,
-        lag_ns: int,
-    ) -> bool:
-        ladder = self._ladders.get(event.instrument)
-        if ladder is None:
-            ladder = SourceLadder(self._policy, self._armed_ns)
-            self._ladders[event.instrument] = ladder
-        active = ladder.offer(source, monotonic_ns, event.venue_time_ns, lag_ns)
-        if ladder.change is not None:
-            self._note(event.instrument, ladder)
-        return active
+    def _new_ladder(self, instrument: InstrumentId) -> SourceLadder:
+        ladder = self._ladders[instrument] = SourceLadder(self._policy, self._armed_ns)
+        return ladder
 
     def _note(self, instrument: InstrumentId, ladder: SourceLadder) -> None:
         change = ladder.take_change()

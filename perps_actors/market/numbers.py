@@ -135,12 +135,25 @@ def numbers_of(*numbers: Raw) -> list[DecimalText | None] | None:
 
 def mid(bid: str, ask: str) -> Decimal:
     """Return (bid + ask) / 2 exactly."""
+    text = mid_text(bid, ask)
+    if text is not None:
+        return Decimal(text)
     return _multiply(_add(Decimal(bid), Decimal(ask)), _HALF)
+
+
+def mid_text(_: str, __: str, /) -> str | None:
+    """Return the exact middle of two prices as text; None if only `mid` can tell it.
+
+    Decimal arithmetic is all there is without machine code.
+    """
+    return None
 
 
 def plain(value: Decimal | str) -> str:
     """Return a number without exponent and trailing zeros (`0.00001`, never `1E-5`)."""
-    text = format(value if isinstance(value, Decimal) else Decimal(value), "f")
+    text = str(value)
+    if "E" in text or "e" in text:
+        text = format(Decimal(text), "f")
     if "." in text:
         text = text.rstrip("0").rstrip(".")
     return "0" if text in ("-0", "") else text
@@ -155,3 +168,4 @@ if not TYPE_CHECKING:
         is_size = _native.is_size
         spelled = _native.spelled
         numbers_of = _native.numbers_of
+        mid_text = _native.mid_text

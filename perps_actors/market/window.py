@@ -19,4 +19,5 @@ def pushed(window: Window, mark: Mark, length: int) -> Window:
     """Return the window with `mark` as its newest, cut to the newest `length`."""
     if len(window) < length:
         return (*window, mark)
-    return (*window[len(window) - length + 1 :], mark)
+    # Adding tuples copies once less than unpacking, and this runs for every mark.
+    return window[len(window) - length + 1 :] + (mark,)  # noqa: RUF005
