@@ -26,7 +26,7 @@ class Result:
     unit: str
     baseline: float | None = None
     ratio: float | None = None
-    """Median of the rounds' ratios to the baseline; above 1 is better, whatever the unit."""
+    """Median of the rounds' ratios to the baseline; above 1 is better in every unit."""
 
     def show(self) -> None:
         """Print the result as one JSON line."""

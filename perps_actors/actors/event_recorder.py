@@ -54,8 +54,8 @@ def mark_event(mark: Mark, provenance: Provenance, system: str = "") -> Event:
 class EventRecorder(Actor):
     """Writes events to the journal in groups, each when it is full or has lingered.
 
-    Takes: `Record`, `MarksUpdated`, `Flush`, `SetRecording`, its own timers. Tells nobody;
-    publishes a `JournalStatus`. Inbox: *all* but mark updates, which are dropped beyond the bound.
+    Takes: `Record`, `MarksUpdated`, `Flush`, `SetRecording`, its own timers. Tells no actor;
+    publishes a `JournalStatus`. Inbox: takes all but mark updates, which are dropped beyond the bound.
     Drops of every inbox are journalled as `hole` events, at most one a second and inbox. While the
     journal fails (disk full) events wait. A restart loses nothing that can be written: its last act
     is to write what waits.
@@ -104,7 +104,7 @@ class EventRecorder(Actor):
         """Write what waits, so that the restart loses nothing."""
         if self._group is not None:
             self._commit()
-            self._commit()  # the second time for what the first had to say itself
+            self._commit()  # once more, for the events that the first commit itself made
             self._group.writer.close()
 
     def on_receive(self, message: Any) -> Any:
@@ -165,8 +165,8 @@ class EventRecorder(Actor):
 
     def _commit(self) -> None:
         group = self._open_group
-        # Before too: when the write never comes back, the next incarnation knows how much was in
-        # it.
+        # Publish before the write too: if it never returns, the next incarnation knows how many
+        # events were in it.
         self._publish()
         group.commit()
         for unfit in group.take_unfit():
@@ -176,13 +176,13 @@ class EventRecorder(Actor):
         self._publish()
 
     def _publish(self) -> None:
-        # One that was replaced while it hung in a write has nothing to say any more: its successor
-        # does.
+        # A recorder that was replaced while it hung in a write must not overwrite the status of its
+        # replacement.
         if not self.actor_inbox.void:
             self._status.value = self._open_group.status()
 
     def _tell_holes(self) -> None:
-        """Journal what inboxes dropped since the last look, one event an inbox."""
+        """Journal the drops of each inbox since the last tick, one `hole` event per inbox."""
         for inbox, lost in self._drops().items():
             self._note("hole", inbox=inbox, reason="inbox full", dropped=lost)
 

@@ -33,7 +33,7 @@ class MarketMonitor(Actor):
 
     Takes: `MarksUpdated`, `FeedHeard`, `FeedDown`, `FeedGone`, `BookSuspect`, `GetFeedHealth`,
     `SetWatch`, its own `Tick`. Tells the recorder a `feed_health` event for each change, and
-    publishes the `FeedHealth`. Inbox: *all*; ticks go ahead. A restart forgets the ages; they are
+    publishes the `FeedHealth`. Inbox: takes all; ticks go ahead. A restart forgets the ages; they are
     known again with the next marks, at the latest after the limit.
     """
 

@@ -46,9 +46,8 @@ class QuotePoller(Actor):
     `GetPollStatistics`, its own timers. Tells: `OfferMarks` to the stream consumer;
     `poll_failed` and `input_rejected` events to the recorder. Each request is made again an
     interval after its own answer, and every answer comes within a total deadline, so that a venue
-    that hangs blocks no actor and requests never pile up. One bad row never blocks
-    its neighbours. Inbox: takes all. A restart loses the requests
-    under way and polls at once.
+    that hangs blocks no actor and requests never pile up. One bad row never blocks its neighbours.
+    Inbox: takes all. A restart loses the requests under way and polls at once.
     """
 
     inbox_policy: ClassVar[InboxPolicy] = InboxPolicy(bound=10_000)

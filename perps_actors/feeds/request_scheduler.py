@@ -47,7 +47,7 @@ class RequestScheduler:
         self._network.request(request, answered)
 
     def close_sources(self) -> None:
-        """Make no request and tell no answer from now on, not even one that has just come."""
+        """Make no more requests and pass on no more answers, from any thread."""
         with self._telling:
             self._closed = True
 

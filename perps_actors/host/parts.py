@@ -99,10 +99,10 @@ class SystemParts:
 
 
 def venue_of(market: Market, level: int | None = None) -> Venue:
-    """Return the venue of a market; of a host's broker, one that asks for that depth level.
+    """Return the venue of a market, or the adapter of its broker at a depth level.
 
     Raises:
-        SettingsError: there is no venue of that name.
+        SettingsError: no venue has that name.
     """
     if market.broker is None:
         return venue(market.venue, place="Settings")
@@ -216,10 +216,10 @@ def _attributes(parts: SystemParts | MarketParts) -> dict[str, Any]:
 
 
 def wanted(make: Callable[..., Actor], known: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the arguments that a factory takes, out of those known.
+    """Return the known arguments that a factory takes.
 
     Raises:
-        TypeError: it takes one that is not known and has no default.
+        TypeError: the factory takes an unknown argument without a default.
     """
     given: dict[str, Any] = {}
     for name, parameter in inspect.signature(make).parameters.items():

@@ -172,7 +172,7 @@ def _started(settings: Settings, layers: Layers, options: RunOptions) -> PerpsSy
         if options.config is not None:
             table, highest = options.given(), layers.layers[-1].table
             if "markets" in highest:
-                # Served markets keep their addresses, whatever the file says of markets.
+                # Served markets keep their addresses even if the file names markets.
                 table["markets"] = highest["markets"]
             system.follow(options.config, environ=options.environ, table=table)
         return system.start()

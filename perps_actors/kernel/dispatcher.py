@@ -1,4 +1,4 @@
-"""What runs cells on threads: a dispatcher per group, and one that waits for sockets as well."""
+"""Dispatchers: one thread per group of cells, and one that also waits for sockets."""
 
 from __future__ import annotations
 

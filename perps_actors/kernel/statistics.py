@@ -46,7 +46,7 @@ class InboxStatistics:
     refused: int
     """Lost to the bound on arrival."""
     merged: int
-    """Merged into one that waited, so that nobody saw them."""
+    """Merged into a waiting message before they were handled."""
     overrun: int
     """Lost to the bound while they waited, being the oldest."""
     left: int

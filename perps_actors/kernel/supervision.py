@@ -119,7 +119,7 @@ class Look:
 
 @attrs.frozen
 class DeadlinePassed:
-    """Whatever has not stopped by now is abandoned."""
+    """The time to stop is over: abandon the children that have not stopped."""
 
     control = True
 

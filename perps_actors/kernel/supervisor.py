@@ -296,7 +296,7 @@ class Supervisor(Actor):
             self._stop_next()
 
     def _stop_next(self) -> None:
-        """Tell the last child that lives to stop; the one before it is told when it has."""
+        """Tell the last living child to stop; the child before it follows once it has stopped."""
         if self._stopping is None or self._report is not None:
             return
         for child in reversed(self._children):
@@ -312,7 +312,7 @@ class Supervisor(Actor):
         self._finish()
 
     def _order_to_stop(self, child: Child, order: Stop | Drain) -> None:
-        """Tell a child to stop; one that starts or backs off finds the message when it is up."""
+        """Tell a child to stop; a starting child finds the message when it is up."""
         child.ordered = True
         if child.state is ChildState.RUNNING:
             child.state = ChildState.STOPPING
@@ -373,7 +373,7 @@ class Supervisor(Actor):
         self._gone(child)
 
     def _deadline_passed(self) -> None:
-        """Abandon whatever has not stopped."""
+        """Abandon the children that have not stopped."""
         if self._report is not None:
             return
         for child in reversed(self._children):

@@ -268,7 +268,7 @@ class OrderBook:
             self._levels = exact
 
     def replace(self, bids: Sequence[Row], asks: Sequence[Row]) -> None:
-        """Hold the given levels only, in whatever order they come.
+        """Hold the given levels only, in any order.
 
         Raises:
             MarketError: a price or size that no book can have.

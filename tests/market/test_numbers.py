@@ -80,6 +80,14 @@ def test_a_price_must_be_above_zero(text):
         positive(text)
 
 
+short_prices = st.from_regex(r"\A[0-9]{1,10}(\.[0-9]{1,8})?\Z")
+
+
+@given(short_prices, short_prices)
+def test_the_mid_of_short_prices_is_exact(bid, ask):
+    assert mid(bid, ask) * 2 == Decimal(bid) + Decimal(ask)
+
+
 long_numbers = st.decimals(min_value="1e-20", max_value="1e25", allow_nan=False).filter(
     lambda d: len(d.as_tuple().digits) <= 30
 )
