@@ -7,7 +7,7 @@ Source: developers.binance.com/docs/derivatives/usds-margined-futures (market st
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 from urllib.parse import quote, unquote
 
@@ -93,24 +93,20 @@ class BinanceFuturesStream(SymbolStream[RestSnapshotBook]):
             SymbolStates(
                 dialect.venue,
                 lambda instrument: RestSnapshotBook(instrument, rest.depth(instrument.symbol)),
-            )
+            ),
+            self._shard,
         )
         self._dialect = dialect
         self._base = (endpoints if endpoints is not None else dialect.live).stream
         self._channels = chosen(channels, sorted(CHANNELS), dialect.venue)
         self._request_ids = 0
 
-    def plan(self, symbols: Sequence[str]) -> tuple[ConnectionPlan, ...]:
-        """Return the connections that carry the channels of `symbols`.
-
-        Raises:
-            SettingsError: a symbol that no venue can have.
-        """
-        wanted = self._symbols.plan(symbols)
-        return tuple(
+    def _shard(self, symbols: Sequence[str]) -> Iterable[ConnectionPlan]:
+        """Return the connections that carry the channels of `symbols`."""
+        return (
             plan
             for name, route in self._dialect.routes.items()
-            for plan in self._route(name, route, wanted)
+            for plan in self._route(name, route, symbols)
         )
 
     def amend(self, before: ConnectionPlan, after: ConnectionPlan) -> tuple[str, ...] | None:

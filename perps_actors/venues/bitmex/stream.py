@@ -47,9 +47,9 @@ from perps_actors.venues.toolkit.symbol_stream import (
     Subscriptions,
     SymbolStates,
     SymbolStream,
-    batches,
     chosen,
     refused,
+    sharded,
 )
 
 CHANNELS: Final = {
@@ -121,32 +121,20 @@ class BitmexStream(SymbolStream[SymbolState]):
     def __init__(
         self, endpoints: Endpoints = LIVE, channels: frozenset[str] = frozenset(CHANNELS) - UNASKED
     ) -> None:
+        self._channels = chosen(channels, CHANNELS, NAME)
+        sources = tuple(_SOURCES[channel] for channel in self._channels if channel in _SOURCES)
         super().__init__(
             SymbolStates(NAME, lambda instrument: SymbolState(instrument, _resubscribe)),
-            Subscriptions(self._topics, _request, TOPICS_PER_REQUEST),
-        )
-        self._url = f"{endpoints.stream}/realtime"
-        self._channels = chosen(channels, CHANNELS, NAME)
-
-    def plan(self, symbols: Sequence[str]) -> tuple[ConnectionPlan, ...]:
-        """Return the connections that carry the channels of `symbols`.
-
-        Raises:
-            SettingsError: a symbol that no venue can have.
-        """
-        return self._put_in_force(
-            ConnectionPlan(
-                name=f"realtime-{number}",
-                url=self._url,
-                symbols=tuple(shard),
-                sources=tuple(
-                    _SOURCES[channel] for channel in self._channels if channel in _SOURCES
+            sharded(
+                ConnectionPlan(
+                    name="realtime",
+                    url=f"{endpoints.stream}/realtime",
+                    sources=sources,
+                    keep_alive=PING,
                 ),
-                keep_alive=PING,
-            )
-            for number, shard in enumerate(
-                batches(self._symbols.plan(symbols), SYMBOLS_PER_CONNECTION)
-            )
+                SYMBOLS_PER_CONNECTION,
+            ),
+            Subscriptions(self._topics, _request, TOPICS_PER_REQUEST),
         )
 
     def frame(self, connection: str, data: bytes, received_ns: int) -> Sequence[Outcome]:

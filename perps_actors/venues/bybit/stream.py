@@ -8,7 +8,7 @@ funding rate after the next one.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 import msgspec
@@ -64,18 +64,15 @@ class BybitStream(SymbolStream[SymbolState]):
     ) -> None:
         super().__init__(
             SymbolStates(NAME, SymbolState),
+            self._shard,
             Subscriptions(self._topics, request, TOPICS_PER_REQUEST),
         )
         self._base = endpoints.stream
         self._channels = chosen(channels, CHANNELS, NAME)
 
-    def plan(self, symbols: Sequence[str]) -> tuple[ConnectionPlan, ...]:
-        """Return a connection for each `SYMBOLS_PER_CONNECTION` symbols of a category.
-
-        Raises:
-            SettingsError: a symbol that no venue can have.
-        """
-        return self._put_in_force(
+    def _shard(self, symbols: Sequence[str]) -> Iterable[ConnectionPlan]:
+        """Return a connection for each `SYMBOLS_PER_CONNECTION` symbols of a category."""
+        return (
             ConnectionPlan(
                 name=f"{category}-{number}",
                 url=f"{self._base}/v5/public/{category}",
@@ -85,7 +82,7 @@ class BybitStream(SymbolStream[SymbolState]):
                 ),
                 keep_alive=PING,
             )
-            for category, members in by_category(self._symbols.plan(symbols)).items()
+            for category, members in by_category(symbols).items()
             for number, shard in enumerate(batches(members, SYMBOLS_PER_CONNECTION))
         )
 

@@ -37,9 +37,9 @@ from perps_actors.venues.toolkit.symbol_stream import (
     Subscriptions,
     SymbolStates,
     SymbolStream,
-    batches,
     chosen,
     refused,
+    sharded,
 )
 
 CHANNELS: Final = {
@@ -120,12 +120,21 @@ class DeribitStream(SymbolStream[SymbolState]):
         channels: frozenset[str] = frozenset(CHANNELS) - UNASKED,
         venue: str = NAME,
     ) -> None:
+        self._channels = chosen(channels, CHANNELS, venue)
+        sources = tuple(_SOURCES[channel] for channel in self._channels if channel in _SOURCES)
         super().__init__(
             SymbolStates(venue, lambda instrument: SymbolState(instrument, self._resubscribe)),
+            sharded(
+                ConnectionPlan(
+                    name="public",
+                    url=f"{endpoints.stream}/ws/api/v2",
+                    sources=sources,
+                    keep_alive=KEEP_ALIVE,
+                ),
+                SYMBOLS_PER_CONNECTION,
+            ),
             Subscriptions(self._topics, self._subscribe, CHANNELS_PER_REQUEST),
         )
-        self._channels = chosen(channels, CHANNELS, venue)
-        self._url = f"{endpoints.stream}/ws/api/v2"
         self._number = 0
         self._awaited: dict[int, tuple[str, ...]] = {}
         """The channels of each request to subscribe that was not answered yet."""
@@ -134,27 +143,6 @@ class DeribitStream(SymbolStream[SymbolState]):
             list: self._read_trades,
             Candle: self._read_candle,
         }
-
-    def plan(self, symbols: Sequence[str]) -> tuple[ConnectionPlan, ...]:
-        """Return the connections that carry the channels of `symbols`.
-
-        Raises:
-            SettingsError: a symbol that no venue can have.
-        """
-        return self._put_in_force(
-            ConnectionPlan(
-                name=f"public-{number}",
-                url=self._url,
-                symbols=tuple(shard),
-                sources=tuple(
-                    _SOURCES[channel] for channel in self._channels if channel in _SOURCES
-                ),
-                keep_alive=KEEP_ALIVE,
-            )
-            for number, shard in enumerate(
-                batches(self._symbols.plan(symbols), SYMBOLS_PER_CONNECTION)
-            )
-        )
 
     def opened(self, connection: str, received_ns: int) -> Sequence[Outcome]:
         """Return the frames that request heartbeats and subscribe the connection's channels."""

@@ -42,8 +42,8 @@ from perps_actors.venues.toolkit.symbol_stream import (
     Subscriptions,
     SymbolStates,
     SymbolStream,
-    batches,
     chosen,
+    sharded,
 )
 
 CHANNELS: Final = {
@@ -175,28 +175,16 @@ class GateioFuturesStream(SymbolStream[SymbolState]):
                     instrument, _resubscribe, rest.depth(instrument.symbol)
                 ),
             ),
+            sharded(
+                ConnectionPlan(
+                    name="usdt",
+                    url=f"{endpoints.stream}/v4/ws/usdt",
+                    sources=tuple(_SOURCES[channel] for channel in wanted if channel in _SOURCES),
+                    keep_alive=PING,
+                ),
+                SYMBOLS_PER_CONNECTION,
+            ),
             *(_subscriptions(carried[channel]) for channel in wanted),
-        )
-        self._url = f"{endpoints.stream}/v4/ws/usdt"
-        self._sources = tuple(_SOURCES[channel] for channel in wanted if channel in _SOURCES)
-
-    def plan(self, symbols: Sequence[str]) -> tuple[ConnectionPlan, ...]:
-        """Return the connections that carry the channels of `symbols`.
-
-        Raises:
-            SettingsError: a symbol that no venue can have.
-        """
-        return self._put_in_force(
-            ConnectionPlan(
-                name=f"usdt-{number}",
-                url=self._url,
-                symbols=tuple(shard),
-                sources=self._sources,
-                keep_alive=PING,
-            )
-            for number, shard in enumerate(
-                batches(self._symbols.plan(symbols), SYMBOLS_PER_CONNECTION)
-            )
         )
 
     def frame(self, connection: str, data: bytes, received_ns: int) -> Sequence[Outcome]:

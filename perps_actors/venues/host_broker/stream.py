@@ -26,7 +26,7 @@ class HostBrokerStream(SymbolStream[StreamBook]):
     """
 
     def __init__(self, level: int) -> None:
-        super().__init__(SymbolStates(NAME, StreamBook))
+        super().__init__(SymbolStates(NAME, StreamBook), self.plan)
         self._level = level
         self._instruments: dict[str, InstrumentId] = {}
 

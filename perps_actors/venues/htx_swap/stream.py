@@ -13,7 +13,7 @@ Source: huobiapi.github.io/docs/usdt_swap/v1/en and .../coin_margined_swap/v1/en
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import attrs
@@ -166,19 +166,16 @@ class HtxSwapStream(SymbolStream[SymbolState]):
     ) -> None:
         super().__init__(
             SymbolStates(NAME, lambda instrument: SymbolState(instrument, _resubscribe)),
+            self._shard,
             Subscriptions(self._topics, _request, per_request=1),
         )
         self._base = endpoints.stream
         self._channels = chosen(channels, CHANNELS, NAME)
 
-    def plan(self, symbols: Sequence[str]) -> tuple[ConnectionPlan, ...]:
-        """Return the connections that carry the channels of `symbols`.
-
-        Raises:
-            SettingsError: a symbol that no venue can have.
-        """
-        margin_types = by_margin_type(self._symbols.plan(symbols))
-        return self._put_in_force(
+    def _shard(self, symbols: Sequence[str]) -> Iterable[ConnectionPlan]:
+        """Return the connections that carry the channels of `symbols`."""
+        margin_types = by_margin_type(symbols)
+        return (
             plan
             for name in ROUTES
             for margin_type, members in margin_types

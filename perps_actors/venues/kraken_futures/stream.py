@@ -25,8 +25,8 @@ from perps_actors.venues.toolkit.symbol_stream import (
     Subscriptions,
     SymbolStates,
     SymbolStream,
-    batches,
     refused,
+    sharded,
 )
 
 SUBSCRIBED: Final = ("book", "ticker", "trade")
@@ -57,32 +57,21 @@ class KrakenFuturesStream(SymbolStream[SymbolState]):
     def __init__(self, endpoints: Endpoints = LIVE) -> None:
         super().__init__(
             SymbolStates(NAME, lambda instrument: SymbolState(instrument, _resubscribe)),
+            sharded(
+                ConnectionPlan(
+                    name="public",
+                    url=f"{endpoints.stream}/ws/v1",
+                    sources=("book", "touch", "trades"),
+                    keep_alive=KEEP_ALIVE,
+                ),
+                SYMBOLS_PER_CONNECTION,
+            ),
             *(
                 Subscriptions(
                     lambda plan: plan.symbols, partial(_request, feed), SYMBOLS_PER_REQUEST
                 )
                 for feed in SUBSCRIBED
             ),
-        )
-        self._url = f"{endpoints.stream}/ws/v1"
-
-    def plan(self, symbols: Sequence[str]) -> tuple[ConnectionPlan, ...]:
-        """Return the connections that carry book, ticker and trades of `symbols`.
-
-        Raises:
-            SettingsError: a symbol that no venue can have.
-        """
-        return self._put_in_force(
-            ConnectionPlan(
-                name=f"public-{number}",
-                url=self._url,
-                symbols=tuple(shard),
-                sources=("book", "touch", "trades"),
-                keep_alive=KEEP_ALIVE,
-            )
-            for number, shard in enumerate(
-                batches(self._symbols.plan(symbols), SYMBOLS_PER_CONNECTION)
-            )
         )
 
     def frame(self, connection: str, data: bytes, received_ns: int) -> Sequence[Outcome]:

@@ -9,7 +9,7 @@ longer sends a checksum of the book, and rarely the funding rate after the next 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 import msgspec
@@ -72,6 +72,7 @@ class OkxStream(SymbolStream[SymbolState]):
     ) -> None:
         super().__init__(
             SymbolStates(NAME, self._new_state),
+            self._shard,
             Subscriptions(self._topics, request, TOPICS_PER_REQUEST),
         )
         self._base = endpoints.stream
@@ -88,14 +89,10 @@ class OkxStream(SymbolStream[SymbolState]):
             "liquidation-orders": self._liquidations,
         }
 
-    def plan(self, symbols: Sequence[str]) -> tuple[ConnectionPlan, ...]:
-        """Return a connection for each `SYMBOLS_PER_CONNECTION` symbols, and the same for candles.
-
-        Raises:
-            SettingsError: a symbol that no venue can have.
-        """
-        shards = batches(self._symbols.plan(symbols), SYMBOLS_PER_CONNECTION)
-        return self._put_in_force(
+    def _shard(self, symbols: Sequence[str]) -> Iterable[ConnectionPlan]:
+        """Return a connection for `SYMBOLS_PER_CONNECTION` symbols each, and those for candles."""
+        shards = batches(symbols, SYMBOLS_PER_CONNECTION)
+        return (
             ConnectionPlan(
                 name=f"{address}-{number}",
                 url=f"{self._base}/ws/v5/{address}",

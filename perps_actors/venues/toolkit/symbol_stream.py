@@ -1,13 +1,15 @@
 """The parts of a `StreamAdapter` that are the same at every venue.
 
 These are a state for each symbol, the plan of which connection carries what, and the frames that
-subscribe it. What is left to a venue's `stream.py` is `plan` and `frame`.
+subscribe it. What is left to a venue's `stream.py` is `frame`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
 from typing import Any, Final, Generic, Literal, Protocol, TypeVar
+
+import attrs
 
 from perps_actors.errors import SettingsError, VenueError
 from perps_actors.market.instrument import InstrumentId
@@ -44,6 +46,14 @@ def chosen(channels: Collection[str], offered: Iterable[str], venue: str) -> lis
 def batches(items: Sequence[Item], size: int) -> list[Sequence[Item]]:
     """Return `items` in runs of at most `size`."""
     return [items[at : at + size] for at in range(0, len(items), size)]
+
+
+def sharded(like: ConnectionPlan, most: int) -> Callable[[Sequence[str]], Iterable[ConnectionPlan]]:
+    """Return a function that makes a numbered plan `like` this one for each `most` symbols."""
+    return lambda symbols: [
+        attrs.evolve(like, name=f"{like.name}-{number}", symbols=tuple(shard))
+        for number, shard in enumerate(batches(symbols, most))
+    ]
 
 
 def refused(data: bytes) -> tuple[InvalidInput]:
@@ -170,18 +180,34 @@ BookStateT = TypeVar("BookStateT", bound=BookState)
 
 
 class SymbolStream(Generic[BookStateT]):
-    """A `StreamAdapter` without `plan` and `frame`.
+    """A `StreamAdapter` without `frame`.
 
     Args:
         symbols: the state of each symbol.
+        connections: makes the plans of the connections that carry the data of symbols.
         subscriptions: the subscriptions of each connection, in the order of their requests.
     """
 
     def __init__(
-        self, symbols: SymbolStates[BookStateT], *subscriptions: Subscriptions[Any]
+        self,
+        symbols: SymbolStates[BookStateT],
+        connections: Callable[[Sequence[str]], Iterable[ConnectionPlan]],
+        *subscriptions: Subscriptions[Any],
     ) -> None:
         self._symbols = symbols
+        self._connections = connections
         self._subscriptions = subscriptions
+
+    def plan(self, symbols: Sequence[str]) -> tuple[ConnectionPlan, ...]:
+        """Return the connections that carry the data of `symbols`; follow these symbols only.
+
+        Raises:
+            SettingsError: a symbol that no venue can have.
+        """
+        plans = tuple(self._connections(self._symbols.plan(symbols)))
+        for subscription in self._subscriptions:
+            subscription.planned(plans)
+        return plans
 
     def amend(self, before: ConnectionPlan, after: ConnectionPlan) -> tuple[str, ...] | None:
         """Return the frames that turn an open connection of one plan into one of another.
@@ -230,10 +256,3 @@ class SymbolStream(Generic[BookStateT]):
         """Return the best bids and asks as (price, size), best first; none unless synced."""
         state = self._symbols.get(symbol)
         return state.depth(levels) if state is not None else ([], [])
-
-    def _put_in_force(self, plans: Iterable[ConnectionPlan]) -> tuple[ConnectionPlan, ...]:
-        """Put these plans in force and return them."""
-        plans = tuple(plans)
-        for subscription in self._subscriptions:
-            subscription.planned(plans)
-        return plans

@@ -55,7 +55,7 @@ def test_a_topic_that_another_symbol_needs_stays_subscribed():
 
 
 def test_another_address_needs_another_connection():
-    made = SymbolStream(SymbolStates("v", RestSnapshotBook), subscriptions())
+    made = SymbolStream(SymbolStates("v", RestSnapshotBook), lambda _: (), subscriptions())
     assert made.amend(plan("A"), plan("A", url="wss://y")) is None
     assert made.amend(plan("A"), plan("A", "B")) == ("subscribe B:book",)
 
