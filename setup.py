@@ -1,4 +1,4 @@
-"""What `setup.cfg` cannot say: books and numbers are compiled where there is a C compiler, and are Python where there is none."""
+"""Compile books and numbers if a C compiler is found; without one they stay Python."""
 
 from typing import Any
 

@@ -28,7 +28,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Iterable
-from typing import Any, Self
+from typing import Any
 
 import pykka
 
@@ -43,14 +43,16 @@ class PerpsActorsError(Exception):
         class whose constructor takes other arguments, in a process pool without any message.
         """
         state = {name: _picklable(value) for name, value in vars(self).items()}
-        return type(self)._made_again, (self.args, state)
+        return _made_again, (type(self), self.args, state)
 
-    @classmethod
-    def _made_again(cls, args: tuple[Any, ...], state: dict[str, Any]) -> Self:
-        error = cls.__new__(cls)
-        error.args = args
-        vars(error).update(state)
-        return error
+
+def _made_again(
+    kind: type[PerpsActorsError], args: tuple[Any, ...], state: dict[str, Any]
+) -> PerpsActorsError:
+    error = kind.__new__(kind)
+    error.args = args
+    vars(error).update(state)
+    return error
 
 
 def _picklable(value: object) -> object:

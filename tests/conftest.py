@@ -1,4 +1,4 @@
-"""What every test leaves behind: no thread and no registered actor. And a whole system for tests to play with."""
+"""Checks that no test leaves a thread or a registered actor, and a whole system for tests."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def nothing_lives_on() -> Iterator[None]:
 
 
 class World:
-    """A whole system on one seeded thread under a clock that stands still, on a network that the test speaks for.
+    """A system on one seeded thread and a manual clock, with a network that the test controls.
 
     Frames are Binance's; every one carries the wall time of the clock as its venue time.
     """

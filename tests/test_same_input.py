@@ -29,7 +29,12 @@ with gzip.open(f"{folder}/raw.jsonl.gz", "rt") as lines:
 runtime = SimulatedRuntime(seed=seed)
 network = FakeNetwork(runtime.clock)
 symbols = ("AKROUSDT", "CTKUSDT", "KEEPUSDT", "SUSHIUSDT")
-settings = Settings(symbols=symbols, provenance="recording", lossless=True, journal=JournalSettings(path=journal))
+settings = Settings(
+    symbols=symbols,
+    provenance="recording",
+    lossless=True,
+    journal=JournalSettings(path=journal),
+)
 system = PerpsSystem(settings, replace={"network": network, "runtime": runtime}).start()
 
 def answer(purpose, body, **how):
@@ -48,10 +53,12 @@ for number, line in enumerate(tape):
         network.end(network.link("public-0"), "cut", error=True)
     if line["dir"] == "http":
         runtime.settle()
-        answer("depth", line["data"].encode(), symbol=parse_qs(urlsplit(line["url"]).query).get("symbol", ["-"])[0])
+        query = parse_qs(urlsplit(line["url"]).query)
+        answer("depth", line["data"].encode(), symbol=query.get("symbol", ["-"])[0])
         continue
     stream = json.loads(line["data"])["stream"].partition("@")[2]
-    connection = {"depth": "public-0", "bookTicker": "public-0", "aggTrade": "market-0"}.get(stream.partition("@")[0])
+    connections = {"depth": "public-0", "bookTicker": "public-0", "aggTrade": "market-0"}
+    connection = connections.get(stream.partition("@")[0])
     if connection is not None:
         try:
             network.deliver(connection, line["data"].encode())
@@ -73,7 +80,7 @@ def recording() -> Path:
 def play(
     recording: Path, journal: Path, *, seed: int, cut_at: int = -1, hash_seed: int = 0
 ) -> tuple[str, list[str]]:
-    """Play the recording to a whole system in a process of its own; return its trace and its events as text."""
+    """Play the recording to a system in its own process; return its trace and events as text."""
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, str(recording), str(journal), str(seed), str(cut_at)],
         capture_output=True,

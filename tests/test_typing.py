@@ -1,4 +1,4 @@
-"""The public face as a user's type checkers see it: right programs pass under strict rules, wrong ones are caught where they are wrong."""
+"""Type checkers of users accept right programs and catch wrong ones where they are wrong."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ from decimal import Decimal
 from typing import Any, assert_type
 
 from perps_actors import (
-    AsyncPerps, Change, Event, HostStream, InboxPolicy, InstrumentId, Mark, MarkSettings, Overflow, PerpsSystem, Settings, Subscription,
+    AsyncPerps, Change, Event, HostStream, InboxPolicy, InstrumentId, Mark, MarkSettings,
+    Overflow, PerpsSystem, Settings, Subscription,
     SystemReport, Verdict, log_event, settings_of,
 )
 
@@ -55,7 +56,8 @@ def threaded() -> None:
         assert_type(perps.window("BTCUSDT"), tuple[Mark, ...])
         assert_type(perps.verdict("BTCUSDT"), Verdict)
         assert_type(perps.subscribe(on_mark), Subscription)
-        perps.subscribe(on_event, Event, kinds=("hole",), inbox=InboxPolicy(bound=10, overflow=Overflow.DROP_OLDEST))
+        newest = InboxPolicy(bound=10, overflow=Overflow.DROP_OLDEST)
+        perps.subscribe(on_event, Event, kinds=("hole",), inbox=newest)
         perps.subscribe(log_event, Event)
         assert_type(perps.reconfigure(settings), tuple[Change, ...])
         assert_type(perps.drain(), SystemReport)

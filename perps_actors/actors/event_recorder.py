@@ -55,7 +55,7 @@ class EventRecorder(Actor):
     """Writes events to the journal in groups, each when it is full or has lingered.
 
     Takes: `Record`, `MarksUpdated`, `Flush`, `SetRecording`, its own timers. Tells no actor;
-    publishes a `JournalStatus`. Inbox: takes all but mark updates, which are dropped beyond the bound.
+    publishes a `JournalStatus`. Inbox: takes all; mark updates are dropped beyond the bound.
     Drops of every inbox are journalled as `hole` events, at most one a second and inbox. While the
     journal fails (disk full) events wait. A restart loses nothing that can be written: its last act
     is to write what waits.

@@ -33,8 +33,8 @@ class MarketMonitor(Actor):
 
     Takes: `MarksUpdated`, `FeedHeard`, `FeedDown`, `FeedGone`, `BookSuspect`, `GetFeedHealth`,
     `SetWatch`, its own `Tick`. Tells the recorder a `feed_health` event for each change, and
-    publishes the `FeedHealth`. Inbox: takes all; ticks go ahead. A restart forgets the ages; they are
-    known again with the next marks, at the latest after the limit.
+    publishes the `FeedHealth`. Inbox: takes all; ticks go ahead. A restart forgets the ages. The
+    next marks, or the limit, make them known again.
     """
 
     inbox_policy: ClassVar[InboxPolicy] = InboxPolicy(bound=100_000)

@@ -64,7 +64,7 @@ class QuotePoller(Actor):
     ) -> None:
         super().__init__()
         self._rest = rest
-        self._desk = scheduler
+        self._scheduler = scheduler
         self._offer_to = offer_to
         self._report = report
         self._under_way: dict[HttpRequest, HttpRequest] = {}
@@ -90,11 +90,11 @@ class QuotePoller(Actor):
             case PollNow():
                 self._poll_all()
             case MakeRequest(request):
-                self._desk.make(request, self)
+                self._scheduler.make(request, self)
             case AnswerArrived(answer):
                 self._answered(answer)
             case CloseSources(done):
-                self._desk.close_sources()
+                self._scheduler.close_sources()
                 done.set(None)
             case SetPolling(symbols=symbols, interval_s=interval_s):
                 self._plan(symbols, interval_s)
@@ -118,10 +118,10 @@ class QuotePoller(Actor):
         if request in self._requests and request not in self._under_way:
             self._polls += 1
             self._under_way[request] = request
-            self._desk.make(request, self)
+            self._scheduler.make(request, self)
 
     def _answered(self, answer: HttpAnswer) -> None:
-        self._desk.answered(answer)
+        self._scheduler.answered(answer)
         try:
             self._offer(answer)
         finally:

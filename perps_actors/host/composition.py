@@ -105,7 +105,7 @@ class Composition:
     """A system that is set up.
 
     One host thread at a time changes it (`PerpsSystem.reconfigure` takes a lock), while others read
-    it without a lock. So `members` and `markets` are replaced as a whole and never changed in place:
+    it without a lock. So `members` and `markets` are replaced whole and never changed in place:
     a reader that iterates over the old ones sees a complete system.
     """
 

@@ -50,7 +50,9 @@ def reconfigure(
     running = {name: own.market for name, own in composition.markets.items()}
     if composition.conflate and len(provenances(running) | provenances(markets)) > 1:
         why = "must have the provenance of the running markets, unless the system is lossless"
-        raise SettingsError("markets", settings.markets, why, "PerpsSystem.reconfigure")
+        raise SettingsError(
+            field="markets", value=settings.markets, why=why, place="PerpsSystem.reconfigure"
+        )
     attempt = _Attempt(composition, timeout_s)
     try:
         attempt.put_in_force(before, settings, markets)

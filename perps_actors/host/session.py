@@ -43,13 +43,15 @@ class RunOptions:
             SettingsError: an unusable file, variable or option, or options that exclude each other.
         """
         if self.speed is not None and not self.recordings:
-            raise SettingsError("speed", self.speed, "goes with --recording", "--speed")
+            raise SettingsError(
+                field="speed", value=self.speed, why="goes with --recording", place="--speed"
+            )
         if self.source is not None and self.source not in RUNGS:
             why = f"expected one of {', '.join(RUNGS)}"
-            raise SettingsError("source", self.source, why, "--source")
+            raise SettingsError(field="source", value=self.source, why=why, place="--source")
         if self.markets and (self.venue is not None or self.symbols):
             why = "goes without --venue and --symbols, which stand for one market"
-            raise SettingsError("market", self.markets[0], why, "--market")
+            raise SettingsError(field="market", value=self.markets[0], why=why, place="--market")
         return layers_of(
             file=self.config,
             environ=self.environ,
@@ -77,7 +79,9 @@ class RunOptions:
 def _market(text: str) -> dict[str, Any]:
     venue, _, symbols = text.partition(":")
     if not venue.strip():
-        raise SettingsError("market", text, "expected VENUE:SYM,SYM", "--market")
+        raise SettingsError(
+            field="market", value=text, why="expected VENUE:SYM,SYM", place="--market"
+        )
     return {"venue": venue.strip(), "symbols": names(symbols)}
 
 
@@ -106,7 +110,9 @@ class Session:
         if not options.recordings and table.keys() & {"venue", "endpoints", "markets"}:
             if not table.keys() & {"symbols", "markets"}:
                 why = "is required on a live venue, e.g. --symbols BTCUSDT,ETHUSDT"
-                raise SettingsError("symbols", None, why, layers.place_of("symbols"))
+                raise SettingsError(
+                    field="symbols", value=None, why=why, place=layers.place_of("symbols")
+                )
             return cls(_started(layers.settings(), layers, options), ())
         markets = _markets_to_serve(options, layers)
         # Refuse what can be known to be wrong before a process is started.
@@ -180,7 +186,7 @@ def _started(settings: Settings, layers: Layers, options: RunOptions) -> PerpsSy
         if isinstance(error.__cause__, JournalError):
             place = layers.place_of("journal.path")
             path, why = settings.journal.path, str(error.__cause__)
-            raise SettingsError("journal.path", path, why, place) from error
+            raise SettingsError(field="journal.path", value=path, why=why, place=place) from error
         raise
 
 
@@ -221,7 +227,12 @@ def _markets_to_serve(options: RunOptions, layers: Layers) -> list[dict[str, Any
             layers.settings()  # raises
         if len(markets) != len(recordings):
             why = f"expected one for each market, of which there are {len(markets)}"
-            raise SettingsError("recording", [str(path) for path in recordings], why, "--recording")
+            raise SettingsError(
+                field="recording",
+                value=[str(path) for path in recordings],
+                why=why,
+                place="--recording",
+            )
         return [{name: m[name] for name in m if m[name] != []} for m in markets]
     single: dict[str, Any] = {name: table[name] for name in ("venue", "symbols") if name in table}
     if len(recordings) > 1 and single:

@@ -40,7 +40,7 @@ from perps_actors.kernel.supervision import (
 
 
 class Supervisor(Actor):
-    """Keeps children alive by OTP's rules: one for one, intensity over a period, backoff with jitter.
+    """Keeps children alive by OTP's rules: one for one, intensity over a period, jittered backoff.
 
     Takes: `StartChildren`, `StopChildren`, `AddChild`, `RemoveChild`, and the news of its
     children's cells. Tells: an `Incident` to `on_incident` for each death, restart, fencing and

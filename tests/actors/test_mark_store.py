@@ -117,7 +117,7 @@ def test_a_mark_without_a_usable_price_is_rejected_alone_and_counted(
 
 
 @pytest.mark.parametrize("price", ["NaN", "sNaN"])
-def test_no_decimal_context_of_the_host_lets_a_nan_in(
+def test_no_decimal_context_of_the_host_lets_a_nan_in(  # noqa: PLR0917 - fixtures
     bench, price, store, board, mark, btc
 ) -> None:
     with localcontext() as context:

@@ -156,7 +156,7 @@ def test_instruments_of_another_connection_are_not_down_with_it(bench, monitor, 
 
 
 def test_feeds_of_a_recording_that_ended_are_ended_and_not_down(
-    bench, monitor, marked, btc, eth
+    bench, monitor, marked, btc
 ) -> None:
     marked("BTCUSDT", "ETHUSDT")
     bench.runtime.advance(1)

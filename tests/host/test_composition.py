@@ -121,7 +121,10 @@ def test_an_unknown_venue_is_refused_with_the_phase() -> None:
     with pytest.raises(SettingsError, match="expected one of binance_futures") as caught:
         PerpsSystem(Settings(venue="nowhere", symbols=("A",)))
     assert caught.value.__notes__ == [
-        "while setting up the phase 'venue' of venue, runtime, network, journal, actors, supervision"
+        (
+            "while setting up the phase 'venue' of"
+            " venue, runtime, network, journal, actors, supervision"
+        )
     ]
 
 
@@ -234,5 +237,5 @@ def test_a_factory_that_takes_an_unknown_part_is_refused_with_the_parts_there_ar
         raise NotImplementedError(moon_phase)
 
     system, _, _ = simulated(risk_monitor=strict)
-    with pytest.raises(StartFailed, match="'moon_phase', expected some of .*board, clock"):
+    with pytest.raises(StartFailed, match=r"'moon_phase', expected some of .*board, clock"):
         system.start()

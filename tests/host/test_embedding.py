@@ -23,7 +23,8 @@ from perps_actors import PerpsSystem, Settings
 from perps_actors.venues.contract import Endpoints
 
 def settings(**more):
-    return Settings(symbols=("BTCUSDT",), endpoints=Endpoints(stream=sys.argv[1], rest=sys.argv[2]), provenance="synthetic", **more)
+    endpoints = Endpoints(stream=sys.argv[1], rest=sys.argv[2])
+    return Settings(symbols=("BTCUSDT",), endpoints=endpoints, provenance="synthetic", **more)
 
 def wait_for_marks(system):
     end = time.monotonic() + 15
@@ -62,7 +63,8 @@ from perps_actors.market.mark import Mark
 with PerpsSystem(settings()) as system:
     wait_for_marks(system)
     deaths = 0
-    for actor, poison in (("mark_store", RecordMarks((Mark(None, 1, "book", None, 1, 1),), "synthetic")),
+    poisoned = RecordMarks((Mark(None, 1, "book", None, 1, 1),), "synthetic")
+    for actor, poison in (("mark_store", poisoned),
                           ("stream_consumer", OfferMarks((None,))),
                           ("risk_monitor", RecordMarks((None,), "synthetic"))):
         system._composition.address(actor).tell(poison)
@@ -107,13 +109,18 @@ import atexit, logging, signal
 before = {n: signal.getsignal(n) for n in signal.valid_signals()}
 handlers, level = list(logging.root.handlers), logging.root.level
 register, exits = atexit.register, []
-atexit.register = lambda work, *a, **k: (exits.append(getattr(work, "__module__", "")), register(work, *a, **k))[1]
+def registered(work, *a, **k):
+    exits.append(getattr(work, "__module__", ""))
+    return register(work, *a, **k)
+atexit.register = registered
 with PerpsSystem(settings()) as system:
     wait_for_marks(system)
 assert {n: signal.getsignal(n) for n in signal.valid_signals()} == before
 assert (list(logging.root.handlers), logging.root.level) == (handlers, level)
-ours = {name: logger for name, logger in logging.root.manager.loggerDict.items() if name.startswith("perps")}
-assert [type(handler) for logger in ours.values() for handler in getattr(logger, "handlers", ())] == [logging.NullHandler]
+loggers = logging.root.manager.loggerDict.items()
+ours = {name: logger for name, logger in loggers if name.startswith("perps")}
+handlers = [h for logger in ours.values() for h in getattr(logger, "handlers", ())]
+assert [type(handler) for handler in handlers] == [logging.NullHandler]
 assert all(logger.level == logging.NOTSET and logger.propagate for logger in ours.values())
 assert [module for module in exits if module.startswith("perps")] == []
 """,

@@ -136,7 +136,8 @@ def write(path: Path, text: str) -> Path:
 def test_options_override_the_file_and_the_file_the_defaults(tmp_path) -> None:
     config = write(
         tmp_path / "perps.toml",
-        'venue = "binance_futures"\nsymbols = ["A"]\n[stream]\nsource = "trades"\npatience_s = 9.0\n[journal]\nlinger_s = 1.0\n',
+        'venue = "binance_futures"\nsymbols = ["A"]\n[stream]\nsource = "trades"\n'
+        "patience_s = 9.0\n[journal]\nlinger_s = 1.0\n",
     )
     table = (
         RunOptions(config=config, symbols=("B", "C"), source="touch", journal=Path("/x/y"))

@@ -69,7 +69,7 @@ class Counter(Actor):
 
     atomic_batches = frozenset({AllOrNothing})
 
-    def on_item(self, batch: Marks, item: int) -> None:
+    def on_item(self, _: Marks, item: int) -> None:
         self.add(item)
 
     def on_receive(self, message: Any) -> Any:

@@ -115,7 +115,7 @@ def test_what_goes_ahead_what_may_be_shed_and_what_is_counted_by_items() -> None
     assert traits_of(MarksUpdated) == BATCH | SHEDDABLE
     assert traits_of(FramesArrived) == BATCH | HOLDS
     assert traits_of(Tick) == traits_of(CloseSources) == CONTROL
-    # Events and questions are never dropped, and the end of a connection comes after what it brought.
+    # Events and questions are never dropped. The end of a connection comes after its frames.
     assert traits_of(Record) == traits_of(Flush) == traits_of(ConnectionClosed) == 0
 
 
