@@ -280,8 +280,8 @@ class PerpsSystem(Readings):
         Raises:
             SettingsError: the file is unusable now.
         """
-        layers = layers_of(file=file, environ=environ, table=table)
         watched = SettingsFile(file)
+        layers = layers_of(file=watched.path, environ=environ, table=table)
         watched.look()
         follower = Follower(
             watched,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import json
 import logging
+import threading
 
 import pytest
 
@@ -54,6 +55,20 @@ def test_a_followed_file_with_a_relative_path_keeps_its_meaning_after_a_chdir(
     file = SettingsFile("perps.toml")
     monkeypatch.chdir("/")
     assert file.look() == {"journal": {"path": str(tmp_path / "events.journal")}}
+
+
+def test_a_followed_file_given_by_a_relative_path_is_put_in_force(tmp_path, monkeypatch, worlds):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "perps.toml").write_text("[marks]\nlong = 20\n")
+    world = worlds()
+    world.system.follow("perps.toml", every_s=3600)
+    (tmp_path / "perps.toml").write_text("[marks]\nlong = 30\n")
+    [follower] = world.system._followers
+    asked = threading.Thread(target=follower.look)
+    asked.start()
+    while asked.is_alive():
+        world.runtime.settle()
+    assert world.system.settings.marks.long == 30
 
 
 def test_case_25_events_are_logged_although_the_hosts_records_have_attributes_of_their_own(caplog):
