@@ -47,7 +47,7 @@ def mark_event(mark: Mark, provenance: Provenance, system: str = "") -> Event:
         mark.source,
         provenance,
         (("mark", plain(mark.mark)),),
-        system,
+        system=system,
     )
 
 

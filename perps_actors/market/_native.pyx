@@ -192,9 +192,6 @@ def mid_text(bid, ask, /):
         shift -= 1
     cdef long long middle = 5 * (bid_count + ask_count)
     cdef int places = bid_places + 1
-    if middle % 10 == 0:
-        middle //= 10
-        places -= 1
     cdef unsigned char[32] digits
     cdef int at = 32, written = 0
     while middle or written <= places:
