@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from perps_actors.feeds.actor_spec import FEEDS, FRAME_BYTES, ActorSpec
 from perps_actors.feeds.boards import VenueBoard
-from perps_actors.feeds.connection_pool import ConnectionPool
+from perps_actors.feeds.connection_pool import ConnectionPool, PooledConnection
 from perps_actors.feeds.consumer_outputs import ConsumerOutputs
 from perps_actors.feeds.reporter import Reporter
 from perps_actors.feeds.request_scheduler import RequestScheduler
@@ -70,6 +70,8 @@ class StreamConsumer(Actor):
     ) -> None:
         super().__init__()
         self._requests = requests
+        self._batch: FramesArrived | None = None
+        self._connection: PooledConnection | None = None
         self._clock = report.clock
         self._pool = ConnectionPool(
             network=network,
@@ -116,15 +118,19 @@ class StreamConsumer(Actor):
         """Read one frame, or admit one mark that was polled."""
         if not isinstance(batch, FramesArrived):
             self._reader.admit(item, batch.newest_venue_time_ns)
-        elif self._pool.current(batch.connection, batch.session) is not None:
+            return
+        if batch is not self._batch:
+            # The connection of a batch is looked up once, because this runs for every message.
+            self._batch = batch
+            self._connection = self._pool.current(batch.connection, batch.session)
+        if self._connection is not None:
             self._reader.frame(batch.connection, item, batch.received_ns, batch.monotonic_ns)
 
     def on_batch_end(self, batch: FramesArrived | OfferMarks) -> None:
         """Tell the store the marks of the batch."""
-        if isinstance(batch, FramesArrived):
-            connection = self._pool.current(batch.connection, batch.session)
-            if connection is not None:
-                self._outputs.heard(connection, batch.monotonic_ns)
+        if batch is self._batch and self._connection is not None:
+            self._outputs.heard(self._connection, self._batch.monotonic_ns)
+        self._batch = self._connection = None
         self._reader.tell_marks()
 
     def on_receive(self, message: Any) -> Any:

@@ -30,13 +30,14 @@ _Int64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 
 
 class _Columns(NamedTuple):
-    """The values that occur in a block's events, field by field."""
+    """The values that occur in a block's events.
 
-    kinds: set[str]
-    instruments: set[tuple[str, str | None]]
-    sources: set[Source | None]
-    provenances: set[Provenance]
-    systems: set[str]
+    The fields that repeat from event to event are collected together, because one set of a few
+    tuples is filled and checked faster than a set per field.
+    """
+
+    repeated: set[tuple[str, str, str | None, Source | None, Provenance, str]]
+    """Kind, venue, symbol, source, provenance and system."""
     received: list[_Int64]
     venue_times: list[int | None]
 
@@ -87,14 +88,15 @@ def pack(first: int, previous: bytes, events: Sequence[Event]) -> Block:
 def _packed(first: int, previous: bytes, events: Sequence[Event]) -> Block:
     columns = _checked(events)
     symbols: dict[str, list[str | None]] = {}
-    for venue, symbol in sorted(columns.instruments, key=lambda pair: (pair[0], pair[1] or "")):
+    instruments = {(venue, symbol) for _, venue, symbol, *_ in columns.repeated}
+    for venue, symbol in sorted(instruments, key=lambda pair: (pair[0], pair[1] or "")):
         symbols.setdefault(venue, []).append(symbol)
     unsigned = Block(
         first=first,
         last=first + len(events) - 1,
         earliest_ns=min(columns.received),
         latest_ns=max(columns.received),
-        kinds=json_text(sorted(columns.kinds)),
+        kinds=json_text(sorted({kind for kind, *_ in columns.repeated})),
         instruments=json_text(symbols),
         hash=b"",
         body=zlib.compress(_encode(events), 1),
@@ -106,11 +108,7 @@ def _checked(events: Sequence[Event]) -> _Columns:
     # Events are not validated when they are made, and one event with a wrong type would make its
     # whole block unreadable.
     columns = (
-        {event.kind for event in events},
-        {(event.venue, event.symbol) for event in events},
-        {event.source for event in events},
-        {event.provenance for event in events},
-        {event.system for event in events},
+        {(e.kind, e.venue, e.symbol, e.source, e.provenance, e.system) for e in events},
         [event.received_ns for event in events],
         [event.venue_time_ns for event in events],
     )
