@@ -145,7 +145,8 @@ def next_block(
         JournalError: the block found does not follow `after`; names the block.
     """
     # All SQL of this module is built from constants of the package; values are bound.
-    query = f"SELECT {COLUMNS} FROM blocks WHERE last > ? {matching} ORDER BY last LIMIT 1"  # noqa: S608
+    where = f"last > ? {matching}"
+    query = f"SELECT {COLUMNS} FROM blocks WHERE {where} ORDER BY last LIMIT 1"  # noqa: S608
     block = _block(connection.execute(query, (after, *values)).fetchone())
     if block is not None and (block.last <= after or (not matching and block.first > after + 1)):
         msg = f"block {block.first}..{block.last}: does not follow {after}"
@@ -194,7 +195,8 @@ def set_aside(connection: sqlite3.Connection, block: Block, why: str) -> None:
     Raises:
         Malformed: SQLite returns the block but cannot find it to remove it.
     """
-    connection.execute(f"INSERT INTO torn (why, {COLUMNS}) VALUES (?, {_PLACES})", (why, *block))  # noqa: S608
+    insert = f"INSERT INTO torn (why, {COLUMNS}) VALUES (?, {_PLACES})"  # noqa: S608
+    connection.execute(insert, (why, *block))
     if connection.execute("DELETE FROM blocks WHERE last = ?", (block.last,)).rowcount != 1:
         msg = f"{why}; and it cannot be removed"
         raise Malformed(msg)

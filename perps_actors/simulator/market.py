@@ -222,9 +222,10 @@ class SyntheticMarket:
     def __init__(
         self, venue: str, symbols: Sequence[str], terms: Terms, rng: random.Random
     ) -> None:
+        own = (random.Random(rng.getrandbits(64)) for _ in symbols)  # noqa: S311 - a market
         self._of = {
-            symbol: _synthetic_instrument(venue, symbol, terms, random.Random(rng.getrandbits(64)))  # noqa: S311 - a market
-            for symbol in symbols
+            symbol: _synthetic_instrument(venue, symbol, terms, generator)
+            for symbol, generator in zip(symbols, own, strict=True)
         }
 
     def step(self, now_ns: int) -> list[MarketStep]:

@@ -277,6 +277,10 @@ class RestSide(ABC):
             RestRefusal: the request cannot be served.
         """
 
-    def _refusal_body(self, said: Mapping[str, Any], now_ns: int) -> Mapping[str, Any]:  # noqa: ARG002
+    def _refusal_body(
+        self,
+        said: Mapping[str, Any],
+        now_ns: int,  # noqa: ARG002
+    ) -> Mapping[str, Any]:
         """Return the body of a refusal."""
         return said

@@ -147,5 +147,6 @@ class SyntheticHistory:
         )
 
     def _rate_of(self, time_ns: int) -> DecimalText:
-        rate = random.Random(f"{self._instrument} {time_ns}").randint(-200, 400)  # noqa: S311 - a market, not a secret
+        drawn = random.Random(f"{self._instrument} {time_ns}")  # noqa: S311 - a market, no secret
+        rate = drawn.randint(-200, 400)
         return DecimalText(f"{'-' if rate < 0 else ''}0.{abs(rate):06d}")

@@ -131,7 +131,8 @@ class FrameDecoder:
                 # The fast path. Every other frame is left to `_frame`.
                 while end - at > 3:
                     first = data[at]
-                    if first != _FINAL_TEXT and first != _FINAL_BINARY:  # noqa: PLR1714 - twice as fast as `in`
+                    # Two comparisons take half as long as `in`.
+                    if first != _FINAL_TEXT and first != _FINAL_BINARY:  # noqa: PLR1714
                         break
                     size = data[at + 1]
                     if size < 126:

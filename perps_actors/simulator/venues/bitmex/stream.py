@@ -171,7 +171,8 @@ class BitmexStreams(SeparateStreams):
             _frame(_BOOK, action, change.symbol, rows) for action, rows in actions.items() if rows
         )
 
-    def touch_frame(self, touch: Touch, update: int) -> Framed:  # noqa: ARG002 - quotes have no number
+    # ARG002: quotes have no number.
+    def touch_frame(self, touch: Touch, update: int) -> Framed:  # noqa: ARG002
         """Return the frame of a best bid and ask."""
         sides = {
             "bidSize": touch.bid_size,

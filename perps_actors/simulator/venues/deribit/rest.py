@@ -76,7 +76,7 @@ class DeribitCredits(RateLimit):
     _left = CREDITS * NS_PER_S
     _at_ns = 0
 
-    def charge(self, path: str, query: str, now_ns: int) -> RestAnswer | None:  # noqa: ARG002 - only the method counts
+    def charge(self, path: str, query: str, now_ns: int) -> RestAnswer | None:  # noqa: ARG002
         """Take a request's credits; return its refusal if they do not suffice."""
         cost = _COSTS.get(path.removeprefix(_ROOT), _COST) * NS_PER_S
         self._left = min(

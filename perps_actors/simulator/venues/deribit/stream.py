@@ -210,7 +210,7 @@ class DeribitStreams(TickerStreams):
             ),
         )
 
-    def ticker_frame(self, ticker: WholeTicker, *, marked: bool) -> Framed:  # noqa: ARG002 - each ticker is complete
+    def ticker_frame(self, ticker: WholeTicker, *, marked: bool) -> Framed:  # noqa: ARG002
         """Return the frame of a whole ticker."""
         symbol = ticker.touch.instrument.symbol
         return _frame(

@@ -140,7 +140,7 @@ class KrakenFuturesStreams(TickerStreams):
             for seq, (side, price, qty) in enumerate(levels, first)
         ]
 
-    def ticker_frame(self, ticker: WholeTicker, *, marked: bool) -> Framed:  # noqa: ARG002 - each ticker is complete
+    def ticker_frame(self, ticker: WholeTicker, *, marked: bool) -> Framed:  # noqa: ARG002
         """Return the frame of a whole ticker."""
         touch, mark, funding = ticker.touch, ticker.mark, ticker.funding
         symbol, next_ns = touch.instrument.symbol, funding.next_time_ns

@@ -125,7 +125,8 @@ class OkxStreams(SeparateStreams):
         """Return the frame of a book's delta."""
         return (_book_frame("update", change, previous=change.previous),)
 
-    def touch_frame(self, touch: Touch, update: int) -> Framed:  # noqa: ARG002 - a ticker has no number
+    # ARG002: a ticker has no number.
+    def touch_frame(self, touch: Touch, update: int) -> Framed:  # noqa: ARG002
         """Return the frame of a best bid and ask."""
         symbol = touch.instrument.symbol
         return _frame("tickers", symbol, ticker_row(symbol, touch))
