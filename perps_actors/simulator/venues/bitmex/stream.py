@@ -171,7 +171,7 @@ class BitmexStreams(SeparateStreams):
             _frame(_BOOK, action, change.symbol, rows) for action, rows in actions.items() if rows
         )
 
-    # ARG002: quotes have no number.
+    # Quotes have no update number.
     def touch_frame(self, touch: Touch, update: int) -> Framed:  # noqa: ARG002
         """Return the frame of a best bid and ask."""
         sides = {

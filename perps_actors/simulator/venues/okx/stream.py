@@ -125,7 +125,7 @@ class OkxStreams(SeparateStreams):
         """Return the frame of a book's delta."""
         return (_book_frame("update", change, previous=change.previous),)
 
-    # ARG002: a ticker has no number.
+    # A ticker has no update number.
     def touch_frame(self, touch: Touch, update: int) -> Framed:  # noqa: ARG002
         """Return the frame of a best bid and ask."""
         symbol = touch.instrument.symbol
