@@ -408,6 +408,33 @@ def test_a_crash_comes_before_within_or_after_the_handling_of_a_batch(harm, take
     assert type(cell.actor).__name__ == "Taker"
 
 
+class Guarded(Actor):
+    """Counts the batches that it sees begin, with names that a fault injector could use too."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._batch: Any = None
+        self.begun = 0
+
+    def on_item(self, batch: Any, item: Any) -> None:  # noqa: ARG002 - of the base class
+        if batch is not self._batch:
+            self._before(batch)
+
+    def _before(self, batch: Any) -> None:
+        self._batch = batch
+        self.begun += 1
+
+
+def test_an_actor_under_faults_keeps_attributes_and_methods_of_any_name() -> None:
+    runtime = HarmfulRuntime(harm=lambda _actor, _message: None)
+    cell, actor = runtime.cell("guarded"), Guarded()
+    cell.install(actor)
+    cell.address.tell(RecordMarks(("a", "b"), "synthetic"))  # type: ignore[arg-type]
+    cell.address.tell(RecordMarks(("c",), "synthetic"))  # type: ignore[arg-type]
+    runtime.settle()
+    assert actor.begun == 2
+
+
 def test_while_a_handler_hangs_other_groups_continue() -> None:
     runtime, cell, log, watch = harmed(Harm("hang_before", hang_s=5.0))
     other = runtime.cell("other", group="others")

@@ -144,49 +144,52 @@ class HarmfulRuntime(SimulatedRuntime):
 
 
 class _Harmed(Actor):
-    """Injects faults between the cell and an actor's handlers."""
+    """Injects faults between the cell and an actor's handlers.
 
-    _batch: Any = None
-    _at = 0
-    _harm: Harm | None = None
+    Its names are mangled, because they must not meet those of the actor's class.
+    """
+
+    __batch: Any = None
+    __at = 0
+    __harm: Harm | None = None
 
     def on_start(self) -> None:
-        self._handle(START, super().on_start)
+        self.__handle(START, super().on_start)
 
     def on_receive(self, message: Any) -> Any:
-        if self._batch is not None:
+        if self.__batch is not None:
             return super().on_receive(message)  # an item of an actor that has no `on_item`
-        return self._handle(message, lambda: super(_Harmed, self).on_receive(message))
+        return self.__handle(message, lambda: super(_Harmed, self).on_receive(message))
 
     def on_item(self, batch: Any, item: Any) -> None:
-        if self._batch is None:
-            self._batch, self._at = batch, 0
-            self._before(batch)
-        harm = self._harm
+        if self.__batch is None:
+            self.__batch, self.__at = batch, 0
+            self.__before(batch)
+        harm = self.__harm
         if (
             harm is not None
             and harm.moment == "within"
-            and self._at == harm.item % len(batch.items)
+            and self.__at == harm.item % len(batch.items)
         ):
-            self._harm = None
-            msg = f"within, item {self._at}"
+            self.__harm = None
+            msg = f"within, item {self.__at}"
             raise InjectedCrash(msg)
-        self._at += 1
+        self.__at += 1
         super().on_item(batch, item)
 
     def on_batch_end(self, batch: Any) -> None:
-        self._batch, harm, self._harm = None, self._harm, None
+        self.__batch, harm, self.__harm = None, self.__harm, None
         super().on_batch_end(batch)
-        self._after(harm)
+        self.__after(harm)
 
-    def _handle(self, message: Any, handle: Callable[[], Any]) -> Any:
-        self._before(message)
-        harm, self._harm = self._harm, None
+    def __handle(self, message: Any, handle: Callable[[], Any]) -> Any:
+        self.__before(message)
+        harm, self.__harm = self.__harm, None
         answer = handle()
-        self._after(harm)
+        self.__after(harm)
         return answer
 
-    def _before(self, message: Any) -> None:
+    def __before(self, message: Any) -> None:
         runtime = cast("HarmfulRuntime", self.cell.runtime)
         harm = runtime.harm_to(self.cell.name, message)
         if harm is None:
@@ -196,9 +199,9 @@ class _Harmed(Actor):
         if harm.moment == "hang_before":
             runtime.hang(self.cell, harm.hang_s)
         else:
-            self._harm = harm
+            self.__harm = harm
 
-    def _after(self, harm: Harm | None) -> None:
+    def __after(self, harm: Harm | None) -> None:
         if harm is None:
             return
         if harm.moment == "hang_after":
