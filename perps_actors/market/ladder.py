@@ -58,6 +58,7 @@ class SourceLadder:
         self._failed: dict[Source, int] = {}
         self._armed = _Update(armed_ns, armed_ns, None)
         self._last: dict[Source, _Update] = {}
+        self._succeeds_ns = armed_ns
         self.current: Source = self._rungs[0]
         self.change: RungChange | None = None
 
@@ -69,7 +70,9 @@ class SourceLadder:
         A touch, trade or quote is not an update if its venue time is before that of the last one.
         Books are ordered by their sequence numbers instead. After a pause an older time is taken,
         because a venue whose clock was set back must not be silenced for ever. A change of the
-        active source is left in `change`, for `take_change`.
+        active source is left in `change`, for `take_change`. An update received before the last one
+        of the source that was active before makes no mark: a polled quote comes by way of another
+        actor, and may be overtaken by frames and by the end of their connection.
         """
         last = self._last.get(source)
         if last is None:
@@ -89,7 +92,11 @@ class SourceLadder:
             self._climb(source, fresh=lag_ns <= self._policy.patience_ns)
         elif source != self.current and (cause := self._why_outdated(update, source)) is not None:
             self.fail(self.current, cause)
-        return source == self.current and source not in self._failed
+        return (
+            source == self.current
+            and source not in self._failed
+            and monotonic_ns >= self._succeeds_ns
+        )
 
     def fail(self, source: Source, cause: str) -> None:
         """Declare a source failed; the best source that has not failed becomes active."""
@@ -119,6 +126,8 @@ class SourceLadder:
     def _settle(self, cause: str) -> None:
         best = next((s for s in self._rungs if s not in self._failed), self._rungs[-1])
         if best != self.current:
+            last = self._last.get(self.current, self._armed)
+            self._succeeds_ns = max(self._succeeds_ns, last.received_ns)
             before = self.change.before if self.change is not None else self.current
             self.current = best
             self.change = RungChange(before, best, cause)

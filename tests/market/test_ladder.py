@@ -42,6 +42,16 @@ def test_the_best_lower_source_replaces_a_failed_source_at_once() -> None:
     assert not ladder.offer("trades", S, S)
 
 
+def test_a_quote_received_before_the_last_mark_of_the_failed_source_makes_no_mark() -> None:
+    ladder = _ladder()
+    assert ladder.offer("book", 6 * S, 6 * S)
+    for source in ("book", "touch", "trades"):
+        ladder.fail(source, "connection lost")
+    assert ladder.current == "rest"
+    assert not ladder.offer("rest", 5 * S, 5 * S)
+    assert ladder.offer("rest", 7 * S, 7 * S)
+
+
 def test_a_silent_source_fails_when_a_lower_source_has_newer_data() -> None:
     ladder = _ladder()
     ladder.offer("book", S, S)
