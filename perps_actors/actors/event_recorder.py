@@ -119,11 +119,9 @@ class EventRecorder(Actor):
             case Tick():
                 self._tell_holes()
                 self.after(1.0, Tick())
-            case SetRecording(linger_s=linger_s, block=block, rest_marks=rest_marks):
-                self._policy = attrs.evolve(
-                    self._policy, linger_s=linger_s, block=block, rest_marks=rest_marks
-                )
-                group.block = block
+            case SetRecording():
+                self._policy = _applied(message, self._policy)
+                group.block = message.block
             case Flush():
                 self._commit()
                 return group.writer.last_sequence
@@ -187,6 +185,12 @@ class EventRecorder(Actor):
             self._note("hole", inbox=inbox, reason="inbox full", dropped=lost)
 
 
+def _applied(order: SetRecording, policy: RecordingPolicy) -> RecordingPolicy:
+    return attrs.evolve(
+        policy, linger_s=order.linger_s, block=order.block, rest_marks=order.rest_marks
+    )
+
+
 def _make(
     *,
     settings: Settings,
@@ -195,12 +199,9 @@ def _make(
     journal_status: Published[JournalStatus],
     drops: DropLedger,
 ) -> EventRecorder:
-    journal = settings.journal
     return EventRecorder(
         open_writer=open_journal,
-        policy=RecordingPolicy(
-            linger_s=journal.linger_s, block=journal.block, rest_marks=journal.rest_marks
-        ),
+        policy=_applied(_changed(settings), RecordingPolicy()),
         report=report,
         status=journal_status,
         drops=drops.fresh,

@@ -103,7 +103,7 @@ class MarkStore(Actor):
 
 
 def _make(*, settings: Settings, board: Board, listeners: Sequence[Teller]) -> MarkStore:
-    length = window_length(settings.marks.short, settings.marks.long)
+    length = _changed(settings).length
     return MarkStore(window_length=length, board=board, listeners=listeners)
 
 

@@ -11,7 +11,6 @@ from perps_actors.kernel.address import Answer
 from perps_actors.kernel.messages import Batch
 from perps_actors.market.feed_state import Judgement
 from perps_actors.market.instrument import InstrumentId
-from perps_actors.market.ladder import RungChange
 from perps_actors.transport.wire import HttpAnswer, HttpRequest
 
 
@@ -133,14 +132,6 @@ class BookSuspect:
 
     instrument: InstrumentId
     cause: str
-
-
-@attrs.frozen
-class RungChanged:
-    """Another source makes the marks of an instrument from now on."""
-
-    instrument: InstrumentId
-    change: RungChange
 
 
 @attrs.frozen

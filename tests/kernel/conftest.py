@@ -15,6 +15,7 @@ from perps_actors.kernel.cell import Cell
 from perps_actors.kernel.children import Child, ChildSpec, Incident, RestartPolicy, StopReport
 from perps_actors.kernel.inbox import InboxPolicy
 from perps_actors.kernel.runtime import Runtime, ThreadedRuntime
+from perps_actors.kernel.simulated import SimulatedRuntime
 from perps_actors.kernel.supervision import AddChild, RemoveChild, StartChildren, StopChildren
 from perps_actors.kernel.supervisor import Supervisor
 
@@ -117,6 +118,11 @@ class Family:
 @pytest.fixture
 def family() -> type[Family]:
     return Family
+
+
+@pytest.fixture(params=range(12))
+def simulation(request: pytest.FixtureRequest) -> SimulatedRuntime:
+    return SimulatedRuntime(seed=request.param)
 
 
 @pytest.fixture

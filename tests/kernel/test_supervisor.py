@@ -65,11 +65,6 @@ def _raise(error: BaseException) -> Any:
     raise error
 
 
-@pytest.fixture(params=SEEDS)
-def simulation(request: pytest.FixtureRequest) -> SimulatedRuntime:
-    return SimulatedRuntime(seed=request.param)
-
-
 def test_children_start_in_order_each_once_the_one_before_is_up_and_stop_in_reverse(
     simulation: SimulatedRuntime, family: Any
 ) -> None:

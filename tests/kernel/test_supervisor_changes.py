@@ -13,8 +13,6 @@ from perps_actors.kernel.actor import Actor
 from perps_actors.kernel.children import ChildState
 from perps_actors.kernel.simulated import SimulatedRuntime
 
-SEEDS = range(12)
-
 
 class Worker(Actor):
     """Logs its life and its messages; a negative number kills it."""
@@ -51,11 +49,6 @@ class Stuck(Actor):
 
 def _worker(name: str, log: list[tuple[str, Any]]) -> Callable[[], Worker]:
     return lambda: Worker(name, log)
-
-
-@pytest.fixture(params=SEEDS)
-def simulation(request: pytest.FixtureRequest) -> SimulatedRuntime:
-    return SimulatedRuntime(seed=request.param)
 
 
 def test_a_child_can_be_added_and_removed_while_the_others_run(
