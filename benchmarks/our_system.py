@@ -81,7 +81,7 @@ def resident_kib() -> int:
 
 
 class Stopwatch:
-    """A listener of the store, told of each update on the thread that wrote the board."""
+    """A listener of the store. It gets each update on the thread that wrote the board."""
 
     def __init__(self, count: int) -> None:
         self.taken_ns: list[int] = []

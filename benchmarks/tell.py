@@ -17,14 +17,14 @@ MARK = Mark(InstrumentId("venue", "BTCUSDT"), Decimal("43210.5"), "book", None, 
 
 
 def same_message(tell: Callable[[object], object], count: int) -> None:
-    """Tell one and the same plain message so many times."""
+    """Tell the same plain message `count` times."""
     message = Item(1)
     for _ in range(count):
         tell(message)
 
 
 def new_batches(tell: Callable[[object], object], count: int) -> None:
-    """Tell so many batches, each made anew, of one mark each: what the product sends most."""
+    """Tell `count` new batches of one mark, the message that the product sends most."""
     for _ in range(count):
         tell(MarksUpdated((MARK,), "live"))
 

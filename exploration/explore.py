@@ -17,7 +17,7 @@ from exploration.play import play
 from exploration.schedule import Schedule, drawn
 
 TWICE_EVERY = 50
-"""One seed in so many is played twice."""
+"""One of this many seeds is played twice."""
 CHUNK = 20
 MOST_PASSES = 4
 """Most passes in which a schedule is made smaller."""

@@ -39,9 +39,9 @@ GROUPS = (*dict.fromkeys(spec.group for spec in START_ORDER), "supervisor")
 CRASHES: tuple[Moment, ...] = ("before", "within", "after")
 HANGS: tuple[Moment, ...] = ("hang_before", "hang_after")
 TWO_MARKETS_EVERY = 6
-"""One seed in so many has two markets."""
+"""One of this many seeds has two markets."""
 POISON_EVERY = 10
-"""One seed in so many has frames that kill the consumer."""
+"""One of this many seeds has frames that kill the consumer."""
 HANG_SLACK_S = 36.0
 """How much longer a run lasts if an actor hangs: longer than the limit for one handler."""
 

@@ -49,7 +49,7 @@ def _event_key(event: Event) -> Key:
 
 
 def each_mark_is_journalled_once(run: Run) -> Iterator[str]:
-    """Every mark that the recorder was told is in the journal once, or its loss is explained."""
+    """Every mark sent to the recorder is in the journal once, or its loss is explained."""
     told: Counter[Key] = Counter()
     for put in run.runtime.notes.puts:
         if put.to == RECORDER and isinstance(put.message, MarksUpdated):
@@ -66,7 +66,7 @@ def each_mark_is_journalled_once(run: Run) -> Iterator[str]:
 
 
 def each_event_is_journalled_once(run: Run) -> Iterator[str]:
-    """Every event that the recorder was told is in the journal once, or its loss is explained."""
+    """Every event sent to the recorder is in the journal once, or its loss is explained."""
     told: Counter[Key] = Counter()
     for put in run.runtime.notes.puts:
         if put.to == RECORDER and isinstance(put.message, Record):

@@ -195,7 +195,7 @@ def one_item_is_one_death(run: Run) -> Iterator[str]:
     strikes = Counter(turns[number] for number in run.runtime.notes.struck)
     deaths = Counter(str(dict(event.data)["actor"]) for event in told_events(run, "actor_died"))
     for actor, died in deaths.items():
-        # The recorder also dies of a journal that is broken, and of one that cannot be opened.
+        # A journal that fails, or that cannot be opened, kills the recorder too.
         if died > strikes[actor] and not (actor == RECORDER and run.schedule.journal_faults):
             yield f"{actor} died {died} times of {strikes[actor]} failures"
 

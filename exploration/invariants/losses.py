@@ -52,7 +52,7 @@ def undelivered(run: Run, actor: str) -> int:
 
 
 def told_events(run: Run, *kinds: str, since_ns: int = 0) -> list[Event]:
-    """Return the events of these kinds that the recorder was told since a monotonic time."""
+    """Return the events of these kinds that were sent to the recorder since a monotonic time."""
     records = (
         put.message
         for put in run.runtime.notes.puts

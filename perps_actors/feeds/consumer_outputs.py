@@ -74,11 +74,11 @@ class ConsumerOutputs:
         if rise_ns is not None:
             self.report.tell("venue_offset_rose", None, seconds=round(rise_ns / NS_PER_S, 3))
 
-    def heard(self, line: PooledConnection, monotonic_ns: int) -> None:
+    def heard(self, connection: PooledConnection, monotonic_ns: int) -> None:
         """Tell the monitor that a connection brought data, at most once a second."""
-        if line.told_heard_ns is None or monotonic_ns - line.told_heard_ns >= NS_PER_S:
-            line.told_heard_ns = monotonic_ns
-            self.monitor.tell(FeedHeard(self.market, line.plan.name, monotonic_ns))
+        if connection.told_heard_ns is None or monotonic_ns - connection.told_heard_ns >= NS_PER_S:
+            connection.told_heard_ns = monotonic_ns
+            self.monitor.tell(FeedHeard(self.market, connection.plan.name, monotonic_ns))
 
     def gone(self, plan: ConnectionPlan, reason: str) -> None:
         """Report a connection that was closed because settings changed."""

@@ -305,7 +305,7 @@ async def on_a_thread(work: Callable[[], R], system: str) -> R:
     def run() -> None:
         try:
             answer.set(work())
-        except BaseException as error:  # noqa: BLE001 - handed to whoever awaits
+        except BaseException as error:  # noqa: BLE001 - handed to the task that awaits
             answer.set_exception((type(error), error, error.__traceback__))
         with suppress(RuntimeError):  # the loop may be gone
             loop.call_soon_threadsafe(done.set_result, None)

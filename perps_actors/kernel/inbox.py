@@ -386,7 +386,7 @@ class Inbox:
             except IndexError:
                 return
             entry, weight = self._counted_out(entry)
-            # A timer that fires too late is nothing that anyone told.
+            # A timer that fires too late is no message of a sender.
             if not traits_of(_opened(entry).__class__) & LIFECYCLE and not _is_timer(entry):
                 with self._lock:
                     self._left += weight

@@ -58,7 +58,8 @@ class SourceLadder:
         self._failed: dict[Source, int] = {}
         self._armed = _Update(armed_ns, armed_ns, None)
         self._last: dict[Source, _Update] = {}
-        self._succeeds_ns = armed_ns
+        # When the last data of the sources that were active before the present one was received.
+        self._predecessor_ns = armed_ns
         self.current: Source = self._rungs[0]
         self.change: RungChange | None = None
 
@@ -70,9 +71,9 @@ class SourceLadder:
         A touch, trade or quote is not an update if its venue time is before that of the last one.
         Books are ordered by their sequence numbers instead. After a pause an older time is taken,
         because a venue whose clock was set back must not be silenced for ever. A change of the
-        active source is left in `change`, for `take_change`. An update received before the last one
-        of the source that was active before makes no mark: a polled quote comes by way of another
-        actor, and may be overtaken by frames and by the end of their connection.
+        active source is left in `change`, for `take_change`. An update that was received before the
+        last update of the previous active source makes no mark. A polled quote can be that late,
+        because it comes through another actor and may be overtaken by frames.
         """
         last = self._last.get(source)
         if last is None:
@@ -95,7 +96,7 @@ class SourceLadder:
         return (
             source == self.current
             and source not in self._failed
-            and monotonic_ns >= self._succeeds_ns
+            and monotonic_ns >= self._predecessor_ns
         )
 
     def fail(self, source: Source, cause: str) -> None:
@@ -127,7 +128,7 @@ class SourceLadder:
         best = next((s for s in self._rungs if s not in self._failed), self._rungs[-1])
         if best != self.current:
             last = self._last.get(self.current, self._armed)
-            self._succeeds_ns = max(self._succeeds_ns, last.received_ns)
+            self._predecessor_ns = max(self._predecessor_ns, last.received_ns)
             before = self.change.before if self.change is not None else self.current
             self.current = best
             self.change = RungChange(before, best, cause)

@@ -3,8 +3,8 @@
 Source: docs.cdp.coinbase.com (advanced-trade-apis/websocket/websocket-endpoints;
 api-reference/coinbase-deribit-app-api), read 2026-10, and captures of 2026-09. Public streams have
 a host of their own, which takes subscriptions only. Symbols are Deribit's, such as
-`BTC_USDC-PERPETUAL`. The host ends a connection that sent nothing for 30 s. Its answer to a
-subscription omits channels that it does not know.
+`BTC_USDC-PERPETUAL`. The host ends a connection whose client sends nothing for 30 s. Its
+answer to a subscription omits channels that it does not know.
 """
 
 from __future__ import annotations

@@ -5,8 +5,9 @@ articles/rate-limits), read 2026-10, and captures of 2021 to 2026. A request has
 answer repeats. The answer to a subscription lists the channels that were granted; the others are
 missing without an error. Channels are grouped by 100 ms: `raw` needs a login. After
 `public/set_heartbeat` the venue sends `test_request`, and ends a connection that does not answer
-`public/test` at once. Its gateways end a connection that sent nothing for 30 s, whatever the pings
-of WebSocket. An address may have 32 connections; a subscription costs 3,000 credits of 30,000.
+`public/test` at once. Its gateways end a connection whose client sends no message for 30 s; pings
+of WebSocket do not count. An address may have 32 connections; a subscription costs 3,000 credits of
+30,000.
 """
 
 from __future__ import annotations
